@@ -1,0 +1,48 @@
+# Two commands for a fresh machine: `make demo` and `make test`.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint types layers tests bench clean
+
+demo: $(STAMP)-demo
+	$(BIN)/gitml demo gitml-demo
+
+test: lint types layers tests
+
+lint: $(STAMP)-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)-test
+	$(BIN)/mypy
+
+layers: $(STAMP)-test
+	$(BIN)/lint-imports --no-cache
+
+tests: $(STAMP)-test
+	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m pytest -n auto --dist loadfile
+
+bench: $(STAMP)-bench
+	$(BIN)/python -m tests.benchmarks
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gitml needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP)-demo: $(VENV)/bin/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sklearn,plots]'
+	@touch $@
+
+$(STAMP)-test: $(VENV)/bin/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(STAMP)-bench: $(VENV)/bin/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,114 @@
+"""MLflow without the server: a git repository is the tracking server, registry and website.
+
+``import gitml as mlflow`` runs existing scripts. Every name is loaded when it is first used, so
+that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gitml.version import __version__
+
+if TYPE_CHECKING:
+    from gitml import models, pyfunc, sklearn
+    from gitml.autologging import autolog
+    from gitml.client import MlflowClient
+    from gitml.entities import (
+        Dataset,
+        Experiment,
+        Metric,
+        ModelVersion,
+        Param,
+        RegisteredModel,
+        Run,
+        RunStatus,
+        RunTag,
+        ViewType,
+    )
+    from gitml.errors import GitmlError, MlflowException
+    from gitml.logged_models import (
+        register_model,
+        search_model_versions,
+        search_registered_models,
+        set_model_version_tag,
+    )
+    from gitml.tracking.fluent import (
+        ActiveRun,
+        active_run,
+        create_experiment,
+        delete_experiment,
+        delete_experiment_tag,
+        delete_run,
+        delete_tag,
+        end_run,
+        get_artifact_uri,
+        get_experiment,
+        get_experiment_by_name,
+        get_parent_run,
+        get_run,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        last_active_run,
+        log_artifact,
+        log_artifacts,
+        log_dict,
+        log_figure,
+        log_image,
+        log_input,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_table,
+        log_text,
+        restore_experiment,
+        restore_run,
+        search_experiments,
+        search_runs,
+        set_experiment,
+        set_experiment_tag,
+        set_experiment_tags,
+        set_tag,
+        set_tags,
+        set_tracking_uri,
+        start_run,
+    )
+
+_ENTITIES = (
+    "Dataset Experiment Metric ModelVersion Param RegisteredModel Run RunStatus RunTag ViewType"
+)
+_FLUENT = (
+    "ActiveRun active_run create_experiment delete_experiment delete_experiment_tag delete_run "
+    "delete_tag end_run get_artifact_uri get_experiment get_experiment_by_name get_parent_run "
+    "get_run get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts "
+    "log_dict log_figure log_image log_input log_metric log_metrics log_param log_params log_table "
+    "log_text restore_experiment restore_run search_experiments search_runs set_experiment "
+    "set_experiment_tag set_experiment_tags set_tag set_tags set_tracking_uri start_run"
+)
+_MODELS = "register_model search_model_versions search_registered_models set_model_version_tag"
+_HOMES = {
+    **dict.fromkeys(_ENTITIES.split(), "gitml.entities"),
+    **dict.fromkeys(_FLUENT.split(), "gitml.tracking.fluent"),
+    **dict.fromkeys(_MODELS.split(), "gitml.logged_models"),
+    **dict.fromkeys(("GitmlError", "MlflowException"), "gitml.errors"),
+    "MlflowClient": "gitml.client",
+    "autolog": "gitml.autologging",
+}
+_SUBMODULES = frozenset({"artifacts", "entities", "models", "pyfunc", "sklearn",
+                         "tracking"})  # fmt: skip
+
+__all__ = ["__version__", *sorted(_HOMES), "models", "pyfunc", "sklearn"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"gitml.{name}")
+    raise AttributeError(f"module 'gitml' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

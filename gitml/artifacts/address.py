@@ -1,0 +1,71 @@
+"""Hides the form of a remote's address: what is taken, what is saved, what is shown. Pure."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from gitml.dvc_settings import REMOTE
+from gitml.errors import InvalidInput
+
+PLUGINS = {
+    "azure": "dvc-azure",
+    "gdrive": "dvc-gdrive",
+    "gs": "dvc-gs",
+    "hdfs": "dvc-hdfs",
+    "http": "dvc-http",
+    "https": "dvc-http",
+    "oss": "dvc-oss",
+    "s3": "dvc-s3",
+    "ssh": "dvc-ssh",
+    "webdav": "dvc-webdav",
+    "webdavs": "dvc-webdav",
+    "webhdfs": "dvc-webhdfs",
+}
+_LOGINS = {"hdfs", "ssh", "webhdfs"}  # a user name in their URLs is no secret
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """Bring a remote's address into the form that is saved.
+
+    Args:
+        url: What the user typed.
+        folder: What a relative path is relative to.
+
+    Raises:
+        InvalidInput: It is not the address of a DVC remote, or holds a password.
+    """
+    scheme, colon, _ = url.partition("://")
+    shown = mask(url)
+    if not url.strip() or not url.isprintable() or "%(" in url:
+        raise InvalidInput(f"'{shown}' is not an address.", hint="Give a folder or a URL.")
+    if not colon and re.match(r"[\w.-]+@[\w.-]+:", url):
+        raise InvalidInput(
+            f"'{shown}' is a git address, not one of DVC.", hint="Write ssh://user@host/path."
+        )
+    if not colon or scheme == "file":
+        path = unquote(url.removeprefix("file://")) if colon else url
+        return os.path.normpath(folder.absolute() / Path(path).expanduser())
+    if scheme not in PLUGINS:
+        known = ", ".join(sorted(PLUGINS))
+        raise InvalidInput(f"DVC knows no storage '{scheme}://'.", hint=f"It knows: {known}.")
+    if urlsplit(url).password is not None:
+        raise InvalidInput(
+            f"'{shown}' holds a password, which would be stored in git for everyone to read.",
+            hint=f"Leave it out, and run `dvc remote modify --local {REMOTE} password …`.",
+        )
+    return url
+
+
+def mask(url: str) -> str:
+    """Hide the credentials of a URL: user and password, and the values of its query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    secret = ":" in user or parts.scheme not in _LOGINS
+    netloc = f"***@{host}" if at and secret else parts.netloc
+    query = re.sub(r"=[^&]*", "=***", parts.query)
+    return urlunsplit(parts._replace(netloc=netloc, query=query))

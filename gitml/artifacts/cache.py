@@ -1,0 +1,105 @@
+"""Hides a folder of objects on this machine: DVC's layout, written with the standard library only.
+
+A training process that ends a run needs nothing else of DVC, so that its end costs no import of
+dvc. Objects lie in ``files/md5/<2 hex>/<30 hex>``; as in DVC, mode 0444 says that the content was
+verified. Every object appears by ``link`` or ``rename``: no reader and no second writer ever meets
+a part of one, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+VERIFIED = 0o444
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """A folder of DVC objects: the cache, or a remote that is a folder.
+
+    Attributes:
+        folder: Its root, what DVC calls ``cache.dir`` or the remote's ``url``.
+    """
+
+    folder: Path
+
+    def path(self, oid: str) -> Path:
+        """Return where an object lies; ``oid`` is an md5, with ``.dir`` for a directory object."""
+        return self.folder / "files" / "md5" / oid[:2] / oid[2:]
+
+    def has(self, oid: str) -> bool:
+        """Tell whether an object is here and sound; a corrupt one that is writable is removed."""
+        try:
+            mode = self.path(oid).stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return stat.S_IMODE(mode) == VERIFIED or self.verify(oid)
+
+    def verify(self, oid: str) -> bool:
+        """Hash an object: protect it where it is sound, remove it where it is not."""
+        path = self.path(oid)
+        try:
+            sound = file_md5(path) == oid.removesuffix(".dir")
+        except FileNotFoundError:
+            return False
+        if not sound:
+            path.unlink(missing_ok=True)
+            return False
+        # A file system without modes only makes us hash again next time, as it does DVC.
+        with contextlib.suppress(PermissionError):
+            path.chmod(VERIFIED)
+        return True
+
+    def add(self, source: Path, oid: str, *, link: bool) -> None:
+        """Store a file: by hard link where that is allowed and possible, else by copy."""
+        path = self.path(oid)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not (link and _link(source, path)):
+            with atomic(path) as temporary:
+                shutil.copyfile(source, temporary)
+        path.chmod(VERIFIED)
+
+    def add_bytes(self, content: bytes, oid: str) -> None:
+        """Store an object made in memory."""
+        path = self.path(oid)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+        path.chmod(VERIFIED)
+
+
+def file_md5(path: Path) -> str:
+    """Hash a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``path`` that takes its place at the end, on disk first."""
+    temporary = path.with_name(f".gitml-{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _link(source: Path, path: Path) -> bool:
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        return True
+    except OSError:  # another device, or a file system without hard links
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""Hides the text of ``.dvc/config``: which URL the remote named ``gitml`` has. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gitml.errors import StoreError
+
+REMOTE = "gitml"
+_CLONE_FOLDER = re.compile(rb"url = .*/gitml/remote\s*$", re.MULTILINE)
+_SECTION = f'remote "{REMOTE}"'
+
+
+def dvc_config(url: str, previous: bytes = b"") -> bytes:
+    """Write a ``.dvc/config`` whose default remote is ``gitml`` at a URL.
+
+    Args:
+        url: Absolute path or URL.
+        previous: The file as it was; its other settings are kept.
+
+    Raises:
+        StoreError: ``previous`` is not a DVC configuration.
+    """
+    config = _read(previous)
+    config.setdefault("core", {})["remote"] = REMOTE
+    config.setdefault(_SECTION, {})["url"] = url
+    lines: list[str] = config.write()
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def remote_url(config: bytes) -> str | None:
+    """Return the URL of the remote ``gitml`` in a ``.dvc/config``, None where it has none.
+
+    Raises:
+        StoreError: It is not a DVC configuration.
+    """
+    section = _read(config).get(_SECTION)
+    url = section.get("url") if isinstance(section, dict) else None
+    return url if isinstance(url, str) else None
+
+
+def names_clone_folder(config: bytes) -> bool:
+    """Tell whether the remote is the default one: a folder inside some clone's ``.git``."""
+    return _CLONE_FOLDER.search(config) is not None
+
+
+def _read(data: bytes) -> Any:
+    # What DVC itself reads the file with.
+    from configobj import ConfigObj, ConfigObjError
+
+    try:
+        lines = data.decode().splitlines()
+        return ConfigObj(lines, interpolation=False, indent_type="    ")
+    except (UnicodeDecodeError, ConfigObjError) as exc:
+        raise StoreError(f".dvc/config is not readable: {exc}.") from exc

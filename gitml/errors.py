@@ -1,0 +1,102 @@
+"""The error tree: every failure a user can meet, with what to do next.
+
+::
+
+    GitmlError                      exit 1   (``gitml.MlflowException`` is this class)
+    ├── InvalidInput                exit 2   a value that cannot be taken
+    │   └── NoRepository            exit 2   no git repository here
+    ├── NotFound                    exit 3   no such run, experiment, model, version, artifact
+    ├── AlreadyExists               exit 1   a name that is taken
+    ├── Conflict                    exit 1   a ref moved under us, or two histories disagree
+    ├── StoreError                  exit 1   git refused, or a record cannot be read
+    │   └── SchemaTooNew            exit 1   written by a newer gitml
+    ├── ArtifactError               exit 1   artifact bytes missing or corrupt
+    │   └── RemoteUnavailable       exit 1   the DVC remote does not answer
+    ├── MissingDependency           exit 1   an optional library is not installed
+    └── GateFailed                  exit 4   a promotion's criteria are not met
+"""
+
+
+class GitmlError(Exception):
+    """Root of everything gitml raises on purpose.
+
+    Args:
+        message: What happened and with which value, in one sentence.
+        hint: What to type or change next.
+
+    Attributes:
+        error_code: The matching code of MLflow's REST protocol.
+        exit_code: What the command line exits with.
+    """
+
+    error_code = "INTERNAL_ERROR"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} {hint}" if hint else message)
+
+
+class InvalidInput(GitmlError):
+    """A value was given that gitml cannot take; nothing was written."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    exit_code = 2
+
+
+class NoRepository(InvalidInput):
+    """There is no git repository at or above the given folder."""
+
+
+class NotFound(GitmlError):
+    """A run, experiment, model, version, stage, alias or artifact does not exist."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+    exit_code = 3
+
+
+class AlreadyExists(GitmlError):
+    """The name is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+
+
+class Conflict(GitmlError):
+    """A ref moved while it was being updated, or two histories cannot be joined."""
+
+    error_code = "RESOURCE_CONFLICT"
+
+
+class StoreError(GitmlError):
+    """git refused an operation, or a record on the branch cannot be read."""
+
+
+class SchemaTooNew(StoreError):
+    """A record or index was written by a newer gitml."""
+
+
+class ArtifactError(GitmlError):
+    """Artifact bytes are missing or do not match their hash."""
+
+    error_code = "DATA_LOSS"
+
+
+class RemoteUnavailable(ArtifactError):
+    """The DVC remote does not answer or refuses us."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class MissingDependency(GitmlError):
+    """An optional library is needed for this and is not installed."""
+
+
+class GateFailed(GitmlError):
+    """A promotion does not meet its declared criteria."""
+
+    exit_code = 4
+
+
+MlflowException = GitmlError
+"""MLflow's name of the root, so that ``except mlflow.MlflowException`` goes on working."""

@@ -1,0 +1,507 @@
+"""Hides git: objects, refs, tags, fetch and push of one repository. The only importer of GitPython.
+
+Everything here is plumbing: no method reads or writes the user's index, work tree, HEAD, stash or
+configuration, except where its docstring says that it reads the work tree. Every ref update names
+the value it expects to replace (compare-and-swap), so that a lost race is seen, never overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from gitml.errors import Conflict, InvalidInput, NoRepository, StoreError
+
+if TYPE_CHECKING:
+    import git
+
+ZERO = "0" * 40
+_BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeEntry:
+    """One entry of a tree: octal mode, object type, object id, path below the tree asked for."""
+
+    mode: str
+    type: str
+    oid: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One path that differs between two trees; an id is None where the path is absent."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefUpdate:
+    """Move ``name`` from ``old`` to ``new``; None stands for "does not exist"."""
+
+    name: str
+    new: str | None
+    old: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag as ``git for-each-ref`` shows it.
+
+    Attributes:
+        name: Without ``refs/tags/``.
+        oid: The tag object, or the target of a lightweight tag.
+        target: Id of the commit it leads to.
+        annotated: Whether it is an annotated tag on a commit.
+        timestamp: Tagger time, s since the Unix epoch; 0 for a lightweight tag.
+        user: Tagger name.
+        email: Tagger e-mail.
+        message: The whole message.
+    """
+
+    name: str
+    oid: str
+    target: str
+    annotated: bool
+    timestamp: int
+    user: str
+    email: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who commits."""
+
+    name: str
+    email: str
+
+    def __str__(self) -> str:
+        """Format as in a commit header."""
+        return f"{self.name} <{self.email}>"
+
+
+class Running:
+    """A git command under way; it is ended when nothing refers to this object any more."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle  # GitPython ends the process when its wrapper is collected
+
+    def finish(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Feed it and wait.
+
+        Returns:
+            Exit code, standard output, standard error.
+        """
+        process = self._handle.proc
+        out, err = process.communicate(stdin)
+        return process.returncode, out, err
+
+
+class GitRepo:
+    """One git repository, addressed from anywhere inside it.
+
+    Attributes:
+        work_tree: Root of the work tree, None in a bare repository.
+        git_dir: The ``.git`` folder of this work tree.
+        common_dir: The ``.git`` folder shared by linked work trees.
+    """
+
+    def __init__(self, repo: git.Repo) -> None:
+        self.work_tree = Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        self.git_dir = Path(repo.git_dir)
+        self.common_dir = Path(repo.common_dir).resolve()
+        self._handles: tuple[int, git.Repo] = (os.getpid(), self._configured(repo))
+        self._lock = threading.RLock()
+        self._packed: tuple[tuple[int, int], dict[str, str]] = ((0, -1), {})
+
+    @classmethod
+    def discover(cls, path: str | os.PathLike[str] = ".") -> GitRepo:
+        """Find the repository that contains a folder.
+
+        Raises:
+            NoRepository: There is none at or above ``path``.
+        """
+        import git
+
+        try:
+            return cls(git.Repo(os.fspath(path), search_parent_directories=True))
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise NoRepository(
+                f"No git repository at or above {Path(path).resolve()}.",
+                hint="Run `gitml init` in your project's folder.",
+            ) from error
+
+    @classmethod
+    def init(cls, path: str | os.PathLike[str]) -> GitRepo:
+        """Make a new repository in a folder, with ``main`` as its first branch."""
+        import git
+
+        return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
+
+    def _configured(self, repo: git.Repo) -> git.Repo:
+        # Hooks and `git rebase --exec` export GIT_DIR and GIT_INDEX_FILE of their own; ours win.
+        repo.git.update_environment(
+            GIT_DIR=str(self.git_dir),
+            GIT_INDEX_FILE=str(self.git_dir / "index"),
+            GIT_OPTIONAL_LOCKS="0",
+            **({"GIT_WORK_TREE": str(self.work_tree)} if self.work_tree else {}),
+        )
+        return repo
+
+    @property
+    def _repo(self) -> git.Repo:
+        """GitPython's handle of this process: a forked child must not share its parent's pipes."""
+        import git
+
+        pid, repo = self._handles
+        if pid != os.getpid():
+            self._lock = threading.RLock()
+            repo = self._configured(git.Repo(self.work_tree or self.git_dir))
+            self._handles = (os.getpid(), repo)
+        return repo
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        env: dict[str, str] | None = None,
+        ok: tuple[int, ...] = (0,),
+    ) -> bytes:
+        """Run one git command.
+
+        Args:
+            args: Subcommand and arguments.
+            stdin: What it reads.
+            env: Variables besides those of the process.
+            ok: Exit codes that are not a failure.
+
+        Returns:
+            Its standard output.
+
+        Raises:
+            StoreError: Any other exit code; the message is git's own.
+        """
+        code, out, err = self._start(args, env).finish(stdin)
+        if code not in ok:
+            raise StoreError(f"`git {args[0]}` failed: {_complaint(err)}")
+        return out
+
+    def start(self, *args: str) -> Running:
+        """Start a git command without waiting for it; ask the result for its output later."""
+        return self._start(args, None)
+
+    def _start(self, args: Sequence[str], env: dict[str, str] | None) -> Running:
+        return Running(
+            self._repo.git.execute(
+                ["git", *args], istream=subprocess.PIPE, as_process=True, env=env
+            )
+        )
+
+    # Objects ------------------------------------------------------------------------------------
+
+    def read(self, name: str) -> bytes | None:
+        """Read one blob, by object id or as ``<rev>:<path>``; None if there is none."""
+        with self._lock:
+            try:
+                header = self._repo.git.get_object_data(name)
+            except ValueError:
+                return None
+        kind, data = header[1], header[3]
+        return data if kind in (b"blob", "blob") else None
+
+    def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
+        """Read many blobs with one process, in the order given.
+
+        Raises:
+            StoreError: One of them is missing.
+        """
+        oids = list(oids)
+        for start in range(0, len(oids), _BATCH):
+            batch = oids[start : start + _BATCH]
+            out = self.run("cat-file", "--batch", stdin="\n".join(batch).encode() + b"\n")
+            view, at = memoryview(out), 0
+            for oid in batch:
+                end = out.index(b"\n", at)
+                header = out[at:end].split()
+                if header[-1] == b"missing":
+                    raise StoreError(f"Object {oid} is missing.", hint="Run `git fsck`.")
+                size = int(header[2])
+                yield bytes(view[end + 1 : end + 1 + size])
+                at = end + 1 + size + 1
+
+    def tree(self, rev: str, path: str = "", *, recursive: bool = False) -> list[TreeEntry]:
+        """List a tree; empty where the revision or the path does not exist."""
+        args = ["ls-tree", "-z", *(["-r"] if recursive else []), f"{rev}:{path}"]
+        out = self.run(*args, ok=(0, 128))
+        entries = []
+        for line in out.split(b"\0")[:-1]:
+            meta, name = line.split(b"\t", 1)
+            mode, kind, oid = meta.decode().split()
+            entries.append(TreeEntry(mode=mode, type=kind, oid=oid, path=_text(name)))
+        return entries
+
+    def diff(self, old: str | None, new: str) -> list[Change]:
+        """Compare two trees path by path; ``old`` None stands for the empty tree."""
+        if old is None:
+            return [
+                Change(path=entry.path, old=None, new=entry.oid)
+                for entry in self.tree(new, recursive=True)
+            ]
+        out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", f"{old}^{{tree}}",
+                       f"{new}^{{tree}}")  # fmt: skip
+        parts = out.split(b"\0")[:-1]
+        changes = []
+        for meta, name in zip(parts[::2], parts[1::2], strict=True):
+            _, _, before, after, _ = meta.decode().split()
+            changes.append(
+                Change(
+                    path=_text(name),
+                    old=None if before == ZERO else before,
+                    new=None if after == ZERO else after,
+                )
+            )
+        return changes
+
+    def contains(self, rev: str) -> bool:
+        """Tell whether an object is in the repository."""
+        with self._lock:
+            try:
+                self._repo.git.get_object_header(rev)
+            except ValueError:
+                return False
+        return True
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Tell whether ``old`` is reachable from ``new``."""
+        return self.start("merge-base", "--is-ancestor", old, new).finish()[0] == 0
+
+    def fast_import(self, stream: bytes) -> None:
+        """Write objects and move branches with one ``git fast-import``.
+
+        fast-import moves a branch only to a descendant of what it finds there, under the ref's
+        lock, which makes it a compare-and-swap for a commit made on the tip that was read.
+        Loose objects are flushed to disk before the ref moves.
+
+        Raises:
+            Conflict: A branch had moved.
+            StoreError: git refused the stream.
+        """
+        args = ("-c", "core.fsync=committed,loose-object", "fast-import", "--quiet", "--done",
+                "--date-format=raw")  # fmt: skip
+        code, _, err = self._start(args, None).finish(stream + b"done\n")
+        if code == 0:
+            return
+        if b"Not updating" in err or b"cannot lock ref" in err or b"Unable to create" in err:
+            raise Conflict(f"The branch moved while it was written: {_complaint(err)}")
+        raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
+
+    # Refs and tags ------------------------------------------------------------------------------
+
+    def ref(self, name: str) -> str | None:
+        """Read what a ref points at, without a process where the ref is a plain file."""
+        if (self.common_dir / "reftable").exists():
+            out = self.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1))
+            return out.decode().strip() or None
+        with contextlib.suppress(OSError):
+            text = (self.common_dir / name).read_text().strip()
+            if len(text) == 40:
+                return text
+        return self._packed_refs().get(name)
+
+    def _packed_refs(self) -> dict[str, str]:
+        path = self.common_dir / "packed-refs"
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return {}
+        key = (stat.st_mtime_ns, stat.st_size)
+        if self._packed[0] != key:
+            lines = (line.split(" ", 1) for line in path.read_text().splitlines() if line)
+            refs = {pair[1]: pair[0] for pair in lines if len(pair) == 2 and pair[0] != "#"}
+            self._packed = (key, refs)
+        return self._packed[1]
+
+    def update_refs(self, updates: Iterable[RefUpdate]) -> None:
+        """Move several refs in one transaction: all of them, or none.
+
+        Raises:
+            Conflict: One of them did not have its expected value.
+        """
+        lines = [f"update {u.name}\0{u.new or ZERO}\0{u.old or ZERO}\0" for u in updates]
+        code, _, err = self.start("update-ref", "-z", "--stdin").finish("".join(lines).encode())
+        if code:
+            raise Conflict(f"A ref was changed by someone else: {_complaint(err)}")
+
+    def write_tag(self, name: str, target: str, message: str, who: Identity, timestamp: int) -> str:
+        """Write an annotated tag object, without the ref that names it.
+
+        Args:
+            name: Tag name.
+            target: Id of the commit.
+            message: The message.
+            who: The tagger.
+            timestamp: s since the Unix epoch.
+
+        Returns:
+            Id of the tag object.
+        """
+        text = (
+            f"object {target}\ntype commit\ntag {name}\n"
+            f"tagger {who} {timestamp} +0000\n\n{message.rstrip()}\n"
+        )
+        return self.run("mktag", stdin=text.encode()).decode().strip()
+
+    def tags(self, *patterns: str) -> list[Tag]:
+        """List tags with their messages, all with one process.
+
+        Args:
+            patterns: Globs below ``refs/tags``; all tags without any.
+        """
+        fields = "%(refname:lstrip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00" \
+            "%(*objectname)%00%(taggerdate:unix)%00%(taggername)%00%(taggeremail:trim)%00" \
+            "%(contents)%00"  # fmt: skip
+        globs = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
+        parts = self.run("for-each-ref", f"--format={fields}", *globs).split(b"\0")
+        tags = []
+        for at in range(0, len(parts) - 9, 9):
+            name, kind, oid, target_kind, target, when, user, email, message = (
+                _text(part) for part in parts[at : at + 9]
+            )
+            tags.append(
+                Tag(
+                    name=name.lstrip("\n"),
+                    oid=oid,
+                    target=target or oid,
+                    annotated=kind == "tag" and target_kind == "commit" and when.isdigit(),
+                    timestamp=int(when) if when.isdigit() else 0,
+                    user=user,
+                    email=email,
+                    message=message,
+                )
+            )
+        return tags
+
+    # The code that is checked out ----------------------------------------------------------------
+
+    def head(self) -> tuple[str | None, str | None]:
+        """Read HEAD.
+
+        Returns:
+            The commit id (None before the first commit) and the branch (None when detached).
+        """
+        text = (self.git_dir / "HEAD").read_text().strip()
+        if not text.startswith("ref: "):
+            return text, None
+        name = text.removeprefix("ref: ")
+        return self.ref(name), name.removeprefix("refs/heads/")
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who commits: git's own answer, else the login name at this host."""
+        out = self.run("var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128)).decode("utf-8", "replace")
+        found = re.match(r"(.+) <([^<>]*)> \d+", out)
+        if found and found[2]:
+            return Identity(name=found[1], email=found[2])
+        try:
+            login = getpass.getuser()
+        except (KeyError, OSError):  # a container user without a passwd entry
+            login = f"uid-{os.getuid()}"
+        return Identity(name=login, email=f"{login}@{socket.gethostname()}")
+
+    # Other repositories --------------------------------------------------------------------------
+
+    def remotes(self) -> dict[str, str]:
+        """Names and fetch URLs of the configured remotes, without credentials."""
+        out = self.run("config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)).decode()
+        pairs = (line.split(" ", 1) for line in out.splitlines())
+        return {key[len("remote.") : -len(".url")]: without_credentials(url) for key, url in pairs}
+
+    def fetch(self, remote: str, *refspecs: str) -> None:
+        """Fetch refspecs; nothing is fetched besides them.
+
+        Raises:
+            StoreError: The remote does not answer, or a ref was refused.
+        """
+        self._talk("fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+                   "--no-recurse-submodules", remote, *refspecs, remote=remote)  # fmt: skip
+
+    def remote_refs(self, remote: str, *patterns: str) -> dict[str, str]:
+        """List the refs of a remote: name to object id."""
+        out = self._talk("ls-remote", "--quiet", remote, *patterns, remote=remote).decode()
+        pairs = (line.split("\t") for line in out.splitlines())
+        return {name: oid for oid, name in pairs if not name.endswith("^{}")}
+
+    def push(self, remote: str, *refspecs: str) -> None:
+        """Push refspecs, all or none, with the user's credentials.
+
+        Hooks that check code before a push have nothing to say about records: they are not run.
+
+        Raises:
+            Conflict: The remote has something newer.
+            StoreError: The remote does not answer or refuses.
+        """
+        self._talk("push", "--quiet", "--atomic", "--no-verify", "--no-recurse-submodules",
+                   remote, *refspecs, remote=remote)  # fmt: skip
+
+    def _talk(self, *args: str, remote: str) -> bytes:
+        code, out, err = self._start(args, None).finish()
+        if code == 0:
+            return out
+        if re.search(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
+                     rb"would clobber", err):  # fmt: skip
+            raise Conflict(f"Remote {remote!r} has something newer: {_complaint(err)}")
+        raise StoreError(
+            f"git remote {remote!r} did not take `git {args[0]}`: {_complaint(err)}",
+            hint="Your runs are safe in this clone; repeat the command when it answers.",
+        )
+
+
+def without_credentials(url: str) -> str:
+    """Drop user name and password from a URL; other texts are returned as they are."""
+    parts = urlsplit(url)
+    if not parts.scheme or "@" not in parts.netloc or parts.scheme == "ssh":
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def check_ref_name(name: str) -> str:
+    """Return ``name`` if git takes it as a branch name.
+
+    Raises:
+        InvalidInput: git would not (rules of ``git check-ref-format``).
+    """
+    bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.$|^/|/$|^-|^@$", name)
+    if bad or not name or any(p.startswith(".") or p.endswith(".lock") for p in name.split("/")):
+        raise InvalidInput(f"{name!r} is not a branch name that git takes.")
+    return name
+
+
+def _complaint(err: bytes) -> str:
+    """The line of git's standard error that says what went wrong."""
+    lines = [without_password(line) for line in _text(err).splitlines() if line.strip()]
+    told = [line for line in lines if re.match(r"\s*(fatal|error|remote|warning|!)", line)]
+    return (told or lines or ["no reason given"])[0].strip()
+
+
+def without_password(text: str) -> str:
+    """Mask ``user:password@`` wherever it stands in a text."""
+    return re.sub(r"//[^/\s@]+@", "//", text)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,185 @@
+"""Hides the formats that describe a run's artifacts: manifest, DVC directory object, ``.dvc`` file.
+
+Pure: values in, values out. A manifest is a list of ``Artifact`` with one entry per path, in which
+no path is at once a file and a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gitml.entities import Artifact, FileInfo
+from gitml.errors import InvalidInput, StoreError
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+def check_path(path: str) -> str:
+    """Return an artifact path unchanged where it stays below the run's artifact root.
+
+    Raises:
+        InvalidInput: It is empty, absolute, not plain UTF-8 text, or has an empty, ``.`` or ``..``
+            part, a backslash or a NUL.
+    """
+    strays = any(part in ("", ".", "..") for part in path.split("/"))
+    if strays or "\\" in path or "\0" in path or not _is_utf8(path):
+        raise InvalidInput(
+            f"The artifact path {path!r} is not a plain path inside the run's artifacts.",
+            hint="Use names separated by '/', such as 'plots/roc.png'.",
+        )
+    return path
+
+
+def to_json(manifest: Iterable[Artifact]) -> bytes:
+    """Write ``artifacts.json``: objects of ``md5``, ``path``, ``size`` (bytes), sorted by path."""
+    entries = [{"md5": a.md5, "path": a.path, "size": a.size} for a in _sorted(manifest)]
+    return json.dumps(entries, sort_keys=True, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def parse(data: bytes, what: str = "artifacts.json") -> list[Artifact]:
+    """Read ``artifacts.json``, trusting nothing in it.
+
+    Args:
+        data: The file's bytes.
+        what: What the bytes are, for the message of an error.
+
+    Returns:
+        The entries, sorted by path.
+
+    Raises:
+        StoreError: It is not a manifest, or names a path outside the run's artifacts.
+    """
+    try:
+        entries = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise StoreError(f"{what} is not readable JSON: {exc}.") from exc
+    if not isinstance(entries, list):
+        raise StoreError(f"{what} is not a list of artifacts.")
+    manifest = _sorted(_entry(entry, what) for entry in entries)
+    _check_tree(manifest, what)
+    return manifest
+
+
+def directory_object(manifest: Iterable[Artifact]) -> bytes:
+    """Write DVC's directory object (its ``.dir`` file) of a manifest."""
+    entries = [{"md5": a.md5, "relpath": a.path} for a in _sorted(manifest)]
+    return json.dumps(entries, sort_keys=True).encode("ascii")
+
+
+def directory_hash(manifest: Iterable[Artifact]) -> str:
+    """Compute the name of the directory object: its md5 and ``.dir``."""
+    content = directory_object(manifest)
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def dvc_file(
+    manifest: Sequence[Artifact], *, path: str = "artifacts", remote: str | None = None
+) -> bytes:
+    """Write the ``.dvc`` file of a manifest with the bytes that ``dvc add`` writes.
+
+    Args:
+        manifest: The folder's files.
+        path: Name of the folder, beside the ``.dvc`` file.
+        remote: Name of the remote the folder is bound to; None leaves it to the default remote.
+    """
+    import yaml
+
+    out: dict[str, Any] = {
+        "md5": directory_hash(manifest),
+        "size": sum(artifact.size for artifact in manifest),
+        "nfiles": len(manifest),
+        "hash": "md5",
+        "path": path,
+    }
+    if remote is not None:
+        out["remote"] = remote
+    text = yaml.safe_dump({"outs": [out]}, sort_keys=False, allow_unicode=True, width=1 << 20)
+    return text.encode()
+
+
+def select(manifest: Iterable[Artifact], prefix: str = "") -> list[Artifact]:
+    """Return the file named ``prefix``, or the files below that folder; everything for ``""``."""
+    prefix = prefix.strip("/")
+    return [
+        a for a in manifest if not prefix or a.path == prefix or a.path.startswith(prefix + "/")
+    ]
+
+
+def subdirectory(manifest: Iterable[Artifact], prefix: str) -> list[Artifact]:
+    """Return the manifest of one folder: files below ``prefix``, their paths relative to it."""
+    start = prefix.strip("/") + "/" if prefix.strip("/") else ""
+    return [
+        Artifact(path=a.path[len(start) :], size=a.size, md5=a.md5)
+        for a in manifest
+        if a.path.startswith(start)
+    ]
+
+
+def overlay(old: Iterable[Artifact], new: Iterable[Artifact]) -> list[Artifact]:
+    """Lay ``new`` over ``old``, as copying one folder onto another does.
+
+    The new entry wins where both name a path; an old file that stands where a new folder is, and
+    an old folder where a new file is, go.
+    """
+    merged = {a.path: a for a in new}
+    folders = {folder for path in merged for folder in _parents(path)}
+    for artifact in old:
+        hidden = artifact.path in folders or any(p in merged for p in _parents(artifact.path))
+        if artifact.path not in merged and not hidden:
+            merged[artifact.path] = artifact
+    return _sorted(merged.values())
+
+
+def listing(manifest: Iterable[Artifact], folder: str = "") -> list[FileInfo]:
+    """List a folder's direct children, sorted; paths are relative to the artifact root.
+
+    A folder that does not exist, or is a file, has none (as MLflow's ``list_artifacts``).
+    """
+    start = folder.strip("/") + "/" if folder.strip("/") else ""
+    children: dict[str, FileInfo] = {}
+    for artifact in manifest:
+        if artifact.path.startswith(start):
+            name, slash, _ = artifact.path[len(start) :].partition("/")
+            size = None if slash else artifact.size
+            child = FileInfo(path=start + name, is_dir=bool(slash), file_size=size)
+            children.setdefault(child.path, child)
+    return [children[path] for path in sorted(children)]
+
+
+def _sorted(manifest: Iterable[Artifact]) -> list[Artifact]:
+    return sorted(manifest, key=lambda artifact: artifact.path)
+
+
+def _parents(path: str) -> list[str]:
+    return [path[:at] for at, char in enumerate(path) if char == "/"]
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _entry(entry: Any, what: str) -> Artifact:
+    fields = entry if isinstance(entry, dict) else {}
+    path, size, md5 = fields.get("path"), fields.get("size"), fields.get("md5")
+    if not isinstance(path, str) or not isinstance(md5, str) or not _MD5.fullmatch(md5):
+        raise StoreError(f"{what} has an entry without a path and an md5 of 32 hex digits.")
+    if type(size) is not int or size < 0:
+        raise StoreError(f"{what} gives no size in bytes for {path!r}.")
+    try:
+        return Artifact(path=check_path(path), size=size, md5=md5)
+    except InvalidInput as exc:
+        raise StoreError(f"{what} is refused: {exc.message}") from exc
+
+
+def _check_tree(manifest: Sequence[Artifact], what: str) -> None:
+    paths = {artifact.path for artifact in manifest}
+    if len(paths) < len(manifest):
+        raise StoreError(f"{what} names a path twice.")
+    for path in paths:
+        for folder in _parents(path):
+            if folder in paths:
+                raise StoreError(f"{what} has {folder!r} both as a file and as a folder.")

@@ -1,0 +1,1 @@
+"""Records of runs, experiments and models on the branch, their journals, index and exchange."""

@@ -1,0 +1,148 @@
+"""Hides how files get onto the branch: one commit through ``git fast-import``, never a checkout."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from gitml.dvc_settings import names_clone_folder
+from gitml.errors import Conflict, StoreError
+from gitml.git import GitRepo
+
+_README = b"""# Runs of this project
+
+This branch is written by gitml. Each folder below `runs/` is one training run: its record
+(`run.json`), the history of its metrics (`metrics.jsonl`) and the DVC entry of its artifacts
+(`artifacts.dvc`). `git log` reads like a lab notebook; `gitml ui` shows it as a website.
+
+Please do not edit files here by hand: `gitml` merges this branch between clones.
+"""
+_FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
+_ATTEMPTS = 50
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on a file; the kernel drops it when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Branch:
+    """The orphan branch that holds all records of one repository.
+
+    Args:
+        repo: The repository.
+        name: Branch name, such as ``gitml/runs``.
+        remote: The git remote whose branch stands in while this clone has none of its own.
+        state: The local state folder, ``<git common dir>/gitml``.
+        remote_config: Bytes of the ``.dvc/config`` that names this clone's own folder.
+    """
+
+    def __init__(
+        self, repo: GitRepo, name: str, *, remote: str, state: Path, remote_config: bytes
+    ) -> None:
+        self.repo = repo
+        self.name = name
+        self.ref = f"refs/heads/{name}"
+        self.tracking_ref = f"refs/remotes/{remote}/{name}"
+        self._lock = state / "locks" / "branch"
+        self._own_config = remote_config
+
+    def tip(self) -> str | None:
+        """Id of the newest commit; a fresh clone's is the one it was cloned with."""
+        return self.repo.ref(self.ref) or self.repo.ref(self.tracking_ref)
+
+    def read(self, path: str, tip: str | None = None) -> bytes | None:
+        """Read one file as of ``tip`` (default: now); None where there is none."""
+        tip = tip or self.tip()
+        return self.repo.read(f"{tip}:{path}") if tip else None
+
+    def remote_config(self, tip: str | None) -> bytes:
+        """The ``.dvc/config`` that a run of this clone gets.
+
+        It is the branch's own where that names a shared remote. Until then every clone keeps the
+        artifacts of its runs in a folder of its own, which its runs name.
+        """
+        known = self.read(".dvc/config", tip) if tip else None
+        return self._own_config if known is None or names_clone_folder(known) else known
+
+    def update(
+        self,
+        make: Callable[[str | None], tuple[Mapping[str, bytes | None], str]],
+        *,
+        also_parent: str | None = None,
+    ) -> str | None:
+        """Commit changes to the branch, again from the start where another writer was first.
+
+        Args:
+            make: Given the tip it builds on (None for a new branch), returns the files to write
+                (None removes one) and the commit message. Called again after a lost race. No
+                files: nothing is committed.
+            also_parent: A second parent, for merges.
+
+        Returns:
+            Id of the branch's newest commit; None if there is still none.
+
+        Raises:
+            StoreError: git refused.
+            Conflict: The race was lost too often.
+        """
+        with exclusive(self._lock):
+            for _ in range(_ATTEMPTS):
+                tip = self.tip()
+                files, message = make(tip)
+                if not files and (also_parent is None or also_parent == tip):
+                    return tip
+                if tip is None:
+                    files = {**_FIRST_FILES, ".dvc/config": self._own_config, **files}
+                try:
+                    self.repo.fast_import(self._stream(tip, also_parent, files, message))
+                except Conflict:
+                    continue
+                return self.tip()
+        raise Conflict(
+            f"Branch {self.name} is being written by another program all the time.",
+            hint="Try again.",
+        )
+
+    def _stream(
+        self,
+        tip: str | None,
+        also_parent: str | None,
+        files: Mapping[str, bytes | None],
+        message: str,
+    ) -> bytes:
+        text = message.encode("utf-8", "replace")
+        who = str(self.repo.identity).encode("utf-8", "replace")
+        parts = [
+            b"commit %s\ncommitter %s %d +0000\n" % (self.ref.encode(), who, int(time.time())),
+            b"data %d\n%s\n" % (len(text), text),
+        ]
+        if tip:
+            parts.append(b"from %s\n" % tip.encode())
+        if also_parent and also_parent != tip:
+            parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
+        for path, data in sorted(files.items()):
+            if data is None:
+                parts.append(b"D %s\n" % _quoted(path))
+            else:
+                parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
+                parts.append(data + b"\n")
+        return b"".join(parts)
+
+
+def _quoted(path: str) -> bytes:
+    raw = path.encode("utf-8")
+    if b"\n" in raw or b"\0" in raw:
+        raise StoreError(f"{path!r} cannot be a path on the branch.")
+    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

@@ -1,0 +1,176 @@
+"""Hides experiments: one small file each on the branch, edited by the join rules of runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from gitml.entities import Experiment, LifecycleStage
+from gitml.errors import AlreadyExists, NotFound
+from gitml.store import records
+from gitml.store.branch import Branch
+from gitml.store.records import ExperimentRecord
+
+Edit = Callable[[ExperimentRecord, int], ExperimentRecord]
+"""Given a record and the time of the edit in ms, returns the changed record."""
+
+
+class ExperimentStore:
+    """All experiments of one repository.
+
+    Args:
+        branch: Where records are committed.
+        clock: ms since the Unix epoch.
+    """
+
+    def __init__(self, branch: Branch, *, clock: Callable[[], int]) -> None:
+        self._branch = branch
+        self._clock = clock
+
+    def read(self, experiment_id: str) -> ExperimentRecord | None:
+        """Read one experiment's file; None if there is none."""
+        path = records.experiment_path(experiment_id)
+        data = self._branch.read(path)
+        return None if data is None else records.experiment_from_json(data, path)
+
+    def created_as(self, name: str) -> Experiment | None:
+        """Find an experiment that still bears the name it was created with."""
+        tip = self._branch.tip()
+        if tip is None:
+            return None
+        identifier, known = self._place_for(name, tip)
+        record = self.read(identifier) if known else None
+        return record.experiment if record else None
+
+    def create(self, name: str, tags: Mapping[str, str], *, exist_ok: bool = False) -> str:
+        """Make an experiment.
+
+        Args:
+            name: Its name.
+            tags: Its first tags.
+            exist_ok: Return the id of an existing one instead of failing.
+
+        Returns:
+            Its id.
+
+        Raises:
+            AlreadyExists: An experiment was created under that name before.
+            InvalidInput: The name cannot be used.
+        """
+        records.experiment_id(name)
+        now = self._clock()
+        written = {"name": now, "lifecycle_stage": now, **{f"tags.{key}": now for key in tags}}
+        found = ""
+
+        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+            nonlocal found
+            found, known = self._place_for(name, tip)
+            if known and not exist_ok:
+                raise AlreadyExists(
+                    f"Experiment {name!r:.80} already exists.",
+                    hint="Use `set_experiment`, or choose another name.",
+                )
+            if known:
+                return {}, ""
+            experiment = Experiment(
+                experiment_id=found,
+                name=name,
+                creation_time=now,
+                last_update_time=now,
+                tags=dict(tags),
+            )
+            data = records.experiment_to_json(
+                ExperimentRecord(experiment=experiment, written=written)
+            )
+            return {records.experiment_path(found): data}, f"experiment {found}: created\n"
+
+        self._branch.update(make)
+        return found
+
+    def _place_for(self, name: str, tip: str | None) -> tuple[str, bool]:
+        """The id for a name, and whether the experiment is there already.
+
+        An id is taken for good by the name it was created with; when that experiment was renamed
+        since, the name gets the next free id.
+        """
+        first = records.experiment_id(name)
+        for number in itertools.count(1):
+            identifier = first if number == 1 else f"{first}-{number}"
+            path = records.experiment_path(identifier)
+            data = self._branch.read(path, tip) if tip else None
+            if data is None:
+                return identifier, False
+            if records.experiment_from_json(data, path).experiment.name == name:
+                return identifier, True
+        raise AssertionError  # the count above has no end
+
+    def edit(self, experiment_id: str, change: Edit, what: str) -> None:
+        """Change an experiment's file.
+
+        Args:
+            experiment_id: The experiment.
+            change: Makes the new record.
+            what: What is done, for the commit message.
+
+        Raises:
+            NotFound: There is no such experiment.
+        """
+        path = records.experiment_path(experiment_id)
+
+        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+            data = self._branch.read(path, tip) if tip else None
+            if data is None:
+                raise NotFound(
+                    f"No experiment with id {experiment_id!r:.80}.",
+                    hint="See `gitml experiments list`.",
+                )
+            record = records.experiment_from_json(data, path)
+            now = max(self._clock(), max(record.written.values(), default=0) + 1)
+            new = change(record, now)
+            new = replace(new, experiment=replace(new.experiment, last_update_time=now))
+            return {path: records.experiment_to_json(new)}, f"experiment {experiment_id}: {what}\n"
+
+        self._branch.update(make)
+
+
+def renamed(name: str) -> Edit:
+    """The edit that gives an experiment another name; its id stays."""
+    records.experiment_id(name)  # the same rules as at creation
+
+    def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
+        return replace(
+            record,
+            experiment=replace(record.experiment, name=name),
+            written={**record.written, "name": now},
+        )
+
+    return change
+
+
+def moved_to(stage: LifecycleStage) -> Edit:
+    """The edit that deletes or restores an experiment."""
+
+    def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
+        return replace(
+            record,
+            experiment=replace(record.experiment, lifecycle_stage=stage),
+            written={**record.written, "lifecycle_stage": now},
+        )
+
+    return change
+
+
+def tagged(tags: Mapping[str, str | None]) -> Edit:
+    """The edit that sets tags; a value of None removes one."""
+
+    def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
+        merged = {**record.experiment.tags, **tags}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        return replace(
+            record,
+            experiment=replace(record.experiment, tags=kept),
+            written={**record.written, **{f"tags.{key}": now for key in tags}},
+        )
+
+    return change

@@ -1,0 +1,203 @@
+"""Hides how a run's journals become its record: a pure fold over operations.
+
+An operation is one JSON array of a journal, ``[kind, …]``; times are ms since the Unix epoch::
+
+    ["start", {run_id, experiment_id, run_name, user_id, start_time}]      opens a new run
+    ["resume", {run_id, experiment_id}, time]                     opens a run that is on the branch
+    ["param", key, value, time]
+    ["metric", key, value, step, timestamp]
+    ["tag", key, value, time]        ["untag", key, time]
+    ["status", status, end_time or null, time]
+    ["lifecycle", stage, time]
+    ["source", {…}]        ["input", {…}]        ["model", {…}]
+
+Folding the same operations again changes nothing, so a crash between commit and clean-up is
+harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gitml.entities import (
+    Dataset,
+    LoggedModelInfo,
+    Metric,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+    RunStatus,
+    Source,
+)
+from gitml.errors import StoreError
+from gitml.store import records
+from gitml.store.records import Record, RunFiles
+
+Op = list[Any]
+RUN_NAME_TAG = "mlflow.runName"
+_LENGTHS = {"start": 2, "resume": 3, "param": 4, "metric": 5, "tag": 4, "untag": 3, "status": 4,
+            "lifecycle": 3, "source": 2, "input": 2, "model": 2}  # fmt: skip
+
+
+def is_op(value: Any) -> bool:
+    """Tell whether a line of a journal is an operation of ours."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], str)
+        and len(value) == _LENGTHS.get(value[0])
+    )
+
+
+def new_run(header: Mapping[str, Any]) -> RunFiles:
+    """The state right after a ``start`` operation."""
+    info = RunInfo(
+        run_id=header["run_id"],
+        experiment_id=header["experiment_id"],
+        run_name=header["run_name"],
+        user_id=header["user_id"],
+        status=RunStatus.RUNNING.value,
+        start_time=header["start_time"],
+    )
+    started = header["start_time"]
+    written = dict.fromkeys(("run_name", "status", "lifecycle_stage"), started)
+    return RunFiles(record=Record(run=Run(info=info), written=written))
+
+
+def fold(base: RunFiles | None, ops: Iterable[Op]) -> RunFiles:
+    """Apply operations to what is on the branch.
+
+    Args:
+        base: The run's files on the branch, None for a new run.
+        ops: Operations of all its journals; those of one journal in their order.
+
+    Raises:
+        StoreError: A new run without its ``start`` operation.
+    """
+    ops = list(ops)
+    header = next((op[1] for op in ops if op[0] == "start"), None)
+    if base is None:
+        if header is None:
+            raise StoreError("A journal without its first line cannot be turned into a run.")
+        base = new_run(header)
+    state = _State.of(base, first_session=header is not None)
+    for op in sorted(ops, key=_time):
+        state.apply(op)
+    return state.files(base)
+
+
+def _time(op: Op) -> int:
+    """When an operation was written; openings come first."""
+    return int(op[-1]) if op[0] in ("param", "tag", "untag", "status", "lifecycle") else 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """The mutable middle of a fold."""
+
+    info: RunInfo
+    params: dict[str, str]
+    tags: dict[str, str]
+    written: dict[str, int]
+    conflicts: dict[str, tuple[str, ...]]
+    source: Source
+    inputs: dict[tuple[str, str, str], Dataset]
+    models: dict[str, LoggedModelInfo]
+    first_session: bool
+    points: list[Metric] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, base: RunFiles, *, first_session: bool) -> _State:
+        run = base.record.run
+        return cls(
+            info=run.info,
+            params=dict(run.data.params),
+            tags=dict(run.data.tags),
+            written=dict(base.record.written),
+            conflicts=dict(run.conflicts),
+            source=run.source,
+            inputs={(d.name, d.digest, d.context): d for d in run.inputs.dataset_inputs},
+            models={m.path: m for m in run.outputs.model_outputs},
+            first_session=first_session,
+        )
+
+    def apply(self, op: Op) -> None:
+        kind = op[0]
+        if kind == "metric":
+            _, key, value, step, timestamp = op
+            number = records.number_in(value)
+            self.points.append(Metric(key=key, value=number, step=step, timestamp=timestamp))
+        elif kind == "param":
+            self._param(*op[1:])
+        elif kind == "tag":
+            self._tag(*op[1:])
+        elif kind == "untag":
+            if self._newer(f"tags.{op[1]}", op[2]):
+                self.tags.pop(op[1], None)
+        elif kind == "status":
+            if self._newer("status", op[3]):
+                self.info = replace(self.info, status=op[1], end_time=op[2])
+        elif kind == "lifecycle":
+            if self._newer("lifecycle_stage", op[2]):
+                self.info = replace(self.info, lifecycle_stage=op[1])
+        elif kind == "resume":
+            if self._newer("status", op[2]):
+                self.info = replace(self.info, status=RunStatus.RUNNING.value, end_time=None)
+        elif kind == "source":
+            self.source = Source(**{**op[1], "command": tuple(op[1].get("command", ()))})
+        elif kind == "input":
+            dataset = Dataset(**op[1])
+            self.inputs[dataset.name, dataset.digest, dataset.context] = dataset
+        elif kind == "model":
+            model = LoggedModelInfo(**{**op[1], "flavors": tuple(op[1].get("flavors", ()))})
+            self.models[model.path] = model
+
+    def _newer(self, name: str, time: int) -> bool:
+        """Note the time of a write; False if a later one is known."""
+        if time < self.written.get(name, time):
+            return False
+        self.written[name] = time
+        return True
+
+    def _param(self, key: str, value: str, time: int) -> None:
+        if key not in self.params:
+            self.params[key] = value
+            if not self.first_session:
+                self.written[f"params.{key}"] = time
+        elif self.params[key] != value:
+            name = f"params.{key}"
+            self.conflicts[name] = tuple(sorted({*self.conflicts.get(name, ()), value}))
+
+    def _tag(self, key: str, value: str, time: int) -> None:
+        if not self._newer(f"tags.{key}", time):
+            return
+        self.tags[key] = value
+        if key == RUN_NAME_TAG and self._newer("run_name", time):
+            self.info = replace(self.info, run_name=value)
+
+    def files(self, base: RunFiles) -> RunFiles:
+        history = base.history
+        if self.points:
+            history = records.ordered([*history, *self.points])
+        summaries = records.summarize(history)
+        run = Run(
+            info=self.info,
+            data=RunData(
+                params=self.params,
+                tags=self.tags,
+                summaries=summaries,
+                metrics={key: summary.last for key, summary in summaries.items()},
+            ),
+            inputs=RunInputs(dataset_inputs=tuple(self.inputs[key] for key in sorted(self.inputs))),
+            outputs=RunOutputs(
+                model_outputs=tuple(self.models[path] for path in sorted(self.models))
+            ),
+            source=self.source,
+            conflicts=self.conflicts,
+        )
+        record = replace(base.record, run=run, written=self.written)
+        return replace(base, record=record, history=history)

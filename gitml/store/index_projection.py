@@ -1,0 +1,335 @@
+"""Hides how the tables follow the branch and the runs in progress, one difference at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from gitml.entities import Run
+from gitml.errors import GitmlError, StoreError
+from gitml.git import Change, GitRepo
+from gitml.store import records
+from gitml.store.index_database import Connection
+from gitml.store.index_documents import experiment_to_document, run_to_document
+from gitml.store.index_schema import PROJECTED
+from gitml.store.records import RunFiles
+from gitml.store.search import plain
+from gitml.store.search_nodes import Entity
+
+_BATCH = 2_000  # records read, parsed and inserted together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """A run in progress on this machine.
+
+    Attributes:
+        signature: Changes whenever the run does.
+        load: Reads it; may raise GitmlError or OSError.
+    """
+
+    signature: str
+    load: Callable[[], RunFiles]
+
+
+def is_current(db: Connection, tip: str | None, live: Mapping[str, LiveRun]) -> bool:
+    """Tell whether the tables already show this commit and these runs in progress."""
+    return _shown(db) == tip and _signatures(db) == {
+        run_id: one.signature for run_id, one in live.items()
+    }
+
+
+def project(db: Connection, repo: GitRepo, tip: str | None, live: Mapping[str, LiveRun]) -> None:
+    """Bring the tables to a commit and to the runs in progress, inside one transaction.
+
+    Raises:
+        StoreError: The commit is not in the repository.
+    """
+    _Projection(db, repo, live).advance(tip)
+
+
+def _shown(db: Connection) -> str | None:
+    row = db.execute("SELECT tip FROM shown").fetchone()
+    return row[0] if row else None
+
+
+def _signatures(db: Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT run_id, signature FROM live").fetchall())
+
+
+class _Projection:
+    """One update of the tables."""
+
+    def __init__(self, db: Connection, repo: GitRepo, live: Mapping[str, LiveRun]) -> None:
+        self._db, self._repo, self._live = db, repo, live
+
+    def advance(self, tip: str | None) -> None:
+        changes = self._changes(tip)
+        runs = [(change, parsed) for change in changes if (parsed := _run_of(change.path))]
+        self._follow_experiments([one for one in changes if _is_experiment(one.path)])
+        self._follow_models([one for one in changes if _is_model(one.path)])
+        self._db.executemany(
+            "DELETE FROM committed WHERE run_id = ? AND experiment_id = ?",
+            [(run_id, experiment) for _, (experiment, run_id) in runs],
+        )
+        self._db.executemany(
+            "INSERT INTO committed VALUES (?, ?, ?)",
+            [(run_id, experiment, one.new) for one, (experiment, run_id) in runs if one.new],
+        )
+        touched = {run_id for _, (_, run_id) in runs}
+        self._show_runs(touched | self._follow_live())
+        self._db.execute("INSERT OR REPLACE INTO shown VALUES (1, ?)", (tip,))
+
+    def _changes(self, tip: str | None) -> list[Change]:
+        """The difference from the commit that is shown, or from nothing if that one is gone."""
+        old = _shown(self._db)
+        if old == tip:
+            return []
+        if old is not None and tip is not None:
+            try:
+                return self._repo.diff(old, tip)
+            except StoreError:
+                pass  # a rewritten branch after `git gc`: start again
+        for table in PROJECTED:
+            self._db.execute(f"DELETE FROM {table}")
+        if tip is None:
+            return []
+        if not self._repo.contains(tip):
+            raise StoreError(f"Commit {tip} of the runs is missing.", hint="Run `git fsck`.")
+        return self._repo.diff(None, tip)
+
+    def _follow_live(self) -> set[str]:
+        """Note the runs in progress; returns those that began, changed or ended."""
+        before = _signatures(self._db)
+        now = {run_id: one.signature for run_id, one in self._live.items()}
+        changed = {run_id for run_id, _ in before.items() ^ now.items()}
+        self._db.executemany("DELETE FROM live WHERE run_id = ?", [(one,) for one in changed])
+        self._db.executemany(
+            "INSERT INTO live VALUES (?, ?)", [(one, now[one]) for one in changed if one in now]
+        )
+        return changed
+
+    # Experiments and models ---------------------------------------------------------------------
+
+    def _follow_experiments(self, changes: Sequence[Change]) -> None:
+        self._forget("experiments", "experiment_id", changes, _experiment_of)
+        for path, data in self._contents(changes):
+            try:
+                experiment = records.experiment_from_json(data, path).experiment
+                if experiment.experiment_id != _experiment_of(path):
+                    raise StoreError(f"{path} holds experiment {experiment.experiment_id}.")
+            except StoreError as error:
+                self._complain(path, path, error)
+                continue
+            self._db.execute(
+                "INSERT INTO experiments VALUES (?, ?)",
+                (experiment.experiment_id, experiment_to_document(experiment)),
+            )
+
+    def _follow_models(self, changes: Sequence[Change]) -> None:
+        self._forget("model_files", "path", changes, lambda path: path)
+        for path, data in self._contents(changes):
+            try:
+                records.load(data, path)
+            except StoreError as error:
+                self._complain(path, path, error)
+                continue
+            self._db.execute("INSERT INTO model_files VALUES (?, ?)", (path, data))
+
+    def _forget(
+        self, table: str, column: str, changes: Sequence[Change], key: Callable[[str], str]
+    ) -> None:
+        paths = [change.path for change in changes]
+        self._db.executemany(
+            f"DELETE FROM {table} WHERE {column} = ?", [(key(path),) for path in paths]
+        )
+        self._db.executemany("DELETE FROM problems WHERE subject = ?", [(path,) for path in paths])
+
+    def _contents(self, changes: Sequence[Change]) -> Iterator[tuple[str, bytes]]:
+        """Read the new files; one that git cannot read is noted as a problem."""
+        present = [(change.path, change.new) for change in changes if change.new]
+        for (path, _), data in zip(present, self._blobs([oid for _, oid in present]), strict=True):
+            if data is None:
+                self._complain(path, path, StoreError(f"{path} is not a file of the repository."))
+            else:
+                yield path, data
+
+    def _complain(self, subject: str, path: str, error: Exception) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO problems VALUES (?, ?, ?)",
+            (subject, path, plain(str(error))[:500]),
+        )
+
+    def _blobs(self, oids: Sequence[str]) -> Iterator[bytes | None]:
+        """Read blobs in order; git reads the next batch while the last one is used."""
+        batches = [oids[at : at + _BATCH] for at in range(0, len(oids), _BATCH)]
+        if len(batches) < 2:
+            yield from self._batch(oids)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(self._batch, batches[0])
+            for batch in [*batches[1:], None]:
+                done = following.result()
+                if batch is not None:
+                    following = reader.submit(self._batch, batch)
+                yield from done
+
+    def _batch(self, oids: Sequence[str]) -> list[bytes | None]:
+        try:
+            return list(self._repo.read_many(oids)) if oids else []
+        except StoreError:  # one of them is missing or no blob: find out which
+            return [self._repo.read(oid) for oid in oids]
+
+    # Runs ---------------------------------------------------------------------------------------
+
+    def _show_runs(self, run_ids: set[str]) -> None:
+        """Make the rows of some runs anew; a run in progress covers what is committed of it."""
+        if not run_ids:
+            return
+        self._clear(run_ids)
+        writer = _RunWriter(self._db)
+        loaded = set()
+        for run_id in sorted(run_ids & self._live.keys()):
+            run = self._load(run_id)
+            if run is not None:
+                loaded.add(run_id)
+                writer.add(run)
+        for run in self._committed(run_ids - loaded):
+            writer.add(run)
+        writer.flush()
+
+    def _load(self, run_id: str) -> Run | None:
+        try:
+            run = self._live[run_id].load().record.run
+            if run.info.run_id != run_id:
+                raise StoreError(f"The journal of run {run_id} holds run {run.info.run_id}.")
+        except (GitmlError, OSError) as error:
+            self._complain(run_id, f"live:{run_id}", error)
+            return None
+        return run
+
+    def _committed(self, run_ids: set[str]) -> Iterator[Run]:
+        rows = self._db.execute(
+            "SELECT run_id, experiment_id, oid FROM committed WHERE run_id IN"
+            " (SELECT value FROM json_each(?)) ORDER BY run_id, experiment_id",
+            (json.dumps(sorted(run_ids)),),
+        ).fetchall()
+        blobs = self._blobs([oid for _, _, oid in rows])
+        for (run_id, experiment, _), data in zip(rows, blobs, strict=True):
+            path = f"{records.run_folder(experiment, run_id)}/run.json"
+            try:
+                yield _checked(data, path, run_id, experiment)
+            except StoreError as error:
+                self._complain(run_id, path, error)
+
+    def _clear(self, run_ids: set[str]) -> None:
+        wanted = "(SELECT value FROM json_each(?))"
+        ids = (json.dumps(sorted(run_ids)),)
+        self._db.execute(f"DELETE FROM problems WHERE subject IN {wanted}", ids)
+        rows = self._db.execute(f"SELECT id FROM runs WHERE run_id IN {wanted}", ids).fetchall()
+        # Entries lie by key, so a run's are found through the keys.
+        self._db.executemany(
+            "DELETE FROM entries WHERE run = ? AND key IN (SELECT id FROM keys)", rows
+        )
+        self._db.executemany("DELETE FROM datasets WHERE run = ?", rows)
+        self._db.executemany("DELETE FROM documents WHERE run = ?", rows)
+        self._db.executemany("DELETE FROM runs WHERE id = ?", rows)
+
+
+class _RunWriter:
+    """Turns runs into rows and inserts them in batches."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._next = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0]
+        self._keys = {
+            (Entity(entity), name): number
+            for number, entity, name in db.execute("SELECT id, entity, name FROM keys")
+        }
+        self._start()
+
+    def _start(self) -> None:
+        self._runs: list[tuple[object, ...]] = []
+        self._documents: list[tuple[int, str]] = []
+        self._entries: list[tuple[int, int, float | str]] = []
+        self._datasets: list[tuple[int, str, str, str | None]] = []
+
+    def add(self, run: Run) -> None:
+        number, info = self._next, run.info
+        self._next += 1
+        self._runs.append((
+            number, info.run_id, info.experiment_id, plain(info.run_name), plain(info.user_id),
+            info.status, info.start_time, info.end_time, info.lifecycle_stage,
+        ))  # fmt: skip
+        self._documents.append((number, run_to_document(run)))
+        entries, key = self._entries, self._key
+        for name, value in run.data.metrics.items():
+            entries.append((key(Entity.METRIC, name), number, value))  # SQLite takes NaN as NULL
+        for name, text in run.data.params.items():
+            entries.append((key(Entity.PARAM, name), number, plain(text)))
+        for name, text in run.data.tags.items():
+            entries.append((key(Entity.TAG, name), number, plain(text)))
+        for one in run.inputs.dataset_inputs:
+            context = plain(one.context) if one.context else None
+            self._datasets.append((number, plain(one.name), plain(one.digest), context))
+        if len(self._runs) >= _BATCH:
+            self.flush()
+
+    def _key(self, entity: Entity, name: str) -> int:
+        name = plain(name)
+        number = self._keys.get((entity, name))
+        if number is None:
+            number = len(self._keys) + 1
+            self._db.execute("INSERT INTO keys VALUES (?, ?, ?)", (number, entity.value, name))
+            self._keys[entity, name] = number
+        return number
+
+    def flush(self) -> None:
+        insert = self._db.executemany
+        insert("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._runs)
+        insert("INSERT INTO documents VALUES (?, ?)", self._documents)
+        self._entries.sort()  # the order they lie in
+        # Two keys are one where they differ only in characters that SQLite cannot hold.
+        insert("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", self._entries)
+        insert("INSERT INTO datasets VALUES (?, ?, ?, ?)", self._datasets)
+        self._start()
+
+
+def _checked(data: bytes | None, path: str, run_id: str, experiment: str) -> Run:
+    if data is None:
+        raise StoreError(f"{path} is not a file of the repository.")
+    run = records.run_from_json(data, path).run
+    if (run.info.run_id, run.info.experiment_id) != (run_id, experiment):
+        raise StoreError(
+            f"{path} holds run {run.info.run_id} of experiment {run.info.experiment_id}."
+        )
+    return run
+
+
+# Paths ------------------------------------------------------------------------------------------
+
+
+def _run_of(path: str) -> tuple[str, str] | None:
+    """Experiment and run id of a ``run.json``; None for any other path."""
+    parsed = records.parse_run_path(path) if path.endswith("/run.json") else None
+    return parsed[:2] if parsed and parsed[2] == "run.json" else None
+
+
+def _is_experiment(path: str) -> bool:
+    return path.startswith("experiments/") and path.endswith(".json") and path.count("/") == 1
+
+
+def _experiment_of(path: str) -> str:
+    return path.removeprefix("experiments/").removesuffix(".json")
+
+
+def _is_model(path: str) -> bool:
+    """Tell whether a path is ``models/<name>/model.json`` or ``…/versions/<number>.json``."""
+    parts = path.split("/")
+    if parts[0] != "models" or len(parts) < 3:
+        return False
+    number = parts[-1].removesuffix(".json")
+    versioned = len(parts) > 3 and parts[-2] == "versions" and number != parts[-1]
+    return parts[-1] == "model.json" or (versioned and number.isdecimal())

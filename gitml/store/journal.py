@@ -1,0 +1,138 @@
+"""Hides the journal: how a log call becomes durable in microseconds and survives its process.
+
+A run in progress is a folder ``<state>/runs/<run_id>`` with one journal per writing process
+(``journal.jsonl`` of the process that started it, ``journal-<8 hex>.jsonl`` of others), the staged
+``artifacts/``, and what was recorded of the code. A call appends one line with one ``write`` on an
+``O_APPEND`` descriptor: what returned is in the kernel and outlives ``kill -9``. Each writer holds
+an advisory lock on its journal; a journal that nobody locks belongs to a dead process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii as quoted
+from pathlib import Path
+
+from gitml.errors import StoreError
+from gitml.store import records
+from gitml.store.fold import Op, is_op
+
+_PATTERN = "journal*.jsonl"
+
+
+class Journal:
+    """One process's open journal of one run."""
+
+    def __init__(self, folder: Path, first: Op) -> None:
+        """Create a journal in a run's folder and lock it before anybody can see it.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        name = "journal.jsonl" if first[0] == "start" else f"journal-{uuid.uuid4().hex[:8]}.jsonl"
+        self.path = folder / name
+        hidden = folder / f".{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(
+                hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
+            )
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.append(first)
+            hidden.rename(self.path)
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+
+    def append(self, op: Op) -> None:
+        """Write one operation; it is durable against the death of the process on return.
+
+        Raises:
+            StoreError: The disk is full or the folder is gone; nothing of it was written.
+        """
+        self._write(json.dumps(op, allow_nan=False).encode() + b"\n")
+
+    def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
+        """Write a metric point; as ``append``, without the cost of a general encoder."""
+        number = repr(value) if value - value == 0.0 else f'"{records.number_out(value)}"'
+        self._write(f'["metric",{quoted(key)},{number},{step},{timestamp}]\n'.encode("ascii"))
+
+    def _write(self, line: bytes) -> None:
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        if written != len(line):  # the disk is full: take the torn line back
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise StoreError(
+                f"No room left on the disk of {self.path}.", hint="Free some space and log again."
+            )
+
+    def sync(self) -> None:
+        """Flush to the disk itself, against the death of the machine."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Drop the lock; the file stays until its run is committed."""
+        os.close(self._descriptor)
+
+
+def read(folder: Path) -> list[Op]:
+    """Read all operations of a run in progress; a torn last line is dropped."""
+    ops: list[Op] = []
+    for path in sorted(folder.glob(_PATTERN)):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # committed and cleared away meanwhile
+            continue
+        ops.extend(_parse(data))
+    return ops
+
+
+def _parse(data: bytes) -> Iterator[Op]:
+    for line in data[: data.rfind(b"\n") + 1].splitlines():
+        try:
+            op = json.loads(line)
+        except ValueError:
+            continue
+        if is_op(op):
+            yield op
+
+
+def signature(folder: Path) -> str:
+    """A text that changes whenever a journal of the run does."""
+    return ",".join(f"{path.name}:{path.stat().st_size}" for path in sorted(folder.glob(_PATTERN)))
+
+
+def is_alive(folder: Path, *, besides: Path | None = None) -> bool:
+    """Tell whether a process holds one of the run's journals.
+
+    Args:
+        folder: The run's folder.
+        besides: A journal that does not count.
+    """
+    return any(_is_locked(path) for path in folder.glob(_PATTERN) if path != besides)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"Cannot write to {path}: {error.strerror}.",
+        hint="Check the permissions and the free space of the repository's .git folder.",
+    )

@@ -1,0 +1,65 @@
+"""Hides how a commit on the branch reads: `git log gitml/runs` is the lab notebook."""
+
+from __future__ import annotations
+
+import re
+
+from gitml.entities import Run
+
+_WIDTH = 72
+_SHOWN = 12  # metrics or params listed in a message
+
+
+def commit_message(run: Run) -> str:
+    """Describe a run: a subject, its numbers, and trailers for programs."""
+    info = run.info
+    name = _line(info.run_name, 48)
+    spent = f" in {_duration(info.end_time - info.start_time)}" if info.end_time else ""
+    subject = f"{name}: {info.status.lower()}{spent}"
+    if info.lifecycle_stage == "deleted":
+        subject = f"{name}: deleted"
+    metrics = [f"{_line(key, 40)} = {value:.6g}" for key, value in sorted(run.data.metrics.items())]
+    params = [
+        f"{_line(key, 40)} = {_line(value, 40)}" for key, value in sorted(run.data.params.items())
+    ]
+    trailers = [
+        f"Experiment: {info.experiment_id}",
+        f"Run: {info.run_id}",
+        f"Status: {info.status}",
+    ]
+    if run.source.commit:
+        branch = f" ({_line(run.source.branch, 60)})" if run.source.branch else ""
+        dirty = ", with uncommitted changes" if run.source.dirty else ""
+        trailers.append(f"Code: {run.source.commit}{branch}{dirty}")
+    if run.parent_run_id:
+        trailers.append(f"Parent: {_line(run.parent_run_id, 40)}")
+    parts = [subject, _wrapped(metrics), _wrapped(params), "\n".join(trailers)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _wrapped(items: list[str]) -> str:
+    """Lay items out in lines; says how many were left out."""
+    lines = [""]
+    more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
+    for item in items[:_SHOWN] + more:
+        joined = f"{lines[-1]}, {item}" if lines[-1] else item
+        if len(joined) > _WIDTH:
+            lines.append(item)
+        else:
+            lines[-1] = joined
+    return "\n".join(line for line in lines if line)
+
+
+def _duration(ms: int) -> str:
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _line(text: str, length: int) -> str:
+    """One line of printable text; names come from anywhere."""
+    flat = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip() or "-"
+    return flat if len(flat) <= length else f"{flat[: length - 1]}…"

@@ -1,0 +1,515 @@
+"""Hides the record formats of FORMAT.md: bytes on the branch to values and back, all pure.
+
+A record read here may have been written by anybody who can push, so every field is checked before
+it becomes a value, and fields that this version does not know are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from gitml.entities import (
+    Artifact,
+    Dataset,
+    Experiment,
+    LifecycleStage,
+    LoggedModelInfo,
+    Metric,
+    MetricSummary,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+    RunStatus,
+    Source,
+)
+from gitml.errors import InvalidInput, SchemaTooNew, StoreError
+
+SCHEMA = 1
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
+_INT64 = 2**63
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_RUN_FIELDS = frozenset({
+    "schema", "run_id", "experiment_id", "run_name", "user_id", "status", "lifecycle_stage",
+    "start_time", "end_time", "source", "params", "metrics", "metric_stats", "tags", "inputs",
+    "models", "parent_run_id", "written", "conflicts",
+})  # fmt: skip
+_EXPERIMENT_FIELDS = frozenset({
+    "schema", "experiment_id", "name", "creation_time", "last_update_time", "lifecycle_stage",
+    "tags", "written",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A run's ``run.json``.
+
+    Attributes:
+        run: What readers see.
+        written: Time of the last write of each mutable field (``run_name``, ``status``,
+            ``lifecycle_stage``, ``tags.<key>``) and of each param or artifact added after the
+            first session (``params.<key>``, ``artifacts.<path>``), ms since the Unix epoch. A tag
+            that is listed here and absent from the run was removed at that time.
+        extra: Fields of later versions, kept.
+    """
+
+    run: Run
+    written: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentRecord:
+    """An experiment's file; ``written`` and ``extra`` as in ``Record``."""
+
+    experiment: Experiment
+    written: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """Everything a run's folder on the branch holds, except what is derived from it.
+
+    Attributes:
+        record: ``run.json``.
+        history: ``metrics.jsonl``, sorted by (key, timestamp, step, value), without duplicates.
+        artifacts: ``artifacts.json``, sorted by path.
+        patch: ``source.patch``; empty when the code was clean.
+        requirements: ``requirements.txt``.
+        remote_config: ``.dvc/config`` of the run's DVC sub-repository.
+    """
+
+    record: Record
+    history: tuple[Metric, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    patch: bytes = b""
+    requirements: bytes = b""
+    remote_config: bytes = b""
+
+
+# Names and paths --------------------------------------------------------------------------------
+
+
+def experiment_id(name: str) -> str:
+    """Derive an experiment's id from its name at creation: percent-encoded, never long.
+
+    Raises:
+        InvalidInput: The name is empty, blank, over 500 characters, or has control characters.
+    """
+    if not name.strip() or len(name) > 500 or re.search(r"[\x00-\x1f\x7f]", name):
+        shown = name if len(name) <= 60 else f"{name[:60]}…"
+        raise InvalidInput(
+            f"Experiment name {shown!r} cannot be used.",
+            hint="Give 1 to 500 characters without line breaks or control characters.",
+        )
+    encoded = quote(name.encode("utf-8", "surrogatepass"), safe="").replace("~", "%7E")
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if len(encoded) <= 100:
+        return encoded
+    import hashlib
+
+    return f"{encoded[:80].rstrip('%')}-{hashlib.sha1(encoded.encode()).hexdigest()[:8]}"
+
+
+def check_run_id(run_id: str) -> str:
+    """Return a run id unchanged if it is one (32 hex digits).
+
+    Raises:
+        InvalidInput: It is not.
+    """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise InvalidInput(
+            f"{run_id!r} is not a run id.", hint="A run id has 32 hexadecimal digits."
+        )
+    return run_id
+
+
+def run_folder(experiment: str, run_id: str) -> str:
+    """Path of a run's folder on the branch."""
+    return f"runs/{experiment}/{run_id[:2]}/{run_id}"
+
+
+def experiment_path(experiment: str) -> str:
+    """Path of an experiment's file on the branch."""
+    return f"experiments/{experiment}.json"
+
+
+def parse_run_path(path: str) -> tuple[str, str, str] | None:
+    """Take a path below ``runs/`` apart.
+
+    Returns:
+        Experiment id, run id and the file's path inside the run's folder; None if it is no such
+        path.
+    """
+    parts = path.split("/", 4)
+    if len(parts) != 5 or parts[0] != "runs" or parts[2] != parts[3][:2]:
+        return None
+    if not _RUN_ID.fullmatch(parts[3]) or not _EXPERIMENT_ID.fullmatch(parts[1]):
+        return None
+    return parts[1], parts[3], parts[4]
+
+
+# Canonical JSON ---------------------------------------------------------------------------------
+
+
+def dump(value: Mapping[str, Any]) -> bytes:
+    """Canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
+    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def load(data: bytes, what: str) -> dict[str, Any]:
+    """Parse a record's JSON.
+
+    Raises:
+        StoreError: It is not a JSON object of UTF-8 text.
+        SchemaTooNew: A newer gitml wrote it.
+    """
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{what} is not valid JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{what} is not a JSON object.")
+    schema = value.get("schema")
+    if not isinstance(schema, int) or schema < 1:
+        raise StoreError(f"{what} has no valid schema number.")
+    if schema > SCHEMA:
+        raise SchemaTooNew(
+            f"{what} has schema {schema}; this gitml reads up to {SCHEMA}.",
+            hint="Upgrade with `pip install --upgrade gitml`.",
+        )
+    return value
+
+
+def number_out(value: float) -> float | str:
+    """A metric's value as JSON holds it: NaN and infinities as strings."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def number_in(value: object) -> float:
+    """The inverse of ``number_out``.
+
+    Raises:
+        StoreError: Anything else.
+    """
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise StoreError("A metric value is out of range.") from error
+    if isinstance(value, str) and value in _SPECIAL:
+        return _SPECIAL[value]
+    raise StoreError(f"{value!r:.60} is not a metric value.")
+
+
+# Runs -------------------------------------------------------------------------------------------
+
+
+def run_to_json(record: Record) -> bytes:
+    """Format ``run.json``."""
+    run = record.run
+    info, data = run.info, run.data
+    source = {name: value for name, value in run.source if value not in (None, "", (), False)}
+    return dump({
+        **record.extra,
+        "schema": SCHEMA,
+        "run_id": info.run_id,
+        "experiment_id": info.experiment_id,
+        "run_name": info.run_name,
+        "user_id": info.user_id,
+        "status": info.status,
+        "lifecycle_stage": info.lifecycle_stage,
+        "start_time": info.start_time,
+        "end_time": info.end_time,
+        "source": {**source, "dirty": run.source.dirty},
+        "params": dict(data.params),
+        "metrics": {key: number_out(value) for key, value in data.metrics.items()},
+        "metric_stats": {
+            key: {
+                "count": s.count,
+                "max": number_out(s.max),
+                "min": number_out(s.min),
+                "step": s.step,
+                "timestamp": s.timestamp,
+            }
+            for key, s in data.summaries.items()
+        },
+        "tags": dict(data.tags),
+        "inputs": [dict(dataset) for dataset in run.inputs.dataset_inputs],
+        "models": [dict(model) for model in run.outputs.model_outputs],
+        "parent_run_id": run.parent_run_id,
+        "written": dict(record.written),
+        "conflicts": {key: list(values) for key, values in run.conflicts.items()},
+    })  # fmt: skip
+
+
+def run_from_json(data: bytes, what: str = "run.json") -> Record:
+    """Read ``run.json``.
+
+    Raises:
+        StoreError: A field is missing or of the wrong type; the message names it.
+    """
+    value = load(data, what)
+    read = _Reader(value, what)
+    run_id = read.text("run_id")
+    experiment = read.text("experiment_id")
+    if not _RUN_ID.fullmatch(run_id) or not _EXPERIMENT_ID.fullmatch(experiment):
+        raise StoreError(f"{what} has a malformed run_id or experiment_id.")
+    info = RunInfo(
+        run_id=run_id,
+        experiment_id=experiment,
+        run_name=read.text("run_name"),
+        user_id=read.text("user_id"),
+        status=read.choice("status", RunStatus),
+        start_time=read.integer("start_time"),
+        end_time=None if value.get("end_time") is None else read.integer("end_time"),
+        lifecycle_stage=read.choice("lifecycle_stage", LifecycleStage),
+    )
+    run = Run(
+        info=info,
+        data=RunData(
+            params=read.texts("params"),
+            tags=read.texts("tags"),
+            **_metrics_in(read.mapping("metrics"), read.mapping("metric_stats"), what),
+        ),
+        inputs=RunInputs(dataset_inputs=tuple(_datasets_in(read.items("inputs"), what))),
+        outputs=RunOutputs(model_outputs=tuple(_models_in(read.items("models"), what))),
+        source=_source_in(read.mapping("source"), what),
+        conflicts={
+            key: tuple(str(one) for one in values) if isinstance(values, list) else (str(values),)
+            for key, values in read.mapping("conflicts").items()
+        },
+    )
+    extra = {key: value[key] for key in value.keys() - _RUN_FIELDS}
+    return Record(run=run, written=read.integers("written"), extra=extra)
+
+
+def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) -> dict[str, Any]:
+    metrics = {key: number_in(value) for key, value in last.items()}
+    summaries = {}
+    for key, value in metrics.items():
+        stat = stats.get(key)
+        if not isinstance(stat, dict):
+            raise StoreError(f"{what} has no metric_stats for {key!r:.60}.")
+        read = _Reader(stat, what)
+        summaries[key] = MetricSummary(
+            last=value,
+            step=read.integer("step"),
+            timestamp=read.integer("timestamp"),
+            min=number_in(stat.get("min")),
+            max=number_in(stat.get("max")),
+            count=read.integer("count"),
+        )
+    return {"metrics": metrics, "summaries": summaries}
+
+
+def _datasets_in(items: Iterable[Any], what: str) -> Iterable[Dataset]:
+    for item in items:
+        read = _Reader(item if isinstance(item, dict) else {}, what)
+        yield Dataset(
+            name=read.text("name"),
+            digest=read.text("digest"),
+            **{
+                key: read.text(key, "")
+                for key in ("source_type", "source", "schema", "profile", "context")
+            },
+        )
+
+
+def _models_in(items: Iterable[Any], what: str) -> Iterable[LoggedModelInfo]:
+    for item in items:
+        read = _Reader(item if isinstance(item, dict) else {}, what)
+        yield LoggedModelInfo(
+            path=read.text("path"),
+            flavors=tuple(str(flavor) for flavor in read.items("flavors")),
+            utc_time_created=read.text("utc_time_created", ""),
+            model_uuid=read.text("model_uuid", ""),
+        )
+
+
+def _source_in(value: Mapping[str, Any], what: str) -> Source:
+    read = _Reader(value, what)
+    return Source(
+        type=read.text("type", ""),
+        name=read.text("name", ""),
+        command=tuple(str(part) for part in read.items("command")),
+        commit=read.text("commit", "") or None,
+        branch=read.text("branch", "") or None,
+        remote=read.text("remote", "") or None,
+        dirty=value.get("dirty") is True,
+        python=read.text("python", ""),
+    )
+
+
+class _Reader:
+    """Typed access to one JSON object of unknown origin."""
+
+    def __init__(self, value: Mapping[str, Any], what: str) -> None:
+        self._value, self._what = value, what
+
+    def _wrong(self, key: str, wanted: str) -> StoreError:
+        return StoreError(f"{self._what}: field {key!r:.60} is not {wanted}.")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._value.get(key, default)
+        if not isinstance(value, str):
+            raise self._wrong(key, "a text")
+        return value
+
+    def choice(self, key: str, choices: type) -> str:
+        value = self.text(key)
+        if value not in list(choices):  # type: ignore[call-overload]
+            raise self._wrong(key, f"one of {', '.join(choices)}")  # type: ignore[arg-type]
+        return value
+
+    def integer(self, key: str) -> int:
+        value = self._value.get(key)
+        if type(value) is not int or not -_INT64 <= value < _INT64:
+            raise self._wrong(key, "a 64-bit integer")
+        return value
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        value = self._value.get(key, {})
+        if not isinstance(value, dict):
+            raise self._wrong(key, "an object")
+        return value
+
+    def items(self, key: str) -> list[Any]:
+        value = self._value.get(key, [])
+        if not isinstance(value, list):
+            raise self._wrong(key, "a list")
+        return value
+
+    def texts(self, key: str) -> dict[str, str]:
+        value = self.mapping(key)
+        if not all(isinstance(text, str) for text in value.values()):
+            raise self._wrong(key, "an object of texts")
+        return dict(value)
+
+    def integers(self, key: str) -> dict[str, int]:
+        value = self.mapping(key)
+        if not all(type(n) is int and -_INT64 <= n < _INT64 for n in value.values()):
+            raise self._wrong(key, "an object of 64-bit integers")
+        return dict(value)
+
+
+# Metric history ---------------------------------------------------------------------------------
+
+
+def history_to_jsonl(history: Iterable[Metric]) -> bytes:
+    """Format ``metrics.jsonl``: one ``[key, step, timestamp, value]`` per line."""
+    lines = (
+        json.dumps([m.key, m.step, m.timestamp, number_out(m.value)], ensure_ascii=False)
+        for m in history
+    )
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
+def history_from_jsonl(data: bytes, what: str = "metrics.jsonl") -> tuple[Metric, ...]:
+    """Read ``metrics.jsonl``.
+
+    Raises:
+        StoreError: A line is not such an array; the message gives its number.
+    """
+    points = []
+    for number, line in enumerate(data.splitlines(), 1):
+        try:
+            key, step, timestamp, value = json.loads(line)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StoreError(f"{what}, line {number}: not a metric point.") from error
+        whole = type(step) is int and type(timestamp) is int
+        if (
+            not isinstance(key, str)
+            or not whole
+            or not all(-_INT64 <= n < _INT64 for n in (step, timestamp))
+        ):
+            raise StoreError(f"{what}, line {number}: not a metric point.")
+        points.append(Metric(key=key, value=number_in(value), timestamp=timestamp, step=step))
+    return tuple(points)
+
+
+def ordered(points: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Sort points by (key, timestamp, step, value) and drop exact duplicates; NaN sorts last."""
+    unique = {(p.key, p.timestamp, p.step, _rank(p.value)): p for p in points}
+    return tuple(unique[key] for key in sorted(unique))
+
+
+def summarize(history: Iterable[Metric]) -> dict[str, MetricSummary]:
+    """Boil a history down to one summary per key.
+
+    The last value is the one with the highest (step, timestamp, value), as in MLflow.
+    """
+    by_key: dict[str, list[Metric]] = {}
+    for point in history:
+        by_key.setdefault(point.key, []).append(point)
+    return {key: _summary(points) for key, points in by_key.items()}
+
+
+def _summary(points: list[Metric]) -> MetricSummary:
+    last = max(points, key=lambda p: (p.step, p.timestamp, _rank(p.value)))
+    finite = [p.value for p in points if math.isfinite(p.value)]
+    return MetricSummary(
+        last=last.value,
+        step=last.step,
+        timestamp=last.timestamp,
+        min=min(finite, default=math.nan),
+        max=max(finite, default=math.nan),
+        count=len(points),
+    )
+
+
+def _rank(value: float) -> tuple[bool, float]:
+    """A total order of floats in which every NaN is the same and the highest."""
+    return (True, 0.0) if math.isnan(value) else (False, value)
+
+
+# Experiments ------------------------------------------------------------------------------------
+
+
+def experiment_to_json(record: ExperimentRecord) -> bytes:
+    """Format an experiment's file."""
+    return dump({
+        **record.extra,
+        "schema": SCHEMA,
+        **{name: value for name, value in record.experiment if name != "tags"},
+        "tags": dict(record.experiment.tags),
+        "written": dict(record.written),
+    })  # fmt: skip
+
+
+def experiment_from_json(data: bytes, what: str = "experiment") -> ExperimentRecord:
+    """Read an experiment's file.
+
+    Raises:
+        StoreError: A field is missing or of the wrong type; the message names it.
+    """
+    value = load(data, what)
+    read = _Reader(value, what)
+    identifier = read.text("experiment_id")
+    if not _EXPERIMENT_ID.fullmatch(identifier):
+        raise StoreError(f"{what} has a malformed experiment_id.")
+    experiment = Experiment(
+        experiment_id=identifier,
+        name=read.text("name"),
+        creation_time=read.integer("creation_time"),
+        last_update_time=read.integer("last_update_time"),
+        lifecycle_stage=read.choice("lifecycle_stage", LifecycleStage),
+        tags=read.texts("tags"),
+    )
+    extra = {key: value[key] for key in value.keys() - _EXPERIMENT_FIELDS}
+    return ExperimentRecord(experiment=experiment, written=read.integers("written"), extra=extra)

@@ -1,0 +1,335 @@
+"""Hides how runs live: begun in a journal, committed when they end, edited and recovered later."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gitml import manifest
+from gitml.entities import Artifact, RunStatus
+from gitml.errors import InvalidInput, NotFound, StoreError
+from gitml.store import folder, journal, records
+from gitml.store.branch import Branch, exclusive
+from gitml.store.fold import Op, fold
+from gitml.store.journal import Journal
+from gitml.store.message import commit_message
+from gitml.store.records import RunFiles
+
+RECOVERED_TAG = "gitml.recovered"
+PutArtifacts = Callable[[Path], Sequence[Artifact]]
+"""Stores the files of a folder where DVC finds them and lists them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Writer:
+    """This process's open journal of a run, and what it needs to refuse a changed param.
+
+    Attributes:
+        run_id: The run.
+        experiment_id: Its experiment.
+        folder: Its local folder while in progress.
+        journal: Where log calls go.
+        floor: Earliest time of its operations, ms since the Unix epoch: later than every write it
+            builds on, even if another machine's clock runs ahead of ours.
+        params: Every param known when the journal was opened, and those logged since.
+    """
+
+    run_id: str
+    experiment_id: str
+    folder: Path
+    journal: Journal
+    clock: Callable[[], int]
+    floor: int = 0
+    params: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> int:
+        """Time of an operation that is written now, ms since the Unix epoch."""
+        return max(self.clock(), self.floor)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log params: all of them, or none.
+
+        Raises:
+            InvalidInput: One was logged with another value.
+        """
+        with self._lock:
+            refuse_changes(self.params, params)
+            now = self.now()
+            for key, value in params.items():
+                if key not in self.params:
+                    self.journal.append(["param", key, value, now])
+                    self.params[key] = value
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder in which files wait until the run ends."""
+        return self.folder / "artifacts"
+
+
+class RunStore:
+    """All runs of one repository: those in progress here, and those on the branch.
+
+    Args:
+        branch: Where records are committed.
+        state: The local state folder.
+        put_artifacts: Called with a folder of staged files when a run is committed.
+        clock: ms since the Unix epoch.
+    """
+
+    def __init__(
+        self,
+        branch: Branch,
+        state: Path,
+        *,
+        put_artifacts: PutArtifacts,
+        clock: Callable[[], int],
+    ) -> None:
+        self.branch = branch
+        self.folder = state / "runs"
+        self._put_artifacts = put_artifacts
+        self._clock = clock
+        self._writers: dict[str, Writer] = {}
+
+    # Writing -------------------------------------------------------------------------------------
+
+    def start(self, experiment_id: str, run_name: str, user_id: str, start_time: int) -> Writer:
+        """Begin a new run; it is visible in this clone at once and committed when it ends."""
+        run_id = uuid.uuid4().hex
+        header = {
+            "schema": records.SCHEMA,
+            "run_id": run_id,
+            "experiment_id": experiment_id,
+            "run_name": run_name,
+            "user_id": user_id,
+            "start_time": start_time,
+        }
+        return self._open(run_id, experiment_id, ["start", header])
+
+    def resume(self, run_id: str, experiment_id: str) -> Writer:
+        """Open a run for writing again, or join one that another process writes."""
+        writer = self._writers.get(run_id)
+        if writer:
+            return writer
+        known = self.read(run_id, experiment_id)
+        header = {"schema": records.SCHEMA, "run_id": run_id, "experiment_id": experiment_id}
+        floor = max(known.record.written.values(), default=0) + 1
+        first = ["resume", header, max(self._clock(), floor)]
+        writer = self._open(run_id, experiment_id, first, floor)
+        writer.params.update(known.record.run.data.params)
+        return writer
+
+    def _open(self, run_id: str, experiment_id: str, first: Op, floor: int = 0) -> Writer:
+        place = self.folder / run_id
+        writer = Writer(
+            run_id=run_id,
+            experiment_id=experiment_id,
+            folder=place,
+            journal=Journal(place, first),
+            clock=self._clock,
+            floor=floor,
+        )
+        self._writers[run_id] = writer
+        return writer
+
+    def writer(self, run_id: str) -> Writer | None:
+        """This process's writer of a run, if it has one."""
+        return self._writers.get(run_id)
+
+    def forget_writers(self) -> None:
+        """Drop the writers that a forked child inherited; its parent goes on with them."""
+        self._writers.clear()
+
+    def end(self, run_id: str, status: str, end_time: int) -> None:
+        """End a run; committed on return, unless other processes still write it."""
+        writer = self._writers[run_id]
+        writer.journal.append(["status", status, end_time, writer.now()])
+        writer.journal.sync()
+        with exclusive(writer.folder / "lock"):
+            if not journal.is_alive(writer.folder, besides=writer.journal.path):
+                self._commit(writer.folder)
+            writer.journal.close()
+            del self._writers[run_id]
+
+    def checkpoint(self, run_id: str) -> None:
+        """Commit what this process's run has logged so far; it goes on."""
+        writer = self._writers[run_id]
+        writer.journal.sync()
+        with exclusive(writer.folder / "lock"):
+            self._commit_as_it_is(writer.folder, journal.read(writer.folder))
+            shutil.rmtree(writer.artifacts, ignore_errors=True)
+
+    def leave(self, run_id: str) -> None:
+        """Stop writing a run without ending it; it is committed if nobody else writes it."""
+        writer = self._writers.pop(run_id)
+        writer.journal.close()
+        self.recover()
+
+    def writing(self) -> list[str]:
+        """Ids of the runs that this process writes."""
+        return list(self._writers)
+
+    def edit(
+        self, run_id: str, experiment_id: str, make_ops: Callable[[RunFiles, int], Sequence[Op]]
+    ) -> None:
+        """Change a run that has ended: one commit for all operations.
+
+        Args:
+            run_id: The run.
+            experiment_id: Its experiment.
+            make_ops: Given the run as it is and the time of the edit, returns the operations.
+        """
+        place = records.run_folder(experiment_id, run_id)
+
+        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+            base = folder.from_files(lambda path: self.branch.read(path, tip), place)
+            if base is None:
+                raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
+            floor = max(base.record.written.values(), default=0) + 1
+            ops = make_ops(base, max(self._clock(), floor))
+            return self._files(fold(base, ops), tip)
+
+        self.branch.update(make)
+
+    # In progress, and left behind ----------------------------------------------------------------
+
+    def in_progress(self) -> dict[str, Path]:
+        """Folders of runs that have journals, by run id."""
+        if not self.folder.is_dir():
+            return {}
+        return {
+            place.name: place
+            for place in self.folder.iterdir()
+            if any(place.glob("journal*.jsonl"))
+        }
+
+    def recover(self) -> list[str]:
+        """Commit the runs of dead processes.
+
+        A run whose process died before it ended becomes FAILED and gets the tag
+        ``gitml.recovered``; one that had ended keeps its status.
+
+        Returns:
+            Ids of the runs recovered.
+        """
+        recovered = []
+        for run_id, place in self.in_progress().items():
+            if run_id in self._writers or journal.is_alive(place):
+                continue
+            with exclusive(place / "lock"):
+                if journal.is_alive(place) or not journal.signature(place):
+                    continue
+                self._commit(place)
+                recovered.append(run_id)
+        return recovered
+
+    def _commit(self, place: Path) -> None:
+        """Fold a run's journals into a commit and clear its local folder away."""
+        ops = journal.read(place)
+        if not self._ended(ops):
+            now = max(self._clock(), max((op[-1] for op in ops if op[0] == "resume"), default=0))
+            ops += [["status", RunStatus.FAILED, now, now], ["tag", RECOVERED_TAG, "true", now]]
+        self._commit_as_it_is(place, ops)
+        shutil.rmtree(place, ignore_errors=True)
+
+    def _commit_as_it_is(self, place: Path, ops: Sequence[Op]) -> None:
+        header = next((op[1] for op in ops if op[0] in ("start", "resume")), None)
+        if header is None:
+            raise StoreError(
+                f"{place} has a journal without its first line.",
+                hint="Look at it and remove the folder.",
+            )
+        where = records.run_folder(header["experiment_id"], header["run_id"])
+        staged = place / "artifacts"
+        artifacts = tuple(self._put_artifacts(staged)) if staged.is_dir() else ()
+
+        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+            base = folder.from_files(lambda path: self.branch.read(path, tip), where)
+            files = self._with_files(fold(base, ops), artifacts, place, resumed=base is not None)
+            return self._files(files, tip)
+
+        self.branch.update(make)
+
+    @staticmethod
+    def _ended(ops: Sequence[Op]) -> bool:
+        last = max((op[3] for op in ops if op[0] == "status"), default=None)
+        return last is not None and all(op[2] <= last for op in ops if op[0] == "resume")
+
+    def _with_files(
+        self, files: RunFiles, artifacts: Sequence[Artifact], place: Path, *, resumed: bool
+    ) -> RunFiles:
+        record = files.record
+        if artifacts and resumed:
+            now = self._clock()
+            times = {f"artifacts.{artifact.path}": now for artifact in artifacts}
+            record = replace(record, written={**record.written, **times})
+        return replace(
+            files,
+            record=record,
+            artifacts=tuple(manifest.overlay(files.artifacts, artifacts)),
+            patch=files.patch or _bytes_of(place / "source.patch"),
+            requirements=files.requirements or _bytes_of(place / "requirements.txt"),
+        )
+
+    def _files(self, files: RunFiles, tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+        if files.artifacts and not files.remote_config:
+            config = self.branch.remote_config(tip)
+            files = replace(files, remote_config=config)
+        new = folder.to_files(files)
+        return (
+            folder.changed(new, lambda path: self.branch.read(path, tip)),
+            commit_message(files.record.run),
+        )
+
+    # Reading -------------------------------------------------------------------------------------
+
+    def read(self, run_id: str, experiment_id: str) -> RunFiles:
+        """Read a run, in progress or on the branch.
+
+        Raises:
+            NotFound: There is none.
+        """
+        where = records.run_folder(experiment_id, run_id)
+        base = folder.from_files(self.branch.read, where)
+        place = self.folder / run_id
+        ops = journal.read(place) if place.is_dir() else []
+        if ops:
+            staged = place / "artifacts"
+            files = fold(base, ops)
+            listed = _staged(staged) if staged.is_dir() else []
+            return replace(files, artifacts=tuple(manifest.overlay(files.artifacts, listed)))
+        if base is None:
+            raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
+        return base
+
+
+def refuse_changes(known: Mapping[str, str], params: Mapping[str, str]) -> None:
+    """Check that no param that is known gets another value.
+
+    Raises:
+        InvalidInput: One would.
+    """
+    for key, value in params.items():
+        if known.get(key, value) != value:
+            raise InvalidInput(
+                f"Param {key!r} was already logged with value {known[key]!r:.80} and cannot change "
+                f"to {value!r:.80}.",
+                hint="Log it under another name, or start a new run.",
+            )
+
+
+def _staged(place: Path) -> list[Artifact]:
+    """List files that wait for the end of their run; they have no hash yet."""
+    return [
+        Artifact(path=path.relative_to(place).as_posix(), size=path.stat().st_size)
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+    ]
+
+
+def _bytes_of(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -1,0 +1,283 @@
+"""Hides what a search means: the query, which runs a filter holds for, and their order.
+
+Everything here works on values and is the reference for what the index does with SQL.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from gitml.entities import Experiment, Run, ViewType
+from gitml.errors import InvalidInput
+from gitml.store.search_nodes import (
+    And,
+    Comparison,
+    Entity,
+    Field,
+    Literal,
+    Node,
+    Not,
+    Operator,
+    Or,
+    OrderKey,
+)
+from gitml.store.search_parser import parse_filter, parse_order_by
+
+__all__ = [
+    "RunQuery",
+    "check_max_results",
+    "decode_token",
+    "encode_token",
+    "experiment_matches",
+    "holds",
+    "like",
+    "matches",
+    "parse_filter",
+    "parse_order_by",
+    "plain",
+    "sort_experiments",
+    "sort_runs",
+]
+
+MAX_RESULTS = 50_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_T = TypeVar("_T", Run, Experiment)
+Getter = Callable[[Field], Sequence[Literal]]
+"""Values of a field of one thing: none where it is absent, several for data sets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """A search for runs.
+
+    Attributes:
+        experiment_ids: Where to look; None for everywhere.
+        filter_string: Conditions in MLflow's filter language.
+        order_by: Sort keys; newest first where they leave a tie.
+        run_view_type: Which lifecycle stages.
+        max_results: Longest page, 1 to 50,000.
+        page_token: The token that came with the previous page.
+
+    Raises:
+        InvalidInput: One of them cannot be taken.
+    """
+
+    experiment_ids: tuple[str, ...] | None = None
+    filter_string: str | None = None
+    order_by: tuple[str, ...] = ()
+    run_view_type: ViewType = ViewType.ACTIVE_ONLY
+    max_results: int = 1000
+    page_token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what does not depend on the index."""
+        ids = () if self.experiment_ids is None else self.experiment_ids
+        if isinstance(ids, str) or not all(isinstance(one, str) for one in ids):
+            raise InvalidInput(
+                f"experiment_ids is {ids!r:.60}.", hint='Give a list of texts, such as ["1", "2"].'
+            )
+        check_max_results(self.max_results)
+        if self.run_view_type not in list(ViewType):
+            raise InvalidInput(
+                f"run_view_type is {self.run_view_type!r:.60}.", hint="Use gitml.entities.ViewType."
+            )
+        decode_token(self.page_token)
+
+
+def check_max_results(max_results: int) -> None:
+    """Refuse a page length that is not a whole number from 1 to 50,000.
+
+    Raises:
+        InvalidInput: It is not.
+    """
+    if type(max_results) is not int or not 1 <= max_results <= MAX_RESULTS:
+        raise InvalidInput(
+            f"max_results is {max_results!r:.60}.",
+            hint=f"Give a whole number from 1 to {MAX_RESULTS}.",
+        )
+
+
+# Page tokens ------------------------------------------------------------------------------------
+
+
+def encode_token(offset: int) -> str:
+    """Make the token of the page that starts behind ``offset`` results."""
+    return base64.urlsafe_b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
+def decode_token(token: str | None) -> int:
+    """Read where a page starts; 0 without a token.
+
+    Raises:
+        InvalidInput: It is not a token of ours.
+    """
+    if not token:
+        return 0
+    try:
+        value = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
+    except (AttributeError, binascii.Error, ValueError, RecursionError):
+        value = None
+    offset = value.get("offset") if isinstance(value, dict) else None
+    if type(offset) is not int or not 1 <= offset < 2**63:
+        raise InvalidInput(
+            f"{token!r:.60} is not a page token.", hint="Pass on the one the last page came with."
+        )
+    return offset
+
+
+# What a filter means ----------------------------------------------------------------------------
+
+
+def matches(node: Node | None, run: Run) -> bool:
+    """Tell whether a filter holds for a run."""
+    return node is None or holds(node, _getter(run))
+
+
+def holds(node: Node, values: Getter) -> bool:
+    """Tell whether a filter holds for something, given the values of its fields."""
+    if isinstance(node, And):
+        return all(holds(item, values) for item in node.items)
+    if isinstance(node, Or):
+        return any(holds(item, values) for item in node.items)
+    if isinstance(node, Not):
+        return not holds(node.item, values)
+    found = values(node.field)
+    if node.operator is Operator.IS_NULL:
+        return not found
+    return any(_passes(node, value) for value in found)
+
+
+def _passes(node: Comparison, value: Any) -> bool:
+    operator, wanted = node.operator, node.values
+    if operator is Operator.IS_NOT_NULL:
+        return True
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    name = operator.removeprefix("NOT ")
+    if isinstance(value, str):
+        value, wanted = plain(value), tuple(plain(str(text)) for text in wanted)
+    return _TESTS[name](value, wanted) is not operator.startswith("NOT ")
+
+
+@lru_cache(256)
+def like(pattern: str, ignore_case: bool) -> Callable[[str], re.Match[str] | None]:
+    """Compile a LIKE pattern: ``%`` stands for any text, ``_`` for one character.
+
+    Each part between two ``%`` is taken where it is first found and not tried further on (an
+    atomic group), so that no pattern can take more than length of pattern * length of text steps.
+
+    Args:
+        pattern: The pattern.
+        ignore_case: Whether upper and lower case are the same.
+
+    Returns:
+        A function that is given a text and returns None where the pattern does not fit.
+    """
+    first, *others = (
+        "".join("." if sign == "_" else re.escape(sign) for sign in part)
+        for part in pattern.split("%")
+    )
+    middle = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    last = f".*{others[-1]}" if others else ""
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    return re.compile(first + middle + last, flags).fullmatch
+
+
+_TESTS: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
+    "=": lambda value, wanted: bool(value == wanted[0]),
+    "!=": lambda value, wanted: bool(value != wanted[0]),
+    ">": lambda value, wanted: bool(value > wanted[0]),
+    ">=": lambda value, wanted: bool(value >= wanted[0]),
+    "<": lambda value, wanted: bool(value < wanted[0]),
+    "<=": lambda value, wanted: bool(value <= wanted[0]),
+    "LIKE": lambda value, wanted: like(wanted[0], False)(value) is not None,
+    "ILIKE": lambda value, wanted: like(wanted[0], True)(value) is not None,
+    "IN": lambda value, wanted: value in wanted,
+    "BETWEEN": lambda value, wanted: bool(wanted[0] <= value <= wanted[1]),
+}
+
+
+def plain(text: str) -> str:
+    """Replace lone surrogates, which JSON can carry and a database cannot."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def _getter(run: Run) -> Getter:
+    by_key = {
+        Entity.METRIC: run.data.metrics,
+        Entity.PARAM: run.data.params,
+        Entity.TAG: run.data.tags,
+    }
+
+    def values(field: Field) -> Sequence[Literal]:
+        if field.entity is Entity.DATASET:
+            found = (getattr(dataset, field.key) for dataset in run.inputs.dataset_inputs)
+            return [text for text in found if text or field.key != "context"]
+        if field.entity is Entity.ATTRIBUTE:
+            value = getattr(run.info, field.key)
+        else:
+            value = by_key[field.entity].get(field.key)
+        return () if value is None else (value,)
+
+    return values
+
+
+def _experiment_getter(experiment: Experiment) -> Getter:
+    def values(field: Field) -> Sequence[Literal]:
+        if field.entity is Entity.ATTRIBUTE:
+            return (getattr(experiment, field.key),)
+        value = experiment.tags.get(field.key)
+        return () if value is None else (value,)
+
+    return values
+
+
+def experiment_matches(node: Node | None, experiment: Experiment) -> bool:
+    """Tell whether a filter holds for an experiment."""
+    return node is None or holds(node, _experiment_getter(experiment))
+
+
+# Order ------------------------------------------------------------------------------------------
+
+
+def sort_runs(runs: Iterable[Run], keys: Sequence[OrderKey]) -> list[Run]:
+    """Sort runs; ties and the lack of keys leave the newest first, then the smallest id."""
+    ordered = sorted(runs, key=lambda run: (run.info.run_id, run.info.experiment_id))
+    ordered.sort(key=lambda run: run.info.start_time, reverse=True)
+    for key in reversed(keys):
+        ordered = _sorted(ordered, key, _getter)
+    return ordered
+
+
+def sort_experiments(
+    experiments: Iterable[Experiment], keys: Sequence[OrderKey]
+) -> list[Experiment]:
+    """Sort experiments; ties and the lack of keys leave the newest first, then the smallest id."""
+    ordered = sorted(experiments, key=lambda one: (-one.creation_time, one.experiment_id))
+    for key in reversed(keys):
+        ordered = _sorted(ordered, key, _experiment_getter)
+    return ordered
+
+
+def _sorted(things: list[_T], key: OrderKey, getter: Callable[[_T], Getter]) -> list[_T]:
+    """Sort stably by one key; NaN behind the numbers, absent values last, both ways."""
+    groups: tuple[list[tuple[Any, _T]], list[_T], list[_T]] = ([], [], [])
+    for thing in things:
+        values = getter(thing)(key.field)
+        if not values:
+            groups[2].append(thing)
+        elif isinstance(values[0], float) and math.isnan(values[0]):
+            groups[1].append(thing)
+        else:
+            value = values[0]
+            groups[0].append((plain(value) if isinstance(value, str) else value, thing))
+    groups[0].sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [thing for _, thing in groups[0]] + groups[1] + groups[2]

@@ -1,0 +1,166 @@
+"""Hides how a filter is represented once it is read, and which fields may be asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+Number = int | float
+Literal = str | Number
+
+
+class Entity(StrEnum):
+    """The kinds of thing a condition can be about."""
+
+    METRIC = "metrics"
+    PARAM = "params"
+    TAG = "tags"
+    DATASET = "datasets"
+    ATTRIBUTE = "attributes"
+
+
+class Operator(StrEnum):
+    """How a value is tested; each is spelled as in a filter."""
+
+    EQUAL = "="
+    UNEQUAL = "!="
+    GREATER = ">"
+    AT_LEAST = ">="
+    LESS = "<"
+    AT_MOST = "<="
+    LIKE = "LIKE"
+    NOT_LIKE = "NOT LIKE"
+    ILIKE = "ILIKE"
+    NOT_ILIKE = "NOT ILIKE"
+    IN = "IN"
+    NOT_IN = "NOT IN"
+    BETWEEN = "BETWEEN"
+    NOT_BETWEEN = "NOT BETWEEN"
+    IS_NULL = "IS NULL"
+    IS_NOT_NULL = "IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a condition or a sort key is about.
+
+    Attributes:
+        entity: Its kind.
+        key: The metric, param or tag; the attribute's or data set's own field otherwise.
+        numeric: Whether its values are numbers; they are texts otherwise.
+    """
+
+    entity: Entity
+    key: str
+    numeric: bool = False
+
+    def __str__(self) -> str:
+        """Format as in a filter."""
+        return f"{self.entity}.{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One condition.
+
+    It holds if any value of the field passes, so it never holds where the field is absent,
+    ``IS NULL`` excepted. NaN passes no test.
+
+    Attributes:
+        field: What is tested.
+        operator: The test.
+        values: What to compare with: two for BETWEEN, any number for IN, none for IS NULL.
+    """
+
+    field: Field
+    operator: Operator
+    values: tuple[Literal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class And:
+    """Holds where every item does."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Or:
+    """Holds where at least one item does."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not:
+    """Holds exactly where its item does not, absent fields included."""
+
+    item: Node
+
+
+Node = And | Or | Not | Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderKey:
+    """One sort key: NaN comes after all numbers, absent values come last, in both directions."""
+
+    field: Field
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What can be searched for, and by which fields.
+
+    Attributes:
+        name: The word for it in messages.
+        entities: Kinds besides attributes, by each name a filter may use.
+        attributes: Each name and alias of an attribute, with the true one.
+        numeric: Attributes that are numbers.
+    """
+
+    name: str
+    entities: Mapping[str, Entity]
+    attributes: Mapping[str, str]
+    numeric: frozenset[str]
+
+
+DATASET_FIELDS = ("name", "digest", "context")
+ATTRIBUTE_WORDS = ("attributes", "attribute", "attr", "run")
+_TAG_WORDS = {"tags": Entity.TAG, "tag": Entity.TAG}
+
+RUNS = Target(
+    name="run",
+    entities=MappingProxyType({
+        "metrics": Entity.METRIC,
+        "metric": Entity.METRIC,
+        "params": Entity.PARAM,
+        "param": Entity.PARAM,
+        "parameters": Entity.PARAM,
+        "parameter": Entity.PARAM,
+        **_TAG_WORDS,
+        "datasets": Entity.DATASET,
+        "dataset": Entity.DATASET,
+    }),
+    attributes=MappingProxyType({
+        **{name: name for name in (
+            "run_id", "run_name", "status", "start_time", "end_time", "artifact_uri", "user_id",
+            "experiment_id",
+        )},
+        **dict.fromkeys(("created", "Created"), "start_time"),
+        **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
+    }),
+    numeric=frozenset({"start_time", "end_time"}),
+)  # fmt: skip
+
+EXPERIMENTS = Target(
+    name="experiment",
+    entities=MappingProxyType(_TAG_WORDS),
+    attributes=MappingProxyType({
+        name: name for name in ("name", "experiment_id", "creation_time", "last_update_time")
+    }),
+    numeric=frozenset({"creation_time", "last_update_time"}),
+)  # fmt: skip

@@ -1,0 +1,41 @@
+"""The ``.dvc/config`` of the branch is the text stock DVC writes and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gitml.dvc_settings import dvc_config, remote_url
+from gitml.errors import StoreError
+
+
+def test_the_configuration_is_the_text_that_dvc_writes(
+    repository: Any, dvc: Callable[..., str]
+) -> None:
+    url = "/data/with space, comma#hash"
+    dvc("init", "-q", cwd=repository.path)
+    dvc("remote", "add", "-q", "-d", "gitml", url, cwd=repository.path)
+    written = (repository.path / ".dvc" / "config").read_bytes()
+    assert dvc_config(url) == written
+    assert remote_url(written) == url
+
+
+def test_other_settings_are_kept_when_the_remote_moves() -> None:
+    old = (
+        dvc_config("s3://old/place")
+        + b"    region = eu-west-1\n['remote \"team\"']\n    url = /t\n"
+    )
+    assert dvc_config("s3://new/place", old) == old.replace(b"old", b"new")
+
+
+@pytest.mark.parametrize("config", [b"", b"[core]\n    remote = team\n", b"gitml = 1\n"])
+def test_a_configuration_without_our_remote_has_no_url(config: bytes) -> None:
+    assert remote_url(config) is None
+
+
+@pytest.mark.parametrize("config", [b"\xff\xfe", b"[core\n", b"just words\n"])
+def test_a_broken_configuration_is_refused(config: bytes) -> None:
+    with pytest.raises(StoreError, match=r"^\.dvc/config is not readable: "):
+        remote_url(config)

@@ -1,0 +1,271 @@
+"""Push and fetch: only the rest is sent, and what is missing or corrupt has a name."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from gitml import manifest as manifests
+from gitml.artifacts.remote import Remote, connect
+from gitml.artifacts.store import ArtifactStore, TransferReport
+from gitml.entities import Artifact
+from gitml.errors import ArtifactError, NotFound, RemoteUnavailable
+
+SIZE = 256 * 40 + 12 + 7 + 7 + 5  # bytes of the six files
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
+
+
+class Storage(BaseHTTPRequestHandler):
+    """Keeps what is posted in a dict, as a web server with uploads would."""
+
+    kept: dict[str, bytes]
+
+    def do_GET(self) -> None:
+        content = self.kept.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        chunked = self.headers.get("Transfer-Encoding") == "chunked"
+        self.kept[self.path] = (
+            self.chunks() if chunked else self.rfile.read(int(self.headers["Content-Length"]))
+        )
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def chunks(self) -> bytes:
+        content = b""
+        while size := int(self.rfile.readline(), 16):
+            content += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return content
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[Remote, dict[str, bytes]]]:
+    """A remote over HTTP, and what it keeps."""
+    kept: dict[str, bytes] = {}
+    handler = type("Kept", (Storage,), {"kept": kept})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/store"
+        config = {"core": {}, "remote": {"gitml": {"url": url}}}
+        yield Remote(lambda: connect(config)), kept
+        gc.collect()  # closes the session here, not in the thread of aiohttp's loop
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "cache")
+
+
+@pytest.fixture
+def manifest(store: ArtifactStore, staged: Path) -> list[Artifact]:
+    return store.put(staged)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "remote"
+    path.mkdir()
+    return path
+
+
+def at(folder: Path, oid: str) -> Path:
+    return folder / "files" / "md5" / oid[:2] / oid[2:]
+
+
+def damage(path: Path) -> None:
+    path.chmod(0o644)
+    path.unlink()  # another name of it may lie in the cache
+    path.write_bytes(b"damaged")
+
+
+def named(manifest: list[Artifact], path: str) -> Artifact:
+    return next(a for a in manifest if a.path == path)
+
+
+def test_push_sends_all_once(store: ArtifactStore, manifest: list[Artifact], folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    remote = Remote.local(folder)
+    first = store.push([manifest, []], remote, lambda done, total: seen.append((done, total)))
+    assert first == TransferReport(files=6, bytes=SIZE)
+    assert seen[-1] == (SIZE, SIZE)
+    assert store.push([manifest], remote) == TransferReport(skipped=6)
+
+
+def test_the_default_remote_takes_no_space_of_its_own(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    store.push([manifest], Remote.local(folder))
+    oid = named(manifest, "a/x.txt").md5
+    assert at(folder, oid).samefile(store.cache.path(oid))
+
+
+def test_a_partial_push_is_completed_by_the_next(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    remote = Remote.local(folder)
+    store.push([manifest], remote)
+    directory = at(folder, manifests.directory_hash(manifest))
+    at(folder, named(manifest, "empty").md5).unlink()
+    damage(at(folder, named(manifest, "a/x.txt").md5))
+    directory.unlink()
+    (folder / "files" / "md5" / "aa").mkdir(exist_ok=True)
+    (folder / "files" / "md5" / "aa" / ".left-over.tmp").write_bytes(b"half")
+
+    assert store.push([manifest], remote) == TransferReport(files=2, bytes=5, skipped=4)
+    assert at(folder, named(manifest, "a/x.txt").md5).read_bytes() == b"in a\n"
+    assert directory.read_bytes() == manifests.directory_object(manifest)
+
+
+def test_push_names_what_is_nowhere_and_holds_the_directory_back(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    lost = named(manifest, "a/x.txt")
+    store.cache.path(lost.md5).unlink()
+    report = store.push([manifest], Remote.local(folder))
+    assert report == TransferReport(files=5, bytes=SIZE - 5, missing=(lost,))
+    assert store.missing(manifest, Remote.local(folder)) == [lost]
+    assert not at(folder, manifests.directory_hash(manifest)).exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_remote_is_one_sentence(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    folder.chmod(0o555)
+    with pytest.raises(RemoteUnavailable, match="Permission denied"):
+        store.push([manifest], Remote.local(folder))
+
+
+def test_a_remote_that_cannot_be_written_is_one_sentence(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    (folder / "files").write_bytes(b"a file in the way")
+    with pytest.raises(RemoteUnavailable) as caught:
+        store.push([manifest], Remote.local(folder))
+    assert str(caught.value) == (
+        f"The DVC remote '{folder}' does not answer: Not a directory. "
+        "Nothing is lost; check its address and your access, then repeat the command."
+    )
+
+
+def test_fetch_brings_only_what_is_asked_for_and_not_here(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path, tmp_path: Path
+) -> None:
+    remote = Remote.local(folder)
+    store.push([manifest], remote)
+    clone = ArtifactStore(tmp_path / "clone")
+    assert clone.fetch(manifest, remote, prefix="model/MLmodel") == TransferReport(
+        files=1, bytes=12
+    )
+    assert clone.fetch(manifest, remote, prefix="model/") == TransferReport(
+        files=1, bytes=256 * 40, skipped=1
+    )
+    assert [clone.has(a) for a in manifest] == [a.path.startswith("model/") for a in manifest]
+    with pytest.raises(NotFound, match="The run has no artifact 'mod'"):
+        clone.fetch(manifest, remote, prefix="mod")
+
+
+def test_a_missing_object_is_named(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path, tmp_path: Path
+) -> None:
+    remote = Remote.local(folder)
+    store.push([manifest], remote)
+    oid = named(manifest, "a/x.txt").md5
+    at(folder, oid).unlink()
+    with pytest.raises(ArtifactError) as caught:
+        ArtifactStore(tmp_path / "clone").fetch(manifest, remote)
+    assert str(caught.value) == (
+        f"The artifact 'a/x.txt' (md5 {oid}) is missing from the DVC remote '{folder}'. "
+        "Run `gitml push` where the run was made."
+    )
+
+
+def test_a_corrupt_object_is_named_and_not_kept(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path, tmp_path: Path
+) -> None:
+    remote = Remote.local(folder)
+    store.push([manifest], remote)
+    artifact = named(manifest, "a/x.txt")
+    damage(at(folder, artifact.md5))
+    clone = ArtifactStore(tmp_path / "clone")
+    with pytest.raises(ArtifactError) as caught:
+        clone.fetch(manifest, remote)
+    assert caught.value.message == (
+        f"The artifact 'a/x.txt' (md5 {artifact.md5}) is corrupt in the DVC remote '{folder}'."
+    )
+    assert not clone.has(artifact)
+
+
+def test_without_a_remote_the_missing_file_is_named(
+    manifest: list[Artifact], tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match=r"'a-b/y.txt' \(md5 \w+\) and 5 more is not on this"):
+        ArtifactStore(tmp_path / "clone").fetch(manifest, None)
+
+
+def test_a_remote_over_http_keeps_and_returns_artifacts(
+    store: ArtifactStore,
+    manifest: list[Artifact],
+    web: tuple[Remote, dict[str, bytes]],
+    tmp_path: Path,
+    files: dict[str, bytes],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    remote, kept = web
+    seen: list[tuple[int, int]] = []
+    assert store.push([manifest], remote).files == 6
+    assert store.push([manifest], remote) == TransferReport(skipped=6)
+    assert len(kept) == 7
+    clone = ArtifactStore(tmp_path / "clone")
+    report = clone.fetch(manifest, remote, progress=lambda done, total: seen.append((done, total)))
+    assert report == TransferReport(files=6, bytes=SIZE)
+    assert seen[-1] == (SIZE, SIZE)
+    assert {a.path: clone.read_bytes(a) for a in manifest} == files
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("paths", [["a/x.txt"], ["a/x.txt", "a-b/y.txt", "empty"]])
+def test_missing_and_corrupt_objects_are_named_over_http(
+    store: ArtifactStore,
+    manifest: list[Artifact],
+    web: tuple[Remote, dict[str, bytes]],
+    tmp_path: Path,
+    paths: list[str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    remote, kept = web
+    chosen = [named(manifest, path) for path in paths]
+    store.push([chosen], remote)
+    oid = chosen[0].md5
+    key = f"/store/files/md5/{oid[:2]}/{oid[2:]}"
+    kept[key] = b"damaged"
+    with pytest.raises(ArtifactError, match=rf"'a/x.txt' \(md5 {oid}\) is corrupt in"):
+        ArtifactStore(tmp_path / "clone").fetch(chosen, remote)
+    del kept[key]
+    with pytest.raises(ArtifactError, match=rf"'a/x.txt' \(md5 {oid}\) is missing from"):
+        ArtifactStore(tmp_path / "clone").fetch(chosen, remote)
+    assert capfd.readouterr() == ("", "")

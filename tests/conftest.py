@@ -1,0 +1,69 @@
+"""Real git repositories in an isolated home: no setting of this machine reaches a test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml.tracking import fluent
+
+
+@pytest.fixture(autouse=True)
+def isolated_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty home and no git, DVC or gitml setting from outside."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "GITML_", "DVC_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc-site-cache"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Ada Example")
+    monkeypatch.setenv("GIT_AUTHOR_EMAIL", "ada@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Ada Example")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "ada@example.org")
+    return home
+
+
+def git(folder: Path, *args: str) -> str:
+    """Run stock git in a folder and return what it prints."""
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def make_repository(folder: Path) -> Path:
+    """A repository with one commit on main."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "-b", "main")
+    (folder / "train.py").write_text("print('training')\n")
+    git(folder, "add", "train.py")
+    git(folder, "commit", "-q", "-m", "Add training")
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit on main."""
+    return make_repository(tmp_path / "project")
+
+
+@pytest.fixture
+def tracked(repository: Path) -> Iterator[Path]:
+    """The same repository, chosen as the one the fluent API logs to."""
+    gitml.set_tracking_uri(repository)
+    yield repository
+    while gitml.active_run():
+        gitml.end_run()
+    fluent._tracking_uri = None
+    fluent._experiment_id = None
+    fluent._clients.clear()

@@ -1,0 +1,193 @@
+"""Joining two versions of a record: the laws, and the rule for each kind of field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitml.entities import Artifact, Experiment, Metric
+from gitml.store import folder, merge, records
+from gitml.store.fold import fold, new_run
+from gitml.store.records import ExperimentRecord, RunFiles
+
+HEADER = {
+    "run_id": "0a" * 16,
+    "experiment_id": "Default",
+    "run_name": "first",
+    "user_id": "ada",
+    "start_time": 1000,
+}
+times = st.integers(1000, 1010)
+keys = st.sampled_from(["a", "b", "mlflow.runName"])
+values = st.sampled_from(["1", "2", "3"])
+ops = st.one_of(
+    st.tuples(st.just("param"), keys, values, times),
+    st.tuples(st.just("tag"), keys, values, times),
+    st.tuples(st.just("untag"), keys, times),
+    st.tuples(st.just("metric"), keys, st.sampled_from([0.5, "NaN"]), st.integers(0, 2), times),
+    st.tuples(st.just("status"), st.sampled_from(["FINISHED", "FAILED"]), times, times),
+    st.tuples(st.just("lifecycle"), st.sampled_from(["active", "deleted"]), times),
+).map(list)
+artifacts = st.lists(
+    st.builds(
+        Artifact,
+        path=st.sampled_from(["x", "y/z"]),
+        size=st.integers(0, 9),
+        md5=st.sampled_from(["1" * 32, "2" * 32]),
+    ),
+    max_size=2,
+    unique_by=lambda artifact: artifact.path,
+).map(lambda found: tuple(sorted(found, key=lambda artifact: artifact.path)))
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> RunFiles:
+    """A version of one run: its first session, then perhaps a later one in some clone."""
+    first = fold(None, [["start", HEADER], *draw(st.lists(ops, max_size=3))])
+    base = fold(first, draw(st.lists(ops, max_size=4)))
+    files = replace(base, artifacts=draw(artifacts), patch=draw(st.sampled_from([b"", b"p", b"q"])))
+    stamps = {f"artifacts.{a.path}": draw(times) for a in files.artifacts if draw(st.booleans())}
+    written = {**files.record.written, **stamps}
+    return replace(files, record=replace(files.record, written=written))
+
+
+def shown(files: RunFiles) -> dict[str, bytes]:
+    return folder.to_files(files)
+
+
+@given(versions(), versions())
+def test_join_is_commutative(a: RunFiles, b: RunFiles) -> None:
+    assert shown(merge.join_runs(a, b)) == shown(merge.join_runs(b, a))
+
+
+@given(versions(), versions(), versions())
+def test_join_is_associative(a: RunFiles, b: RunFiles, c: RunFiles) -> None:
+    left = merge.join_runs(merge.join_runs(a, b), c)
+    right = merge.join_runs(a, merge.join_runs(b, c))
+
+    assert shown(left) == shown(right)
+
+
+@given(versions(), versions())
+def test_join_is_idempotent(a: RunFiles, b: RunFiles) -> None:
+    joined = merge.join_runs(a, b)
+
+    assert shown(merge.join_runs(a, a)) == shown(a)
+    assert shown(merge.join_runs(joined, b)) == shown(joined)
+
+
+@given(st.lists(ops, max_size=8), st.integers(0, 8))
+def test_folding_the_same_journal_again_changes_nothing(found: list[list], cut: int) -> None:
+    start = [["start", HEADER], *found]
+    once = fold(None, start)
+
+    assert shown(fold(once, start)) == shown(once)
+    assert shown(fold(fold(None, start[: cut + 1]), start)) == shown(once)
+
+
+def base() -> RunFiles:
+    return fold(
+        None, [["start", HEADER], ["tag", "owner", "ada", 1000], ["param", "lr", "0.1", 1000]]
+    )
+
+
+def test_the_later_tag_wins_and_the_other_clone_keeps_its_own() -> None:
+    a = fold(base(), [["tag", "owner", "bob", 1005], ["tag", "only a", "1", 1001]])
+    b = fold(base(), [["tag", "owner", "eve", 1004], ["tag", "only b", "1", 1001]])
+
+    tags = merge.join_runs(a, b).record.run.data.tags
+
+    assert tags == {"owner": "bob", "only a": "1", "only b": "1"}
+
+
+def test_a_removed_tag_stays_removed_unless_it_is_set_later() -> None:
+    removed = fold(base(), [["untag", "owner", 1005]])
+    older = fold(base(), [["tag", "owner", "bob", 1004]])
+    newer = fold(base(), [["tag", "owner", "eve", 1006]])
+
+    assert "owner" not in merge.join_runs(removed, older).record.run.data.tags
+    assert merge.join_runs(removed, newer).record.run.data.tags["owner"] == "eve"
+
+
+def test_of_two_values_of_one_param_the_earlier_stays_and_the_other_is_listed() -> None:
+    a = fold(base(), [["param", "depth", "3", 1007]])
+    b = fold(base(), [["param", "depth", "5", 1004]])
+
+    run = merge.join_runs(a, b).record.run
+
+    assert run.data.params == {"lr": "0.1", "depth": "5"}
+    assert run.conflicts == {"params.depth": ("3",)}
+
+
+def test_metric_points_of_both_clones_are_united_and_summed_up_again() -> None:
+    a = fold(base(), [["metric", "rmse", 3.0, 1, 1001], ["metric", "rmse", 2.0, 2, 1002]])
+    b = fold(base(), [["metric", "rmse", 3.0, 1, 1001], ["metric", "rmse", 1.0, 3, 1003]])
+
+    joined = merge.join_runs(a, b)
+
+    assert [point.value for point in joined.history] == [3.0, 2.0, 1.0]
+    assert joined.record.run.data.metrics == {"rmse": 1.0}
+    assert joined.record.run.data.summaries["rmse"].count == 3
+
+
+def test_the_later_end_wins_together_with_its_time() -> None:
+    a = fold(base(), [["status", "FAILED", 1003, 1003]])
+    b = fold(base(), [["status", "FINISHED", 1009, 1009]])
+
+    info = merge.join_runs(a, b).record.run.info
+
+    assert (info.status, info.end_time) == ("FINISHED", 1009)
+
+
+def test_a_file_of_both_clones_is_the_one_logged_later() -> None:
+    def with_file(md5: str, time: int) -> RunFiles:
+        files = replace(base(), artifacts=(Artifact(path="x", size=1, md5=md5 * 32),))
+        written = {**files.record.written, "artifacts.x": time}
+        return replace(files, record=replace(files.record, written=written))
+
+    assert merge.join_runs(with_file("1", 9), with_file("2", 8)).artifacts[0].md5 == "1" * 32
+
+
+def test_a_shared_remote_beats_a_folder_of_one_clone() -> None:
+    own = b"['remote \"gitml\"']\n    url = /z/project/.git/gitml/remote\n"
+    shared = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
+
+    assert (
+        merge.join_remote_configs(own, shared) == merge.join_remote_configs(shared, own) == shared
+    )
+
+
+experiments = st.builds(
+    ExperimentRecord,
+    experiment=st.builds(
+        Experiment,
+        experiment_id=st.just("Default"),
+        name=values,
+        creation_time=times,
+        last_update_time=times,
+        tags=st.dictionaries(keys, values, max_size=2),
+        lifecycle_stage=st.sampled_from(["active", "deleted"]),
+    ),
+    written=st.dictionaries(
+        st.sampled_from(["name", "lifecycle_stage", "tags.a", "tags.b", "tags.mlflow.runName"]),
+        times,
+        max_size=5,
+    ),
+)
+
+
+@given(experiments, experiments, experiments)
+def test_the_laws_hold_for_experiments(a, b, c) -> None:
+    join = merge.join_experiments
+    assert join(a, b) == join(b, a)
+    assert join(join(a, b), c) == join(a, join(b, c))
+    assert join(a, a) == a
+
+
+def test_a_new_run_is_running() -> None:
+    assert new_run(HEADER).record.run.info.status == "RUNNING"
+    assert records.ordered([Metric(key="a", value=1, timestamp=1)] * 2) == (
+        Metric(key="a", value=1, timestamp=1),
+    )
