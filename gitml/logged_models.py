@@ -1,0 +1,205 @@
+"""Hides how a model gets from Python into a run, and from a run into the registry."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gitml import config, manifest, uris
+from gitml.entities import Artifact, LoggedModelInfo, ModelVersion, RegisteredModel
+from gitml.errors import Conflict, InvalidInput, NoRepository, NotFound
+from gitml.models import Model, ModelInfo
+from gitml.registry.version_commit import ModelSource
+from gitml.store.records import RunFiles
+from gitml.tracking import fluent, validation
+from gitml.tracking.client import TrackingClient
+
+_MLMODEL = "MLmodel"
+
+
+def log_model(
+    save: Callable[[Path], Model],
+    artifact_path: str,
+    *,
+    registered_model_name: str | None = None,
+) -> ModelInfo:
+    """Log a model to the active run; one is started where there is none.
+
+    Args:
+        save: Writes the model into a folder that does not exist yet, and describes it.
+        artifact_path: Folder below the run's artifacts.
+        registered_model_name: Register it at once under this name.
+
+    Returns:
+        What was logged.
+
+    Raises:
+        InvalidInput: The path leaves the run, or the name cannot be used.
+    """
+    path = validation.artifact_file(artifact_path)
+    run = fluent.active_run() or fluent.start_run()
+    with tempfile.TemporaryDirectory(prefix="gitml-model-") as scratch:
+        folder = Path(scratch) / "model"
+        model = replace(save(folder), run_id=run.info.run_id, artifact_path=path)
+        model.save(folder / _MLMODEL)
+        fluent.log_artifacts(folder, path)
+    fluent.client().record_model(
+        run.info.run_id,
+        LoggedModelInfo(
+            path=path,
+            flavors=tuple(sorted(model.flavors)),
+            utc_time_created=model.utc_time_created,
+            model_uuid=model.model_uuid or "",
+        ),
+    )
+    version = None
+    if registered_model_name is not None:
+        uri = f"runs:/{run.info.run_id}/{path}"
+        version = register_model(uri, registered_model_name).version
+    return ModelInfo.of(
+        model, run_id=run.info.run_id, artifact_path=path, registered_version=version
+    )
+
+
+def local_path(model_uri: str) -> Path:
+    """The folder of a model, for loading; see ``uris.local_path``."""
+    return uris.local_path(model_uri)
+
+
+def allow_pickles() -> bool:
+    """Whether pickled models may be loaded here, which runs code: environment, then settings."""
+    from_environment = config.environment().allow_pickles
+    if from_environment is not None:
+        return from_environment
+    try:
+        return fluent.client().repository.settings.allow_pickles
+    except NoRepository:  # a plain folder can be loaded anywhere
+        return config.Settings().allow_pickles
+
+
+def register_model(
+    model_uri: str, name: str, tags: Mapping[str, Any] | None = None
+) -> ModelVersion:
+    """Register a logged model as the next version of a registered model.
+
+    Args:
+        model_uri: ``runs:/<run_id>/<path>``, or ``models:/…`` for a version of another model.
+        name: The registered model; created where it does not exist.
+        tags: Tags of the version.
+
+    Raises:
+        InvalidInput: The URI is malformed, or the name cannot be used.
+        NotFound: There is no such run, or no model at that path.
+    """
+    return register(fluent.client(), model_uri, name, tags=tags)
+
+
+def register(
+    client: TrackingClient,
+    model_uri: str,
+    name: str,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    description: str = "",
+    existing_only: bool = False,
+) -> ModelVersion:
+    """As ``register_model``, in the repository of a client.
+
+    Args:
+        client: The client.
+        model_uri: As there.
+        name: As there.
+        tags: As there.
+        description: Of the version, Markdown.
+        existing_only: Refuse to create the registered model.
+    """
+    source = _source(client, model_uri)
+    models = uris.registry(client.repository)
+    make = models.create_model_version if existing_only else models.register
+    labels = {key: str(value) for key, value in (tags or {}).items()}
+    return make(name, source, description=description, tags=labels)
+
+
+def _source(client: TrackingClient, model_uri: str) -> ModelSource:
+    """Everything a version commit needs to know of a logged model."""
+    place = uris.resolve(model_uri, client)
+    if place is None:
+        raise InvalidInput(
+            f"{model_uri!r:.200} is not the URI of a logged model.",
+            hint="Give runs:/<run id>/<path>; `gitml runs show <run id>` lists its models.",
+        )
+    files = _committed(client, place.run_id)
+    listed = manifest.subdirectory(files.artifacts, place.path) if place.path else []
+    described = next((artifact for artifact in listed if artifact.path == _MLMODEL), None)
+    if described is None:
+        known = ", ".join(model.path for model in files.record.run.outputs.model_outputs) or "none"
+        raise NotFound(
+            f"Run {place.run_id} has no model at {place.path!r:.80}.", hint=f"Its models: {known}."
+        )
+    repository = client.repository
+    remote = repository.open_remote(files.remote_config)
+    mlmodel = repository.artifacts.read_bytes(described, remote)
+    digest = repository.artifacts.add_directory_object(listed)
+    repository.keep_at_hand(listed)
+    return ModelSource(
+        run=files.record.run,
+        source=f"runs:/{place.run_id}/{place.path}",
+        path=place.path,
+        digest=digest,
+        size=_size(listed),
+        nfiles=len(listed),
+        dvc_file=manifest.dvc_file(listed, path="model", remote="gitml"),
+        mlmodel=mlmodel,
+        flavors=next(
+            (m.flavors for m in files.record.run.outputs.model_outputs if m.path == place.path), ()
+        ),
+    )
+
+
+def _committed(client: TrackingClient, run_id: str) -> RunFiles:
+    """Read a run whose files are on the branch; one in progress here is committed so far."""
+    runs = client.repository.runs
+    if runs.writer(run_id):
+        runs.checkpoint(run_id)
+    files = client.repository.files(run_id)
+    if not all(artifact.md5 for artifact in files.artifacts):
+        raise Conflict(
+            f"Run {run_id} is still being written by another process.",
+            hint="Register its model when it has ended.",
+        )
+    return files
+
+
+def _size(listed: Sequence[Artifact]) -> int:
+    return sum(artifact.size for artifact in listed)
+
+
+def search_registered_models(
+    max_results: int | None = None,
+    filter_string: str | None = None,
+    order_by: Sequence[str] | None = None,
+) -> list[RegisteredModel]:
+    """Search registered models; see ``MlflowClient.search_registered_models``."""
+    return uris.registry(fluent.client().repository).search_registered_models(
+        filter_string=filter_string, order_by=order_by, max_results=max_results
+    )
+
+
+def search_model_versions(
+    max_results: int | None = None,
+    filter_string: str | None = None,
+    order_by: Sequence[str] | None = None,
+) -> list[ModelVersion]:
+    """Search model versions; see ``MlflowClient.search_model_versions``."""
+    return uris.registry(fluent.client().repository).search_model_versions(
+        filter_string=filter_string, order_by=order_by, max_results=max_results
+    )
+
+
+def set_model_version_tag(name: str, version: int | str, key: str, value: Any) -> None:
+    """Set a tag on a model version."""
+    registry = uris.registry(fluent.client().repository)
+    registry.set_model_version_tag(name, version, key, value)

@@ -1,0 +1,1 @@
+"""The model registry: GTO tags on version commits, with MLflow's names."""

@@ -1,0 +1,249 @@
+"""The model registry as its users see it: every method checks, then makes one change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitml.entities import ModelVersion, RegisteredModel
+from gitml.errors import InvalidInput
+from gitml.registry import plan
+from gitml.registry.names import check_alias, check_key, check_stage
+from gitml.registry.plan import Step
+from gitml.registry.reading import Snapshot
+from gitml.registry.tags import Stage
+from gitml.registry.version_commit import ModelSource
+from gitml.registry.writing import RegistryWriter
+from gitml.store import model_records
+from gitml.store.branch import exclusive
+
+
+class Registry(RegistryWriter):
+    """The model registry of one repository; names and answers are MLflow's.
+
+    Args:
+        repo: The repository.
+        branch: Where descriptions and tags are recorded.
+        state: The local state folder, ``<git common dir>/gitml``.
+        remote: The git remote whose default branch has the team's workflows.
+        clock: ms since the Unix epoch.
+    """
+
+    # Models -------------------------------------------------------------------------------------
+
+    def create_registered_model(
+        self, name: str, tags: Mapping[str, str] | None = None, description: str = ""
+    ) -> RegisteredModel:
+        """Make a model without versions.
+
+        Raises:
+            InvalidInput: The name cannot be used.
+            AlreadyExists: It is taken, or differs from another one only in case.
+        """
+        self._create(name, description, _checked(tags))
+        return self.get_registered_model(name)
+
+    def update_registered_model(self, name: str, description: str) -> RegisteredModel:
+        """Set a model's description (Markdown).
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        self._edit_model(
+            name, lambda record, now: model_records.described(record, description, now), "described"
+        )
+        return self.get_registered_model(name)
+
+    def set_registered_model_tag(self, name: str, key: str, value: Any) -> None:
+        """Set a tag on a model.
+
+        Raises:
+            NotFound: There is no such model.
+            InvalidInput: The key cannot be used.
+        """
+        changes = {check_key(key): str(value)}
+        self._edit_model(
+            name, lambda record, now: model_records.tagged(record, changes, now), "tagged"
+        )
+
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Remove a tag from a model; nothing happens where it has none.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        changes = {check_key(key): None}
+        self._edit_model(
+            name, lambda record, now: model_records.tagged(record, changes, now), "untagged"
+        )
+
+    def delete_registered_model(self, name: str, reason: str = "") -> None:
+        """Delete a model with all its versions; their numbers are never used again.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        with exclusive(self._lock):
+            snapshot = self._write(name, lambda s: plan.model_deleted(s.state), reason)
+            self._close(snapshot)
+
+    # Versions -----------------------------------------------------------------------------------
+
+    def register(
+        self,
+        name: str,
+        source: ModelSource,
+        *,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> ModelVersion:
+        """Register a new version, of a new model where there is none of that name.
+
+        Args:
+            name: The model.
+            source: What to register.
+            description: Of the version, Markdown.
+            tags: Tags on the version.
+
+        Raises:
+            InvalidInput: The name cannot be used.
+            AlreadyExists: The name differs from another model's only in case.
+            StoreError: git refused.
+        """
+        return self._register(name, source, description, _checked(tags), create=True)
+
+    def create_model_version(
+        self,
+        name: str,
+        source: ModelSource,
+        *,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> ModelVersion:
+        """Register a new version of an existing model; otherwise as ``register``.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        return self._register(name, source, description, _checked(tags), create=False)
+
+    def update_model_version(self, name: str, version: int | str, description: str) -> ModelVersion:
+        """Set a version's description (Markdown).
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        self._edit_version(
+            name,
+            version,
+            lambda record, now: model_records.described(record, description, now),
+            "described",
+        )
+        return self.get_model_version(name, version)
+
+    def set_model_version_tag(self, name: str, version: int | str, key: str, value: Any) -> None:
+        """Set a tag on a version.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+            InvalidInput: The key cannot be used.
+        """
+        changes = {check_key(key): str(value)}
+        self._edit_version(
+            name, version, lambda record, now: model_records.tagged(record, changes, now), "tagged"
+        )
+
+    def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
+        """Remove a tag from a version; nothing happens where it has none.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        changes = {check_key(key): None}
+        self._edit_version(
+            name,
+            version,
+            lambda record, now: model_records.tagged(record, changes, now),
+            "untagged",
+        )
+
+    def delete_model_version(self, name: str, version: int | str, reason: str = "") -> None:
+        """Delete a version: out of its stage, aliases removed; its number is never used again.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        with exclusive(self._lock):
+            self._write(name, lambda s: plan.version_deleted(s.state, s.version(version)), reason)
+
+    # Stages and aliases -------------------------------------------------------------------------
+
+    def transition_model_version_stage(
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        archive_existing_versions: bool = False,
+        reason: str = "",
+    ) -> ModelVersion:
+        """Move a version to a stage, out of the one it is in.
+
+        Args:
+            name: The model.
+            version: The version.
+            stage: ``None``, ``Staging``, ``Production`` or ``Archived``, in any case.
+            archive_existing_versions: Move the other versions in that stage to Archived.
+            reason: Recorded in the tags.
+
+        Returns:
+            The version; unchanged where it was in that stage already.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+            InvalidInput: There is no such stage, or its versions cannot be archived.
+        """
+        target = check_stage(stage)
+        if archive_existing_versions and target not in (Stage.STAGING, Stage.PRODUCTION):
+            raise InvalidInput(
+                f"Versions in stage {target.value} cannot be archived by a transition to it.",
+                hint="Use archive_existing_versions with Staging or Production.",
+            )
+
+        def moves(snapshot: Snapshot) -> list[Step]:
+            return plan.transition(
+                snapshot.state,
+                snapshot.version(version),
+                target,
+                archive=archive_existing_versions,
+            )
+
+        with exclusive(self._lock):
+            self._write(name, moves, reason)
+        return self.get_model_version(name, version)
+
+    def set_registered_model_alias(
+        self, name: str, alias: str, version: int | str, reason: str = ""
+    ) -> None:
+        """Let an alias name a version, whatever it named before.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+            InvalidInput: The alias cannot be used.
+        """
+        check_alias(alias)
+        with exclusive(self._lock):
+            self._write(name, lambda s: plan.alias_set(s.state, s.version(version), alias), reason)
+
+    def delete_registered_model_alias(self, name: str, alias: str, reason: str = "") -> None:
+        """Remove an alias; nothing happens where nobody holds it.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        check_alias(alias)
+        with exclusive(self._lock):
+            self._write(name, lambda s: plan.alias_removed(s.state, alias), reason)
+
+
+def _checked(labels: Mapping[str, Any] | None) -> dict[str, str]:
+    return {check_key(key): str(value) for key, value in (labels or {}).items()}

@@ -1,0 +1,96 @@
+"""Hides what can be asked about models and versions; the filter language is that of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+from typing import TypeVar
+
+from gitml.entities import ModelVersion, RegisteredModel
+from gitml.errors import InvalidInput
+from gitml.store.search import holds, parse_filter, parse_order_by
+from gitml.store.search_nodes import Entity, Field, Literal, Node, OrderKey, Target
+
+_Entity = TypeVar("_Entity", RegisteredModel, ModelVersion)
+_TIMES = ("creation_timestamp", "last_updated_timestamp")
+_TAGS = MappingProxyType({"tags": Entity.TAG, "tag": Entity.TAG})
+
+MODELS = Target(
+    name="model",
+    entities=_TAGS,
+    attributes=MappingProxyType({name: name for name in ("name", *_TIMES)}),
+    numeric=frozenset(_TIMES),
+)
+VERSIONS = Target(
+    name="model version",
+    entities=_TAGS,
+    attributes=MappingProxyType({
+        **{name: name for name in ("name", "run_id", "current_stage", *_TIMES)},
+        "version_number": "version",
+        "source_path": "source",
+    }),
+    numeric=frozenset({"version", *_TIMES}),
+)  # fmt: skip
+
+
+def search_models(
+    models: Iterable[RegisteredModel], text: str | None, order_by: Sequence[str] | None
+) -> list[RegisteredModel]:
+    """Filter and sort models; ties and the lack of an order leave them by name.
+
+    Raises:
+        InvalidInput: The filter or the order cannot be understood.
+    """
+    return _search(sorted(models, key=lambda model: model.name), MODELS, text, order_by)
+
+
+def search_versions(
+    versions: Iterable[ModelVersion], text: str | None, order_by: Sequence[str] | None
+) -> list[ModelVersion]:
+    """Filter and sort versions; ties and the lack of an order leave the last updated first.
+
+    Raises:
+        InvalidInput: The filter or the order cannot be understood.
+    """
+    newest = sorted(versions, key=lambda v: (-v.last_updated_timestamp, v.name, -v.version))
+    return _search(newest, VERSIONS, text, order_by)
+
+
+def check_limit(max_results: int | None) -> int | None:
+    """Return how many results are wanted at most.
+
+    Raises:
+        InvalidInput: That is no whole number from 0.
+    """
+    if max_results is None or (type(max_results) is int and max_results >= 0):
+        return max_results
+    raise InvalidInput(f"max_results is {max_results!r:.40}.", hint="Give a whole number from 0.")
+
+
+def _search(
+    things: list[_Entity], target: Target, text: str | None, order_by: Sequence[str] | None
+) -> list[_Entity]:
+    node = parse_filter(text, target)
+    found = [thing for thing in things if node is None or _holds(node, thing)]
+    for key in reversed(parse_order_by(order_by, target)):  # stable, so the first key comes last
+        found = _sorted(found, key)
+    return found
+
+
+def _holds(node: Node, thing: RegisteredModel | ModelVersion) -> bool:
+    return holds(node, lambda field: _values(thing, field))
+
+
+def _sorted(things: list[_Entity], key: OrderKey) -> list[_Entity]:
+    """Sort by one key; things without a value come last, both ways."""
+    present = [(values[0], one) for one in things if (values := _values(one, key.field))]
+    absent = [one for one in things if not _values(one, key.field)]
+    present.sort(key=lambda pair: pair[0], reverse=key.descending)
+    return [one for _, one in present] + absent
+
+
+def _values(thing: RegisteredModel | ModelVersion, field: Field) -> Sequence[Literal]:
+    if field.entity is Entity.ATTRIBUTE:
+        return (getattr(thing, field.key),)
+    value = thing.tags.get(field.key)
+    return () if value is None else (value,)

@@ -1,0 +1,159 @@
+"""Hides what a version commit is made of: a minimal tree that stock tools read from its tag."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitml.entities import Run
+from gitml.errors import Conflict, StoreError
+from gitml.git import GitRepo, RefUpdate
+from gitml.registry.tags import one_line
+from gitml.store.branch import Branch
+from gitml.store.model_records import VersionFile, version_file_to_json
+from gitml.store.records import run_folder
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """What a version is registered from.
+
+    Attributes:
+        run: The run that logged the model.
+        source: ``runs:/<run_id>/<path>``.
+        path: Folder of the model below the run's artifacts.
+        digest: DVC hash of the model directory, 32 hex digits and ``.dir``.
+        size: Bytes of all its files.
+        nfiles: Number of its files.
+        dvc_file: Bytes of a DVC file with one out: path ``model``, remote ``gitml``.
+        mlmodel: Bytes of the model's ``MLmodel`` file.
+        flavors: Names of its flavors.
+    """
+
+    run: Run
+    source: str
+    path: str
+    digest: str
+    size: int
+    nfiles: int
+    dvc_file: bytes
+    mlmodel: bytes
+    flavors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCommit:
+    """A commit that only a temporary ref holds; ``release`` is the update that lets go of it."""
+
+    commit: str
+    release: RefUpdate
+
+
+class VersionCommits:
+    """Writes version commits into one repository.
+
+    Args:
+        repo: The repository.
+        branch: Where the runs are recorded.
+        remote: The git remote whose default branch has the team's workflows.
+    """
+
+    def __init__(self, repo: GitRepo, branch: Branch, *, remote: str) -> None:
+        self._repo = repo
+        self._branch = branch
+        self._remote = remote
+
+    def write(self, slug: str, file: VersionFile, source: ModelSource, about: str) -> NewCommit:
+        """Write the commit of one version.
+
+        Args:
+            slug: The model's name in tags and in ``dvc.yaml``.
+            file: Its ``version.json``.
+            source: The model.
+            about: What DVC shows as the artifact's description.
+
+        Raises:
+            StoreError: git refused.
+        """
+        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        files = {
+            ".dvc/config": self._branch.remote_config(self._branch.tip()),
+            "dvc.yaml": dvc_yaml(slug, about),
+            "model.dvc": source.dvc_file,
+            "MLmodel": source.mlmodel,
+            "version.json": version_file_to_json(file),
+        }
+        parents = self._parents(source.run)
+        message = (
+            f"{one_line(file.name)}: version {file.version}\n\n"
+            f"Run: {file.run_id}\nModel: {file.source}\nDigest: {file.digest}\n"
+        )
+        self._repo.fast_import(self._stream(ref, file.created // 1000, parents, files, message))
+        commit = self._repo.ref(ref)
+        if commit is None:
+            raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
+        return NewCommit(commit=commit, release=RefUpdate(name=ref, new=None, old=commit))
+
+    def abandon(self, new: NewCommit) -> None:
+        """Let go of a commit that no tag came to hold."""
+        with contextlib.suppress(Conflict):
+            self._repo.update_refs([new.release])
+
+    def _parents(self, run: Run) -> list[str]:
+        """The code commit, as far as it is here, and the commit that recorded the run."""
+        code, tip = run.source.commit or "", self._branch.tip()
+        has_code = _COMMIT.fullmatch(code) and self._repo.contains(f"{code}^{{commit}}")
+        recorded = self._recorded(run, tip) if tip else None
+        return [commit for commit in (code if has_code else None, recorded) if commit]
+
+    def _recorded(self, run: Run, tip: str) -> str:
+        folder = run_folder(run.info.experiment_id, run.info.run_id)
+        if not self._repo.contains(f"{tip}:{folder}"):
+            return tip  # the run is still going on
+        out = self._repo.run("rev-list", "-1", tip, "--", folder)
+        return out.decode().strip() or tip
+
+    def _stream(
+        self, ref: str, when: int, parents: list[str], files: Mapping[str, bytes], message: str
+    ) -> bytes:
+        who = str(self._repo.identity).encode("utf-8", "replace")
+        text = message.encode()
+        parts = [
+            b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, when),
+            b"data %d\n%s\n" % (len(text), text),
+        ]
+        for at, parent in enumerate(parents):
+            parts.append(b"%s %s\n" % (b"merge" if at else b"from", parent.encode()))
+        parts.append(b"deleteall\n")  # `from` starts with the parent's files
+        for path, data in files.items():
+            parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
+        parts += self._workflows()
+        return b"".join(parts)
+
+    def _workflows(self) -> list[bytes]:
+        """The default branch's workflows by reference: CI reads them from the tagged commit."""
+        for rev in (f"refs/remotes/{self._remote}/HEAD", "refs/heads/main", "refs/heads/master",
+                    "HEAD"):  # fmt: skip
+            entries = self._repo.tree(rev)
+            if entries:
+                return [
+                    f"M {entry.mode} {entry.oid} {entry.path}\n".encode()
+                    for entry in entries
+                    if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
+                ]
+        return []
+
+
+def dvc_yaml(slug: str, about: str) -> bytes:
+    """Format the ``dvc.yaml`` that names a version commit's model."""
+    import yaml
+
+    artifact = {"path": "model", "type": "model", "desc": one_line(about)}
+    text = yaml.safe_dump({"artifacts": {slug: artifact}}, sort_keys=False, allow_unicode=True)
+    return text.encode()

@@ -1,0 +1,1 @@
+"""The tracking API: one repository opened for logging, MLflow's client and its fluent functions."""

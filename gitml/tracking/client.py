@@ -1,0 +1,580 @@
+"""The tracking half of ``MlflowClient``: explicit run ids, no active run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gitml import config, manifest
+from gitml.entities import (
+    Artifact,
+    Dataset,
+    Experiment,
+    FileInfo,
+    LifecycleStage,
+    LoggedModelInfo,
+    Metric,
+    Param,
+    Run,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from gitml.errors import AlreadyExists, InvalidInput, NotFound
+from gitml.store import experiments, journal, records
+from gitml.store.fold import RUN_NAME_TAG, Op
+from gitml.store.records import RunFiles
+from gitml.store.runs import Writer, refuse_changes
+from gitml.tracking import contents, validation
+from gitml.tracking.names import random_name
+from gitml.tracking.repository import Repository, resolve_path
+
+NOTE_TAG = "mlflow.note.content"
+PARENT_TAG = "mlflow.parentRunId"
+USER_TAG = "mlflow.user"
+DEFAULT_EXPERIMENT = "Default"
+
+
+class TrackingClient:
+    """Reads and writes runs and experiments of one repository.
+
+    Args:
+        tracking_uri: Path of a folder in the repository; default: ``GITML_TRACKING_URI``, else
+            the folder the process stands in.
+
+    Raises:
+        NoRepository: There is no git repository.
+    """
+
+    def __init__(self, tracking_uri: str | os.PathLike[str] | None = None) -> None:
+        place = tracking_uri or config.environment().tracking_uri
+        self.repository = Repository.open(resolve_path(place) if place else None)
+
+    # Experiments ---------------------------------------------------------------------------------
+
+    def create_experiment(self, name: str, tags: Mapping[str, Any] | None = None) -> str:
+        """Create an experiment and return its id.
+
+        Raises:
+            AlreadyExists: The name is taken.
+            InvalidInput: The name cannot be used.
+        """
+        checked = _experiment_name(name)
+        if self.get_experiment_by_name(checked):  # also one that was renamed to this name
+            raise AlreadyExists(
+                f"Experiment {checked!r:.80} already exists.",
+                hint="Use `set_experiment`, or choose another name.",
+            )
+        return self.repository.experiments.create(checked, _tags(tags))
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """Get an experiment by id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = self.repository.index().experiment(str(experiment_id))
+        if found is None:
+            raise NotFound(
+                f"No experiment with id {str(experiment_id)!r:.80}.",
+                hint="See `gitml experiments list`.",
+            )
+        return found
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """Get an experiment by name, also a deleted one; None if there is none."""
+        # Most experiments bear the name they were created with: no index is needed for these.
+        direct = self.repository.experiments.created_as(name)
+        return direct or self.repository.index().experiment_by_name(name)
+
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int | None = 1000,
+        filter_string: str | None = None,
+        order_by: Sequence[str] | None = None,
+    ) -> list[Experiment]:
+        """List experiments; newest first unless ``order_by`` says otherwise."""
+        return self.repository.index().search_experiments(
+            view_type=ViewType(view_type),
+            filter_string=filter_string or "",
+            order_by=list(order_by or ()),
+            max_results=max_results,
+        )
+
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Give an experiment another name; its id stays."""
+        self._edit_experiment(experiment_id, experiments.renamed(new_name), "renamed")
+
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Hide an experiment; ``restore_experiment`` brings it back."""
+        self._edit_experiment(
+            experiment_id, experiments.moved_to(LifecycleStage.DELETED), "deleted"
+        )
+
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Bring a deleted experiment back."""
+        change = experiments.moved_to(LifecycleStage.ACTIVE)
+        self._edit_experiment(experiment_id, change, "restored")
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
+        """Set a tag on an experiment."""
+        self._edit_experiment(experiment_id, experiments.tagged(_tags({key: value})), "tagged")
+
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Remove a tag from an experiment."""
+        self._edit_experiment(experiment_id, experiments.tagged({key: None}), "untagged")
+
+    def _edit_experiment(self, experiment_id: str, change: experiments.Edit, what: str) -> None:
+        self.repository.experiments.edit(str(experiment_id), change, what)
+
+    # Runs ----------------------------------------------------------------------------------------
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+    ) -> Run:
+        """Begin a run, which lasts until ``set_terminated``.
+
+        Args:
+            experiment_id: An experiment that is not deleted.
+            start_time: ms since the Unix epoch; default now.
+            tags: First tags.
+            run_name: Its name; default a random one.
+
+        Raises:
+            NotFound: There is no such experiment.
+            InvalidInput: The experiment is deleted, or a value cannot be used.
+        """
+        record = self.repository.experiments.read(str(experiment_id))
+        if record is None:
+            raise NotFound(
+                f"No experiment with id {str(experiment_id)!r:.80}.",
+                hint="See `gitml experiments list`.",
+            )
+        if record.experiment.lifecycle_stage == LifecycleStage.DELETED:
+            raise InvalidInput(
+                f"Experiment {record.experiment.name!r:.80} is deleted.",
+                hint="Restore it with `restore_experiment`, or choose another.",
+            )
+        checked = _tags(tags)
+        name = validation.run_name(run_name or checked.get(RUN_NAME_TAG) or random_name())
+        user = checked.get(USER_TAG) or self.repository.git.identity.name
+        start = validation.now_ms() if start_time is None else int(start_time)
+        writer = self.repository.runs.start(record.experiment.experiment_id, name, user, start)
+        for key, value in {USER_TAG: user, **checked, RUN_NAME_TAG: name}.items():
+            writer.journal.append(["tag", key, value, start])
+        return self.get_run(writer.run_id)
+
+    def get_run(self, run_id: str) -> Run:
+        """Get a run, in progress or ended.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self.repository.files(run_id).record.run
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """Get the run that a nested run belongs to; None for a run that is not nested."""
+        parent = self.get_run(run_id).parent_run_id
+        return self.get_run(parent) if parent else None
+
+    def set_terminated(
+        self, run_id: str, status: str | None = None, end_time: int | None = None
+    ) -> None:
+        """End a run; on return it is committed to the branch.
+
+        Args:
+            run_id: The run.
+            status: ``FINISHED`` (default), ``FAILED`` or ``KILLED``.
+            end_time: ms since the Unix epoch; default now.
+
+        Raises:
+            InvalidInput: An unknown status.
+        """
+        ending = _status(status or RunStatus.FINISHED)
+        ended = validation.now_ms() if end_time is None else int(end_time)
+        if self._writer(run_id):
+            self.repository.runs.end(run_id, ending, ended)
+        else:
+            self._write(run_id, lambda now: [["status", ending, ended, now]])
+
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
+        """Change a run's status or name."""
+        if name is not None:
+            self.set_tag(run_id, RUN_NAME_TAG, validation.run_name(name))
+        if status is not None:
+            checked = _status(status)
+            if RunStatus.is_terminated(checked):
+                self.set_terminated(run_id, checked)
+            else:
+                self._write(run_id, lambda now: [["status", checked, None, now]])
+
+    def delete_run(self, run_id: str) -> None:
+        """Hide a run; ``restore_run`` brings it back."""
+        self._move(run_id, LifecycleStage.DELETED)
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a deleted run back."""
+        self._move(run_id, LifecycleStage.ACTIVE)
+
+    def _move(self, run_id: str, stage: LifecycleStage) -> None:
+        self._write(run_id, lambda now: [["lifecycle", stage, now]], deleted_too=True)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList:
+        """Search runs with MLflow's filter language.
+
+        Args:
+            experiment_ids: Where to search.
+            filter_string: Such as ``metrics.rmse < 3.5 and params.model = 'tree'``.
+            run_view_type: Active runs, deleted ones, or both.
+            max_results: 1 to 50,000.
+            order_by: Such as ``["metrics.rmse ASC"]``.
+            page_token: The ``token`` of the page before.
+
+        Returns:
+            A list of runs with the attribute ``token``, None on the last page.
+
+        Raises:
+            InvalidInput: The filter or the order cannot be understood.
+        """
+        from gitml.store.search import RunQuery
+
+        page = self.repository.index().search_runs(
+            RunQuery(
+                experiment_ids=tuple(str(one) for one in experiment_ids),
+                filter_string=filter_string or "",
+                run_view_type=ViewType(run_view_type),
+                max_results=max_results,
+                order_by=(order_by,) if isinstance(order_by, str) else tuple(order_by or ()),
+                page_token=page_token,
+            )
+        )
+        return PagedList(page.runs, page.token)
+
+    # Logging -------------------------------------------------------------------------------------
+
+    def log_param(self, run_id: str, key: str, value: Any) -> Any:
+        """Log a param.
+
+        Returns:
+            ``value``.
+
+        Raises:
+            InvalidInput: It was logged with another value.
+        """
+        self.log_batch(run_id, params=[Param(key=key, value=value)])
+        return value
+
+    def log_metric(
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        timestamp: int | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Log a point of a metric; ``timestamp`` in ms since the Unix epoch, default now."""
+        stamp = validation.timestamp(key, timestamp)
+        number = validation.step(key, step)
+        self.log_batch(run_id, metrics=[Metric(key=key, value=value, timestamp=stamp, step=number)])
+
+    def set_tag(self, run_id: str, key: str, value: Any) -> None:
+        """Set a tag on a run."""
+        self.log_batch(run_id, tags=[RunTag(key=key, value=value)])
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag from a run.
+
+        Raises:
+            NotFound: It has no such tag.
+        """
+        if key not in self.get_run(run_id).data.tags:
+            raise NotFound(f"Run {run_id} has no tag {key!r:.80}.")
+        self._write(run_id, lambda now: [["untag", key, now]])
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> None:
+        """Log many things at once: all of them, or none if one cannot be used."""
+        points = [
+            ["metric", validation.key(m.key, "Metric"),
+             records.number_out(validation.metric_value(m.key, m.value)),
+             validation.step(m.key, m.step), validation.timestamp(m.key, m.timestamp)]
+            for m in metrics
+        ]  # fmt: skip
+        pairs: dict[str, str] = {}
+        for param in params:
+            key = validation.key(param.key, "Param")
+            value = validation.param_value(key, param.value)
+            if pairs.setdefault(key, value) != value:
+                raise InvalidInput(f"Param {key!r} stands twice in one batch, with two values.")
+        labels = _tags({tag.key: tag.value for tag in tags})
+
+        def make(now: int) -> list[Op]:
+            return [*points, *(["tag", key, value, now] for key, value in labels.items())]
+
+        self._write(run_id, make, params=pairs)
+
+    def log_inputs(self, run_id: str, datasets: Iterable[Dataset]) -> None:
+        """Record the data sets that a run read."""
+        ops = [["input", dict(dataset)] for dataset in datasets]
+        self._write(run_id, lambda now: ops)
+
+    def record_model(self, run_id: str, model: LoggedModelInfo) -> None:
+        """Record that a folder of a run's artifacts is a model."""
+        self._write(run_id, lambda now: [["model", dict(model)]])
+
+    def _write(
+        self,
+        run_id: str,
+        make: Callable[[int], Sequence[Op]],
+        *,
+        params: Mapping[str, str] | None = None,
+        deleted_too: bool = False,
+    ) -> None:
+        writer = self._writer(run_id)
+        if writer:
+            writer.log_params(params or {})
+            for op in make(writer.now()):
+                writer.journal.append(op)
+            return
+
+        def edit(files: RunFiles, now: int) -> list[Op]:
+            if files.record.run.info.lifecycle_stage == LifecycleStage.DELETED and not deleted_too:
+                raise InvalidInput(
+                    f"Run {run_id} is deleted.", hint="Bring it back with `restore_run` first."
+                )
+            refuse_changes(files.record.run.data.params, params or {})
+            logged = [["param", key, value, now] for key, value in (params or {}).items()]
+            return [*logged, *make(now)]
+
+        self.repository.runs.edit(run_id, self.repository.experiment_of(run_id), edit)
+
+    def _writer(self, run_id: str) -> Writer | None:
+        """This process's writer; joins a run that another process has in progress."""
+        runs = self.repository.runs
+        writer = runs.writer(run_id)
+        if writer is None and run_id in runs.in_progress():
+            if journal.is_alive(runs.folder / run_id):
+                return runs.resume(run_id, self.repository.experiment_of(run_id))
+            runs.recover()
+        return writer
+
+    # Metrics -------------------------------------------------------------------------------------
+
+    def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
+        """Read all points of a metric, ordered by time, step and value; empty if there is none."""
+        return [point for point in self.repository.files(run_id).history if point.key == key]
+
+    # Artifacts -----------------------------------------------------------------------------------
+
+    def log_artifact(
+        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy a file or a folder into a run's artifacts.
+
+        Raises:
+            InvalidInput: There is no such file, or the artifact path leaves the run.
+        """
+        source = Path(local_path)
+        folder = validation.artifact_path(artifact_path)
+        target = validation.artifact_file(f"{folder}/{source.name}" if folder else source.name)
+        if not source.exists():
+            raise InvalidInput(f"There is no file {os.fspath(local_path)!r} to log.")
+        with self._staging(run_id) as staged:
+            _copy(source, staged / target)
+
+    def log_artifacts(
+        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy the contents of a folder into a run's artifacts."""
+        source = Path(local_dir)
+        target = validation.artifact_path(artifact_path)
+        if not source.is_dir():
+            raise InvalidInput(f"There is no folder {os.fspath(local_dir)!r} to log.")
+        with self._staging(run_id) as staged:
+            _copy(source, staged / target if target else staged)
+
+    def write_artifact(
+        self, run_id: str, artifact_file: str, write: Callable[[Path], None]
+    ) -> None:
+        """Make an artifact file in place.
+
+        Args:
+            run_id: The run.
+            artifact_file: Path below its artifacts.
+            write: Given the path to write to.
+        """
+        target = validation.artifact_file(artifact_file)
+        with self._staging(run_id) as staged:
+            (staged / target).parent.mkdir(parents=True, exist_ok=True)
+            write(staged / target)
+
+    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
+        """Log a text as a file."""
+        self.write_artifact(run_id, artifact_file, contents.text(text))
+
+    def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
+        """Log a dictionary as JSON, or as YAML where the file's name ends in .yaml or .yml."""
+        self.write_artifact(run_id, artifact_file, contents.dictionary(dictionary))
+
+    def log_figure(
+        self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Any = None
+    ) -> None:
+        """Log a matplotlib or plotly figure."""
+        self.write_artifact(run_id, artifact_file, contents.figure(figure, save_kwargs or {}))
+
+    def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
+        """Log an image: a PIL image or a numpy array of shape (h, w), (h, w, 1), (…, 3), (…, 4)."""
+        self.write_artifact(run_id, artifact_file, contents.image(image))
+
+    def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
+        """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
+        before = self._text_of(run_id, artifact_file)
+        self.write_artifact(run_id, artifact_file, contents.table(data, before))
+
+    def _text_of(self, run_id: str, artifact_file: str) -> bytes | None:
+        path = validation.artifact_file(artifact_file)
+        writer = self._writer(run_id)
+        if writer and (writer.artifacts / path).is_file():
+            return (writer.artifacts / path).read_bytes()
+        for artifact in self.repository.files(run_id).artifacts:
+            if artifact.path == path and artifact.md5:
+                return self.repository.artifacts.read_bytes(artifact, self.repository.open_remote())
+        return None
+
+    def _staging(self, run_id: str) -> _Staging:
+        return _Staging(self, run_id)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        """List a folder of a run's artifacts, as MLflow does: one level, paths from the root."""
+        where = validation.artifact_path(path)
+        return manifest.listing(self.repository.files(run_id).artifacts, where)
+
+    def download_artifacts(
+        self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """Fetch a file or folder of a run's artifacts.
+
+        Args:
+            run_id: The run.
+            path: Path below its artifacts, ``""`` for all.
+            dst_path: Folder to put it into; default a new temporary folder.
+
+        Returns:
+            Where the file or folder now is.
+
+        Raises:
+            NotFound: The run has no such artifact.
+            ArtifactError: Its bytes cannot be had.
+        """
+        where = validation.artifact_path(path)
+        files = self.repository.files(run_id)
+        wanted = [
+            a for a in files.artifacts if where in ("", a.path) or a.path.startswith(f"{where}/")
+        ]
+        if not wanted:
+            raise NotFound(
+                f"Run {run_id} has no artifact {where!r:.80}.",
+                hint=f"See `gitml artifacts list {run_id}`.",
+            )
+        target = Path(dst_path or tempfile.mkdtemp(prefix="gitml-"))
+        writer = self.repository.runs.writer(run_id)
+        self._from_staging(writer, wanted, target)
+        stored = [artifact for artifact in wanted if artifact.md5]
+        if stored:
+            remote = self.repository.open_remote(files.remote_config)
+            self.repository.artifacts.checkout(stored, target, remote=remote)
+        return str(target / where) if where else str(target)
+
+    def _from_staging(
+        self, writer: Writer | None, wanted: Sequence[Artifact], target: Path
+    ) -> None:
+        """Copy files of a run in progress, which are not stored yet."""
+        for artifact in wanted:
+            if not artifact.md5 and writer:
+                _copy(writer.artifacts / artifact.path, target / artifact.path)
+
+
+class PagedList(list[Any]):
+    """A page of results; ``token`` asks for the next one and is None on the last."""
+
+    def __init__(self, items: Iterable[Any], token: str | None) -> None:
+        super().__init__(items)
+        self.token = token
+
+
+class _Staging:
+    """A folder to put artifact files into: that of a run in progress, or of an edit."""
+
+    def __init__(self, client: TrackingClient, run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+        self._opened = False
+
+    def __enter__(self) -> Path:
+        writer = self._client._writer(self._run_id)
+        if writer is None:
+            run = self._client.get_run(self._run_id)
+            runs = self._client.repository.runs
+            writer = runs.resume(self._run_id, run.info.experiment_id)
+            self._status, self._end_time = run.info.status, run.info.end_time
+            self._opened = True
+        writer.artifacts.mkdir(parents=True, exist_ok=True)
+        return writer.artifacts
+
+    def __exit__(self, *error: object) -> None:
+        if self._opened:  # the run keeps the status it had
+            ended = validation.now_ms() if self._end_time is None else self._end_time
+            self._client.repository.runs.end(self._run_id, self._status, ended)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy2(source, target)
+
+
+def _tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    checked = {}
+    for name, value in (tags or {}).items():
+        key = validation.key(name, "Tag")
+        checked[key] = validation.tag_value(key, value)
+        if key == RUN_NAME_TAG:
+            validation.run_name(checked[key])
+    return checked
+
+
+def _experiment_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidInput(f"Experiment name {name!r:.80} is not a text.")
+    return name
+
+
+def _status(status: str) -> str:
+    if status not in list(RunStatus):
+        raise InvalidInput(
+            f"{status!r:.40} is not a run status.", hint=f"Use one of {', '.join(RunStatus)}."
+        )
+    return str(status)

@@ -1,0 +1,150 @@
+"""Hides how values become artifact files: texts, dictionaries, figures, images, tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gitml.errors import InvalidInput
+
+Write = Callable[[Path], None]
+
+
+def text(value: str) -> Write:
+    """A text file."""
+    return lambda path: _put(path, str(value))
+
+
+def dictionary(value: Any) -> Write:
+    """JSON, or YAML where the file's name says so; other values than JSON's become texts."""
+
+    def write(path: Path) -> None:
+        if path.suffix in (".yaml", ".yml"):
+            import yaml
+
+            _put(path, yaml.safe_dump(json.loads(json.dumps(value, default=str)), sort_keys=False))
+        else:
+            _put(path, json.dumps(value, indent=2, default=str))
+
+    return write
+
+
+def figure(value: Any, save_kwargs: dict[str, Any]) -> Write:
+    """A matplotlib figure in the format of the file's name, or a plotly figure as HTML or image.
+
+    Raises:
+        InvalidInput: It is neither.
+    """
+    if hasattr(value, "savefig"):
+        return lambda path: value.savefig(path, **save_kwargs)
+    if hasattr(value, "write_html"):
+
+        def write(path: Path) -> None:
+            if path.suffix == ".html":
+                value.write_html(path, **{"include_plotlyjs": "cdn", **save_kwargs})
+            else:
+                value.write_image(path, **save_kwargs)
+
+        return write
+    raise InvalidInput(
+        f"A {type(value).__name__} is not a figure.", hint="Give a matplotlib or plotly figure."
+    )
+
+
+def image(value: Any) -> Write:
+    """An image file in the format of its name.
+
+    Args:
+        value: A PIL image, or an array of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) with
+            integers or booleans from 0 to 255, or floats from 0 to 1.
+
+    Raises:
+        InvalidInput: It is none of these.
+    """
+    if hasattr(value, "save"):
+        return lambda path: value.save(path)
+    if not hasattr(value, "shape"):
+        raise InvalidInput(
+            f"A {type(value).__name__} is not an image.", hint="Give a PIL image or an array."
+        )
+    pixels = _pixels(value)
+
+    def write(path: Path) -> None:
+        from PIL import Image
+
+        Image.fromarray(pixels).save(path)
+
+    return write
+
+
+def _pixels(value: Any) -> Any:
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
+        raise InvalidInput(
+            f"An array of shape {array.shape} is not an image.",
+            hint="Its shape must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4).",
+        )
+    if array.dtype.kind == "f":
+        if np.nanmin(array, initial=0) < 0 or np.nanmax(array, initial=0) > 1:
+            raise InvalidInput(
+                "The image has floats outside 0 to 1.", hint="Scale it, or give integers to 255."
+            )
+        return (np.nan_to_num(array) * 255).astype(np.uint8)
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind not in "iu" or array.min(initial=0) < 0 or array.max(initial=0) > 255:
+        raise InvalidInput("The image has values outside 0 to 255.", hint="Scale it first.")
+    return array.astype(np.uint8)
+
+
+def table(value: Any, before: bytes | None) -> Write:
+    """A table as MLflow writes it: ``{"columns": […], "data": [[…], …]}``.
+
+    Args:
+        value: A DataFrame, or a dict of columns (lists of one length, or single values).
+        before: Bytes of an existing table, whose rows come first.
+
+    Raises:
+        InvalidInput: It is neither, or the columns differ from those of the existing table.
+    """
+    columns, rows = _rows(value)
+    if before is not None:
+        known = json.loads(before)
+        if known["columns"] != columns:
+            raise InvalidInput(
+                f"The table has columns {known['columns']}, not {columns}.",
+                hint="Log it under another name.",
+            )
+        rows = [*known["data"], *rows]
+    return lambda path: _put(path, json.dumps({"columns": columns, "data": rows}, default=_plain))
+
+
+def _rows(value: Any) -> tuple[list[str], list[list[Any]]]:
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [str(name) for name in value.columns], value.to_numpy().tolist()
+    if isinstance(value, dict):
+        many = {
+            key: list(column) if isinstance(column, (list, tuple)) or hasattr(column, "tolist")
+            else [column]
+            for key, column in value.items()
+        }  # fmt: skip
+        if len({len(column) for column in many.values()}) > 1:
+            raise InvalidInput("The table's columns differ in length.")
+        return [str(key) for key in many], [list(row) for row in zip(*many.values(), strict=True)]
+    raise InvalidInput(
+        f"A {type(value).__name__} is not a table.", hint="Give a DataFrame or a dict of columns."
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _put(path: Path, value: str) -> None:
+    path.write_text(value, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Hides how the end of the process is told apart: finished, failed, or killed.
+
+Python tells an ``atexit`` handler nothing about why the process ends, and MLflow calls every such
+run FINISHED. Here the reasons are noted as they arise: an uncaught exception by ``sys.excepthook``,
+an exit code by ``sys.exit``, SIGTERM by a handler where the program has none of its own. Whether
+an exit request really ended the program (it may be caught) is read off the outermost frame of the
+main thread: a program that ran to its end stands on its return instruction.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import dis
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
+
+from gitml.entities import RunStatus
+
+EndAll = Callable[[str], None]
+"""Ends every run of this process with a status."""
+
+
+class ProcessEnd:
+    """Watches for the end of this process and then calls ``end_all`` with the right status."""
+
+    def __init__(self, end_all: EndAll) -> None:
+        self._end_all = end_all
+        self._pid: int | None = None
+        self._outermost: FrameType | None = None
+        self._exit_code: object = None
+        self._uncaught: str | None = None
+
+    def watch(self) -> None:
+        """Start watching; calling it again in the same process does nothing."""
+        if self._pid == os.getpid():
+            return
+        first = self._pid is None
+        self._pid = os.getpid()
+        self._outermost = _outermost_frame()
+        if not first:  # a forked child inherited the hooks
+            return
+        atexit.register(self._at_exit)
+        self._hook_exceptions()
+        self._hook_exits()
+        if threading.current_thread() is threading.main_thread():
+            self._hook_sigterm()
+
+    def _hook_exceptions(self) -> None:
+        before = sys.excepthook
+
+        def hook(
+            kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        ) -> None:
+            interrupted = issubclass(kind, KeyboardInterrupt)
+            self._uncaught = RunStatus.KILLED if interrupted else RunStatus.FAILED
+            before(kind, error, trace)
+
+        sys.excepthook = hook
+
+    def _hook_exits(self) -> None:
+        for place, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
+            before = getattr(place, name, None)  # `exit` and `quit` are absent under `python -S`
+            if before is not None:
+                setattr(place, name, _Noting(before, self._note_exit))
+
+    def _note_exit(self, code: object) -> None:
+        self._exit_code = code
+
+    def _hook_sigterm(self) -> None:
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            return
+
+        def on_sigterm(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            if os.getpid() == self._pid:
+                self._end_all(RunStatus.KILLED)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        signal.signal(signal.SIGTERM, on_sigterm)
+
+    def _at_exit(self) -> None:
+        if os.getpid() == self._pid:
+            self._end_all(self._status())
+
+    def _status(self) -> str:
+        """The status of runs that are still open when the interpreter shuts down."""
+        if hasattr(sys, "ps1"):  # an interactive session outlives its exceptions
+            return RunStatus.FINISHED
+        if self._uncaught:
+            return self._uncaught
+        if self._outermost is None or _returned(self._outermost):
+            return RunStatus.FINISHED
+        # Unwound by SystemExit: with a code that was noted, or a bare `raise SystemExit(…)`, whose
+        # code nobody can know any more; a run is never called finished on a guess.
+        noted = isinstance(self._exit_code, tuple)
+        succeeded = noted and self._exit_code in ((None,), (0,), (False,))
+        return RunStatus.FINISHED if succeeded else RunStatus.FAILED
+
+
+class _Noting:
+    """Stands in for ``sys.exit``, ``exit`` or ``quit`` and notes the code it is called with."""
+
+    def __init__(self, before: Callable[..., NoReturn], note: Callable[[object], None]) -> None:
+        self._before, self._note = before, note
+
+    def __call__(self, *code: Any) -> NoReturn:
+        self._note(code or (None,))
+        self._before(*code)
+
+    def __repr__(self) -> str:
+        return repr(self._before)
+
+
+def _outermost_frame() -> FrameType | None:
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _returned(frame: FrameType) -> bool:
+    """Tell whether a finished frame left by a return rather than an exception."""
+    at = frame.f_lasti
+    return any(
+        instruction.offset == at
+        and instruction.opname.startswith("RETURN_")
+        and instruction.opname != "RETURN_GENERATOR"
+        for instruction in dis.get_instructions(frame.f_code)
+    )

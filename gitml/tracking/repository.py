@@ -1,0 +1,218 @@
+"""Hides how the parts of one repository are put together: branch, journals, index, artifacts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitml import config, dvc_settings
+from gitml.config import Settings
+from gitml.entities import Artifact
+from gitml.errors import GitmlError, InvalidInput, NotFound
+from gitml.git import GitRepo, check_ref_name
+from gitml.store import journal, records
+from gitml.store.branch import Branch
+from gitml.store.experiments import ExperimentStore
+from gitml.store.records import RunFiles
+from gitml.store.runs import RunStore
+from gitml.tracking.validation import now_ms
+
+if TYPE_CHECKING:
+    from gitml.artifacts.remote import Remote
+    from gitml.artifacts.store import ArtifactStore
+    from gitml.store.index import Index, LiveRun
+
+_open: dict[tuple[Path, int], Repository] = {}
+_open_lock = threading.Lock()
+
+
+class Repository:
+    """One git repository, opened for tracking.
+
+    Attributes:
+        git: The repository.
+        settings: Its ``gitml.yaml``.
+        state: Local state folder, never committed.
+        branch: Where records are committed.
+        runs: Runs in progress and their way to the branch.
+        experiments: Experiments.
+    """
+
+    def __init__(self, git: GitRepo) -> None:
+        self.git = git
+        self.settings: Settings = config.load(git.work_tree)
+        self.state = git.common_dir / "gitml"
+        self.branch = Branch(
+            git,
+            check_ref_name(self.settings.branch),
+            remote=self.settings.git_remote,
+            state=self.state,
+            remote_config=dvc_settings.dvc_config(str(self.default_remote)),
+        )
+        self.runs = RunStore(
+            self.branch, self.state, put_artifacts=self._put_artifacts, clock=now_ms
+        )
+        self.experiments = ExperimentStore(self.branch, clock=now_ms)
+        self._recovered = False
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None) -> Repository:
+        """Open the repository that contains a folder (default: where the process stands).
+
+        The same object is returned for the same repository within one process.
+
+        Raises:
+            NoRepository: There is none.
+            InvalidInput: ``gitml.yaml`` cannot be read.
+        """
+        git = GitRepo.discover(path or ".")
+        key = (git.common_dir, os.getpid())
+        with _open_lock:
+            if key not in _open:
+                _open[key] = cls(git)
+            return _open[key]
+
+    # Artifacts -----------------------------------------------------------------------------------
+
+    @property
+    def default_remote(self) -> Path:
+        """The DVC remote that needs no set-up: a folder beside the repository's objects."""
+        return self.state / "remote"
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The local cache of artifact files."""
+        from gitml.artifacts.store import ArtifactStore
+
+        return ArtifactStore(self.state / "cache")
+
+    def remote_url(self) -> str:
+        """URL of the DVC remote that the branch names."""
+        url = dvc_settings.remote_url(self.branch.remote_config(self.branch.tip()))
+        return url or str(self.default_remote)
+
+    def uses_default_remote(self) -> bool:
+        """Tell whether artifacts stay in this clone's own folder."""
+        return self.remote_url() == str(self.default_remote)
+
+    def open_remote(self, remote_config: bytes | None = None) -> Remote:
+        """Open the DVC remote of the branch, or the one that a run's own configuration names."""
+        from gitml.artifacts.remote import Remote
+
+        tip = self.branch.tip()
+        ours = self.branch.remote_config(tip)
+        url = dvc_settings.remote_url(remote_config or ours) or str(self.default_remote)
+        if url == str(self.default_remote):
+            return Remote.local(self.default_remote)
+        if Path(url).is_absolute():  # a shared folder, or that of the clone that logged the run
+            return Remote.local(Path(url), make=False)
+        root = self.git.work_tree or self.git.git_dir
+        if tip and (remote_config is None or remote_config == ours):
+            return Remote.open(root, tip)
+        return Remote.at(url, root)
+
+    def _put_artifacts(self, staged: Path) -> Sequence[Artifact]:
+        """Move staged files into the cache; into the remote too where that is our own folder."""
+        listed = self.artifacts.put(staged)
+        self.keep_at_hand(listed)
+        return listed
+
+    def keep_at_hand(self, listed: Sequence[Artifact]) -> None:
+        """Give files to the remote at once if it is this clone's own folder."""
+        if listed and self.uses_default_remote():
+            self.artifacts.push([list(listed)], self.open_remote())
+
+    # Reading -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _index(self) -> Index:
+        from gitml.store.index import Index
+
+        return Index(self.state / "index.sqlite3", self.git)
+
+    def index(self) -> Index:
+        """The index, brought up to date with the branch and with runs in progress."""
+        from gitml.store.index import LiveRun
+
+        self._recover()
+        live: dict[str, LiveRun] = {}
+        for run_id, place in self.runs.in_progress().items():
+            experiment_id = _experiment_of(place)
+            if experiment_id is not None:
+                live[run_id] = LiveRun(
+                    signature=journal.signature(place),
+                    load=_Loader(self.runs, run_id, experiment_id),
+                )
+        self._index.refresh(self.branch.tip(), live)
+        return self._index
+
+    def _recover(self) -> None:
+        """Commit what dead processes left; a repository that cannot be written is still read."""
+        try:
+            self.runs.recover()
+        except (GitmlError, OSError):
+            if os.access(self.state, os.W_OK):
+                raise
+
+    def experiment_of(self, run_id: str) -> str:
+        """Find the experiment of a run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        records.check_run_id(run_id)
+        writer = self.runs.writer(run_id)
+        if writer:
+            return writer.experiment_id
+        found = self.index().get_run(run_id)
+        if found is None:
+            raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
+        return found.info.experiment_id
+
+    def files(self, run_id: str) -> RunFiles:
+        """Read everything about one run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        return self.runs.read(run_id, self.experiment_of(run_id))
+
+
+class _Loader:
+    """Reads one run in progress when the index asks for it."""
+
+    def __init__(self, runs: RunStore, run_id: str, experiment_id: str) -> None:
+        self._runs, self._run_id, self._experiment_id = runs, run_id, experiment_id
+
+    def __call__(self) -> RunFiles:
+        return self._runs.read(self._run_id, self._experiment_id)
+
+
+def _experiment_of(place: Path) -> str | None:
+    """The experiment of a run in progress, from the first line of its journals."""
+    for op in journal.read(place)[:1]:
+        if op[0] in ("start", "resume") and isinstance(op[1], dict):
+            return str(op[1]["experiment_id"])
+    return None
+
+
+def resolve_path(uri: str | os.PathLike[str]) -> Path:
+    """Turn a tracking URI into a folder.
+
+    Raises:
+        InvalidInput: It has a scheme that is not ``file:`` or ``gitml:``.
+    """
+    text = os.fspath(uri)
+    for prefix in ("file://", "file:", "gitml://", "gitml:"):
+        if text.startswith(prefix):
+            return Path(text.removeprefix(prefix) or ".")
+    if "://" in text:
+        raise InvalidInput(
+            f"Tracking URI {text!r} is not a path.",
+            hint="gitml logs into a git repository: give the path of its folder.",
+        )
+    return Path(text).expanduser()

@@ -1,0 +1,133 @@
+"""Hides what may be logged: names, values, paths. Each check returns the value to store."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import PurePosixPath, PureWindowsPath
+
+from gitml.errors import InvalidInput
+
+_MAX_KEY = 250
+_MAX_PARAM = 250_000
+_MAX_TAG = 1_000_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def key(name: object, what: str) -> str:
+    """Check the name of a param, metric or tag."""
+    if not isinstance(name, str) or not name.strip() or len(name) > _MAX_KEY:
+        raise InvalidInput(
+            f"{what} name {_shown(name)} cannot be used.", hint=f"Give 1 to {_MAX_KEY} characters."
+        )
+    if _CONTROL.search(name):
+        raise InvalidInput(
+            f"{what} name {_shown(name)} has control characters.", hint="Leave them out."
+        )
+    return name
+
+
+def param_value(name: str, value: object) -> str:
+    """Turn a param's value into the text that is stored."""
+    text = str(value)
+    if len(text) > _MAX_PARAM:
+        raise InvalidInput(
+            f"Param {name!r} has {len(text):,} characters; {_MAX_PARAM:,} are the most.",
+            hint="Log it as a file with `log_text` or `log_dict`.",
+        )
+    return text
+
+
+def tag_value(name: str, value: object) -> str:
+    """Turn a tag's value into the text that is stored."""
+    text = str(value)
+    if len(text) > _MAX_TAG:
+        raise InvalidInput(
+            f"Tag {name!r} has {len(text):,} characters; {_MAX_TAG:,} are the most.",
+            hint="Log it as a file with `log_text`.",
+        )
+    return text
+
+
+def metric_value(name: str, value: object) -> float:
+    """Turn a metric's value into a float; NaN and infinities are kept."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise InvalidInput(
+            f"Metric {name!r} has value {_shown(value)}, which is not a number.",
+            hint="Give an int, a float or a one-element array.",
+        ) from None
+
+
+def step(name: str, value: object) -> int:
+    """Turn a metric's step into a 64-bit integer; None is step 0."""
+    if value is None:
+        return 0
+    return _int64(name, "step", value)
+
+
+def timestamp(name: str, value: object) -> int:
+    """Turn a metric's timestamp into ms since the Unix epoch; None is now."""
+    if value is None:
+        return now_ms()
+    return _int64(name, "timestamp", value)
+
+
+def _int64(name: str, what: str, value: object) -> int:
+    try:
+        number = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise InvalidInput(
+            f"Metric {name!r} has {what} {_shown(value)}.", hint="Give a 64-bit integer."
+        )
+    return int(number)
+
+
+def run_name(name: object) -> str:
+    """Check a run's name."""
+    if not isinstance(name, str) or not name.strip() or len(name) > 500 or _CONTROL.search(name):
+        raise InvalidInput(
+            f"Run name {_shown(name)} cannot be used.",
+            hint="Give 1 to 500 characters without line breaks or control characters.",
+        )
+    return name
+
+
+def artifact_path(path: object) -> str:
+    """Check a path inside a run's artifacts and return it in normal form, ``""`` for the root."""
+    text = "" if path is None else str(path)
+    parts = PurePosixPath(text).parts
+    if (
+        text.startswith(("/", "~"))
+        or ".." in parts
+        or "\\" in text
+        or PureWindowsPath(text).drive
+        or _CONTROL.search(text)
+        or any(part in (".dvc", ".dvcignore", ".git") for part in parts)
+    ):
+        raise InvalidInput(
+            f"Artifact path {_shown(text)} leaves the run.",
+            hint="Give a relative path with forward slashes and no `..`, such as `plots/a.png`.",
+        )
+    return "/".join(parts)
+
+
+def artifact_file(path: object) -> str:
+    """As ``artifact_path``, for a file: the root is refused."""
+    checked = artifact_path(path)
+    if not checked:
+        raise InvalidInput("An artifact file needs a name.", hint="Such as `notes.txt`.")
+    return checked
+
+
+def now_ms() -> int:
+    """Now, in ms since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…{text[-1]}"

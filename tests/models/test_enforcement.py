@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gitml.errors import InvalidInput
+from gitml.models import ModelSignature
+from gitml.models.signature import (
+    AnyType,
+    Array,
+    ColSpec,
+    DataType,
+    Object,
+    ParamSchema,
+    ParamSpec,
+    Property,
+    Schema,
+    TensorSpec,
+    enforce,
+    enforce_params,
+)
+
+
+def signed(*specs: ColSpec | TensorSpec) -> ModelSignature:
+    return ModelSignature(inputs=Schema(specs))
+
+
+TWO = signed(ColSpec("long", "a"), ColSpec("double", "b", required=False))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "dtype"),
+    [
+        ("double", np.array([1], "int32"), "float64"),
+        ("double", np.array([1], "int64"), "float64"),
+        ("double", np.array([1], "float32"), "float64"),
+        ("double", [1.0, None], "float64"),
+        ("double", pd.array([1, None], dtype="Int64"), "float64"),
+        ("float", np.array([1], "int64"), "float32"),
+        ("long", np.array([1], "int32"), "int64"),
+        ("long", np.array([1], "uint32"), "int64"),
+        ("integer", np.array([1], "int8"), "int32"),
+        ("boolean", pd.Series([True], dtype=object), "bool"),
+    ],
+)
+def test_numbers_are_widened(wanted: str, given: Any, dtype: str) -> None:
+    data = pd.DataFrame({"a": given})
+    result = enforce(data, signed(ColSpec(wanted, "a")))  # type: ignore[arg-type]
+    assert str(result["a"].dtype) == dtype
+    assert result["a"].isna().tolist() == data["a"].isna().tolist()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ("string", ["x", None]),
+        ("string", pd.Categorical(["x", "y"])),
+        ("binary", [b"x", None]),
+        ("boolean", [True, False]),
+        ("datetime", pd.to_datetime(["2020-01-01", None])),
+    ],
+)
+def test_columns_of_the_right_type_stay_as_they_are(wanted: str, given: Any) -> None:
+    data = pd.DataFrame({"a": given})
+    pd.testing.assert_frame_equal(enforce(data, signed(ColSpec(wanted, "a"))), data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "message"),
+    [
+        ("integer", np.array([1], "int64"), "holds long, the model takes integer"),
+        ("long", [1.0], "holds double, the model takes long"),
+        ("long", [1.0, None], "missing values"),
+        ("integer", pd.array([1, None], dtype="Int64"), "missing values"),
+        ("float", [1.5], "holds double, the model takes float"),
+        ("double", ["1.5"], "holds string, the model takes double"),
+        ("boolean", [1], "holds long, the model takes boolean"),
+        ("string", [1], "holds long, the model takes string"),
+        ("datetime", ["2020-01-01"], "holds string, the model takes datetime"),
+        ("datetime", pd.to_datetime(["2020-01-01"], utc=True), "has a time zone"),
+        ("double", [1, "x"], "cannot be checked, because values of types long and string"),
+    ],
+)
+def test_what_would_lose_or_invent_something_is_refused(
+    wanted: str, given: Any, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=f"Column 'a' .*{message}"):
+        enforce(pd.DataFrame({"a": given}), signed(ColSpec(wanted, "a")))  # type: ignore[arg-type]
+
+
+def test_columns_are_ordered_and_others_dropped() -> None:
+    result = enforce(pd.DataFrame({"z": [0], "b": [1.0], "a": [2]}, index=[7]), TWO)
+    pd.testing.assert_frame_equal(result, pd.DataFrame({"a": [2], "b": [1.0]}, index=[7]))
+
+
+def test_an_optional_column_may_be_absent() -> None:
+    pd.testing.assert_frame_equal(enforce(pd.DataFrame({"a": [2]}), TWO), pd.DataFrame({"a": [2]}))
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(InvalidInput, match=r"lacks column 'a' .* It has columns 'b', 'c'"):
+        enforce(pd.DataFrame({"b": [1.0], "c": [1]}), TWO)
+
+
+def test_a_doubled_column_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="more than one column 'a'"):
+        enforce(pd.DataFrame([[1, 2]], columns=["a", "a"]), TWO)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"a": 1, "b": 2.0},
+        {"a": [1], "b": [2.0]},
+        {"a": np.array([1]), "b": np.array([2.0])},
+        [{"a": 1, "b": 2.0}],
+    ],
+    ids=repr,
+)
+def test_dictionaries_and_records_become_a_table(data: Any) -> None:
+    expected = pd.DataFrame({"a": [1], "b": [2.0]})
+    pd.testing.assert_frame_equal(enforce(data, TWO), expected)
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="do not form a table"):
+        enforce({"a": [1, 2], "b": [1.0]}, TWO)
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="takes a table, not NoneType"):
+        enforce(None, TWO)
+
+
+@pytest.mark.parametrize("data", [[1, 2], (1, 2), np.array([1, 2]), pd.Series([1, 2])], ids=repr)
+def test_columns_without_names_go_by_position(data: Any) -> None:
+    result = enforce(data, signed(ColSpec("double")))  # type: ignore[arg-type]
+    assert result.to_numpy().tolist() == [[1.0], [2.0]]
+
+
+def test_too_few_columns_without_names_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="takes 2 columns, got 1"):
+        enforce([1], signed(ColSpec(DataType.long), ColSpec(DataType.long)))
+
+
+def test_nested_values_are_checked_to_the_bottom() -> None:
+    record = Object((Property("x", DataType.long), Property("y", DataType.string, False)))
+    signature = signed(ColSpec(Array(record), "a"))
+    good = [{"a": [{"x": 1}, {"x": 2, "y": "s"}]}]
+    assert enforce(good, signature)["a"][0] == good[0]["a"]
+    for bad, message in [
+        ([{"y": "s"}], r"a'\[0\] lacks field 'x'"),
+        ([{"x": 1, "z": 1}], r"a'\[0\] has unknown field 'z'"),
+        ([{"x": "1"}], r"a'\[0\]\['x'\] is string, the model takes long"),
+        ("text", "is str, the model takes array"),
+    ]:
+        with pytest.raises(InvalidInput, match=message):
+            enforce([{"a": bad}], signature)
+
+
+def test_anything_passes_where_the_signature_says_any() -> None:
+    data = object()
+    assert enforce(data, signed(ColSpec(AnyType()))) is data
+    assert enforce(data, None) is data
+
+
+MATRIX = signed(TensorSpec("float64", (-1, 2)))
+
+
+def test_arrays_of_the_right_type_and_shape_pass_untouched() -> None:
+    array = np.zeros((3, 2))
+    assert enforce(array, MATRIX) is array
+    np.testing.assert_array_equal(enforce(pd.DataFrame(array), MATRIX), array)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((3, 2), "float32"), "type float32, the model takes float64"),
+        (np.zeros((3, 3)), r"shape \(3, 3\), the model takes \(-1, 2\)"),
+        (np.zeros(2), r"shape \(2,\)"),
+        ([[1.0, 2.0]], "takes a NumPy array, not list"),
+    ],
+)
+def test_other_arrays_are_refused(data: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        enforce(data, MATRIX)
+
+
+def test_named_arrays_are_picked_and_must_be_there() -> None:
+    signature = signed(TensorSpec("float64", (-1,), "p"), TensorSpec("int64", (-1,), "q"))
+    arrays = {"p": np.zeros(2), "q": np.zeros(2, "int64"), "extra": 1}
+    assert list(enforce(arrays, signature)) == ["p", "q"]
+    with pytest.raises(InvalidInput, match="lacks array 'q'"):
+        enforce({"p": np.zeros(2)}, signature)
+    with pytest.raises(InvalidInput, match="takes a dictionary of arrays, not ndarray"):
+        enforce(np.zeros(2), signature)
+
+
+PARAMS = ParamSchema(
+    [
+        ParamSpec("t", DataType.double, 0.5),
+        ParamSpec("n", DataType.integer, 3),
+        ParamSpec("names", DataType.string, ["a"], (-1,)),
+    ]
+)
+
+
+def test_params_get_defaults_and_whole_numbers_fit_doubles() -> None:
+    assert enforce_params({"t": 2}, PARAMS) == {"t": 2.0, "n": 3, "names": ["a"]}
+
+
+def test_unknown_params_are_ignored_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert enforce_params({"x": 1}, None) is None
+    assert "Ignored parameters the model does not take: x." in caplog.text
+
+
+@pytest.mark.parametrize("params", [{"t": "1"}, {"n": 1.5}, {"names": "a"}, {"names": [1]}])
+def test_params_of_another_type_are_refused(params: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=f"parameter '{next(iter(params))}'"):
+        enforce_params(params, PARAMS)
