@@ -75,6 +75,12 @@ def environment() -> Environment:
     )
 
 
+def child_environment(**changes: str | None) -> dict[str, str]:
+    """The environment for a program that we start: ours, with changes; None removes a variable."""
+    changed = {**os.environ, **changes}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
 def load(root: Path | None) -> Settings:
     """Read ``gitml.yaml`` below a work tree's root; the defaults where there is none.
 

@@ -310,6 +310,12 @@ class GitRepo:
             raise Conflict(f"The branch moved while it was written: {_complaint(err)}")
         raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
 
+    def tidy(self) -> None:
+        """Let git pack loose objects if there are many, as its own commands do after a commit."""
+        sample = self.common_dir / "objects" / "17"  # git's own estimate: one folder of 256
+        if sample.is_dir() and len(list(sample.iterdir())) > 26:
+            self.start("maintenance", "run", "--auto", "--quiet").finish()
+
     # Refs and tags ------------------------------------------------------------------------------
 
     def ref(self, name: str) -> str | None:

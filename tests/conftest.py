@@ -65,5 +65,5 @@ def tracked(repository: Path) -> Iterator[Path]:
     while gitml.active_run():
         gitml.end_run()
     fluent._tracking_uri = None
-    fluent._experiment_id = None
+    fluent._experiment_ids.clear()
     fluent._clients.clear()

@@ -10,6 +10,7 @@ from gitml.entities import Experiment, LifecycleStage
 from gitml.errors import AlreadyExists, NotFound
 from gitml.store import records
 from gitml.store.branch import Branch
+from gitml.store.message import one_line
 from gitml.store.records import ExperimentRecord
 
 Edit = Callable[[ExperimentRecord, int], ExperimentRecord]
@@ -83,7 +84,7 @@ class ExperimentStore:
             data = records.experiment_to_json(
                 ExperimentRecord(experiment=experiment, written=written)
             )
-            return {records.experiment_path(found): data}, f"experiment {found}: created\n"
+            return {records.experiment_path(found): data}, f"experiment {one_line(name)}: created\n"
 
         self._branch.update(make)
         return found
@@ -129,7 +130,9 @@ class ExperimentStore:
             now = max(self._clock(), max(record.written.values(), default=0) + 1)
             new = change(record, now)
             new = replace(new, experiment=replace(new.experiment, last_update_time=now))
-            return {path: records.experiment_to_json(new)}, f"experiment {experiment_id}: {what}\n"
+            return {
+                path: records.experiment_to_json(new)
+            }, f"experiment {one_line(new.experiment.name)}: {what}\n"
 
         self._branch.update(make)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from gitml.entities import Run
 
@@ -13,26 +14,29 @@ _SHOWN = 12  # metrics or params listed in a message
 def commit_message(run: Run) -> str:
     """Describe a run: a subject, its numbers, and trailers for programs."""
     info = run.info
-    name = _line(info.run_name, 48)
+    name = one_line(info.run_name, 48)
     spent = f" in {_duration(info.end_time - info.start_time)}" if info.end_time else ""
     subject = f"{name}: {info.status.lower()}{spent}"
     if info.lifecycle_stage == "deleted":
         subject = f"{name}: deleted"
-    metrics = [f"{_line(key, 40)} = {value:.6g}" for key, value in sorted(run.data.metrics.items())]
+    metrics = [
+        f"{one_line(key, 40)} = {value:.6g}" for key, value in sorted(run.data.metrics.items())
+    ]
     params = [
-        f"{_line(key, 40)} = {_line(value, 40)}" for key, value in sorted(run.data.params.items())
+        f"{one_line(key, 40)} = {one_line(value, 40)}"
+        for key, value in sorted(run.data.params.items())
     ]
     trailers = [
-        f"Experiment: {info.experiment_id}",
+        f"Experiment: {one_line(unquote(info.experiment_id), 60)}",
         f"Run: {info.run_id}",
         f"Status: {info.status}",
     ]
     if run.source.commit:
-        branch = f" ({_line(run.source.branch, 60)})" if run.source.branch else ""
+        branch = f" ({one_line(run.source.branch, 60)})" if run.source.branch else ""
         dirty = ", with uncommitted changes" if run.source.dirty else ""
         trailers.append(f"Code: {run.source.commit}{branch}{dirty}")
     if run.parent_run_id:
-        trailers.append(f"Parent: {_line(run.parent_run_id, 40)}")
+        trailers.append(f"Parent: {one_line(run.parent_run_id, 40)}")
     parts = [subject, _wrapped(metrics), _wrapped(params), "\n".join(trailers)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -59,7 +63,7 @@ def _duration(ms: int) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _line(text: str, length: int) -> str:
+def one_line(text: str, length: int = 60) -> str:
     """One line of printable text; names come from anywhere."""
     flat = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip() or "-"
     return flat if len(flat) <= length else f"{flat[: length - 1]}…"

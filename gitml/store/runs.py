@@ -115,11 +115,13 @@ class RunStore:
         writer = self._writers.get(run_id)
         if writer:
             return writer
-        known = self.read(run_id, experiment_id)
-        header = {"schema": records.SCHEMA, "run_id": run_id, "experiment_id": experiment_id}
-        floor = max(known.record.written.values(), default=0) + 1
-        first = ["resume", header, max(self._clock(), floor)]
-        writer = self._open(run_id, experiment_id, first, floor)
+        # Under the lock, so that nobody commits the run and clears its folder away meanwhile.
+        with exclusive(self.folder / run_id / "lock"):
+            known = self.read(run_id, experiment_id)
+            header = {"schema": records.SCHEMA, "run_id": run_id, "experiment_id": experiment_id}
+            floor = max(known.record.written.values(), default=0) + 1
+            first = ["resume", header, max(self._clock(), floor)]
+            writer = self._open(run_id, experiment_id, first, floor)
         writer.params.update(known.record.run.data.params)
         return writer
 

@@ -179,7 +179,12 @@ class TrackingClient:
         Raises:
             NotFound: There is none.
         """
-        return self.repository.files(run_id).record.run
+        if self.repository.runs.writer(run_id):
+            return self.repository.files(run_id).record.run
+        found = self.repository.index().get_run(records.check_run_id(run_id))
+        if found is None:
+            raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
+        return found
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """Get the run that a nested run belongs to; None for a run that is not nested."""

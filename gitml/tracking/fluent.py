@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +22,8 @@ from gitml.entities import (
     RunTag,
     ViewType,
 )
-from gitml.errors import GitmlError, InvalidInput, NotFound
+from gitml.errors import GitmlError, InvalidInput
+from gitml.store.message import one_line
 from gitml.store.runs import Writer
 from gitml.tracking import context, validation
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
@@ -29,7 +31,7 @@ from gitml.tracking.endings import ProcessEnd
 from gitml.tracking.repository import resolve_path
 
 _tracking_uri: str | None = None
-_experiment_id: str | None = None
+_experiment_ids: dict[Path, str] = {}  # the chosen experiment of each repository
 _clients: dict[tuple[str, int], TrackingClient] = {}
 
 
@@ -42,6 +44,8 @@ class _Active(threading.local):
         self.pid = os.getpid()
 
 
+ERROR_TAG = "gitml.error"
+_REASON = 300  # characters of an exception that are kept
 _active = _Active()
 _open_runs: list[ActiveRun] = []  # of all threads, oldest first
 
@@ -81,6 +85,9 @@ class ActiveRun:
             status = RunStatus.FAILED if failed else RunStatus.FINISHED
             if issubclass(kind, KeyboardInterrupt):
                 status = RunStatus.KILLED
+            elif failed:
+                reason = one_line(f"{kind.__name__}: {error}", _REASON)
+                self._client.set_tag(self.info.run_id, ERROR_TAG, reason)
         _end(self, status)
 
     def __repr__(self) -> str:
@@ -118,10 +125,8 @@ def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
     Args:
         uri: Path of a folder inside it.
     """
-    global _tracking_uri, _experiment_id
+    global _tracking_uri
     resolve_path(uri)
-    if os.fspath(uri) != _tracking_uri:
-        _experiment_id = None
     _tracking_uri = os.fspath(uri)
 
 
@@ -137,12 +142,15 @@ def is_tracking_uri_set() -> bool:
 
 
 def client() -> TrackingClient:
-    """The client of the chosen repository, made once per process.
+    """The client of the chosen repository; without a choice that of the active run, else of here.
 
     Raises:
         NoRepository: There is no git repository.
     """
-    place = _tracking_uri or config.environment().tracking_uri or os.getcwd()
+    place = _tracking_uri or config.environment().tracking_uri
+    if place is None and _runs():
+        return _runs()[-1]._client  # the script may have changed its folder since
+    place = place or os.getcwd()
     key = (place, os.getpid())
     if key not in _clients:
         _clients[key] = TrackingClient(place)
@@ -161,7 +169,6 @@ def set_experiment(
         InvalidInput: Both or none of the arguments are given, or the experiment is deleted.
         NotFound: There is no experiment of this id.
     """
-    global _experiment_id
     if (experiment_name is None) == (experiment_id is None):
         raise InvalidInput(
             "set_experiment needs a name or an id.", hint="Give exactly one of the two."
@@ -175,7 +182,7 @@ def set_experiment(
             f"Experiment {experiment.name!r:.80} is deleted.",
             hint="Restore it with `restore_experiment`, or choose another name.",
         )
-    _experiment_id = experiment.experiment_id
+    _experiment_ids[_home()] = experiment.experiment_id
     return experiment
 
 
@@ -244,11 +251,16 @@ def delete_experiment_tag(key: str) -> None:
 
 def _active_experiment() -> str:
     """Id of the experiment for new runs: set, named by the environment, or the default one."""
-    global _experiment_id
-    if _experiment_id is None:
-        name = config.environment().experiment_name or DEFAULT_EXPERIMENT
-        _experiment_id = client().repository.experiments.create(name, {}, exist_ok=True)
-    return _experiment_id
+    chosen = _experiment_ids.get(_home())
+    return chosen or client().repository.experiments.create(_default_name(), {}, exist_ok=True)
+
+
+def _default_name() -> str:
+    return config.environment().experiment_name or DEFAULT_EXPERIMENT
+
+
+def _home() -> Path:
+    return client().repository.git.common_dir
 
 
 # Runs -------------------------------------------------------------------------------------------
@@ -445,7 +457,11 @@ def _where(
     if names:
         named = [client().get_experiment_by_name(name) for name in names]
         return [experiment.experiment_id for experiment in named if experiment]
-    return [str(one) for one in ids] if ids is not None else [_active_experiment()]
+    if ids is not None:
+        return [str(one) for one in ids]
+    chosen = _experiment_ids.get(_home())
+    default = None if chosen else client().get_experiment_by_name(_default_name())
+    return [chosen] if chosen else [default.experiment_id] if default else []
 
 
 # Logging ----------------------------------------------------------------------------------------
@@ -622,15 +638,3 @@ def get_artifact_uri(artifact_path: str | None = None) -> str:
     path = validation.artifact_path(artifact_path)
     root = _current().info.artifact_uri
     return f"{root}/{path}" if path else root
-
-
-def find_active_experiment() -> Experiment:
-    """The experiment that a new run would belong to.
-
-    Raises:
-        NotFound: It was removed meanwhile.
-    """
-    record = client().repository.experiments.read(_active_experiment())
-    if record is None:
-        raise NotFound("The active experiment does not exist.", hint="Call `set_experiment`.")
-    return record.experiment

@@ -70,7 +70,7 @@ class Repository:
             InvalidInput: ``gitml.yaml`` cannot be read.
         """
         git = GitRepo.discover(path or ".")
-        key = (git.common_dir, os.getpid())
+        key = (git.git_dir.resolve(), os.getpid())  # linked work trees have a HEAD of their own
         with _open_lock:
             if key not in _open:
                 _open[key] = cls(git)

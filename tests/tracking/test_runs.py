@@ -156,7 +156,9 @@ def test_a_run_that_raises_ends_failed_and_the_error_goes_on(tracked: Path) -> N
     with pytest.raises(ZeroDivisionError), gitml.start_run() as run:
         gitml.log_metric("m", 1 / 0)
 
-    assert gitml.get_run(run.info.run_id).info.status == "FAILED"
+    found = gitml.get_run(run.info.run_id)
+    assert found.info.status == "FAILED"
+    assert found.data.tags["gitml.error"] == "ZeroDivisionError: division by zero"
     assert gitml.active_run() is None
 
 
@@ -422,3 +424,31 @@ def test_a_second_repository_can_be_chosen(tmp_path: Path, tracked: Path) -> Non
         assert git(repository, "rev-list", "--count", "gitml/runs") == "2"
     with pytest.raises(InvalidInput, match="not a path"):
         gitml.set_tracking_uri("http://127.0.0.1:5000")
+
+
+def test_a_script_may_change_its_folder_during_a_run(repository: Path, tmp_path: Path) -> None:
+    script = (
+        "import gitml, os, sys\n"
+        "with gitml.start_run() as run:\n"
+        "    os.chdir(sys.argv[1])\n"
+        "    gitml.set_tag('a', 'b')\n"
+        "    gitml.log_text('x', 'x.txt')\n"
+        "    gitml.log_params({'p': 1})\n"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(elsewhere)],
+        cwd=repository, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    (run,) = gitml.MlflowClient(repository).search_runs(["Default"])
+    assert (run.data.params, run.data.tags["a"]) == ({"p": "1"}, "b")
+
+
+def test_searching_writes_nothing(tracked: Path) -> None:
+    assert gitml.search_runs(output_format="list") == []
+    assert gitml.search_experiments() == []
+    assert gitml.get_experiment_by_name("x") is None
+
+    assert "gitml" not in git(tracked, "for-each-ref")

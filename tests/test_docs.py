@@ -1,0 +1,108 @@
+"""The documents are true: every key, variable, file and dependency they must name, they name."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml.config import Environment, Settings, SiteSettings, load
+from gitml.errors import InvalidInput
+from gitml.store import folder, records
+from tests.conftest import git
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+FORMAT = (ROOT / "gitml" / "store" / "FORMAT.md").read_text()
+CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    for settings, prefix in ((Settings(), ""), (SiteSettings(), "site.")):
+        for item in fields(settings):
+            value = getattr(settings, item.name)
+            if isinstance(value, SiteSettings):
+                continue
+            row = next(line for line in README.splitlines() if f"`{prefix}{item.name}`" in line)
+            if value != "":
+                assert f"`{str(value).lower() if value is True else value}`" in row
+
+
+def test_every_environment_variable_is_in_the_readme() -> None:
+    source = (ROOT / "gitml" / "config.py").read_text()
+    read = set(re.findall(r'environ\.get\("(GITML_[A-Z_]+)"\)', source))
+
+    assert len(read) == len(fields(Environment))
+    assert read <= set(re.findall(r"`(GITML_[A-Z_]+)`", README))
+
+
+def test_every_dependency_has_a_line_of_why() -> None:
+    project = PYPROJECT["project"]
+    extras = [one for names in project["optional-dependencies"].values() for one in names]
+    named = {re.split(r"[\[<>=~!]", one)[0] for one in [*project["dependencies"], *extras]}
+
+    missing = [name for name in sorted(named - {"gitml"}) if name not in CONTRIBUTING]
+    assert missing == []
+
+
+def test_every_module_of_the_house_is_in_contributing() -> None:
+    rooms = {path.name for path in (ROOT / "gitml").iterdir() if not path.name.startswith("_")}
+    rooms -= {"py.typed", "version.py", "exceptions.py", "pyfunc.py"}
+
+    assert [room for room in sorted(rooms) if room.removesuffix(".py") not in CONTRIBUTING] == []
+
+
+def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
+    (tracked / "train.py").write_text("print('dirty')\n")
+    with gitml.start_run() as run:
+        gitml.log_metric("m", 1)
+        gitml.log_text("x", "x.txt")
+        gitml.log_input(gitml.Dataset(name="d", digest="1"))
+
+    paths = git(tracked, "ls-tree", "-r", "--name-only", "gitml/runs").splitlines()
+    names = {path.split(f"{run.info.run_id}/")[-1] for path in paths if run.info.run_id in path}
+    assert names == {
+        folder.RECORD, "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config",
+        "source.patch", "requirements.txt",
+    }  # fmt: skip
+    record = next(path for path in paths if path.endswith("run.json"))
+    experiment = records.experiment_path("Default")
+    for path in (record, experiment):
+        value = json.loads(git(tracked, "show", f"gitml/runs:{path}"))
+        for key in {*value, *value.get("source", {}), *next(iter(value.get("inputs", [])), {})}:
+            assert f"`{key}`" in FORMAT, key
+    for name in names:
+        assert f"`{name}`" in FORMAT or name in FORMAT
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("branch: [1]", "branch is .1., not a str"),
+        ("branches: x", "unknown key 'branches'"),
+        ("- a", "not a mapping"),
+        ("a: [", "cannot be read"),
+        ("site: {title: 3}", "site.title is 3, not a str"),
+        ("site: {run_pages: -1}", "run_pages is -1"),
+        ("site: 5", "site is not a mapping"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "gitml.yaml").write_text(text)
+
+    with pytest.raises(InvalidInput, match=message):
+        load(tmp_path)
+
+
+def test_settings_are_read(tmp_path: Path) -> None:
+    (tmp_path / "gitml.yaml").write_text("branch: lab\nsite:\n  title: Prices\n")
+
+    assert load(tmp_path) == Settings(branch="lab", site=SiteSettings(title="Prices"))
+    (tmp_path / "gitml.yaml").write_text("")
+    assert load(tmp_path) == load(None) == Settings()
