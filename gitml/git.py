@@ -148,10 +148,20 @@ class GitRepo:
 
     @classmethod
     def init(cls, path: str | os.PathLike[str]) -> GitRepo:
-        """Make a new repository in a folder, with ``main`` as its first branch."""
+        """Make a new repository in a folder, with ``main`` as its first branch.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
         import git
 
-        return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
+        try:
+            return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
+        except (git.GitCommandError, OSError) as error:
+            raise StoreError(
+                f"No git repository can be made in {Path(path).resolve()}.",
+                hint="Check the folder's permissions.",
+            ) from error
 
     def _configured(self, repo: git.Repo) -> git.Repo:
         # Hooks and `git rebase --exec` export GIT_DIR and GIT_INDEX_FILE of their own; ours win.

@@ -7,8 +7,7 @@ from typing import Any, Unpack
 from gitml import logged_models, uris
 from gitml.autologging.sklearn import autolog
 from gitml.models import ModelInfo
-from gitml.models.flavors.sklearn import SaveOptions, load
-from gitml.models.flavors.sklearn import save as save_model
+from gitml.models.flavors.sklearn import SaveOptions, load, save as save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 

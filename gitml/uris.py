@@ -237,9 +237,7 @@ def list_artifacts(
     return client.list_artifacts(place.run_id, place.path)
 
 
-def _named(
-    client: TrackingClient, uri: str | None, run_id: str | None, path: str | None
-) -> RunUri:
+def _named(client: TrackingClient, uri: str | None, run_id: str | None, path: str | None) -> RunUri:
     if (uri is None) == (run_id is None):
         raise InvalidInput("Artifacts need a URI or a run id.", hint="Give exactly one of the two.")
     if run_id is not None:

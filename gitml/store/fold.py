@@ -173,9 +173,8 @@ class _State:
             self.conflicts[name] = tuple(sorted({*self.conflicts.get(name, ()), value}))
 
     def _tag(self, key: str, value: str, time: int) -> None:
-        if not self._newer(f"tags.{key}", time):
-            return
-        self.tags[key] = value
+        if self._newer(f"tags.{key}", time):
+            self.tags[key] = value
         if key == RUN_NAME_TAG and self._newer("run_name", time):
             self.info = replace(self.info, run_name=value)
 

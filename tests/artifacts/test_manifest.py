@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from dvc_data.hashfile.tree import Tree
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gitml import manifest as manifests
 from gitml.entities import Artifact, FileInfo

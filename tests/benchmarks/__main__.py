@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROUNDS = 5
+ROUNDS = 3
 WORK = Path(__file__).with_name("work.py")
 PEERS = ("gitml", "mlflow sqlite", "mlflow files")
 ROWS = {

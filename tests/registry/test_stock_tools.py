@@ -7,8 +7,7 @@ from pathlib import Path
 
 import gto.api
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gitml.errors import NotFound
 from gitml.registry.tags import Stage, slug

@@ -5,8 +5,7 @@ import string
 import pytest
 from gto.constants import Action
 from gto.tag import parse_name
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gitml.registry import tags
 from gitml.registry.tags import Kind, TagEvent, parse

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gitml.entities import Artifact, Experiment, Metric
 from gitml.store import folder, merge, records
@@ -85,6 +84,15 @@ def test_folding_the_same_journal_again_changes_nothing(found: list[list], cut: 
 
     assert shown(fold(once, start)) == shown(once)
     assert shown(fold(fold(None, start[: cut + 1]), start)) == shown(once)
+
+
+def test_a_name_set_and_then_untagged_is_the_same_however_often_it_is_folded() -> None:
+    ops = [["untag", "mlflow.runName", 1001], ["tag", "mlflow.runName", "new", 1000]]
+    once = fold(None, [["start", HEADER], *ops])
+
+    assert shown(fold(fold(None, [["start", HEADER], ops[0]]), [["start", HEADER], *ops])) == (
+        shown(once)
+    )
 
 
 def base() -> RunFiles:

@@ -1,0 +1,139 @@
+"""``gitml artifacts``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitml import manifest, uris
+from gitml.cli import choosing
+from gitml.cli.cells import Size
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, table
+from gitml.cli.waiting import progress
+from gitml.client import MlflowClient
+from gitml.entities import Artifact, FileInfo
+from gitml.errors import InvalidInput, NotFound
+from gitml.tracking import validation
+from gitml.uris import RunUri
+
+
+@click.group()
+def artifacts() -> None:
+    """List and download the files of runs and models."""
+
+
+@artifacts.command("list")
+@click.argument("run", metavar="RUN_OR_URI", required=False)
+@click.argument("path", default="")
+@click.option("-r", "--run-id", metavar="RUN", help="As RUN_OR_URI.")
+@as_json
+def list_(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
+    """List a folder of a run's files.
+
+    RUN_OR_URI is a run id, its first digits, a run's name, or a runs:/ or models:/ URI.
+    """
+    client = MlflowClient()
+    place = _place(client, _only(run, run_id), path)
+    files = client.repository.files(place.run_id).artifacts
+    found = _listing(files, place)
+    if json_:
+        print_json(found)
+    else:
+        rows = [(f"{one.path}/" if one.is_dir else one.path, Size(one.file_size)) for one in found]
+        table(("PATH", "SIZE"), rows, empty="No artifacts.")
+
+
+def _listing(files: tuple[Artifact, ...], place: RunUri) -> list[FileInfo]:
+    """A folder's children, or the file itself.
+
+    Raises:
+        NotFound: The run has neither.
+    """
+    found = manifest.listing(files, place.path)
+    if found or not place.path:
+        return found
+    for artifact in files:
+        if artifact.path == place.path:
+            return [FileInfo(path=artifact.path, is_dir=False, file_size=artifact.size)]
+    raise NotFound(
+        f"Run {place.run_id} has no artifact {place.path!r:.80}.",
+        hint=f"See `gitml artifacts list {place.run_id}`.",
+    )
+
+
+@artifacts.command()
+@click.argument("run", metavar="RUN_OR_URI", required=False)
+@click.argument("path", default="")
+@click.option("-r", "--run-id", metavar="RUN", help="As RUN_OR_URI.")
+@click.option("-u", "--artifact-uri", metavar="URI", help="As RUN_OR_URI.")
+@click.option("-a", "--artifact-path", default="", metavar="PATH", help="As PATH.")
+@click.option(
+    "-o",
+    "-d",
+    "--dst-path",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to put the files into; default artifacts-<first digits of the run's id>.",
+)
+@as_json
+def download(
+    run: str | None,
+    path: str,
+    run_id: str | None,
+    artifact_uri: str | None,
+    artifact_path: str,
+    output: Path | None,
+    json_: bool,
+) -> None:
+    """Download a file or folder of a run or model, and print where it is.
+
+    RUN_OR_URI is a run id, its first digits, a run's name, or a URI such as
+    runs:/<run id>/model, models:/Price/2, models:/Price/Production or models:/Price@champion.
+    PATH is a file or folder below it; all files without one.
+    """
+    client = MlflowClient()
+    place = _place(client, _only(run, run_id, artifact_uri), path or artifact_path)
+    folder = output or Path(f"artifacts-{place.run_id[:8]}")
+    _fetch(client, place)
+    where = client.download_artifacts(place.run_id, place.path, folder)
+    if json_:
+        print_json({"run_id": place.run_id, "artifact_path": place.path, "path": where})
+    else:
+        say(where)
+
+
+def _only(*texts: str | None) -> str:
+    given = [text for text in texts if text]
+    if len(given) != 1:
+        raise InvalidInput(
+            "Say once whose files are meant.", hint="Give a run id, a run's name or a URI."
+        )
+    return given[0]
+
+
+def _place(client: MlflowClient, text: str, path: str) -> RunUri:
+    """Find whose files are meant, and which of them.
+
+    Raises:
+        InvalidInput: A path leaves the run.
+        NotFound: There is no such run or model.
+    """
+    below = validation.artifact_path(path)
+    place = uris.resolve(text, client)
+    if place is None:
+        place = RunUri(run_id=choosing.run_id(client, text), path="")
+    joined = "/".join(part for part in (place.path, below) if part)
+    return RunUri(run_id=place.run_id, path=joined)
+
+
+def _fetch(client: MlflowClient, place: RunUri) -> None:
+    """Bring what is stored of a folder into the cache, with a progress bar."""
+    files = client.repository.files(place.run_id)
+    stored = [one for one in manifest.select(files.artifacts, place.path) if one.md5]
+    if stored:
+        remote = client.repository.open_remote(files.remote_config)
+        with progress("Downloading") as report:
+            client.repository.artifacts.fetch(stored, remote, progress=report)

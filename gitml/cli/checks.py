@@ -1,0 +1,264 @@
+"""What ``gitml doctor`` looks at, one function per subject; each gives what it found."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from gitml import config, uris
+from gitml.artifacts.address import mask
+from gitml.cli.cells import count
+from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
+from gitml.git import GitRepo
+from gitml.store import journal
+from gitml.tracking.repository import Repository
+
+_OLDEST_GIT = (2, 34)
+_OPTIONAL = (
+    ("sklearn", "scikit-learn models", "pip install 'gitml[sklearn]'"),
+    ("pandas", "search_runs as a table", "pip install pandas"),
+    ("matplotlib", "log_figure", "pip install 'gitml[plots]'"),
+)
+_PROBE = "0" * 32
+_NAMED = 5  # bad records or tags that are listed; the rest is counted
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        check: Its subject.
+        level: How bad it is.
+        message: One sentence, or less.
+        fix: What to type; empty where nothing is wrong.
+    """
+
+    check: str
+    level: Level
+    message: str
+    fix: str = ""
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """Check everything, in the order in which one thing needs the other.
+
+    Args:
+        folder: A folder of the repository.
+    """
+    yield _git()
+    if shutil.which("git"):
+        yield from _repository(folder)
+    yield _dvc()
+    for module, purpose, fix in _OPTIONAL:
+        yield _library(module, purpose, fix)
+
+
+def _good(check: str, message: str) -> Finding:
+    return Finding(check=check, level=Level.OK, message=message)
+
+
+def _warning(check: str, message: str, fix: str) -> Finding:
+    return Finding(check=check, level=Level.WARNING, message=message, fix=fix)
+
+
+def _problem(check: str, message: str, fix: str) -> Finding:
+    return Finding(check=check, level=Level.PROBLEM, message=message, fix=fix)
+
+
+def _of(check: str, error: GitmlError, fix: str) -> Finding:
+    return _problem(check, error.message, error.hint or fix)
+
+
+# What is installed ------------------------------------------------------------------------------
+
+
+def _git() -> Finding:
+    try:
+        done = subprocess.run(["git", "version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return _problem("git", "git does not run.", "Install git 2.34 or newer.")
+    text = done.stdout.strip().removeprefix("git version ")
+    if tuple(int(part) for part in re.findall(r"\d+", text)[:2]) < _OLDEST_GIT:
+        return _problem("git", f"git {text} is too old.", "Install git 2.34 or newer.")
+    return _good("git", text)
+
+
+def _dvc() -> Finding:
+    try:
+        return _good("DVC", importlib.metadata.version("dvc"))
+    except importlib.metadata.PackageNotFoundError:
+        return _problem("DVC", "DVC is not installed.", "pip install 'dvc>=3.60,<4'")
+
+
+def _library(module: str, purpose: str, fix: str) -> Finding:
+    if importlib.util.find_spec(module):
+        return _good(module, f"installed ({purpose})")
+    return _warning(module, f"not installed; needed for {purpose}", fix)
+
+
+# The repository ---------------------------------------------------------------------------------
+
+
+def _repository(folder: Path) -> Iterator[Finding]:
+    try:
+        git = GitRepo.discover(folder)
+    except NoRepository as error:
+        yield _of("repository", error, "gitml init")
+        return
+    yield _good("repository", str(git.work_tree or git.git_dir))
+    yield _identity(git)
+    try:
+        settings = config.load(git.work_tree)
+        repository = Repository.open(folder)
+    except InvalidInput as error:
+        yield _of("gitml.yaml", error, "Correct the file.")
+        return
+    there = git.work_tree is not None and (git.work_tree / config.FILE_NAME).exists()
+    yield _good("gitml.yaml", "valid" if there else "not there; the defaults are used")
+    checks: tuple[tuple[str, Callable[[Repository], Iterator[Finding]]], ...] = (
+        ("local state", _state),
+        ("left behind", _left_behind),
+        ("branch", _branch),
+        ("records", _records),
+        ("registry", _registry),
+        (f"git remote {settings.git_remote}", _git_remote),
+        ("DVC remote", _dvc_remote),
+    )
+    for name, check in checks:
+        try:
+            yield from check(repository)
+        except GitmlError as error:
+            yield _of(name, error, "Run `gitml --debug status`.")
+
+
+def _identity(git: GitRepo) -> Finding:
+    """Check that commits bear a name that was given to git, not one that was guessed."""
+    told = git.run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128))
+    if told:
+        return _good("identity", str(git.identity))
+    return _warning(
+        "identity",
+        f"git does not know you; runs are recorded as by {git.identity}",
+        'git config --global user.name "…"; git config --global user.email "…"',
+    )
+
+
+def _state(repository: Repository) -> Iterator[Finding]:
+    place = repository.state if repository.state.exists() else repository.git.common_dir
+    if place.is_dir() and os.access(place, os.W_OK):
+        yield _good("local state", str(repository.state))
+    else:
+        yield _problem(
+            "local state", f"{place} is not a folder that can be written.", f"ls -ld {place}"
+        )
+
+
+def _left_behind(repository: Repository) -> Iterator[Finding]:
+    """Look for runs whose process died; reading the index afterwards commits them."""
+    runs = repository.runs.in_progress().values()
+    dead = [place for place in runs if not journal.is_alive(place)]
+    if dead:
+        yield _warning(
+            "left behind",
+            f"{count(len(dead), 'run')} of processes that died, now recorded as FAILED",
+            "gitml runs list --filter \"tags.`gitml.recovered` = 'true'\"",
+        )
+    else:
+        yield _good("left behind", "no run of a dead process")
+
+
+def _branch(repository: Repository) -> Iterator[Finding]:
+    branch, git = repository.branch, repository.git
+    ours, theirs = git.ref(branch.ref), git.ref(branch.tracking_ref)
+    if ours is None and theirs is None:
+        yield _warning("branch", f"{branch.name} does not exist yet", "gitml init")
+    elif ours is None:
+        yield _good("branch", f"{branch.name} of {repository.settings.git_remote}")
+    elif theirs is None:
+        yield _warning("branch", f"{branch.name} was never pushed", "gitml push")
+    else:
+        yield _distance(git, branch.name, ours, theirs)
+
+
+def _distance(git: GitRepo, name: str, ours: str, theirs: str) -> Finding:
+    out = git.run("rev-list", "--left-right", "--count", f"{ours}...{theirs}").split()
+    ahead, behind = (int(number) for number in out)
+    if not ahead and not behind:
+        return _good("branch", f"{name}, as last pushed")
+    message = f"{name} is {count(ahead, 'commit')} ahead, {behind} behind"
+    return _warning("branch", message, "gitml sync" if behind else "gitml push")
+
+
+def _records(repository: Repository) -> Iterator[Finding]:
+    index = repository.index()
+    counts, problems = index.counts(), index.problems()
+    for found in problems[:_NAMED]:
+        yield _problem("records", f"{found.path}: {found.reason}", _history_of(repository))
+    if len(problems) > _NAMED:
+        rest = count(len(problems) - _NAMED, "more record")
+        yield _problem("records", f"{rest} cannot be read", _history_of(repository))
+    if not problems:
+        runs, experiments = count(counts.runs, "run"), count(counts.experiments, "experiment")
+        yield _good("records", f"{runs} in {experiments}, all readable")
+
+
+def _history_of(repository: Repository) -> str:
+    return f"git log {repository.branch.name} -- PATH"
+
+
+def _registry(repository: Repository) -> Iterator[Finding]:
+    registry = uris.registry(repository)
+    ignored = registry.ignored_tags()
+    for tag in ignored[:_NAMED]:
+        yield _warning("registry", f"tag {tag.tag} is ignored: {tag.reason}", "git show TAG")
+    if len(ignored) > _NAMED:
+        rest = count(len(ignored) - _NAMED, "more tag")
+        yield _warning("registry", f"{rest} ignored", "git show TAG")
+    if not ignored:
+        yield _good("registry", count(len(registry.search_registered_models()), "model"))
+
+
+def _git_remote(repository: Repository) -> Iterator[Finding]:
+    name = repository.settings.git_remote
+    url = repository.git.remotes().get(name)
+    check = f"git remote {name}"
+    if url is None:
+        yield _warning(check, "not set; runs stay on this machine", f"git remote add {name} URL")
+        return
+    try:
+        # Without the prompt: a check that waits for a password looks like one that hangs.
+        repository.git.run(
+            "ls-remote", "--quiet", name, repository.branch.ref, env={"GIT_TERMINAL_PROMPT": "0"}
+        )
+    except StoreError as error:
+        yield _problem(check, f"{url} does not answer: {error.message}", f"git ls-remote {name}")
+    else:
+        yield _good(check, f"{url} answers")
+
+
+def _dvc_remote(repository: Repository) -> Iterator[Finding]:
+    url = mask(repository.remote_url())
+    if repository.uses_default_remote():
+        yield _warning(
+            "DVC remote", "artifacts stay on this machine", "gitml remote add storage URL"
+        )
+        return
+    repository.open_remote().existing({_PROBE})
+    yield _good("DVC remote", f"{url} answers")

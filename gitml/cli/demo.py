@@ -1,0 +1,32 @@
+"""``gitml demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitml.cli.cells import count
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, talk
+from gitml.demo import run_demo
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default="gitml-demo", type=click.Path(path_type=Path))
+@as_json
+def demo(folder: Path, json_: bool) -> None:
+    """Train models on real data and show what gitml makes of it.
+
+    Makes a git repository in DIR (default: gitml-demo) with training scripts to read and change,
+    their runs, a registered model and the dashboard. A second call finishes or keeps what is there.
+    """
+    result = run_demo(folder, report=talk)
+    if json_:
+        print_json(result)
+        return
+    say(f"{count(result.runs, 'run')} in {result.folder}")
+    say(f"Open {result.site}")
+    say("Then try:")
+    for command in result.commands:
+        say(f"  {command}")

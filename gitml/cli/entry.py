@@ -1,0 +1,153 @@
+"""The command tree and its outermost frame: what is loaded when, and what a failure looks like."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from gitml.cli.inert import inert
+from gitml.errors import GitmlError
+from gitml.version import __version__
+
+_INTERRUPTED = 130  # as shells count: 128 + SIGINT
+_COMMANDS = {
+    "init": ("setup", "Make a repository ready for tracking."),
+    "demo": ("demo", "Train models on real data and show what gitml makes of it."),
+    "doctor": ("doctor", "Check git, remotes, DVC and the records; tell the fixes."),
+    "status": ("status", "Show what is here, and what was not pushed yet."),
+    "ui": ("site", "Build the dashboard and open it in the browser."),
+    "runs": ("runs", "List, show, delete and restore runs."),
+    "experiments": ("experiments", "List, create, rename, delete and restore experiments."),
+    "artifacts": ("artifacts", "List and download the files of runs and models."),
+    "registry": ("registry", "Register models, move them through stages, see their history."),
+    "site": ("site", "Build and serve the dashboard."),
+    "push": ("exchange", "Send artifacts, runs and model tags to the remotes."),
+    "pull": ("exchange", "Bring the team's runs and model tags here."),
+    "sync": ("exchange", "Pull, then push."),
+    "remote": ("remote", "Choose where artifacts are kept."),
+}
+"""Module and first line of help of each command: ``gitml --help`` loads none of them."""
+
+_EPILOG = """\b
+Complete commands with the Tab key, once per shell:
+  bash  eval "$(_GITML_COMPLETE=bash_source gitml)"    in ~/.bashrc
+  zsh   eval "$(_GITML_COMPLETE=zsh_source gitml)"     in ~/.zshrc
+  fish  _GITML_COMPLETE=fish_source gitml | source     in ~/.config/fish/config.fish
+
+\b
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 a gate failed."""
+
+
+class Failure(click.ClickException):
+    """A failure that is told in one sentence.
+
+    Args:
+        message: The sentence.
+        hint: What to do next.
+        code: What the process exits with.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, code: int = 1) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+class Program(click.Group):
+    """The root: loads a command when it is used, turns every failure into a sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"gitml.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except GitmlError as error:
+            raise Failure(error.message, error.hint, error.exit_code) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except OSError as error:
+            raise _of_system(error) from error
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            raise _unforeseen(error) from error
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the program and exit."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            code = _complain(error)
+        except click.Abort:
+            code = _INTERRUPTED
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except OSError as error:
+            code = _complain(_of_system(error))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _of_system(error: OSError) -> Failure:
+    place = f" ({os.fspath(error.filename)!r})" if error.filename else ""
+    return Failure(f"The system refuses: {error.strerror or error}{place}.")
+
+
+def _unforeseen(error: Exception) -> Failure:
+    text = " ".join(str(error).split())
+    return Failure(
+        f"Something unforeseen went wrong: {type(error).__name__}: {text:.300}",
+        "Run `gitml --debug …` with the same command to see where.",
+    )
+
+
+def _complain(error: click.ClickException) -> int:
+    """Print a failure to stderr: a sentence, then what to do next. Returns the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    click.echo(f"error: {inert(error.format_message())}", err=True)
+    hint = error.hint if isinstance(error, Failure) else None
+    if isinstance(error, click.UsageError) and error.ctx:
+        hint = f"See `{error.ctx.command_path} --help`."
+    if hint:
+        click.echo(f"hint: {inert(hint)}", err=True)
+    return error.code if isinstance(error, Failure) else error.exit_code
+
+
+@click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gitml", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unforeseen error.")
+def gitml(debug: bool) -> None:
+    """MLflow without the server: your git repository is the tracking server and the registry."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; the entry point ``gitml``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter gets its escape
+            stream.reconfigure(errors="backslashreplace")
+    gitml.main(args, prog_name="gitml")

@@ -1,0 +1,103 @@
+"""``gitml push``, ``pull`` and ``sync``."""
+
+from __future__ import annotations
+
+import click
+
+from gitml import sync as clones
+from gitml.cli.cells import count, size
+from gitml.cli.options import as_json, git_remote
+from gitml.cli.output import print_json, say, talk
+from gitml.cli.waiting import progress
+from gitml.store.exchange import ExchangeReport
+from gitml.sync import PushReport
+from gitml.tracking.client import TrackingClient
+from gitml.tracking.repository import Repository
+
+
+@click.command()
+@git_remote
+@as_json
+def push(remote: str | None, json_: bool) -> None:
+    """Send artifacts, runs and model tags to the remotes.
+
+    Artifacts go to the DVC remote (see `gitml remote`), then runs and tags to the git remote.
+    """
+    repository = TrackingClient().repository
+    report = _push(repository, remote)
+    if json_:
+        print_json(report)
+    else:
+        _tell_push(report, remote or repository.settings.git_remote)
+
+
+@click.command()
+@git_remote
+@as_json
+def pull(remote: str | None, json_: bool) -> None:
+    """Bring the team's runs and model tags here.
+
+    Artifacts follow when they are used.
+    """
+    repository = TrackingClient().repository
+    report = clones.pull(repository, git_remote=remote)
+    if json_:
+        print_json(report)
+    else:
+        _tell_pull(report, remote or repository.settings.git_remote)
+
+
+@click.command()
+@git_remote
+@as_json
+def sync(remote: str | None, json_: bool) -> None:
+    """Pull, then push."""
+    repository = TrackingClient().repository
+    name = remote or repository.settings.git_remote
+    pulled = clones.pull(repository, git_remote=remote)
+    if not json_:
+        _tell_pull(pulled, name)
+    pushed = _push(repository, remote)
+    if json_:
+        print_json({"pull": pulled, "push": pushed})
+    else:
+        _tell_push(pushed, name)
+
+
+def _push(repository: Repository, remote: str | None) -> PushReport:
+    with progress("Sending artifacts") as report:
+        return clones.push(repository, git_remote=remote, progress=report)
+
+
+def _tell_pull(report: ExchangeReport, remote: str) -> None:
+    if not report.changed:
+        say(f"Nothing new on {remote}.")
+        return
+    joined = f" Joined {count(report.joined, 'run')} that both sides changed."
+    say(
+        f"Received {count(report.runs, 'run')} and {count(report.tags, 'model tag')} from {remote}."
+        + (joined if report.joined else "")
+    )
+
+
+def _tell_push(report: PushReport, remote: str) -> None:
+    sent = report.exchange
+    if sent.changed and not sent.runs and not sent.tags:
+        say(f"Sent changes of earlier runs to {remote}.")
+    elif sent.changed:
+        say(f"Sent {count(sent.runs, 'run')} and {count(sent.tags, 'model tag')} to {remote}.")
+    else:
+        say(f"{remote} has everything already.")
+    if report.files:
+        say(f"Sent {count(report.files, 'artifact file')} ({size(report.bytes)}).")
+    if report.missing:
+        first = report.missing[0].path
+        talk(
+            f"warning: {count(len(report.missing), 'artifact file')} are neither here nor in the "
+            f"remote, such as {first!r}. Run `gitml push` where the runs were made."
+        )
+    if report.stays_here:
+        talk(
+            "Artifacts stay on this machine. To share them, type "
+            "`gitml remote add storage URL` (a folder, s3://, gs://, azure://, ssh:// …)."
+        )

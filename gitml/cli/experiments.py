@@ -1,0 +1,116 @@
+"""``gitml experiments``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitml.cli import choosing
+from gitml.cli.cells import When
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, table, talk
+from gitml.client import MlflowClient
+from gitml.entities import Experiment, ViewType
+from gitml.store.search import RunQuery
+
+
+@click.group()
+def experiments() -> None:
+    """List, create, rename, delete and restore experiments."""
+
+
+@experiments.command("list")
+@click.option("--all", "everything", is_flag=True, help="Deleted experiments too.")
+@as_json
+def list_(everything: bool, json_: bool) -> None:
+    """List experiments with how many runs they have, newest first."""
+    client = MlflowClient()
+    view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
+    found = [_document(client, one) for one in client.search_experiments(view, None)]
+    if json_:
+        print_json(found)
+        return
+    table(
+        ("EXPERIMENT", "ID", "RUNS", "LAST RUN", "STATE"),
+        [
+            (
+                one["name"],
+                one["experiment_id"],
+                one["runs"],
+                When(one["last_run_time"]),
+                one["lifecycle_stage"],
+            )
+            for one in found
+        ],
+        empty="No experiments.",
+    )
+
+
+def _document(client: MlflowClient, experiment: Experiment) -> dict[str, Any]:
+    """An experiment, how many active runs it has, and when the last of them began (ms)."""
+    index = client.repository.index()
+    newest = index.search_runs(
+        RunQuery(experiment_ids=(experiment.experiment_id,), max_results=1)
+    ).runs
+    return {
+        **dict(experiment),
+        "runs": index.counts().runs_by_experiment.get(experiment.experiment_id, 0),
+        "last_run_time": newest[0].info.start_time if newest else None,
+        "last_run_id": newest[0].info.run_id if newest else None,
+    }
+
+
+@experiments.command()
+@click.argument("name")
+@as_json
+def create(name: str, json_: bool) -> None:
+    """Create an experiment and print its id."""
+    client = MlflowClient()
+    experiment_id = client.create_experiment(name)
+    if json_:
+        print_json(client.get_experiment(experiment_id))
+    else:
+        say(experiment_id)
+
+
+@experiments.command()
+@click.argument("experiment")
+@click.argument("name")
+@as_json
+def rename(experiment: str, name: str, json_: bool) -> None:
+    """Give an experiment another name; its id stays."""
+    client = MlflowClient()
+    chosen = choosing.experiment(client, experiment).experiment_id
+    client.rename_experiment(chosen, name)
+    _tell(client, chosen, json_, f"Renamed {experiment!r} to {name!r}.")
+
+
+@experiments.command()
+@click.argument("experiment")
+@as_json
+def delete(experiment: str, json_: bool) -> None:
+    """Hide an experiment; `gitml experiments restore` brings it back."""
+    client = MlflowClient()
+    chosen = choosing.experiment(client, experiment).experiment_id
+    client.delete_experiment(chosen)
+    sentence = f"Deleted experiment {experiment!r}; `gitml experiments restore` brings it back."
+    _tell(client, chosen, json_, sentence)
+
+
+@experiments.command()
+@click.argument("experiment")
+@as_json
+def restore(experiment: str, json_: bool) -> None:
+    """Bring a deleted experiment back."""
+    client = MlflowClient()
+    chosen = choosing.experiment(client, experiment).experiment_id
+    client.restore_experiment(chosen)
+    _tell(client, chosen, json_, f"Restored experiment {experiment!r}.")
+
+
+def _tell(client: MlflowClient, experiment_id: str, json_: bool, sentence: str) -> None:
+    if json_:
+        print_json(client.get_experiment(experiment_id))
+    else:
+        talk(sentence)

@@ -1,0 +1,131 @@
+"""Hides where output goes: results to stdout, talk to stderr; for people or for programs.
+
+On a terminal a table fits its width, the widest columns are cut, ids and times are short.
+Elsewhere columns are padded with spaces, nothing is cut, ids are whole, times are ISO 8601.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitml.cli.cells import Cell, Identifier, for_people, for_programs
+from gitml.cli.inert import inert
+
+_NOTHING = "-"  # keeps the columns of a line countable
+_GAP = 2  # columns between columns
+_LEAST = 4  # columns that a column of a table keeps
+_STYLES = {"FINISHED": "green", "FAILED": "red", "KILLED": "red", "RUNNING": "cyan"}
+
+
+def say(text: str, *, colour: str | None = None) -> None:
+    """Print one line of the result; its colour only shows on a terminal."""
+    click.echo(click.style(inert(text), fg=colour) if colour else inert(text))
+
+
+def talk(text: str) -> None:
+    """Tell the user something beside the result."""
+    click.echo(inert(text), err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, all ASCII: strict, and inert on a terminal."""
+    click.echo(json.dumps(to_json(value), indent=2, allow_nan=False))
+
+
+def to_json(value: Any) -> Any:
+    """Turn values into what JSON has; NaN and infinities become texts, as in the records."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, str | bool | int | float) or value is None:
+        return value
+    if isinstance(value, Iterable) and not isinstance(value, bytes | Path):
+        return [to_json(item) for item in value]
+    return str(value)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str) -> None:
+    """Print a table.
+
+    Args:
+        titles: Column headings.
+        rows: One cell per column.
+        empty: What to tell the user where there are no rows.
+    """
+    rows = list(rows)
+    if not rows:
+        talk(empty)
+    elif sys.stdout.isatty():
+        now = time.time_ns() // 1_000_000
+        _on_terminal(titles, [[for_people(cell, now) for cell in row] for row in rows])
+    else:
+        texts = ([for_programs(cell) or _NOTHING for cell in row] for row in rows)
+        _print_aligned([list(titles), *texts])
+
+
+def facts(pairs: Iterable[tuple[str, Cell]]) -> None:
+    """Print labelled values, one per line; those without a value are left out."""
+    now = time.time_ns() // 1_000_000
+    people = sys.stdout.isatty()
+    shown = [(label, _fact(cell, people, now)) for label, cell in pairs]
+    _print_aligned([[f"{label}:", text] for label, text in shown if text])
+
+
+def _fact(cell: Cell, people: bool, now: int) -> str:
+    short = people and not isinstance(cell, Identifier)
+    return for_people(cell, now) if short else for_programs(cell)
+
+
+def heading(text: str) -> None:
+    """Print the heading of a part of the result, after a blank line."""
+    click.echo()
+    click.secho(inert(text), bold=True)
+
+
+def _print_aligned(rows: Sequence[Sequence[str]]) -> None:
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (
+            text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)
+        )
+        click.echo("  ".join(padded).rstrip())
+
+
+def fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Narrow the widest columns until all of them fit, or nothing is left to take."""
+    fitting = list(widths)
+    while sum(fitting) > room and max(fitting) > _LEAST:
+        fitting[fitting.index(max(fitting))] -= 1
+    return fitting
+
+
+def _on_terminal(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
+    room = console.width - _GAP * len(titles)
+    shown = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for title, width in zip(titles, fitted(widths, room), strict=True):
+        shown.add_column(title, no_wrap=True, overflow="ellipsis", max_width=width)
+    for row in rows:
+        # Text: markup in names stays text
+        shown.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
+    console.print(shown)

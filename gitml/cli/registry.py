@@ -1,0 +1,216 @@
+"""``gitml registry``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from gitml import logged_models
+from gitml.cli.cells import Identifier, When, pairs
+from gitml.cli.options import as_json, key_values
+from gitml.cli.output import facts, heading, print_json, say, table
+from gitml.client import MlflowClient
+from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+
+
+@click.group()
+def registry() -> None:
+    """Register models, move them through stages, see their history."""
+
+
+@registry.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List the registered models."""
+    models = MlflowClient().search_registered_models(max_results=None)
+    if json_:
+        print_json(models)
+        return
+    table(
+        ("MODEL", "LATEST", "PRODUCTION", "STAGING", "ALIASES", "UPDATED", "DESCRIPTION"),
+        [
+            (
+                model.name,
+                max((one.version for one in model.latest_versions), default=None),
+                _in_stage(model, "Production"),
+                _in_stage(model, "Staging"),
+                pairs(model.aliases),
+                When(model.last_updated_timestamp),
+                model.description,
+            )
+            for model in models
+        ],
+        empty="No registered models.",
+    )
+
+
+def _in_stage(model: RegisteredModel, stage: str) -> int | None:
+    found = (one.version for one in model.latest_versions if one.current_stage == stage)
+    return next(found, None)
+
+
+@registry.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@as_json
+def show(name: str, version: str | None, json_: bool) -> None:
+    """Show a model with its versions, or one version of it."""
+    client = MlflowClient()
+    if version is not None:
+        _show_version(client.get_model_version(name, version), json_)
+        return
+    model = client.get_registered_model(name)
+    versions = [one for one in client.search_model_versions() if one.name == model.name]
+    versions.sort(key=lambda one: -one.version)
+    if json_:
+        print_json({**dict(model), "versions": versions})
+    else:
+        _print_model(model, versions)
+
+
+def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
+    facts([
+        ("Model", model.name),
+        ("Description", model.description),
+        ("Tags", pairs(model.tags)),
+        ("Created", When(model.creation_timestamp)),
+        ("Updated", When(model.last_updated_timestamp)),
+    ])  # fmt: skip
+    heading("Versions")
+    table(
+        ("VERSION", "STAGE", "ALIASES", "REGISTERED", "BY", "SOURCE"),
+        [
+            (
+                one.version,
+                one.current_stage,
+                ", ".join(one.aliases),
+                When(one.creation_timestamp),
+                one.user_id,
+                one.source,
+            )
+            for one in versions
+        ],
+        empty="No versions.",
+    )
+
+
+def _show_version(version: ModelVersion, json_: bool) -> None:
+    if json_:
+        print_json(version)
+        return
+    facts([
+        ("Model", version.name),
+        ("Version", version.version),
+        ("Stage", version.current_stage),
+        ("Aliases", ", ".join(version.aliases)),
+        ("Description", version.description),
+        ("Tags", pairs(version.tags)),
+        ("Registered", When(version.creation_timestamp)),
+        ("By", version.user_id),
+        ("Source", version.source),
+        ("Digest", Identifier(version.digest)),
+        ("Commit", Identifier(version.commit)),
+        ("Code", Identifier(version.code_commit or "")),
+    ])  # fmt: skip
+
+
+@registry.command()
+@click.argument("uri")
+@click.argument("name")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the version.")
+@click.option("-m", "--description", default="", metavar="TEXT", help="Of the version, Markdown.")
+@as_json
+def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_: bool) -> None:
+    """Register a logged model as the next version of NAME.
+
+    URI is runs:/<run id>/<path>; `gitml runs show` lists the models of a run. A model of that name
+    is made where there is none.
+    """
+    labels = key_values(tags)
+    client = MlflowClient()
+    version = logged_models.register(client, uri, name, tags=labels, description=description)
+    _tell(version, json_, f"Registered {version.name} version {version.version}.")
+
+
+@registry.command()
+@click.argument("name")
+@click.argument("version")
+@click.argument("stage")
+@click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
+@click.option("--archive-existing", is_flag=True, help="Archive what is in that stage now.")
+@as_json
+def transition(
+    name: str, version: str, stage: str, reason: str, archive_existing: bool, json_: bool
+) -> None:
+    """Move a version to a stage: None, Staging, Production or Archived."""
+    moved = MlflowClient().transition_model_version_stage(
+        name, version, stage, archive_existing, reason
+    )
+    _tell(moved, json_, f"{moved.name} version {moved.version} is in {moved.current_stage}.")
+
+
+def _tell(version: ModelVersion, json_: bool, sentence: str) -> None:
+    if json_:
+        print_json(version)
+    else:
+        say(sentence)
+
+
+@registry.group()
+def alias() -> None:
+    """Let names such as `champion` stand for versions."""
+
+
+@alias.command("set")
+@click.argument("name")
+@click.argument("alias")
+@click.argument("version")
+@as_json
+def set_(name: str, alias: str, version: str, json_: bool) -> None:
+    """Let an alias name a version, whatever it named before."""
+    client = MlflowClient()
+    client.set_registered_model_alias(name, alias, version)
+    _tell_aliases(client, name, json_)
+
+
+@alias.command()
+@click.argument("name")
+@click.argument("alias")
+@as_json
+def delete(name: str, alias: str, json_: bool) -> None:
+    """Remove an alias."""
+    client = MlflowClient()
+    client.delete_registered_model_alias(name, alias)
+    _tell_aliases(client, name, json_)
+
+
+def _tell_aliases(client: MlflowClient, name: str, json_: bool) -> None:
+    aliases: Mapping[str, int] = client.get_registered_model(name).aliases
+    if json_:
+        print_json({"name": name, "aliases": aliases})
+    else:
+        table(("ALIAS", "VERSION"), list(aliases.items()), empty="No aliases.")
+
+
+@registry.command()
+@click.argument("name")
+@as_json
+def history(name: str, json_: bool) -> None:
+    """Show who changed what, when and why, oldest first."""
+    events = MlflowClient().model_history(name)
+    if json_:
+        print_json(events)
+        return
+    table(
+        ("WHEN", "WHAT", "WHY", "WHO"),
+        [
+            (When(one.timestamp), _what(one), str(one.detail.get("reason") or ""), one.user)
+            for one in events
+        ],
+        empty="Nothing happened yet.",
+    )
+
+
+def _what(event: ModelEvent) -> str:
+    return event.message.removeprefix(f"{event.model} ")

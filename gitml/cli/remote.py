@@ -1,0 +1,107 @@
+"""``gitml remote``."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitml.artifacts.address import mask
+from gitml.cli.cells import count, size
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, table, talk
+from gitml.cli.waiting import progress
+from gitml.dvc_settings import REMOTE
+from gitml.errors import InvalidInput
+from gitml.sync import set_remote
+from gitml.tracking.client import TrackingClient
+from gitml.tracking.repository import Repository
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+
+@click.group()
+def remote() -> None:
+    """Choose where artifacts are kept."""
+
+
+@remote.command()
+@click.argument("name")
+@click.argument("url")
+@as_json
+def add(name: str, url: str, json_: bool) -> None:
+    """Keep all artifacts at URL from now on.
+
+    URL is a folder, or an address that DVC knows: s3://, gs://, azure://, ssh://, webdavs:// and
+    others. It is tried before it is saved, the artifacts that are here are sent there, and one
+    commit on the runs branch tells all clones.
+
+    A repository has one home for its artifacts: adding another replaces it. DVC knows it as
+    'gitml', whatever NAME says; that keeps it apart from the remotes of your own data.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name!r:.80} cannot be the name of a remote.",
+            hint="Give letters, digits, '-', '_' and '.', such as `gitml remote add storage URL`.",
+        )
+    repository = TrackingClient().repository
+    with progress("Sending artifacts") as report_progress:
+        report = set_remote(repository, _from_here(url), progress=report_progress)
+    if json_:
+        print_json({**_artifact_remote(repository), "files": report.sent.files,
+                    "bytes": report.sent.bytes, "left": report.left})  # fmt: skip
+        return
+    sent = f"; sent {count(report.sent.files, 'file')} ({size(report.sent.bytes)})"
+    say(f"Artifacts live at {mask(report.url)}{sent if report.sent.files else ''}.")
+    if name != REMOTE:
+        talk(f"DVC knows this remote as '{REMOTE}'; the name {name!r} is not kept.")
+    if report.left:
+        talk(
+            f"warning: the artifacts of {count(len(report.left), 'run')} could not be had; these "
+            "runs still name their old remote."
+        )
+    talk("Type `gitml push` to tell the other clones.")
+
+
+def _from_here(url: str) -> str:
+    """Make a relative folder absolute: as typed it is relative to where the user stands."""
+    if ":" in url or not url.strip() or url.startswith("~"):
+        return url
+    return os.path.normpath(Path.cwd() / url)
+
+
+@remote.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List where artifacts and records go."""
+    repository = TrackingClient().repository
+    found = [_artifact_remote(repository)]
+    for name, url in sorted(repository.git.remotes().items()):
+        used = name == repository.settings.git_remote
+        found.append({
+            "name": name, "kind": "git", "url": url, "shared": True, "used": used
+        })  # fmt: skip
+    if json_:
+        print_json(found)
+        return
+    rows = [(one["name"], one["kind"], _purpose(one), one["url"]) for one in found]
+    table(("NAME", "KIND", "HOLDS", "URL"), rows, empty="No remotes.")
+
+
+def _artifact_remote(repository: Repository) -> dict[str, Any]:
+    return {
+        "name": REMOTE,
+        "kind": "dvc",
+        "url": mask(repository.remote_url()),
+        "shared": not repository.uses_default_remote(),
+        "used": True,
+    }
+
+
+def _purpose(found: dict[str, Any]) -> str:
+    if found["kind"] == "dvc":
+        return "artifacts" if found["shared"] else "artifacts, on this machine only"
+    return "runs and model tags" if found["used"] else "not used by gitml"

@@ -1,0 +1,225 @@
+"""``gitml runs``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gitml.cli import choosing
+from gitml.cli.cells import Cell, Identifier, Size, Took, When, number, pairs
+from gitml.cli.options import as_json
+from gitml.cli.output import facts, heading, print_json, say, table, talk
+from gitml.client import MlflowClient
+from gitml.entities import LifecycleStage, Run, ViewType
+from gitml.store.index import Index
+from gitml.store.records import RunFiles
+from gitml.store.search import RunQuery
+from gitml.tracking.client import NOTE_TAG
+
+_VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.DELETED_ONLY}
+_INTERNAL = ("mlflow.", "gitml.")  # tags that facts above them repeat
+
+
+@click.group()
+def runs() -> None:
+    """List, show, delete and restore runs."""
+
+
+@runs.command("list")
+@click.option("--experiment", multiple=True, metavar="NAME", help="Only runs of this experiment.")
+@click.option("--filter", "filter_", metavar="EXPR", help='Such as "metrics.rmse < 3.5".')
+@click.option("--order-by", multiple=True, metavar="KEY", help='Such as "metrics.rmse ASC".')
+@click.option("--max-results", type=int, default=100, show_default=True, metavar="N")
+@click.option("--all", "view", flag_value="all", help="Deleted runs too.")
+@click.option("--deleted", "view", flag_value="deleted", help="Only deleted runs.")
+@as_json
+def list_(
+    experiment: tuple[str, ...],
+    filter_: str | None,
+    order_by: tuple[str, ...],
+    max_results: int,
+    view: str | None,
+    json_: bool,
+) -> None:
+    """List runs, newest first.
+
+    --filter takes MLflow's language: metrics., params., tags. and attributes., joined with AND.
+    """
+    client = MlflowClient()
+    index = client.repository.index()
+    known = {e.experiment_id: e.name for e in index.search_experiments(ViewType.ALL)}
+    wanted = tuple(choosing.experiment(client, name).experiment_id for name in experiment)
+    page = index.search_runs(
+        RunQuery(
+            experiment_ids=wanted or _everywhere(index, view),
+            filter_string=filter_,
+            order_by=order_by,
+            run_view_type=_VIEWS[view],
+            max_results=max_results,
+        )
+    )
+    if json_:
+        print_json([summary(run, _named(run, known)) for run in page.runs])
+        return
+    table(
+        ("RUN", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK", "METRICS"),
+        [_row(run, known) for run in page.runs],
+        empty="No runs.",
+    )
+    if page.token:
+        talk(f"There are more; these are the first {max_results}. See --max-results.")
+
+
+def _everywhere(index: Index, view: str | None) -> tuple[str, ...] | None:
+    """The experiments that count where none is named; deleted ones only if they were asked for."""
+    if view is not None:
+        return None
+    return tuple(one.experiment_id for one in index.search_experiments())
+
+
+def _row(run: Run, experiments: Mapping[str, str]) -> tuple[Cell, ...]:
+    info = run.info
+    return (
+        Identifier(info.run_id),
+        info.run_name,
+        _named(run, experiments),
+        info.status,
+        When(info.start_time),
+        _took(run),
+        pairs(run.data.metrics),
+    )
+
+
+def _took(run: Run) -> Took:
+    return Took(None if run.info.end_time is None else run.info.end_time - run.info.start_time)
+
+
+def _named(run: Run, experiments: Mapping[str, str]) -> str:
+    return experiments.get(run.info.experiment_id, run.info.experiment_id)
+
+
+def summary(run: Run, experiment: str) -> dict[str, Any]:
+    """What ``--json`` tells of a run; times are ms since the Unix epoch."""
+    info = run.info
+    return {
+        **dict(info),
+        "experiment_name": experiment,
+        "artifact_uri": info.artifact_uri,
+        "metrics": run.data.metrics,
+        "params": run.data.params,
+        "tags": run.data.tags,
+    }
+
+
+@runs.command()
+@click.argument("run")
+@as_json
+def show(run: str, json_: bool) -> None:
+    """Show everything about a run.
+
+    RUN is an id, its first digits, or the name of a run (the newest one of that name).
+    """
+    client = MlflowClient()
+    files = client.repository.files(choosing.run_id(client, run))
+    experiment = _experiment_name(client, files.record.run)
+    if json_:
+        print_json(_document(files, experiment))
+    else:
+        _print(files, experiment)
+
+
+def _experiment_name(client: MlflowClient, run: Run) -> str:
+    """The name of a run's experiment; its id where somebody made the record unreadable."""
+    found = client.repository.index().experiment(run.info.experiment_id)
+    return found.name if found else run.info.experiment_id
+
+
+def _document(files: RunFiles, experiment: str) -> dict[str, Any]:
+    run = files.record.run
+    return {
+        **summary(run, experiment),
+        "summaries": run.data.summaries,
+        "source": run.source,
+        "inputs": run.inputs.dataset_inputs,
+        "models": run.outputs.model_outputs,
+        "artifacts": files.artifacts,
+        "conflicts": run.conflicts,
+    }
+
+
+def _print(files: RunFiles, experiment: str) -> None:
+    run = files.record.run
+    info, source = run.info, run.source
+    facts([
+        ("Run", Identifier(info.run_id)),
+        ("Name", info.run_name),
+        ("Experiment", experiment),
+        ("Status", info.status),
+        ("State", "deleted" if info.lifecycle_stage == LifecycleStage.DELETED else None),
+        ("Started", When(info.start_time)),
+        ("Took", _took(run)),
+        ("User", info.user_id),
+        ("Source", source.name),
+        ("Command", " ".join(source.command)),
+        ("Commit", _commit(run)),
+        ("Parent", run.parent_run_id),
+    ])  # fmt: skip
+    _section("Params", sorted(run.data.params.items()))
+    _section("Metrics", [(key, number(value)) for key, value in sorted(run.data.metrics.items())])
+    own = (pair for pair in sorted(run.data.tags.items()) if not pair[0].startswith(_INTERNAL))
+    _section("Tags", list(own))
+    _section("Models", [(m.path, ", ".join(m.flavors)) for m in run.outputs.model_outputs])
+    _section("Datasets", [(d.name, d.digest) for d in run.inputs.dataset_inputs])
+    _section("Artifacts", [(a.path, Size(a.size)) for a in files.artifacts])
+    _section("Conflicts", [(key, ", ".join(texts)) for key, texts in run.conflicts.items()])
+    note = run.data.tags.get(NOTE_TAG)
+    if note:
+        heading("Note")
+        for line in note.splitlines():
+            say(f"  {line}")
+
+
+def _commit(run: Run) -> str:
+    source = run.source
+    branch = f" on {source.branch}" if source.branch else ""
+    changed = ", with changes that were not committed" if source.dirty else ""
+    return f"{source.commit}{branch}{changed}" if source.commit else ""
+
+
+def _section(title: str, rows: list[tuple[str, Any]]) -> None:
+    if rows:
+        heading(title)
+        facts([(f"  {key}", value) for key, value in rows])
+
+
+@runs.command()
+@click.argument("run")
+@as_json
+def delete(run: str, json_: bool) -> None:
+    """Hide a run; `gitml runs restore` brings it back."""
+    client = MlflowClient()
+    chosen = choosing.run_id(client, run)
+    client.delete_run(chosen)
+    sentence = f"Deleted run {chosen}; `gitml runs restore {chosen}` brings it back."
+    _tell(client, chosen, json_, sentence)
+
+
+@runs.command()
+@click.argument("run")
+@as_json
+def restore(run: str, json_: bool) -> None:
+    """Bring a deleted run back."""
+    client = MlflowClient()
+    chosen = choosing.run_id(client, run)
+    client.restore_run(chosen)
+    _tell(client, chosen, json_, f"Restored run {chosen}.")
+
+
+def _tell(client: MlflowClient, run_id: str, json_: bool, sentence: str) -> None:
+    if json_:
+        run = client.get_run(run_id)
+        print_json(summary(run, _experiment_name(client, run)))
+    else:
+        talk(sentence)

@@ -1,0 +1,86 @@
+"""``gitml init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitml import config
+from gitml.cli.output import say, talk
+from gitml.errors import InvalidInput, NoRepository
+from gitml.git import GitRepo
+from gitml.tracking.repository import Repository
+
+_SETTINGS = """\
+# Settings of gitml for everyone who works on this repository. Each line shows the default.
+
+# branch: gitml/runs         # the branch that holds the records of runs
+# git_remote: origin         # the git remote of `gitml push` and `gitml pull`
+# allow_pickles: true        # false: models saved as pickles, which run code, are not loaded
+
+# site:
+#   title: ""                # heading of the dashboard; the name of the folder where empty
+#   run_pages: 5000          # so many of the newest runs get a page of their own
+#   templates: ""            # folder of templates that come before the built-in ones
+"""
+_NEXT = """
+Put this into a training script:
+
+    import gitml as mlflow
+    with mlflow.start_run():
+        mlflow.log_metric("rmse", 0.42)
+
+Run it, then type `gitml runs list`, or `gitml ui` for the dashboard."""
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Make a repository ready for tracking.
+
+    The repository is the one that DIR (default: the current folder) is in; where there is none, or
+    DIR does not exist yet, a new one is made there. Doing it again changes nothing.
+    """
+    git = _repository(folder)
+    repository = Repository.open(git.work_tree or git.git_dir)
+    made = [_branch(repository), _settings(git.work_tree)]
+    if not any(made):
+        talk(f"{git.work_tree or git.git_dir} is ready for tracking already.")
+    for line in _NEXT.splitlines():
+        say(line)
+
+
+def _repository(folder: Path) -> GitRepo:
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"{str(folder)!r} is not a folder.", hint="Give a folder, or none.")
+    try:
+        return GitRepo.discover(folder)
+    except NoRepository:
+        config.load(folder)  # a file that cannot be read is refused before anything is made
+        git = GitRepo.init(folder)
+        talk(f"Made a git repository in {folder.resolve()}.")
+        return git
+
+
+def _branch(repository: Repository) -> bool:
+    branch = repository.branch
+    if branch.tip() is not None:
+        return False
+    first = {".dvc/config": branch.remote_config(None)}
+    branch.update(lambda tip: ({}, "") if tip else (first, "runs: branch created\n"))
+    talk(f"Made the branch {branch.name}, which holds the records of runs.")
+    return True
+
+
+def _settings(root: Path | None) -> bool:
+    """Write ``gitml.yaml`` where there is none, not even a broken link."""
+    if root is None:
+        return False
+    try:
+        with (root / config.FILE_NAME).open("x", encoding="utf-8") as file:
+            file.write(_SETTINGS)
+    except FileExistsError:
+        return False
+    talk(f"Wrote {config.FILE_NAME}; commit it with your code.")
+    return True

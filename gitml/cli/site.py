@@ -1,0 +1,93 @@
+"""``gitml site`` and ``gitml ui``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gitml import publishing
+from gitml.cli.cells import count, size
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, talk
+from gitml.cli.waiting import progress
+from gitml.site import BuildReport
+from gitml.site.serve import serve as serve_folder
+from gitml.tracking.client import TrackingClient
+
+_FOLDER = Path("_site")
+_port = click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port; default any free one."
+)
+_title = click.option("--title", metavar="TEXT", help="Heading; default that of gitml.yaml.")
+
+
+@click.group()
+def site() -> None:
+    """Build and serve the dashboard."""
+
+
+@site.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=_FOLDER,
+    show_default=True,
+    metavar="DIR",
+)
+@_title
+@as_json
+def build(output: Path, title: str | None, json_: bool) -> None:
+    """Build the dashboard as a folder of static pages.
+
+    It opens from disk and can be put on any web server. A site that is there is replaced.
+    """
+    report = _build(output, title)
+    if json_:
+        print_json(report)
+    else:
+        say(str(report.output / "index.html"))
+
+
+@site.command()
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=_FOLDER)
+@_port
+@click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
+def serve(folder: Path, port: int, open_: bool) -> None:
+    """Serve a built dashboard on this machine until Ctrl-C."""
+    _serve(folder, port, open_)
+
+
+@click.command()
+@click.option("--no-open", is_flag=True, help="Only print the address.")
+@_port
+@_title
+def ui(no_open: bool, port: int, title: str | None) -> None:
+    """Build the dashboard and open it in the browser.
+
+    It is kept in the repository's .git folder and served on this machine until Ctrl-C.
+    """
+    report = _build(TrackingClient().repository.state / "site", title)
+    _serve(report.output, port, not no_open)
+
+
+def _build(output: Path, title: str | None) -> BuildReport:
+    repository = TrackingClient().repository
+    with progress("Building the site", unit="pages") as report_progress:
+        report = publishing.build_site(repository, output, title=title, progress=report_progress)
+    files = count(report.written + report.unchanged, "file")
+    talk(f"Built {files}, {report.written} of them new, {size(report.bytes)}.")
+    for sentence in report.dropped:
+        talk(sentence)
+    return report
+
+
+def _serve(folder: Path, port: int, open_browser: bool) -> None:
+    def announce(url: str) -> None:
+        say(url)
+        sys.stdout.flush()  # a program that waits for the address reads a pipe
+        talk("Press Ctrl-C to stop.")
+
+    serve_folder(folder, port, open_browser=open_browser, announce=announce)

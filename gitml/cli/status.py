@@ -1,0 +1,136 @@
+"""``gitml status``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gitml import uris
+from gitml.artifacts.address import mask
+from gitml.cli.cells import Cell, Identifier, When, count
+from gitml.cli.options import as_json
+from gitml.cli.output import facts, heading, print_json, table
+from gitml.tracking.client import TrackingClient
+from gitml.tracking.repository import Repository
+
+_RECORD = "/run.json"
+
+
+@click.command()
+@as_json
+def status(json_: bool) -> None:
+    """Show what is here, and what was not pushed yet."""
+    found = _status(TrackingClient().repository)
+    if json_:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _status(repository: Repository) -> dict[str, Any]:
+    index = repository.index()
+    counts = index.counts()
+    git, branch = repository.git, repository.branch
+    live = [run for run in map(index.get_run, repository.runs.in_progress()) if run]
+    return {
+        "repository": str(git.work_tree or git.git_dir),
+        "branch": {
+            "name": branch.name,
+            "commit": branch.tip(),
+            "git_remote": repository.settings.git_remote,
+            "git_remote_url": git.remotes().get(repository.settings.git_remote),
+        },
+        "runs": counts.runs,
+        "deleted_runs": counts.deleted_runs,
+        "experiments": counts.experiments,
+        "problems": counts.problems,
+        "in_progress": [
+            {
+                "run_id": run.info.run_id,
+                "run_name": run.info.run_name,
+                "start_time": run.info.start_time,
+            }
+            for run in live
+        ],
+        "not_pushed": _not_pushed(repository),
+        "artifacts": {
+            "url": mask(repository.remote_url()),
+            "shared": not repository.uses_default_remote(),
+        },
+        "models": _models(repository),
+    }
+
+
+def _not_pushed(repository: Repository) -> dict[str, int]:
+    """Count the runs that the git remote did not have when it was last talked to."""
+    branch = repository.branch
+    ours, theirs = repository.git.ref(branch.ref), repository.git.ref(branch.tracking_ref)
+    if ours is None or ours == theirs:
+        return {"new": 0, "changed": 0}
+    changes = [c for c in repository.git.diff(theirs, ours) if c.path.endswith(_RECORD)]
+    return {
+        "new": sum(change.old is None for change in changes),
+        "changed": sum(None not in (change.old, change.new) for change in changes),
+    }
+
+
+def _models(repository: Repository) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": model.name,
+            "stages": {one.current_stage: one.version for one in model.latest_versions},
+            "aliases": model.aliases,
+        }
+        for model in uris.registry(repository).search_registered_models()
+    ]
+
+
+def _print(found: dict[str, Any]) -> None:
+    branch, waiting = found["branch"], found["not_pushed"]
+    deleted = f", {found['deleted_runs']} deleted" if found["deleted_runs"] else ""
+    lines: list[tuple[str, Cell]] = [
+        ("Repository", found["repository"]),
+        ("Branch", branch["name"] if branch["commit"] else f"{branch['name']} (no run yet)"),
+        ("Runs", count(found["runs"], "run") + deleted),
+        ("Experiments", found["experiments"]),
+        ("Not pushed", _waiting(waiting, branch)),
+        ("Artifacts", _artifacts(found["artifacts"])),
+    ]
+    if found["problems"]:
+        lines.append(
+            ("Problems", f"{count(found['problems'], 'record')} not readable: `gitml doctor`")
+        )
+    facts(lines)
+    if found["in_progress"]:
+        heading("In progress")
+        rows = [
+            (Identifier(one["run_id"]), one["run_name"], When(one["start_time"]))
+            for one in found["in_progress"]
+        ]
+        table(("RUN", "NAME", "STARTED"), rows, empty="")
+    if found["models"]:
+        heading("Models")
+        table(
+            ("MODEL", "PRODUCTION", "STAGING", "NO STAGE"),
+            [
+                (one["name"], *(one["stages"].get(s) for s in ("Production", "Staging", "None")))
+                for one in found["models"]
+            ],
+            empty="",
+        )
+
+
+def _waiting(waiting: dict[str, int], branch: dict[str, Any]) -> str:
+    if not any(waiting.values()):
+        return "nothing"
+    changed = f", {waiting['changed']} changed" if waiting["changed"] else ""
+    add = f"`git remote add {branch['git_remote']} URL`, then "
+    fix = f"{'' if branch['git_remote_url'] else add}`gitml push`"
+    return f"{count(waiting['new'], 'run')}{changed}: {fix}"
+
+
+def _artifacts(found: dict[str, Any]) -> str:
+    if found["shared"]:
+        return str(found["url"])
+    return "on this machine only; `gitml remote add storage URL` shares them"

@@ -1,0 +1,213 @@
+"""Hides how a site gets its content: fills ``site.Content`` from what a repository holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from gitml import site, uris
+from gitml.entities import Artifact, Metric, Run
+from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
+from gitml.site import BuildReport, Content, SiteOptions
+from gitml.site.build import Progress
+from gitml.store.records import RunFiles
+from gitml.store.search import MAX_RESULTS, RunQuery
+from gitml.tracking.repository import Repository
+
+_REMEMBERED = 4  # runs; a page asks for several things of one run, then goes to the next
+_SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?([^@/:\s]+\.[^@/:\s]+):(?!//)([^\s]+)")
+
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+def build_site(
+    repository: Repository,
+    output: Path,
+    *,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build the dashboard of a repository.
+
+    Args:
+        repository: The clone to show.
+        output: Folder of the site; a site that is there is replaced.
+        title: Heading; default that of ``gitml.yaml``, else the name of the folder.
+        progress: Called with (pages done, pages in all).
+
+    Raises:
+        InvalidInput: The folder holds something else, or cannot be written.
+    """
+    settings = repository.settings.site
+    root = repository.git.work_tree or repository.git.git_dir
+    options = SiteOptions(
+        run_pages=settings.run_pages,
+        templates=root / settings.templates if settings.templates else None,
+        cache=repository.state / "site-cache",
+    )
+    source = _Source(repository)
+    content = source.content()
+    if title:
+        content = replace(content, title=title)
+    report = site.build(content, output, options=options, progress=progress)
+    return replace(report, dropped=(*report.dropped, *source.complaints))
+
+
+def site_content(repository: Repository) -> Content:
+    """Describe a repository to the site generator; what it needs of runs is read when asked for."""
+    return _Source(repository).content()
+
+
+class _Source:
+    """Answers the site's questions about one repository.
+
+    Attributes:
+        complaints: One sentence for each run whose files could not be read.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.complaints: list[str] = []
+        self._repository = repository
+        self._index = repository.index()
+        self._registry = uris.registry(repository)
+        self._live = repository.runs.in_progress()
+        self._bytes = _ArtifactBytes(repository)
+        self._files = lru_cache(maxsize=_REMEMBERED)(self._read)
+
+    def content(self) -> Content:
+        """Everything, with what is expensive behind functions."""
+        versions = self._registry.search_model_versions(order_by=["name", "version_number"])
+        by_model = {
+            name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
+        }
+        return Content(
+            title=self._repository.settings.site.title or _folder_name(self._repository),
+            experiments=self._index.search_experiments(),
+            runs=tuple(_runs(self._repository)),
+            models=self._registry.search_registered_models(),
+            forge_url=_forge_url(self._repository),
+            commit=self._repository.branch.tip() or "",
+            history=self._history,
+            artifacts=self._artifacts,
+            read_artifact=self._read_artifact,
+            patch=self._patch,
+            requirements=self._requirements,
+            versions=lambda name: by_model.get(name, ()),
+            events=self._registry.history,
+            run_oid=self._run_oid,
+        )
+
+    def _read(self, run_id: str) -> RunFiles | None:
+        """Read a run; None, and a complaint, where somebody pushed files that are malformed."""
+        try:
+            return self._repository.runs.read(run_id, self._repository.experiment_of(run_id))
+        except StoreError as error:
+            self.complaints.append(f"Run {run_id} is shown without its files: {error.message}")
+            return None
+
+    def _history(self, run_id: str) -> Sequence[Metric]:
+        files = self._files(run_id)
+        points = files.history if files else ()
+        return sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
+
+    def _artifacts(self, run_id: str) -> Sequence[Artifact]:
+        files = self._files(run_id)
+        return files.artifacts if files else ()
+
+    def _read_artifact(self, run_id: str, path: str, limit: int) -> bytes | None:
+        files = self._files(run_id)
+        found = next((a for a in files.artifacts if a.path == path), None) if files else None
+        if files is None or found is None:
+            return None
+        if not found.md5:  # a run in progress: the file waits in its folder
+            return _staged(self._live.get(run_id), path, limit)
+        return self._bytes.read(found, files.remote_config, limit)
+
+    def _patch(self, run_id: str) -> str | None:
+        files = self._files(run_id)
+        return files.patch.decode("utf-8", "replace") if files and files.patch else None
+
+    def _requirements(self, run_id: str) -> str | None:
+        files = self._files(run_id)
+        text = files.requirements if files else b""
+        return text.decode("utf-8", "replace") if text else None
+
+    def _run_oid(self, run_id: str) -> str:
+        """Id of what is committed of a run; empty for one in progress, which changes on."""
+        return "" if run_id in self._live else self._index.run_oid(run_id) or ""
+
+
+class _ArtifactBytes:
+    """Reads artifacts; a remote that failed once is not asked again, each time may be a timeout."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._silent: set[bytes] = set()
+        self._open = lru_cache(maxsize=None)(repository.open_remote)
+
+    def read(self, artifact: Artifact, remote_config: bytes, limit: int) -> bytes | None:
+        """Read the first bytes of a file; None where they cannot be had."""
+        store = self._repository.artifacts
+        if remote_config in self._silent and not store.has(artifact):
+            return None
+        try:
+            return store.read_bytes(artifact, self._open(remote_config), limit)
+        except GitmlError as error:
+            if isinstance(error, RemoteUnavailable) or not isinstance(error, ArtifactError):
+                self._silent.add(remote_config)  # not this file, but the remote as a whole
+            return None
+
+
+def _staged(place: Path | None, path: str, limit: int) -> bytes | None:
+    if place is None:
+        return None
+    try:
+        with (place / "artifacts" / path).open("rb") as file:
+            return file.read(limit)
+    except OSError:  # the run ended meanwhile
+        return None
+
+
+def _runs(repository: Repository) -> Iterator[Run]:
+    """All active runs, newest first."""
+    index, token = repository.index(), None
+    while True:
+        page = index.search_runs(RunQuery(max_results=MAX_RESULTS, page_token=token))
+        yield from page.runs
+        token = page.token
+        if token is None:
+            return
+
+
+def _folder_name(repository: Repository) -> str:
+    git = repository.git
+    return (git.work_tree or git.common_dir).resolve().name.removesuffix(".git") or "gitml"
+
+
+def _forge_url(repository: Repository) -> str:
+    return forge_url(repository.git.remotes().get(repository.settings.git_remote, ""))
+
+
+def forge_url(remote: str) -> str:
+    """Turn a git remote's address into that of its web page; empty where it has none.
+
+    Args:
+        remote: Such as ``https://github.com/o/r.git`` or ``git@gitlab.com:group/r.git``.
+    """
+    scp = _SCP_LIKE.fullmatch(remote.strip())
+    try:
+        parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else remote.strip())
+        port = f":{parts.port}" if parts.port and parts.scheme == "https" else ""
+    except ValueError:  # brackets or a port that are none
+        return ""
+    path = quote(parts.path.strip("/").removesuffix(".git"), safe="/-._~%")
+    host = parts.hostname or ""
+    known = parts.scheme in ("https", "ssh", "git+ssh") and _HOST.fullmatch(host)
+    if not known or "/" not in path:
+        return ""
+    return f"https://{host}{port}/{path}"

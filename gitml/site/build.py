@@ -1,0 +1,250 @@
+"""Building a site: gather everything, then write every page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitml import version
+from gitml.entities import Experiment, Run
+from gitml.site import (
+    bundle,
+    charts,
+    data,
+    model_pages,
+    pages,
+    previews,
+    run_pages,
+    templates,
+    urls,
+)
+from gitml.site.catalogue import Catalogue, catalogue
+from gitml.site.content import Content
+from gitml.site.output import Output, Rendered
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOptions:
+    """How a site is built.
+
+    Attributes:
+        run_pages: How many of the newest runs get a page of their own; runs of registered
+            versions always do.
+        templates: Folder whose templates come before the built-in ones.
+        cache: Folder where the chart library is kept between builds.
+        base_url: Address of the published site, ending in ``/``; only the page for missing
+            pages needs it, because it cannot know how deep the missing one lay.
+    """
+
+    run_pages: int = 5_000
+    templates: Path | None = None
+    cache: Path | None = None
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        output: The site's folder.
+        written: Files that are new or changed.
+        unchanged: Files taken over from the site that was there before.
+        bytes: Size of the whole site.
+        dropped: One sentence for each thing that was left out.
+    """
+
+    output: Path
+    written: int
+    unchanged: int
+    bytes: int
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    """One build: what is shown, how it looks, where it goes."""
+
+    shown: Catalogue
+    look: templates.Templates
+    options: SiteOptions
+    out: Output
+    frame: dict[str, object] = field(init=False)
+
+    def __post_init__(self) -> None:
+        content = self.shown.content
+        self.frame = {
+            "title": content.title,
+            "version": version.__version__,
+            "project": urls.digest(content.title.encode("utf-8", "replace")),
+            "notices": templates.NOTICES,
+        }
+
+    def assets(self) -> None:
+        """Write style sheet, scripts, charts and licence notices."""
+        own, cache = self.look.assets, self.options.cache
+        files = {n: bundle.style(css) for n, css in own.items() if n.endswith(".css")}
+        files |= bundle.scripts({n: js for n, js in own.items() if n.endswith(".js")}, cache)
+        files["vega.js"] = bundle.vega(cache)
+        files["specs.js"] = data.script("specs", charts.specs())
+        addresses = {name: urls.static(name, content) for name, content in files.items()}
+        for name, content in files.items():
+            self.out.write(addresses[name], content)
+        self.out.write(templates.NOTICES, self.look.notices)
+        self.frame["assets"] = addresses
+
+    def page(self, address: str, template: str, **values: object) -> None:
+        """Render one page."""
+        frame = {**self.frame, "root": "../" * address.count("/")}
+        text = self.look.render(template, {**frame, **values})
+        self.out.write(address, text.encode("utf-8", "replace"))
+
+    def experiment(self, item: Experiment) -> None:
+        """Write an experiment's page and the shards of its table."""
+        runs = self.shown.by_experiment.get(item.experiment_id, ())
+        key = urls.slug(item.name, item.experiment_id)
+        later: list[list[str]] = []
+        parts = list(data.shards(runs))
+        for number, part in enumerate(parts[1:], 1):
+            name = f"{key}-{len(parts) - number}"  # counted from the oldest: a full block stays
+            later.append([name, self.shard(name, data.encode(data.columns(part), len(part)))])
+        table = data.encode(data.columns(parts[0]), len(parts[0]))
+        links = self.shown.links
+        paged = next((n for n, r in enumerate(runs) if r.info.run_id not in links), len(runs))
+        head = self.shard(key, {**table, "rows": len(runs), "paged": paged, "more": later})
+        view = pages.experiment(self.shown, item, head)
+        self.page(view.link.address, "experiment.html", page=view, key=key)
+
+    def shard(self, key: str, value: object) -> str:
+        """Write one shard and give its address."""
+        content = data.script(key, value)
+        address = urls.shard(key, content)
+        self.out.write(address, content)
+        return address
+
+    def run(self, item: Run, old: Rendered | None) -> Rendered:
+        """Write a run's page, its numbers and its pictures, unless the old ones still hold."""
+        key = self.run_key(item)
+        if old and key and old.key == key and self.out.reuse(old.files):
+            return old
+        content, run_id = self.shown.content, item.info.run_id
+        curves = data.curves(content.history(run_id), item.info.start_time)
+        files = previews.look(
+            content.artifacts(run_id),
+            lambda path, limit: content.read_artifact(run_id, path, limit),
+        )
+        view = run_pages.run(self.shown, item, files, bool(curves))
+        address = urls.run_page(run_id)
+        self.page(address, "run.html", page=view)
+        record = run_pages.record(self.shown, item, curves)
+        self.out.write(view.data, data.script(run_id, record))
+        if any(file.missing for file in files):
+            key = ""  # their bytes may be here at the next build
+        pictures = [file.picture for file in files if file.picture]
+        for picture in pictures:
+            self.out.write(picture.address, picture.data)
+        return Rendered(key=key, files=(address, view.data, *(p.address for p in pictures)))
+
+    def run_key(self, item: Run) -> str:
+        """Hash everything a run's page is made of; empty where the record's id is unknown."""
+        oid = self.shown.content.run_oid(item.info.run_id)
+        if not oid:
+            return ""
+        around = {
+            "oid": oid,
+            "look": self.look.digest,
+            "frame": self.frame,
+            "forge": self.shown.content.forge_url,
+            "experiment": self.shown.experiments[item.info.experiment_id].name,
+            "parent": str(self.shown.links.get(item.parent_run_id or "")),
+            "children": [
+                [child.info.run_id, child.info.run_name]
+                for child in self.shown.children.get(item.info.run_id, ())
+            ],
+            "registered": [
+                [v.name, v.version, v.source]
+                for v in self.shown.registered.get(item.info.run_id, ())
+            ],
+        }
+        return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def build(
+    content: Content,
+    output: Path,
+    *,
+    options: SiteOptions | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build a site into a folder and replace the site that was there.
+
+    The same content gives the same bytes. The old site stays in place until the new one is whole.
+
+    Args:
+        content: What to show.
+        output: Folder of the site; made where it does not exist.
+        options: How to build.
+        progress: Called with (pages done, pages in all).
+
+    Raises:
+        InvalidInput: The folder holds something that is not a site of ours, or is not writable.
+    """
+    options = options or SiteOptions()
+    shown = catalogue(content, options.run_pages)
+    look = templates.load(options.templates)
+    out = Output(folder=output)
+    with out:
+        builder = _Builder(shown=shown, look=look, options=options, out=out)
+        out.mark(_write(builder, progress or (lambda done, total: None)))
+    return BuildReport(
+        output=out.folder,
+        written=out.written,
+        unchanged=out.unchanged,
+        bytes=out.total_bytes,
+        dropped=_dropped(shown),
+    )
+
+
+def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
+    shown, previous = builder.shown, builder.out.previous()
+    runs = [run for run in shown.runs if run.info.run_id in shown.links]
+    total = 3 + len(runs) + len(shown.experiments) + len(shown.versions)
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    builder.assets()
+    home = pages.home(shown)
+    builder.page("index.html", "home.html", page=home, commit=shown.content.commit)
+    step()
+    builder.page("compare.html", "compare.html")
+    step()
+    builder.page("404.html", "404.html", root=builder.options.base_url or "../")
+    step()
+    for experiment in shown.experiments.values():
+        builder.experiment(experiment)
+        step()
+    for model in shown.content.models:
+        view = model_pages.model(shown, model)
+        builder.page(urls.model_page(model.name), "model.html", page=view)
+        step()
+    rendered = {}
+    for run in runs:
+        rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
+        step()
+    return rendered
+
+
+def _dropped(shown: Catalogue) -> tuple[str, ...]:
+    without = len(shown.runs) - len(shown.links)
+    if not without:
+        return ()
+    return (f"{without} older runs are in the tables but have no page (site.run_pages).",)

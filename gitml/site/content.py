@@ -1,0 +1,71 @@
+"""What the dashboard is made of; the one door through which repository data comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gitml.entities import (
+    Artifact,
+    Experiment,
+    Metric,
+    ModelEvent,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+)
+
+
+def _nothing(_: str) -> tuple[()]:
+    return ()
+
+
+def _none(_: str) -> None:
+    return None
+
+
+def _no_bytes(_run_id: str, _path: str, _limit: int) -> None:
+    return None
+
+
+def _no_oid(_: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Everything a site shows; functions are called lazily, once per page that needs them.
+
+    Attributes:
+        title: Heading of the dashboard.
+        experiments: All experiments; deleted ones are left out of the site.
+        runs: All runs, newest first; deleted ones are left out of the site.
+        models: All registered models.
+        forge_url: https address of the code on its forge, for commit links; empty for none.
+        commit: Id of the commit of the records branch that this was read from.
+        history: run id → every point of every metric, ordered by key and step.
+        artifacts: run id → its files.
+        read_artifact: (run id, path, limit in bytes) → the first ``limit`` bytes of a file,
+            or None where its bytes are not on this machine.
+        patch: run id → what differed from the commit, as ``git diff`` writes it.
+        requirements: run id → the recorded packages, as ``pip freeze`` writes them.
+        versions: model name → its versions.
+        events: model name → its history.
+        run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
+            id did not change is not rendered again.
+    """
+
+    title: str
+    experiments: Sequence[Experiment] = ()
+    runs: Sequence[Run] = ()
+    models: Sequence[RegisteredModel] = ()
+    forge_url: str = ""
+    commit: str = ""
+    history: Callable[[str], Sequence[Metric]] = _nothing
+    artifacts: Callable[[str], Sequence[Artifact]] = _nothing
+    read_artifact: Callable[[str, str, int], bytes | None] = _no_bytes
+    patch: Callable[[str], str | None] = _none
+    requirements: Callable[[str], str | None] = _none
+    versions: Callable[[str], Sequence[ModelVersion]] = _nothing
+    events: Callable[[str], Sequence[ModelEvent]] = _nothing
+    run_oid: Callable[[str], str] = _no_oid

@@ -1,0 +1,185 @@
+"""Runs as columns, and columns as classic scripts that pages load from disk and over HTTP alike.
+
+A table is cut into shards: the newest runs first, so that a page is usable at once, then blocks
+counted from the oldest run, so that a block that is full never changes again. Each shard names
+its own columns; the page gives them the aliases ``v0…vk``, and no text of a user ever becomes a
+key, a field name or a file name.
+
+Format of a shard: ``{"n": rows, "columns": [[kind, name], …], "values": [column, …]}``, where a
+column is ``{"x": [number, null or "NaN"/"Infinity"/"-Infinity", …]}`` or a text column
+``{"t": [text or null, …]}``, or dictionary-coded ``{"d": [text, …], "i": [index or -1, …]}``.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitml.entities import Metric, Run
+from gitml.site import formats
+
+HEAD_ROWS = 2_000
+BLOCK_ROWS = 25_000
+PLAIN_BYTES = 64_000
+CELL_CHARS = 300
+CURVE_POINTS = 500
+NOTE_TAG = "mlflow.note.content"
+_TIMINGS = re.compile(r"(^|[/_.-])(seconds|secs?|time|duration|ms|s)$", re.IGNORECASE)
+
+Value = float | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table of runs.
+
+    Attributes:
+        kind: ``attributes``, ``metrics``, ``params`` or ``tags``.
+        name: The key within its kind.
+        values: One item per run; None where the run has none.
+    """
+
+    kind: str
+    name: str
+    values: Sequence[Value]
+
+
+_ATTRIBUTES: Mapping[str, Callable[[Run], Value]] = {
+    "run_id": lambda run: run.info.run_id,
+    "run_name": lambda run: run.info.run_name,
+    "status": lambda run: str(run.info.status),
+    "start_time": lambda run: run.info.start_time,
+    "duration": lambda run: elapsed(run),
+    "user_id": lambda run: run.info.user_id,
+    "source": lambda run: run.source.name or None,
+    "commit": lambda run: run.source.commit,
+    "dirty": lambda run: "yes" if run.source.dirty else "no",
+}
+
+
+def elapsed(run: Run) -> int | None:
+    """Tell how long a run took, in ms; None while it goes on."""
+    return None if run.info.end_time is None else run.info.end_time - run.info.start_time
+
+
+def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
+    """Turn runs into columns: attributes, then metrics, params and tags by name."""
+    found = [
+        Column(kind="attributes", name=name, values=[_cell(read(run)) for run in runs])
+        for name, read in _ATTRIBUTES.items()
+    ]
+    found += _keyed("metrics", [run.data.metrics for run in runs])
+    found += _keyed("params", [run.data.params for run in runs])
+    found += [
+        column for column in _keyed("tags", [run.data.tags for run in runs])
+        if column.name != NOTE_TAG
+    ]  # fmt: skip
+    return tuple(found)
+
+
+def rank(key: str) -> tuple[bool, str]:
+    """Order keys by name, timings last: what a run achieved matters more than how long it took."""
+    return _TIMINGS.search(key) is not None, key
+
+
+def shards(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+    """Cut runs, newest first, into the parts that become one script each."""
+    yield runs[:HEAD_ROWS]
+    rest = runs[HEAD_ROWS:]
+    stop = len(rest) % BLOCK_ROWS
+    if stop:
+        yield rest[:stop]
+    for start in range(stop, len(rest), BLOCK_ROWS):
+        yield rest[start : start + BLOCK_ROWS]
+
+
+def encode(table: Sequence[Column], rows: int) -> dict[str, object]:
+    """Give a table the shape that is written into a shard."""
+    return {
+        "n": rows,
+        "columns": [[column.kind, well_formed(column.name)] for column in table],
+        "values": [_encode(column.values) for column in table],
+    }
+
+
+def script(key: str, value: object) -> bytes:
+    """Write a value as a classic script that hands it to the page under ``key``."""
+    text = _json(value)
+    if len(text) > PLAIN_BYTES:
+        packed = gzip.compress(text.encode("ascii"), 6, mtime=0)
+        text = f'"{base64.b64encode(packed).decode("ascii")}"'
+    return f"gitml.push({_json(key)},{text});\n".encode("ascii")
+
+
+def curves(points: Sequence[Metric], start: int) -> list[list[object]]:
+    """Turn a history into ``[key, steps, ms since start, values]`` per metric with a curve."""
+    histories: dict[str, list[Metric]] = {}
+    for point in points:
+        histories.setdefault(point.key, []).append(point)
+    found: list[list[object]] = []
+    for key, history in sorted(histories.items()):
+        if len(history) < 2:
+            continue
+        kept = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), CURVE_POINTS)
+        steps, times = [p.step for p in kept], [p.timestamp - start for p in kept]
+        found.append([well_formed(key), steps, times, [finite(p.value) for p in kept]])
+    return found
+
+
+def thin(points: Sequence[Metric], limit: int) -> Sequence[Metric]:
+    """Keep the ends and each bucket's smallest and largest value, so that spikes stay."""
+    if len(points) <= limit:
+        return points
+    buckets = (limit - 2) // 2
+    inner = range(1, len(points) - 1)
+    keep = {0, len(points) - 1}
+    for bucket in range(buckets):
+        part = inner[len(inner) * bucket // buckets : len(inner) * (bucket + 1) // buckets]
+        numbers = [i for i in part if math.isfinite(points[i].value)]
+        if numbers:
+            keep.add(min(numbers, key=lambda i: points[i].value))
+            keep.add(max(numbers, key=lambda i: points[i].value))
+    return [points[i] for i in sorted(keep)]
+
+
+def finite(value: float) -> float | str:
+    """Keep a finite number, and name the others, for JSON has no word for them."""
+    if isinstance(value, int) or math.isfinite(value):
+        return value
+    return formats.number(value)
+
+
+def well_formed(text: str) -> str:
+    """Replace lone surrogates, which neither UTF-8 nor a URL can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")  # stays inert even inside a page
+
+
+def _cell(value: Value) -> Value:
+    return formats.clip(well_formed(value), CELL_CHARS) if isinstance(value, str) else value
+
+
+def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
+    keys = sorted({key for row in rows for key in row}, key=rank)
+    return [
+        Column(kind=kind, name=key, values=[_cell(row.get(key)) for row in rows]) for key in keys
+    ]
+
+
+def _encode(values: Sequence[Value]) -> dict[str, object]:
+    texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
+    if not texts:
+        return {"x": [None if v is None or isinstance(v, str) else finite(v) for v in values]}
+    if len(texts) * 2 > len(values):
+        return {"t": list(values)}
+    index: dict[Value, int] = {text: place for place, text in enumerate(texts)}
+    return {"d": texts, "i": [index.get(value, -1) for value in values]}

@@ -1,0 +1,68 @@
+"""Numbers, times and sizes as people read them; the page's scripts write them the same way."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def number(value: float) -> str:
+    """Write a number with at most five significant digits, whole ones in full."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.5g}"
+
+
+def moment(ms: int | None) -> str:
+    """Write ms since the Unix epoch as UTC to the minute; empty for None."""
+    return _strftime(ms, "%Y-%m-%d %H:%M")
+
+
+def iso(ms: int | None) -> str:
+    """Write ms since the Unix epoch for a ``datetime`` attribute; empty for None."""
+    return _strftime(ms, "%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(ms: int | None) -> str:
+    """Write a span of ms with its two largest units; empty for None."""
+    if ms is None or ms < 0:
+        return ""
+    if ms < 1000:
+        return f"{ms} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes, seconds = divmod(ms // 1000, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def size(count: int) -> str:
+    """Write bytes in units of 1000."""
+    if count < 1000:
+        return f"{count} B"
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {_UNITS[unit]}"
+
+
+def clip(text: str, limit: int) -> str:
+    """Cut a text to ``limit`` characters, the last one an ellipsis where it was longer."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _strftime(ms: int | None, pattern: str) -> str:
+    if ms is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime(pattern)
+    except (OverflowError, OSError, ValueError):
+        return f"{ms} ms"

@@ -1,0 +1,184 @@
+"""A file of a run, as the page shows it: a picture, a table, a text, or only its name.
+
+What a file is, its first bytes say; its name only decides whether looking at it is worthwhile.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gitml.entities import Artifact
+from gitml.site import formats, urls
+
+PICTURE_BYTES = 5_000_000
+TEXT_BYTES = 64_000
+TABLE_ROWS = 20
+TABLE_COLUMNS = 12
+FILES = 60
+
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif"})
+_TEXTS = frozenset(
+    {".txt", ".log", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".toml"}
+    | {".ini", ".cfg", ".py", ".sql", ".html", ".xml", ".svg", ".diff", ".patch", ".sh"}
+)
+_TEXT_NAMES = frozenset({"MLmodel", "MLproject", "Dockerfile", "LICENSE", "README"})
+
+Read = Callable[[str, int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The first rows of a table."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture copied into the site.
+
+    Attributes:
+        address: Where, from the site's root.
+        data: Its bytes.
+    """
+
+    address: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One artifact on a run page; at most one of the three previews is set.
+
+    Attributes:
+        path: POSIX path below the run's artifacts.
+        size: With unit.
+        md5: Content hash, maybe empty.
+        cut: Whether the preview shows only the beginning.
+        missing: Whether a preview was wanted and the bytes are not on this machine.
+    """
+
+    path: str
+    size: str
+    md5: str
+    text: str | None = None
+    table: Table | None = None
+    picture: Picture | None = None
+    cut: bool = False
+    missing: bool = False
+
+
+def look(artifacts: Sequence[Artifact], read: Read) -> tuple[File, ...]:
+    """Describe a run's files by path, the first sixty that can be shown with a preview.
+
+    Args:
+        artifacts: The run's manifest.
+        read: (path, limit) → the first bytes of a file, None where they are not at hand.
+    """
+    found, left = [], FILES
+    for artifact in sorted(artifacts, key=lambda item: item.path):
+        preview = _preview(artifact, read) if left else None
+        left -= preview is not None
+        found.append(preview or _bare(artifact))
+    return tuple(found)
+
+
+def picture_type(data: bytes) -> str | None:
+    """Name the picture format that bytes begin like: png, jpg, gif, webp, or None."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def _preview(artifact: Artifact, read: Read) -> File | None:
+    path = PurePosixPath(artifact.path)
+    extension = path.suffix.lower()
+    if extension in _PICTURES and artifact.size <= PICTURE_BYTES:
+        data = read(artifact.path, PICTURE_BYTES)
+        return _bare(artifact, missing=True) if data is None else _picture(artifact, data)
+    if extension in _TEXTS or path.name in _TEXT_NAMES:
+        data = read(artifact.path, TEXT_BYTES)
+        return _bare(artifact, missing=True) if data is None else _text(artifact, data, extension)
+    return None
+
+
+def _picture(artifact: Artifact, data: bytes) -> File | None:
+    kind = picture_type(data)
+    if kind is None:
+        return None
+    return _bare(artifact, picture=Picture(address=urls.media(data, kind), data=data))
+
+
+def _text(artifact: Artifact, data: bytes, extension: str) -> File | None:
+    if b"\0" in data:
+        return None
+    cut = artifact.size > TEXT_BYTES
+    text = data[:TEXT_BYTES].decode("utf-8", "replace")
+    table = None
+    if extension in (".csv", ".tsv"):
+        table = _csv(text, "\t" if extension == ".tsv" else ",")
+    elif extension == ".json" and not cut:
+        table, text = _json(text)
+    if table is not None:
+        return _bare(artifact, table=table, cut=cut or len(table.rows) == TABLE_ROWS)
+    return _bare(artifact, text=text, cut=cut)
+
+
+def _csv(text: str, delimiter: str) -> Table | None:
+    try:
+        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))[: TABLE_ROWS + 1]
+    except csv.Error:
+        return None
+    return _table(lines[0], lines[1:]) if len(lines) > 1 else None
+
+
+def _json(text: str) -> tuple[Table | None, str]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, text
+    match value:
+        case {"columns": [*header], "data": [[*_], *_] as rows} if len(value) == 2:
+            if all(isinstance(row, list) for row in rows):
+                return _table(header, rows), text
+    return None, json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> Table:
+    def cells(row: Sequence[object]) -> tuple[str, ...]:
+        return tuple(formats.clip(str(cell), 200) for cell in row[:TABLE_COLUMNS])
+
+    return Table(header=cells(header), rows=tuple(cells(row) for row in rows[:TABLE_ROWS]))
+
+
+def _bare(
+    artifact: Artifact,
+    *,
+    text: str | None = None,
+    table: Table | None = None,
+    picture: Picture | None = None,
+    cut: bool = False,
+    missing: bool = False,
+) -> File:
+    return File(
+        path=artifact.path,
+        size=formats.size(artifact.size),
+        md5=artifact.md5,
+        text=text,
+        table=table,
+        picture=picture,
+        cut=cut,
+        missing=missing,
+    )

@@ -1,0 +1,239 @@
+"""What a run's page says, and what scripts know of the run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gitml.entities import Dataset, MetricSummary, Run
+from gitml.site import commands, data, formats, markdown, urls
+from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
+from gitml.site.content import Content
+from gitml.site.model_pages import artifact_path
+from gitml.site.previews import File
+
+PATCH_CHARS = 200_000
+VALUE_CHARS = 2_000
+REQUIREMENT_CHARS = 40_000
+_HOUSEKEEPING = ("mlflow.", "gitml.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric of a run."""
+
+    name: str
+    last: str
+    min: str
+    max: str
+    step: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchLine:
+    """A line of a diff; ``kind`` is ``file``, ``hunk``, ``add``, ``del`` or ``same``."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What code made a run."""
+
+    commit: str
+    commit_link: str
+    branch: str
+    remote: str
+    dirty: bool
+    entry: str
+    command: str
+    python: str
+    patch: tuple[PatchLine, ...]
+    patch_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedModel:
+    """A model directory of a run, and the versions registered from it."""
+
+    path: str
+    flavors: str
+    load: str
+    versions: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """A run's page. Times are ms since the Unix epoch."""
+
+    run_id: str
+    name: str
+    status: str
+    experiment: Link
+    start: int
+    end: int | None
+    duration: str
+    user: str
+    params: tuple[tuple[str, str], ...]
+    metrics: tuple[MetricRow, ...]
+    tags: tuple[tuple[str, str], ...]
+    system_tags: tuple[tuple[str, str], ...]
+    note: str
+    files: tuple[File, ...]
+    models: tuple[LoggedModel, ...]
+    datasets: tuple[Dataset, ...]
+    code: Code
+    requirements: str
+    parent: Link | None
+    children: tuple[Link, ...]
+    conflicts: tuple[tuple[str, str], ...]
+    curves: bool
+    data: str
+    download: str
+
+
+def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> RunPage:
+    """Fill a run's page.
+
+    Args:
+        shown: What the site shows.
+        item: The run.
+        files: Its artifacts, looked at.
+        curves: Whether a metric has more than one point.
+    """
+    info, tags = item.info, sorted(item.data.tags.items())
+    plain = [tag for tag in tags if not tag[0].startswith(_HOUSEKEEPING)]
+    parent = item.parent_run_id
+    return RunPage(
+        run_id=info.run_id,
+        name=run_name(item),
+        status=info.status,
+        experiment=experiment_link(shown.experiments[info.experiment_id]),
+        start=info.start_time,
+        end=info.end_time,
+        duration=formats.duration(data.elapsed(item)),
+        user=info.user_id,
+        params=_clipped(sorted(item.data.params.items())),
+        metrics=_metrics(item),
+        tags=_clipped(plain),
+        system_tags=_clipped([t for t in tags if t not in plain and t[0] != data.NOTE_TAG]),
+        note=markdown.render(item.data.tags.get(data.NOTE_TAG, "")),
+        files=tuple(files),
+        models=_logged_models(shown, item),
+        datasets=item.inputs.dataset_inputs,
+        code=_code(shown.content, item),
+        requirements=formats.clip(shown.content.requirements(info.run_id) or "", REQUIREMENT_CHARS),
+        parent=shown.links.get(parent, Link(text=parent)) if parent else None,
+        children=tuple(
+            shown.links.get(child.info.run_id, Link(text=run_name(child)))
+            for child in shown.children.get(info.run_id, ())
+        ),
+        conflicts=_clipped(sorted((key, " · ".join(v)) for key, v in item.conflicts.items())),
+        curves=curves,
+        data=urls.run_data(info.run_id),
+        download=commands.download_run(info.run_id),
+    )
+
+
+def record(shown: Catalogue, item: Run, curves: list[list[object]]) -> dict[str, object]:
+    """Give what scripts know of one run: the compare page and the curves are made of it."""
+    info = item.info
+    link = experiment_link(shown.experiments[info.experiment_id])
+    return {
+        "id": info.run_id,
+        "name": data.well_formed(run_name(item)),
+        "experiment": [data.well_formed(link.text), link.address],
+        "facts": [
+            ["status", str(info.status)],
+            ["started", formats.moment(info.start_time)],
+            ["duration", formats.duration(data.elapsed(item))],
+            ["user", data.well_formed(info.user_id)],
+            ["commit", (item.source.commit or "")[:12]],
+            ["uncommitted changes", "yes" if item.source.dirty else "no"],
+        ],
+        "params": _texts(item.data.params),
+        "metrics": [
+            [data.well_formed(key), data.finite(value)]
+            for key, value in sorted(item.data.metrics.items())
+        ],
+        "tags": [t for t in _texts(item.data.tags) if not t[0].startswith(_HOUSEKEEPING)],
+        "curves": curves,
+    }
+
+
+def patch_lines(patch: str) -> tuple[PatchLine, ...]:
+    """Split a diff into lines that know what they are."""
+    return tuple(PatchLine(kind=_patch_kind(line), text=line) for line in patch.splitlines())
+
+
+def _patch_kind(line: str) -> str:
+    if line.startswith(("diff --git", "index ", "+++ ", "--- ", "new file", "deleted file")):
+        return "file"
+    return {"@": "hunk", "+": "add", "-": "del"}.get(line[:1], "same")
+
+
+def _metrics(item: Run) -> tuple[MetricRow, ...]:
+    rows = []
+    for key, value in sorted(item.data.metrics.items()):
+        summary = item.data.summaries.get(key) or MetricSummary(
+            last=value, step=0, timestamp=0, min=value, max=value, count=1
+        )
+        rows.append(
+            MetricRow(
+                name=key,
+                last=formats.number(summary.last),
+                min=formats.number(summary.min),
+                max=formats.number(summary.max),
+                step=summary.step,
+                count=summary.count,
+            )
+        )
+    return tuple(rows)
+
+
+def _logged_models(shown: Catalogue, item: Run) -> tuple[LoggedModel, ...]:
+    versions = shown.registered.get(item.info.run_id, ())
+    return tuple(
+        LoggedModel(
+            path=logged.path,
+            flavors=", ".join(logged.flavors),
+            load=commands.load_model(f"runs:/{item.info.run_id}/{logged.path}"),
+            versions=tuple(
+                Link(text=f"{v.name} version {v.version}", address=urls.model_page(v.name))
+                for v in versions
+                if artifact_path(v) == logged.path
+            ),
+        )
+        for logged in item.outputs.model_outputs
+    )
+
+
+def _code(content: Content, item: Run) -> Code:
+    source = item.source
+    patch = content.patch(item.info.run_id) or ""
+    return Code(
+        commit=source.commit or "",
+        commit_link=urls.commit(content.forge_url, source.commit),
+        branch=source.branch or "",
+        remote=source.remote or "",
+        dirty=source.dirty,
+        entry=source.name,
+        command=shlex.join(source.command),
+        python=source.python,
+        patch=patch_lines(patch[:PATCH_CHARS]),
+        patch_cut=len(patch) > PATCH_CHARS,
+    )
+
+
+def _clipped(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, formats.clip(value, VALUE_CHARS)) for key, value in pairs)
+
+
+def _texts(pairs: Mapping[str, str]) -> list[list[str]]:
+    return [
+        [data.well_formed(key), data.well_formed(formats.clip(value, VALUE_CHARS))]
+        for key, value in sorted(pairs.items())
+    ]

@@ -1,0 +1,102 @@
+"""Templates and the files beside them: a user's own folder first, then the built-in ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitml.errors import InvalidInput
+from gitml.site import formats
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PACKAGE = Path(__file__).parent
+_FOLDERS = (_PACKAGE / "_templates", _PACKAGE.parent.parent / "site_templates")
+ASSETS = (
+    "gitml.css",
+    "theme.js",
+    "page.js",
+    "filter.js",
+    "columns.js",
+    "table.js",
+    "charts.js",
+    "curves.js",
+    "experiment.js",
+    "run.js",
+    "compare.js",
+)
+NOTICES = "THIRD_PARTY.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The look of a site.
+
+    Attributes:
+        render: (template, values) → page.
+        digest: Hash over every template and asset; changes when the look does.
+        assets: Bytes of the style sheet and the scripts, by name.
+        notices: Bytes of the licence texts of what is bundled.
+    """
+
+    render: Callable[[str, dict[str, object]], str]
+    digest: str
+    assets: dict[str, bytes]
+    notices: bytes
+
+
+def load(own: Path | None = None) -> Templates:
+    """Find and read the templates.
+
+    Args:
+        own: A user's folder; a file in it replaces the built-in one of the same name.
+
+    Raises:
+        InvalidInput: The folder does not exist.
+    """
+    if own is not None and not own.is_dir():
+        raise InvalidInput(
+            f"The template folder {own} does not exist.",
+            hint="Change site.templates in gitml.yaml.",
+        )
+    built_in = next(folder for folder in _FOLDERS if folder.is_dir())
+    folders = [own, built_in] if own else [built_in]
+    environment = _environment(folders)
+
+    def source(name: str) -> bytes:
+        assert environment.loader is not None
+        return environment.loader.get_source(environment, name)[0].encode()
+
+    names = sorted(environment.list_templates(filter_func=lambda name: "/." not in f"/{name}"))
+    total = hashlib.sha256()
+    for name in names:
+        total.update(name.encode() + b"\0" + source(name) + b"\0")
+    return Templates(
+        render=lambda name, values: environment.get_template(name).render(values),
+        digest=total.hexdigest()[:16],
+        assets={name: source(f"assets/{name}") for name in ASSETS},
+        notices=source(f"assets/{NOTICES}"),
+    )
+
+
+def _environment(folders: list[Path]) -> Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "moment": formats.moment,
+        "iso": formats.iso,
+        "clip": formats.clip,
+    }
+    return environment

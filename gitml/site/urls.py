@@ -1,0 +1,98 @@
+"""Every address of the site, made in one place; nothing a user wrote becomes a path.
+
+Page addresses are relative to the site's root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+from gitml.errors import InvalidInput
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_COMMIT_PATHS = {"gitlab": "/-/commit/", "bitbucket": "/commits/"}
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether a text is a run id: 32 lower-case hex digits."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def slug(name: str, identity: str) -> str:
+    """Make a file name of a name: what is readable of it, then a hash of the identity."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
+    digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{words}-{digest}" if words else digest
+
+
+def experiment_page(name: str, experiment_id: str) -> str:
+    """Give the address of an experiment's page."""
+    return f"experiments/{slug(name, experiment_id)}.html"
+
+
+def model_page(name: str) -> str:
+    """Give the address of a model's page."""
+    return f"models/{slug(name, name)}.html"
+
+
+def run_page(run_id: str) -> str:
+    """Give the address of a run's page."""
+    return f"runs/{_checked(run_id)}.html"
+
+
+def run_data(run_id: str) -> str:
+    """Give the address of the script that holds a run's numbers and curves."""
+    return f"data/runs/{_checked(run_id)}.js"
+
+
+def shard(key: str, data: bytes) -> str:
+    """Give the address of a table shard; it changes with the content."""
+    return f"data/{key}.{digest(data)}.js"
+
+
+def static(name: str, data: bytes) -> str:
+    """Give the address of a style sheet or script; it changes with the content."""
+    stem, _, extension = name.rpartition(".")
+    return f"static/{stem}.{digest(data)}.{extension}"
+
+
+def media(data: bytes, extension: str) -> str:
+    """Give the address of a copied picture, named by its content."""
+    return f"media/{hashlib.sha256(data).hexdigest()[:32]}.{extension}"
+
+
+def digest(data: bytes) -> str:
+    """Shorten content to the ten hex digits that go into file names."""
+    return hashlib.sha256(data).hexdigest()[:10]
+
+
+def forge(url: str) -> str:
+    """Take a forge's address if it is a plain https one, else give an empty text."""
+    parts = urlsplit(url.strip())
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        return ""
+    path = quote(parts.path.rstrip("/").removesuffix(".git"), safe="/-._~%")
+    return f"https://{parts.netloc}{path}"
+
+
+def commit(forge_url: str, commit_id: str | None) -> str:
+    """Give a commit's address on the forge, or an empty text where there is none."""
+    base = forge(forge_url)
+    if not base or not commit_id or not _COMMIT.fullmatch(commit_id):
+        return ""
+    host = urlsplit(base).hostname or ""
+    path = next((path for name, path in _COMMIT_PATHS.items() if name in host), "/commit/")
+    return f"{base}{path}{commit_id}"
+
+
+def _checked(run_id: str) -> str:
+    if not is_run_id(run_id):
+        raise InvalidInput(
+            f"{run_id!r:.80} is not a run id.", hint="A run id is 32 lower-case hex digits."
+        )
+    return run_id

@@ -1,0 +1,75 @@
+// The compare page: compare.html#<run id>,<run id>,…; each run's numbers come from its own script.
+"use strict";
+(async () => {
+  const {el, address, choices, number} = gitml, at = id => document.getElementById(id);
+  const ids = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))].slice(0, 50);
+  address.watch(() => location.reload());
+  if (!ids.length) return;
+  const answers = await Promise.allSettled(ids.map(id => gitml.get(id, `data/runs/${id}.js`)));
+  const runs = answers.filter(a => a.status === "fulfilled").map(a => a.value), gone = ids.filter((_, k) => answers[k].status !== "fulfilled");
+  at("trouble").hidden = !gone.length;
+  at("trouble").textContent = `Not in this site: ${gone.join(", ")}.`;
+  if (!runs.length) return;
+  at("empty").hidden = true;
+  at("result").hidden = false;
+  at("heading").textContent = `Compare ${runs.length} run${runs.length === 1 ? "" : "s"}`;
+
+  // ---- the table: a row differs when its runs do not all say the same
+  const groups = ["metrics", "params", "tags", "facts"].map(kind => {
+    const maps = runs.map(run => new Map(run[kind])), names = [...new Set(maps.flatMap(map => [...map.keys()]))];
+    if (kind !== "facts") names.sort();
+    return {kind, lines: names.map(name => {
+      const values = maps.map(map => map.has(name) ? map.get(name) : null);
+      return {name, values, differs: new Set(values.map(String)).size > 1};
+    })};
+  });
+  const text = (kind, v) => v === null ? "" : kind === "metrics" ? number(Number(v)) : v;
+  const swatch = run => {
+    const node = el("i", {class: "swatch", "aria-hidden": "true"});
+    node.style.background = gitml.curves.colour(run.id);
+    return node;
+  };
+  const side = () => {
+    const only = at("only").checked;
+    at("side").replaceChildren(el("table", {class: "side"},
+      el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "unseen"}, "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: `runs/${run.id}.html`}, el("bdi", {}, run.name)),
+        el("div", {class: "quiet small"}, el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0]))))))),
+      ...groups.map(({kind, lines}) => {
+        const shown = lines.filter(line => !only || line.differs);
+        return el("tbody", {hidden: !shown.length}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, {metrics: "Metrics", params: "Parameters", tags: "Tags", facts: "Run"}[kind])),
+          ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, el("bdi", {}, line.name), ...(line.differs ? [el("span", {class: "unseen"}, " differs")] : [])),
+            ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))));
+      })));
+  };
+  at("only").addEventListener("change", side);
+  side();
+
+  // ---- charts over the same columns
+  const columns = groups.flatMap(({kind, lines}) => kind === "params" || kind === "metrics" ? lines.map(line => {
+    const numbers = line.values.map(v => v === null || v === "" ? null : Number(v));
+    const numeric = kind === "metrics" || numbers.every((n, k) => n === null ? line.values[k] === null : Number.isFinite(n));
+    return {kind, name: line.name, label: line.name, values: line.values, numbers: numeric ? numbers : null, differs: line.differs, key: `${kind}.${line.name}`};
+  }) : []);
+  const apart = kind => columns.filter(c => c.kind === kind && c.differs), rows = runs.map((_, k) => k);
+  const axes = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)];
+  at("charts").hidden = runs.length < 2 || !axes.length;
+  const shared = {rows, lit: () => true, tint: row => gitml.curves.colour(runs[row].id), label: row => runs[row].name};
+  const brushes = new Map();
+  const parallel = async () => {
+    const chart = await gitml.charts.parallel(at("parallel"), {...shared, columns: axes, brushed(axis, range) {
+      range ? brushes.set(axis, range) : brushes.delete(axis);
+      chart.update(row => [...brushes].every(([a, [low, high]]) => a.place(row) >= low && a.place(row) <= high),
+        [...brushes].map(([a, range]) => [chart.axes.indexOf(a), ...range]));
+    }});
+  };
+  gitml.charts.seen(at("parallel"), parallel);
+  const pickable = columns.filter(c => c.numbers || c.differs), first = kind => (apart(kind)[0] || pickable.find(c => c.kind === kind) || pickable[0] || {}).key;
+  for (const [id, preset] of [["x", first("params")], ["y", first("metrics")]]) choices(at(id), pickable.map(c => [c.key, c.label]), preset);
+  const scatter = () => {
+    const [x, y] = ["x", "y"].map(id => pickable.find(c => c.key === at(id).value));
+    if (x && y) gitml.charts.scatter(at("scatter"), {...shared, x, y, open: row => { location.href = `runs/${runs[row].id}.html`; }});
+  };
+  for (const id of ["x", "y"]) at(id).addEventListener("change", scatter);
+  gitml.charts.seen(at("scatter"), scatter);
+  gitml.curves.panels(runs);
+})();

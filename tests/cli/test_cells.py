@@ -1,0 +1,117 @@
+"""What stands in tables: short for people, whole for programs, harmless for terminals."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from gitml.cli.cells import (
+    Cell,
+    Identifier,
+    Size,
+    Took,
+    When,
+    count,
+    duration,
+    for_people,
+    for_programs,
+    iso,
+    pairs,
+)
+from gitml.cli.inert import inert
+from gitml.cli.output import fitted, to_json
+from gitml.entities import Metric, RunStatus
+
+NOW = 1_700_000_000_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("[red]x[/red]", "[red]x[/red]"),
+        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+        ("\x9b31m", "\\x9b31m"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("abc\u202edcba\u200f", "abc\\u202edcba\\u200f"),
+        ("\ud800", "\\ud800"),
+        ("naïve 模型 🚀 👩‍🔬", "naïve 模型 🚀 👩‍🔬"),
+        ("a\u2028b", "a\\u2028b"),
+    ],
+)
+def test_a_text_cannot_steer_the_terminal(text: str, shown: str) -> None:
+    assert inert(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "people", "programs"),
+    [
+        (When(NOW - 3 * MINUTE), "3 min ago", "2023-11-14T22:10:20Z"),
+        (When(NOW - 2_000), "just now", "2023-11-14T22:13:18Z"),
+        (When(NOW - HOUR), "1 hour ago", "2023-11-14T21:13:20Z"),
+        (When(NOW - 2 * DAY), "2 days ago", "2023-11-12T22:13:20Z"),
+        (When(None), "", ""),
+        (Took(1_500), "1.5 s", "1.500"),
+        (Took(None), "", ""),
+        (Size(1_500_000), "1.5 MB", "1500000"),
+        (Size(7), "7 B", "7"),
+        (Size(None), "", ""),
+        (Identifier("a" * 32), "a" * 8, "a" * 32),
+        (1.23456789, "1.23457", "1.23457"),
+        (math.nan, "nan", "nan"),
+        (True, "yes", "yes"),
+        (3, "3", "3"),
+        (None, "", ""),
+        ("\x1b", "\\x1b", "\\x1b"),
+    ],
+)
+def test_a_cell_is_short_for_people_and_whole_for_programs(
+    cell: Cell, people: str, programs: str
+) -> None:
+    assert (for_people(cell, NOW), for_programs(cell)) == (people, programs)
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
+    assert iso(10**18) == f"{10**18} ms"
+    assert for_people(When(10**18), NOW) == f"{10**18} ms"
+
+
+def test_durations_have_their_two_largest_units() -> None:
+    assert [duration(ms) for ms in (59_000, 61_000, HOUR + 2 * MINUTE)] == [
+        "59.0 s", "1 min 1 s", "1 h 2 min",
+    ]  # fmt: skip
+
+
+def test_values_on_one_line_are_sorted_and_counts_have_a_plural() -> None:
+    assert pairs({"b": 0.123456789, "a": "x"}) == "a=x b=0.123457"
+    assert [count(n, "run") for n in (0, 1, 1000)] == ["0 runs", "1 run", "1,000 runs"]
+
+
+def test_the_widest_columns_give_way() -> None:
+    assert fitted([4, 30, 10], 40) == [4, 26, 10]
+    assert fitted([4, 10], 40) == [4, 10]
+    assert fitted([30, 30], 2) == [4, 4]
+
+
+def test_json_is_strict_whatever_the_value() -> None:
+    value = {
+        "metric": Metric(key="k", value=math.inf, timestamp=1),
+        "nan": math.nan,
+        "low": -math.inf,
+        "status": RunStatus.FAILED,
+        "path": Path("a/b"),
+        "items": (1, None, True),
+    }
+
+    assert json.loads(json.dumps(to_json(value), allow_nan=False)) == {
+        "metric": {"key": "k", "value": "Infinity", "timestamp": 1, "step": 0},
+        "nan": "NaN",
+        "low": "-Infinity",
+        "status": "FAILED",
+        "path": "a/b",
+        "items": [1, None, True],
+    }

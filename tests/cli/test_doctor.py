@@ -1,0 +1,117 @@
+"""``gitml doctor`` names every problem and what to type."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gitml
+from tests.cli.conftest import Cli, log_run, refs, shell
+from tests.conftest import git
+
+
+def diagnosis(cli: Cli, code: int = 0) -> dict[str, dict[str, Any]]:
+    """Findings by what was checked; of several the last."""
+    value = json.loads(cli("doctor", "--json", code=code).stdout)
+    assert value["ok"] is (code == 0)
+    return {one["check"]: one for one in value["checks"]}
+
+
+def test_a_new_repository_has_warnings_and_no_problem(cli: Cli, repository: Path) -> None:
+    found = diagnosis(cli)
+
+    assert {name for name, one in found.items() if one["level"] == "warning"} >= {
+        "branch", "git remote origin", "DVC remote",
+    }  # fmt: skip
+    assert found["branch"]["fix"] == "gitml init"
+    assert found["git"]["level"] == found["identity"]["level"] == found["DVC"]["level"] == "ok"
+    assert all(bool(one["fix"]) == (one["level"] != "ok") for one in found.values())
+
+
+def test_an_identity_that_git_does_not_know_is_a_warning(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name)
+
+    assert diagnosis(cli)["identity"]["fix"].startswith("git config --global user.name")
+
+
+def test_remotes_that_do_not_answer_are_problems(
+    cli: Cli, repository: Path, tmp_path: Path
+) -> None:
+    log_run(repository)
+    cli("remote", "add", "gitml", str(tmp_path / "store"))
+    git(repository, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
+    assert diagnosis(cli, code=1)["DVC remote"]["level"] == "ok"
+    (tmp_path / "store").rename(tmp_path / "gone")
+
+    found = diagnosis(cli, code=1)
+    assert found["git remote origin"]["level"] == found["DVC remote"]["level"] == "problem"
+    assert found["git remote origin"]["fix"] == "git ls-remote origin"
+
+
+def test_a_shared_branch_tells_how_far_it_is_from_the_remote(
+    cli: Cli, repository: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "-q", "--bare", "origin.git")
+    git(repository, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    log_run(repository)
+    assert diagnosis(cli)["branch"]["fix"] == "gitml push"
+    cli("push")
+    assert diagnosis(cli)["branch"]["level"] == "ok"
+    cli("runs", "delete", "first")
+
+    found = diagnosis(cli)["branch"]
+    assert found["message"] == "gitml/runs is 1 commit ahead, 0 behind"
+
+
+def test_records_that_cannot_be_read_are_named(cli: Cli, repository: Path) -> None:
+    run_id = log_run(repository)
+    path = f"runs/house/{run_id[:2]}/{run_id}/run.json"
+    gitml.MlflowClient().repository.branch.update(lambda _: ({path: b"{"}, "broken\n"))
+
+    found = diagnosis(cli, code=1)["records"]
+    assert (found["level"], found["message"].partition(":")[0]) == ("problem", path)
+
+
+def test_tags_that_are_no_events_are_named(cli: Cli, repository: Path) -> None:
+    git(repository, "tag", "Price@v1.0.0")
+
+    assert "Price@v1.0.0 is ignored" in diagnosis(cli)["registry"]["message"]
+
+
+def test_a_run_left_behind_is_told_and_recorded(cli: Cli, repository: Path) -> None:
+    script = "import gitml, os; gitml.start_run(run_name='died'); os._exit(1)"
+    subprocess.run([sys.executable, "-c", script], cwd=repository, check=False)
+
+    assert diagnosis(cli)["left behind"]["message"].startswith("1 run of processes that died")
+    (found,) = json.loads(cli("runs", "list", "--json").stdout)
+    assert (found["run_name"], found["status"]) == ("died", "FAILED")
+    assert diagnosis(cli)["left behind"]["level"] == "ok"
+
+
+def test_settings_that_cannot_be_read_are_a_problem(repository: Path) -> None:
+    (repository / "gitml.yaml").write_text("branches: x\n")
+    before = refs(repository)
+
+    result = shell("doctor", cwd=repository)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "problem gitml.yaml: gitml.yaml: unknown key 'branches'." in result.stdout
+    assert refs(repository) == before
+
+
+def test_outside_a_repository_the_fix_is_init(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    found = diagnosis(cli, code=1)
+    assert "gitml init" in found["repository"]["fix"]
+    assert found["DVC"]["level"] == "ok"

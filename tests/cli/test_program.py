@@ -1,0 +1,169 @@
+"""The program as a shell sees it: start-up, streams, exit codes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gitml.cli import entry
+from gitml.cli.entry import gitml as program
+from gitml.version import __version__
+from tests.cli.conftest import PROGRAM, Cli, log_run, shell
+from tests.conftest import git
+
+HEAVY = ("git", "dvc", "pandas", "numpy", "rich", "sqlite3", "jinja2", "yaml")
+
+
+def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from gitml.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "print('LOADED', sorted(m for m in sys.modules if m.startswith('gitml.')),"
+        f" [m for m in {HEAVY} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+
+    assert done.stdout.splitlines()[-1] == (
+        "LOADED ['gitml.cli', 'gitml.cli.entry', 'gitml.cli.inert', 'gitml.errors', "
+        "'gitml.version'] []"
+    )
+    assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
+
+
+def test_results_and_talk_go_their_own_ways(repository: Path) -> None:
+    run_id = log_run(repository)
+
+    listed = shell("runs", "list", "--json", cwd=repository)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert json.loads(listed.stdout)[0]["run_id"] == run_id
+    missing = shell("runs", "show", "nobody", cwd=repository)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert missing.stderr == "error: No run 'nobody'.\nhint: See `gitml runs list`.\n"
+    wrong = shell("runs", "shw", cwd=repository)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.splitlines()[1] == "hint: See `gitml runs --help`."
+
+
+def test_ctrl_c_stops_a_server_quietly(repository: Path) -> None:
+    log_run(repository)
+    with subprocess.Popen([*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # fmt: skip
+        assert process.stdout and process.stderr
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_ctrl_c_during_a_command_exits_130_and_says_nothing(repository: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"git://127.0.0.1:{silent.getsockname()[1]}/never"
+        git(repository, "remote", "add", "origin", url)
+        with subprocess.Popen(
+            [*PROGRAM, "pull"],
+            cwd=repository,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            connection, _ = silent.accept()  # git waits for an answer now
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+            connection.close()
+
+    assert (process.returncode, out, err.strip()) == (130, "", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(repository: Path) -> None:
+    log_run(repository)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*PROGRAM, "runs", "list", "--json"], cwd=repository, stdout=write,
+                          stderr=subprocess.PIPE, text=True)  # fmt: skip
+    os.close(write)
+
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_sentence(repository: Path) -> None:
+    log_run(repository)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, "runs", "list", "--json"], cwd=repository, stdout=full,
+                              stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == "error: The system refuses: No space left on device.\n"
+
+
+class Broken(entry.Program):
+    """The program with one command, which has a bug."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        def fail() -> None:
+            raise ZeroDivisionError("by\nzero")
+
+        return click.Command(cmd_name, callback=fail)
+
+
+def test_the_unforeseen_is_one_sentence_and_a_traceback_on_demand() -> None:
+    broken = Broken("gitml", params=program.params)
+
+    result = CliRunner().invoke(broken, ["runs"])
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "error: Something unforeseen went wrong: ZeroDivisionError: by zero",
+        "hint: Run `gitml --debug …` with the same command to see where.",
+    ]
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(broken, ["--debug", "runs"], catch_exceptions=False)
+
+
+def test_a_stream_that_cannot_show_a_letter_gets_its_escape(repository: Path) -> None:
+    log_run(repository, "a 模型")
+
+    done = shell("runs", "list", cwd=repository, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a \\u6a21\\u578b" in done.stdout
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    assert cli("--version").stdout == f"gitml {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [(), ("runs",), ("registry", "alias")])
+def test_a_command_without_its_verb_gets_the_help(cli: Cli, words: tuple[str, ...]) -> None:
+    result = cli(*words, code=2)
+
+    assert result.stdout == ""
+    assert result.stderr == cli(*words, "--help").stdout
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    with click.Context(program) as context:
+        for name, (_, line) in entry._COMMANDS.items():
+            command = program.get_command(context, name)
+            assert command and command.help
+            assert command.help.splitlines()[0] == line
+
+
+def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
+    environment = {
+        **os.environ, "_GITML_COMPLETE": "bash_complete", "COMP_WORDS": "gitml re",
+        "COMP_CWORD": "1",
+    }  # fmt: skip
+    done = shell(cwd=tmp_path, env=environment)
+
+    assert done.stdout.splitlines() == ["plain,registry", "plain,remote"]

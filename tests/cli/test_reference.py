@@ -1,0 +1,59 @@
+"""Every command has one line of help and stands in the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from gitml.cli.entry import gitml as program
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def commands(command: click.Command, *words: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with what is typed for it."""
+    if not isinstance(command, click.Group):
+        yield " ".join(words), command
+        return
+    with click.Context(command) as context:
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from commands(found, *words, name)
+
+
+COMMANDS = dict(commands(program, "gitml"))
+
+
+def test_every_command_has_one_line_of_help() -> None:
+    first = {text: (command.help or "").splitlines()[:1] for text, command in COMMANDS.items()}
+
+    assert len(COMMANDS) == 30
+    assert [text for text, line in first.items() if not line or not line[0].endswith(".")] == []
+
+
+def test_every_command_that_has_a_result_prints_json() -> None:
+    without = {
+        text
+        for text, command in COMMANDS.items()
+        if not any("--json" in option.opts for option in command.params)
+    }
+
+    assert without == {"gitml init", "gitml ui", "gitml site serve"}  # they talk, or they serve
+
+
+def test_every_option_has_a_help_or_a_default_that_tells() -> None:
+    silent = [
+        f"{text} {option.opts[0]}"
+        for text, command in COMMANDS.items()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help and not option.show_default
+    ]
+
+    assert silent == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert [text for text in COMMANDS if text not in README] == []

@@ -1,0 +1,55 @@
+"""``gitml registry``."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Cli, loaded
+
+
+def test_a_model_goes_from_registration_to_production(cli: Cli, model: str) -> None:
+    first = loaded(cli("registry", "register", model, "Price", "--tag", "team=a=b", "--json"))
+    assert (first["name"], first["version"], first["source"]) == ("Price", 1, model)
+    assert first["tags"] == {"team": "a=b"}
+    assert cli("registry", "register", model, "Price").stdout == "Registered Price version 2.\n"
+    for version in ("1", "2"):
+        cli("registry", "transition", "Price", version, "production", "-m", "better",
+            "--archive-existing")  # fmt: skip
+    aliases = loaded(cli("registry", "alias", "set", "Price", "best", "2", "--json"))
+
+    assert aliases == {"name": "Price", "aliases": {"best": 2}}
+    shown = loaded(cli("registry", "show", "Price", "--json"))
+    assert [(v["version"], v["current_stage"], v["aliases"]) for v in shown["versions"]] == [
+        (2, "Production", ["best"]), (1, "Archived", []),
+    ]  # fmt: skip
+    assert loaded(cli("registry", "show", "Price", "2", "--json")) == shown["versions"][0]
+    (listed,) = loaded(cli("registry", "list", "--json"))
+    assert (listed["name"], listed["aliases"]) == ("Price", {"best": 2})
+    line = cli("registry", "list").stdout.splitlines()[1].split()
+    assert line[:5] == ["Price", "2", "2", "-", "best=2"]
+    assert "Production" in cli("registry", "show", "Price", "2").stdout
+    assert "Archived" in cli("registry", "show", "Price").stdout
+
+
+def test_history_tells_who_changed_what_and_why(cli: Cli, model: str) -> None:
+    cli("registry", "register", model, "Price")
+    cli("registry", "transition", "Price", "1", "Staging", "-m", "worth a try")
+
+    events = loaded(cli("registry", "history", "Price", "--json"))
+    assert [(e["kind"], e["version"], e["value"], e["user"]) for e in events] == [
+        ("registered", 1, "", "Ada Example"), ("stage", 1, "Staging", "Ada Example"),
+    ]  # fmt: skip
+    assert events[1]["detail"]["reason"] == "worth a try"
+    lines = cli("registry", "history", "Price").stdout.splitlines()
+    assert lines[2].split("  ")[1:] == ["version 1 moved to Staging", "worth a try", "Ada Example"]
+
+
+def test_an_alias_is_removed(cli: Cli, model: str) -> None:
+    cli("registry", "register", model, "Price")
+    cli("registry", "alias", "set", "Price", "best", "1")
+
+    result = cli("registry", "alias", "delete", "Price", "best")
+    assert (result.stdout, result.stderr) == ("", "No aliases.\n")
+
+
+def test_nothing_registered_is_said(cli: Cli) -> None:
+    assert cli("registry", "list").stderr == "No registered models.\n"
+    assert loaded(cli("registry", "list", "--json")) == []

@@ -1,0 +1,56 @@
+"""``gitml site`` and ``gitml ui``."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+from pathlib import Path
+
+from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
+
+
+def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository: Path) -> None:
+    run_id = log_run(repository)
+
+    assert cli("site", "build").stdout == f"{repository / '_site' / 'index.html'}\n"
+    page = (repository / "_site" / "runs" / f"{run_id}.html").read_text()
+    assert "first" in page and "hello.txt" in page
+    report = loaded(cli("site", "build", "--json"))
+    assert set(report) == {"output", "written", "unchanged", "bytes", "dropped"}
+    assert (report["output"], report["written"]) == (str(repository / "_site"), 0)
+
+
+def test_the_title_is_the_one_given_then_that_of_the_settings_then_the_folders(
+    cli: Cli, repository: Path, tmp_path: Path
+) -> None:
+    log_run(repository)
+
+    cli("site", "build", "-o", str(tmp_path / "a"))
+    cli("site", "build", "-o", str(tmp_path / "b"), "--title", "Prices & more")
+    assert "project" in (tmp_path / "a" / "index.html").read_text()
+    assert "Prices &amp; more" in (tmp_path / "b" / "index.html").read_text()
+
+
+def test_a_folder_with_something_else_is_left_alone(cli: Cli, repository: Path) -> None:
+    (repository / "thesis").mkdir()
+    (repository / "thesis" / "chapter.txt").write_text("years of work")
+
+    assert "thesis" in cli("site", "build", "-o", "thesis", code=2).stderr
+    assert (repository / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) -> None:
+    log_run(repository)
+    command = [*PROGRAM, "ui", "--no-open", "--title", "Mine"]
+    with subprocess.Popen(
+        command, cwd=repository, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        with urllib.request.urlopen(url) as answer:
+            text = answer.read().decode()
+        process.terminate()
+
+    assert "Mine" in text
+    assert (repository / ".git" / "gitml" / "site" / "index.html").is_file()
+    assert not (repository / "_site").exists()

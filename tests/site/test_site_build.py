@@ -1,0 +1,207 @@
+"""A site on disk: the same bytes each time, swapped in whole, never over somebody else's folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitml.errors import InvalidInput
+from gitml.site import SiteOptions, build
+from gitml.site.bundle import INTERPRETER
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_same_content_gives_the_same_bytes(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    build(content(), tmp_path / "one", options=options)
+    build(content(), tmp_path / "two", options=options)
+    assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+def test_a_rebuild_takes_over_what_did_not_change(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    read = []
+    full = content(run_oid=lambda key: key, artifacts=lambda key: read.append(key) or [])
+    first = build(full, tmp_path / "site", options=options)
+    before, pages = snapshot(tmp_path / "site"), len(read)
+    second = build(full, tmp_path / "site", options=options)
+    assert (pages, len(read)) == (72, 72)
+    assert (first.unchanged, second.written) == (0, 0)
+    assert (second.unchanged, second.bytes) == (first.written, first.bytes)
+    assert snapshot(tmp_path / "site") == before
+
+
+def test_a_file_that_arrives_later_is_shown_by_the_next_build(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    full = content(run_oid=lambda key: key)
+    absent = dataclasses.replace(full, read_artifact=lambda key, path, limit: None)
+    build(absent, tmp_path / "site", options=options)
+    assert not (tmp_path / "site" / "media").exists()
+    build(full, tmp_path / "site", options=options)
+    assert len(list((tmp_path / "site" / "media").iterdir())) == 1
+
+
+def test_an_incremental_build_equals_one_from_nothing(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    full = content(run_oid=lambda key: key)
+    fewer = dataclasses.replace(full, runs=full.runs[3:], models=[], commit="")
+    build(fewer, tmp_path / "grown", options=options)
+    build(full, tmp_path / "grown", options=options)
+    build(full, tmp_path / "fresh", options=options)
+    assert snapshot(tmp_path / "grown") == snapshot(tmp_path / "fresh")
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(content: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InvalidInput, match="is not empty and was not made by gitml"):
+        build(content(2), tmp_path)
+    assert snapshot(tmp_path) == {"thesis.txt": b"years of work"}
+
+
+def test_a_failed_build_leaves_the_old_site(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    build(content(3), tmp_path / "site", options=options)
+    before = snapshot(tmp_path / "site")
+
+    def broken(key: str) -> Any:
+        raise ValueError(key)
+
+    with pytest.raises(ValueError):
+        build(content(3, history=broken), tmp_path / "site", options=options)
+    assert snapshot(tmp_path / "site") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_site_left_aside_by_a_crash_is_found_again(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    full = content(3, run_oid=lambda key: key)
+    build(full, tmp_path / "site", options=options)
+    (tmp_path / "site").rename(tmp_path / ".site.old")
+    assert build(full, tmp_path / "site", options=options).written == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_sentence(
+    content: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="Give"):
+        build(content(1), tmp_path / "file")
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        build(content(1), tmp_path / "file" / "site")
+
+
+def test_an_empty_repository_says_what_to_type(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    build(content(0, experiments=[], models=[]), tmp_path / "site", options=options)
+    home = (tmp_path / "site" / "index.html").read_text()
+    assert "No runs yet" in home and "gitml.start_run()" in home and "gitml ui" in home
+
+
+def test_pages_are_readable_without_scripts(site: Path) -> None:
+    table = next((site / "experiments").glob("fuel-*")).read_text()
+    assert len(re.findall(r"<tr><th scope=\"row\">", table)) == 60
+    assert "forest-12" in table and "max_depth" in table
+
+
+def test_every_page_has_the_policy_and_no_inline_script(site: Path, hostile_site: Path) -> None:
+    pages = [*site.rglob("*.html"), *hostile_site.rglob("*.html")]
+    assert len(pages) > 80
+    for page in pages:
+        text = page.read_text()
+        assert "default-src 'none'; script-src 'self'; style-src 'self'" in text
+        assert re.findall(r"<script(?! src=| defer src=)", text) == []
+        assert re.findall(r"\s(?:style|on\w+)=", re.sub(r"&\w+;|>[^<]*<", "", text)) == []
+
+
+def test_hostile_names_stay_text_and_inside_the_site(hostile_site: Path) -> None:
+    names = {path.relative_to(hostile_site).as_posix() for path in hostile_site.rglob("*.*")}
+    assert all(re.fullmatch(r"[\w./-]+", name) and ".." not in name for name in names)
+    assert not any(name.endswith((".svg", ".skops", ".csv")) for name in names)
+    for page in hostile_site.rglob("*.html"):
+        text = page.read_text()
+        links = re.findall(r'href="([^"]*)', text)
+        assert "<img src=x" not in text and "<script>alert" not in text
+        assert not any(link.startswith("javascript:") for link in links)
+
+
+def test_a_template_of_the_user_comes_first(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "404.html").write_text("{{ title }} has moved")
+    changed = dataclasses.replace(options, templates=own)
+    build(content(1), tmp_path / "site", options=changed)
+    assert (tmp_path / "site" / "404.html").read_text() == "Fuel &amp; weather has moved"
+    with pytest.raises(InvalidInput, match="does not exist"):
+        build(content(1), tmp_path / "site", options=SiteOptions(templates=tmp_path / "none"))
+
+
+def test_a_broken_script_of_the_user_is_said(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "own" / "assets").mkdir(parents=True)
+    (tmp_path / "own" / "assets" / "run.js").write_text("const = ;")
+    changed = dataclasses.replace(options, templates=tmp_path / "own")
+    with pytest.raises(InvalidInput, match="A script of the site cannot be read"):
+        build(content(1), tmp_path / "site", options=changed)
+    assert not (tmp_path / "site").exists()
+
+
+def test_the_report_says_what_was_dropped_and_progress_ends_whole(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    steps: list[tuple[int, int]] = []
+    few = dataclasses.replace(options, run_pages=10)
+    report = build(
+        content(), tmp_path / "site", options=few, progress=lambda *step: steps.append(step)
+    )
+    assert report.dropped == ("62 older runs are in the tables but have no page (site.run_pages).",)
+    assert len(list((tmp_path / "site" / "runs").iterdir())) == 10
+    assert steps == [(n, 16) for n in range(1, 17)]
+    assert report.bytes == sum(map(len, snapshot(tmp_path / "site").values()))
+
+
+def test_no_page_loads_more_than_40_kb_of_our_own(site: Path) -> None:
+    heaviest = 0
+    for page in (site / "index.html", *site.glob("experiments/*"), site / "compare.html"):
+        names = re.findall(r'(?:src|href)="(?:\.\./)?(static/[^"]+)"', page.read_text())
+        own = [name for name in names if "/specs." not in name]
+        heaviest = max(heaviest, sum((site / name).stat().st_size for name in own))
+    assert 20_000 < heaviest <= 40_000
+    assert next((site / "static").glob("vega.*")).stat().st_size <= 620_000
+
+
+def test_the_marker_lists_every_run(site: Path) -> None:
+    marker = json.loads((site / ".gitml.json").read_text())
+    assert (marker["generator"], len(marker["runs"])) == ("gitml", 72)
+
+
+def test_the_notices_name_the_vega_that_is_bundled(site: Path) -> None:
+    import vl_convert
+
+    notices = (site / "THIRD_PARTY.txt").read_text()
+    assert f"vega {vl_convert.get_vega_version()}, vega-interpreter {INTERPRETER}" in notices
+    for words in ("University of Washington", "Mike Bostock", "Mapbox", "Cynthia Brewer"):
+        assert words in notices

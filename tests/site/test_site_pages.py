@@ -1,0 +1,210 @@
+"""View models and the small things pages are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitml.entities import Artifact, LifecycleStage
+from gitml.errors import InvalidInput
+from gitml.site import charts, formats, markdown, model_pages, pages, previews, run_pages, urls
+from gitml.site.catalogue import Link, catalogue
+
+COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
+
+
+def test_importing_the_site_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, gitml.site; heavy = {'jinja2', 'markdown_it', 'vl_convert', 'dvc', 'git',"
+        " 'pandas', 'sqlite3', 'yaml'}; print(sorted(heavy & set(sys.modules)))"
+    )
+    folder = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> None:
+    home = pages.home(catalogue(content(), 5000))
+    assert (home.runs, len(home.newest), home.newest[0].run.text) == (72, pages.NEWEST, "forest-0")
+    assert [row.run.text for row in home.failed] == [
+        "linear-5", "forest-18", "tree-31", "linear-44", "forest-57",
+    ]  # fmt: skip
+    assert [(live.label, live.version) for live in home.models[0].live] == [
+        ("Production", 2),
+        ("@champion", 2),
+    ]
+    card = home.experiments[0]
+    assert (card.link.text, card.runs, card.failed) == ("fuel economy", 60, 5)
+    assert card.metrics[1] == pages.MetricRange(
+        name="rmse", newest="3.48", lowest="2.6067", highest="3.7793"
+    )
+
+
+def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
+    full = content()
+    gone = dataclasses.replace(full.experiments[1], lifecycle_stage=LifecycleStage.DELETED)
+    info = dataclasses.replace(full.runs[0].info, lifecycle_stage=LifecycleStage.DELETED)
+    runs = [dataclasses.replace(full.runs[0], info=info), *full.runs[1:]]
+    changed = dataclasses.replace(full, experiments=[full.experiments[0], gone], runs=runs)
+    shown = catalogue(changed, 5000)
+    assert list(shown.experiments) == ["fuel"]
+    assert len(shown.runs) == 59
+
+
+def test_only_the_newest_and_the_registered_runs_get_a_page(content: Any) -> None:
+    shown = catalogue(content(), 2)
+    assert [link.text for link in shown.links.values()] == ["forest-0", "tree-1", "forest-3"]
+
+
+def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
+    shown = catalogue(content(), 5000)
+    page = run_pages.run(shown, shown.runs[0], [], True)
+    assert page.params == (
+        ("learning_rate", "0.1"), ("max_depth", "2"), ("model", "forest"), ("seed", "7"),
+    )  # fmt: skip
+    assert page.metrics[2] == run_pages.MetricRow(
+        name="rmse", last="3.48", min="3.38", max="9", step=39, count=40
+    )
+    assert page.children == (Link(text="tree-1", address=urls.run_page(shown.runs[1].info.run_id)),)
+    assert page.models[0].versions[0].text == "FuelModel version 2"
+    assert page.code.commit_link == f"https://github.com/example/fuel/commit/{COMMIT}"
+    assert page.code.command == """python train.py --note 'it'"'"'s fine'"""
+    assert [line.kind for line in page.code.patch] == [
+        "file", "file", "file", "file", "hunk", "same", "del", "add",
+    ]  # fmt: skip
+    assert page.conflicts == (("params.seed", "8"),)
+    assert (page.tags, page.system_tags) == ((("team", "blue"),), (("mlflow.user", "ada"),))
+
+
+def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
+    full = content()
+    page = model_pages.model(catalogue(full, 5000), full.models[0])
+    assert [row.version for row in page.versions] == [2, 1]
+    assert page.versions[0].run.text == "forest-0"
+    assert [event.what for event in page.events][:3] == [
+        "Alias champion on version 2",
+        "Version 2 to Production",
+        "Version 1 left Production",
+    ]
+    assert page.events[1].why == "beats the incumbent by 4 %"
+    assert dict(page.usage)["With DVC alone"] == (
+        "dvc artifacts get https://github.com/example/fuel.git FuelModel --rev FuelModel@v2.0.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3.0, "3"), (0.1 + 0.2, "0.3"), (1e-9, "1e-09"), (math.nan, "NaN"), (-math.inf, "-Infinity")],
+)
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert formats.number(value) == text
+
+
+def test_times_durations_and_sizes_read_well() -> None:
+    assert formats.moment(1_772_000_000_000) == "2026-02-25 06:13"
+    assert formats.moment(10**18) == f"{10**18} ms"
+    spans = (None, 12, 1_500, 83_000, 3_660_000, 200_000_000)
+    assert [formats.duration(ms) for ms in spans] == [
+        "", "12 ms", "1.5 s", "1 min 23 s", "1 h 1 min", "2 d 7 h",
+    ]  # fmt: skip
+    assert [formats.size(n) for n in (0, 999, 1_000, 1_234_567)] == [
+        "0 B",
+        "999 B",
+        "1 kB",
+        "1.23 MB",
+    ]
+
+
+def test_file_names_come_from_ids_and_never_from_names() -> None:
+    assert urls.slug("Fuel Économy/../x", "1").startswith("fuel-economy-x-")
+    assert urls.slug("🙂", "1") == urls.slug("", "1")
+    assert urls.slug("a", "1") != urls.slug("a", "2")
+    with pytest.raises(InvalidInput):
+        urls.run_page("../../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("forge", "address"),
+    [
+        ("https://github.com/a/b.git", f"https://github.com/a/b/commit/{COMMIT}"),
+        ("https://gitlab.example.org/a/b", f"https://gitlab.example.org/a/b/-/commit/{COMMIT}"),
+        ("http://github.com/a/b", ""),
+        ("javascript:alert(1)", ""),
+        ("https://user:secret@github.com/a/b", ""),
+        ('https://github.com/"><script>', f"https://github.com/%22%3E%3Cscript%3E/commit/{COMMIT}"),
+    ],
+)
+def test_commits_link_only_to_plain_https_forges(forge: str, address: str) -> None:
+    assert urls.commit(forge, COMMIT) == address
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "[x](data:text/html,<script>alert(1)</script>)",
+        "![x](https://example.org/pixel.png)",
+        '<img src=x onerror="alert(1)">',
+        "![x](data:image/svg+xml,<svg onload=alert(1)>)",
+    ],
+)
+def test_notes_carry_no_script_and_no_remote_picture(note: str) -> None:
+    html = markdown.render(note)
+    assert "<script" not in html and "<img" not in html and "href" not in html
+
+
+def test_notes_are_markdown_with_headings_below_the_pages_own() -> None:
+    assert markdown.render("# Title\n\n**bold** [link](https://example.org)") == (
+        "<h3>Title</h3>\n<p><strong>bold</strong> "
+        '<a href="https://example.org" rel="noopener nofollow ugc">link</a></p>\n'
+    )
+
+
+def test_long_notes_are_cut_and_say_so() -> None:
+    html = markdown.render("ab " * 40_000)
+    assert len(html) < 65_000 and html.endswith('<p class="quiet">Cut after 64 kB.</p>\n')
+
+
+def test_files_are_what_their_bytes_say() -> None:
+    files = {
+        "a.png": b"\x89PNG\r\n\x1a\n...",
+        "b.png": b"<svg onload='alert(1)'/>",
+        "c.csv": b"x,y\n1,2\n",
+        "d.json": b'{"columns": ["x"], "data": [[1], [2]]}',
+        "e.txt": b"text",
+        "f.txt": b"\0binary",
+        "g.bin": b"?",
+    }
+    listed = [Artifact(path=path, size=len(data)) for path, data in files.items()]
+    found = {file.path: file for file in previews.look(listed, lambda p, n: files[p][:n])}
+    assert [path for path, file in found.items() if file.picture] == ["a.png"]
+    assert found["c.csv"].table == previews.Table(header=("x", "y"), rows=(("1", "2"),))
+    assert found["d.json"].table == previews.Table(header=("x",), rows=(("1",), ("2",)))
+    assert [path for path, file in found.items() if file.text is not None] == ["e.txt"]
+
+
+def test_files_whose_bytes_are_elsewhere_say_so_and_large_ones_are_not_read() -> None:
+    asked = []
+
+    def read(path: str, limit: int) -> None:
+        asked.append(path)
+
+    listed = [Artifact(path="a.txt", size=3), Artifact(path="b.png", size=10**9)]
+    found = previews.look(listed, read)
+    assert [(file.path, file.missing) for file in found] == [("a.txt", True), ("b.png", False)]
+    assert asked == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["parallel", "scatter", "curves"])
+def test_charts_are_valid_vega(name: str) -> None:
+    import vl_convert
+
+    svg = vl_convert.vega_to_svg(charts.specs()[name], allowed_base_urls=[])
+    assert svg.startswith("<svg")

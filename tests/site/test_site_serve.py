@@ -1,0 +1,76 @@
+"""The local server: this machine only, and nothing but the site."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from gitml.errors import GitmlError, NotFound
+from gitml.site.serve import serve, server
+
+
+def ask(url: str, path: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    connection.close()
+    return found
+
+
+def test_pages_are_served_with_safe_headers(http: str, site: Path) -> None:
+    status, headers, body = ask(http, "/")
+    assert (status, body) == (200, (site / "index.html").read_bytes())
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-cache"
+
+
+def test_what_is_missing_gets_the_sites_own_page(http: str, site: Path) -> None:
+    for path in ("/runs/nothing.html", "/static/", "/../../etc/passwd"):
+        status, _, body = ask(http, path)
+        assert (status, body) == (404, (site / "404.html").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example.org:80", 421)],
+)
+def test_requests_that_name_another_host_are_refused(http: str, host: str, status: int) -> None:
+    assert ask(http, "/", host)[0] == status
+
+
+def test_a_folder_without_a_site_and_a_port_in_use_are_said(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="There is no site in"):
+        serve(tmp_path)
+    with (
+        server(site) as first,
+        pytest.raises(GitmlError, match="cannot be used"),
+        server(site, port=first.server_address[1]),
+    ):
+        pass
+
+
+def test_ctrl_c_ends_serving_quietly(site: Path) -> None:
+    code = f"from pathlib import Path; from gitml.site import serve; serve(Path({str(site)!r}))"
+    process = subprocess.Popen(
+        [sys.executable, "-uc", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert ask(url, "/")[0] == 200
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")

@@ -1,0 +1,147 @@
+"""What the site is told of a repository."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml import publishing
+from gitml.entities import Artifact, Metric
+from gitml.publishing import build_site, forge_url, site_content
+from gitml.tracking.repository import Repository
+from tests.conftest import git
+
+
+@pytest.mark.parametrize(
+    ("remote", "page"),
+    [
+        ("https://github.com/team/prices.git", "https://github.com/team/prices"),
+        ("https://user:secret@gitlab.com/group/sub/prices", "https://gitlab.com/group/sub/prices"),
+        ("https://forge.example:8443/team/prices/", "https://forge.example:8443/team/prices"),
+        ("git@github.com:team/prices.git", "https://github.com/team/prices"),
+        ("ssh://git@gitlab.com:2222/team/prices.git", "https://gitlab.com/team/prices"),
+        ('git@github.com:team/"><script>', "https://github.com/team/%22%3E%3Cscript%3E"),
+        ('git@git"hub.com:team/prices', ""),
+        ("../origin.git", ""),
+        ("/srv/git/prices.git", ""),
+        ("file:///srv/git/prices.git", ""),
+        ("javascript:alert(1)//x.y/z", ""),
+        ("https://[broken/team/prices", ""),
+        ("https://host.example:port/team/prices", ""),
+        ("build-server:team/prices", ""),
+        ("", ""),
+    ],
+)
+def test_the_forges_page_of_a_remote(remote: str, page: str) -> None:
+    assert forge_url(remote) == page
+
+
+@pytest.fixture
+def run_id(tracked: Path) -> str:
+    """A run with a history, a file and a change that is not committed."""
+    (tracked / "train.py").write_text("print('dirty')\n")
+    gitml.set_experiment("house")
+    with gitml.start_run(run_name="first") as run:
+        for step in (2, 1):
+            gitml.log_metric("rmse", step / 2, step=step, timestamp=step)
+        gitml.log_text("hello world", "notes/hello.txt")
+    return run.info.run_id
+
+
+def test_content_has_the_runs_and_reads_the_rest_when_asked(tracked: Path, run_id: str) -> None:
+    git(tracked, "remote", "add", "origin", "git@github.com:team/prices.git")
+    repository = Repository.open(tracked)
+    content = site_content(repository)
+
+    assert (content.title, content.forge_url) == ("project", "https://github.com/team/prices")
+    assert content.commit == git(tracked, "rev-parse", "gitml/runs")
+    assert [one.name for one in content.experiments] == ["house"]
+    assert [run.info.run_id for run in content.runs] == [run_id]
+    assert content.history(run_id) == [
+        Metric(key="rmse", value=0.5, timestamp=1, step=1),
+        Metric(key="rmse", value=1.0, timestamp=2, step=2),
+    ]
+    (file,) = content.artifacts(run_id)
+    assert file == Artifact(path="notes/hello.txt", size=11, md5=file.md5)
+    assert content.read_artifact(run_id, "notes/hello.txt", 5) == b"hello"
+    assert content.read_artifact(run_id, "../../../../HEAD", 5) is None
+    assert "+print('dirty')" in (content.patch(run_id) or "")
+    assert "==" in (content.requirements(run_id) or "")
+    path = f"gitml/runs:runs/house/{run_id[:2]}/{run_id}/run.json"
+    assert content.run_oid(run_id) == git(tracked, "rev-parse", path)
+
+
+def test_deleted_runs_and_experiments_are_left_out(tracked: Path, run_id: str) -> None:
+    gitml.delete_run(run_id)
+    gitml.delete_experiment("house")
+
+    content = site_content(Repository.open(tracked))
+    assert (list(content.runs), list(content.experiments)) == ([], [])
+
+
+def test_a_run_in_progress_is_shown_as_it_is_and_never_taken_from_an_old_site(
+    tracked: Path,
+) -> None:
+    run = gitml.start_run()
+    gitml.log_text("so far", "log.txt")
+
+    content = site_content(Repository.open(tracked))
+    assert [one.info.status for one in content.runs] == ["RUNNING"]
+    assert content.run_oid(run.info.run_id) == ""
+    assert content.read_artifact(run.info.run_id, "log.txt", 100) == b"so far"
+
+
+def test_bytes_that_are_nowhere_are_left_out(tracked: Path, run_id: str) -> None:
+    repository = Repository.open(tracked)
+    for name in ("cache", "remote"):
+        (repository.state / name).rename(repository.state / f"lost-{name}")
+
+    assert site_content(repository).read_artifact(run_id, "notes/hello.txt", 5) is None
+
+
+def test_a_run_with_malformed_files_does_not_stop_the_build(
+    tracked: Path, run_id: str, tmp_path: Path
+) -> None:
+    repository = Repository.open(tracked)
+    path = f"runs/house/{run_id[:2]}/{run_id}/metrics.jsonl"
+    repository.branch.update(lambda _: ({path: b"no json\n"}, "broken\n"))
+
+    report = build_site(repository, tmp_path / "site", title="Mine")
+    assert (tmp_path / "site" / "runs" / f"{run_id}.html").is_file()
+    assert [run_id in sentence for sentence in report.dropped] == [True]
+
+
+def test_models_come_with_their_versions_and_history(tracked: Path) -> None:
+    registry = gitml.MlflowClient(tracked).registry
+    registry.create_registered_model("Empty")
+
+    content = site_content(Repository.open(tracked))
+    assert [model.name for model in content.models] == ["Empty"]
+    assert (content.versions("Empty"), content.events("Empty")) == ((), [])
+
+
+def test_all_pages_of_runs_are_read(
+    tracked: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gitml.start_run(run_name="second") as second:
+        pass
+    monkeypatch.setattr(publishing, "MAX_RESULTS", 1)
+
+    runs = site_content(Repository.open(tracked)).runs
+    assert [run.info.run_id for run in runs] == [second.info.run_id, run_id]
+
+
+def test_settings_decide_the_title_and_how_many_runs_get_a_page(
+    tracked: Path, run_id: str, tmp_path: Path
+) -> None:
+    repository = Repository.open(tracked)
+    site = replace(repository.settings.site, title="Prices", run_pages=0)
+    repository.settings = replace(repository.settings, site=site)
+
+    report = build_site(repository, tmp_path / "site")
+    assert "Prices" in (tmp_path / "site" / "index.html").read_text()
+    assert not (tmp_path / "site" / "runs" / f"{run_id}.html").exists()
+    assert len(report.dropped) == 1

@@ -1,0 +1,65 @@
+"""The wheel, as a stranger gets it: complete, and enough to build a site far from the checkout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_repository
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder)]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+
+    for wanted in (
+        "gitml/py.typed",
+        "gitml/store/FORMAT.md",
+        "gitml/site/_templates/layout.html",
+        "gitml/site/_templates/assets/gitml.css",
+        "gitml/_examples/minimal.py",
+    ):
+        assert wanted in names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"gitml"}
+    assert not [name for name in names if "test" in name or name.endswith(".pyc")]
+
+
+def test_a_site_is_built_by_the_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=False)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    zipfile.ZipFile(wheel).extractall(packages)
+    # What gitml depends on comes from here; gitml itself must come from the wheel.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = environment / "bin" / "python"
+    project = make_repository(tmp_path / "project")
+
+    def run(*args: str) -> str:
+        done = subprocess.run([str(python), *args], cwd=project, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert str(packages) in run("-c", "import gitml; print(gitml.__file__)")
+    run("-c", "import gitml\nwith gitml.start_run(): gitml.log_metric('rmse', 3)")
+    run("-c", "from gitml.cli import main; main()", "site", "build", "-o", "site")
+
+    pages = sorted(path.name for path in (project / "site" / "runs").glob("*.html"))
+    assert (project / "site" / "index.html").is_file()
+    assert len(pages) == 1
