@@ -17,6 +17,7 @@ import gzip
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ BLOCK_ROWS = 25_000
 PLAIN_BYTES = 64_000
 CELL_CHARS = 300
 CURVE_POINTS = 500
+ERROR_TAG = "gitml.error"
 NOTE_TAG = "mlflow.note.content"
 _TIMINGS = re.compile(r"(^|[/_.-])(seconds|secs?|time|duration|ms|s)$", re.IGNORECASE)
 
@@ -169,7 +171,9 @@ def _cell(value: Value) -> Value:
 
 
 def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
-    keys = sorted({key for row in rows for key in row}, key=rank)
+    counts = Counter(key for row in rows for key in row)
+    # What the page shows first comes first: keys that most runs have.
+    keys = sorted(counts, key=lambda key: (counts[key] * 2 < len(rows), *rank(key)))
     return [
         Column(kind=kind, name=key, values=[_cell(row.get(key)) for row in rows]) for key in keys
     ]

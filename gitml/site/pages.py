@@ -30,6 +30,7 @@ class RunRow:
     duration: str
     user: str
     highlights: tuple[tuple[str, str], ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ def _row(shown: Catalogue, item: Run) -> RunRow:
         duration=formats.duration(data.elapsed(item)),
         user=item.info.user_id,
         highlights=tuple((key, formats.number(item.data.metrics[key])) for key in keys),
+        error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 160),
     )
 
 

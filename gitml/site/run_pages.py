@@ -90,6 +90,7 @@ class RunPage:
     parent: Link | None
     children: tuple[Link, ...]
     conflicts: tuple[tuple[str, str], ...]
+    error: str
     curves: bool
     data: str
     download: str
@@ -131,6 +132,7 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
             shown.links.get(child.info.run_id, Link(text=run_name(child)))
             for child in shown.children.get(info.run_id, ())
         ),
+        error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
         conflicts=_clipped(sorted((key, " · ".join(v)) for key, v in item.conflicts.items())),
         curves=curves,
         data=urls.run_data(info.run_id),

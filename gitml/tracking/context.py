@@ -63,7 +63,7 @@ def capture(repo: GitRepo, remote: str) -> Context:
         source=Source(
             type="NOTEBOOK" if "ipykernel" in sys.modules else "LOCAL",
             name=name or (entry.name if entry else "python"),
-            command=tuple(sys.orig_argv),
+            command=_command(),
             commit=commit,
             branch=branch,
             remote=_remotes(repo).get(remote),
@@ -74,6 +74,12 @@ def capture(repo: GitRepo, remote: str) -> Context:
         requirements=_installed(tuple(sys.path)),
         patch_omitted=len(patch) - len(kept),
     )
+
+
+def _command() -> tuple[str, ...]:
+    """The command line, with the interpreter by its name: its place is of no use elsewhere."""
+    interpreter, *rest = sys.orig_argv or ("python",)
+    return Path(interpreter).name, *rest
 
 
 _DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short")

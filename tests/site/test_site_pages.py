@@ -208,3 +208,15 @@ def test_charts_are_valid_vega(name: str) -> None:
 
     svg = vl_convert.vega_to_svg(charts.specs()[name], allowed_base_urls=[])
     assert svg.startswith("<svg")
+
+
+def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any) -> None:
+    full = content()
+    failed = full.runs[5]
+    tags = {**failed.data.tags, "gitml.error": "ValueError: no data"}
+    run = dataclasses.replace(failed, data=dataclasses.replace(failed.data, tags=tags))
+    changed = dataclasses.replace(full, runs=[*full.runs[:5], run, *full.runs[6:]])
+    shown = catalogue(changed, 5000)
+
+    assert pages.home(shown).failed[0].error == "ValueError: no data"
+    assert run_pages.run(shown, run, [], False).error == "ValueError: no data"
