@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import re
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import gitml
-from gitml import publishing
+from gitml import logged_models, publishing
 from gitml.entities import Artifact, Metric
 from gitml.publishing import build_site, forge_url, site_content
 from gitml.tracking.repository import Repository
@@ -145,3 +150,24 @@ def test_settings_decide_the_title_and_how_many_runs_get_a_page(
     assert "Prices" in (tmp_path / "site" / "index.html").read_text()
     assert not (tmp_path / "site" / "runs" / f"{run_id}.html").exists()
     assert len(report.dropped) == 1
+
+
+def test_the_dvc_command_of_a_models_page_fetches_its_files(
+    repository: Path, tmp_path: Path
+) -> None:
+    client = gitml.MlflowClient(repository)
+    run = client.create_run(client.create_experiment("e"))
+    client.write_artifact(run.info.run_id, "m/MLmodel", lambda p: p.write_text("flavors: {}\n"))
+    client.set_terminated(run.info.run_id)
+    logged_models.register(client, f"runs:/{run.info.run_id}/m", "Price")
+    build_site(client.repository, tmp_path / "site")
+
+    (page,) = (tmp_path / "site" / "models").glob("*.html")
+    command = re.search(r"dvc artifacts get [^<]+", html.unescape(page.read_text()))
+    assert command
+    words = shlex.split(command[0])
+    subprocess.run(
+        [sys.executable, "-m", *words, "-o", str(tmp_path / "got")],
+        cwd=repository, check=True, capture_output=True,
+    )  # fmt: skip
+    assert (tmp_path / "got" / "MLmodel").read_text() == "flavors: {}\n"

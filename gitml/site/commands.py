@@ -23,8 +23,8 @@ def dvc_get(repository: str, tag: str) -> str:
         repository: Address of the repository.
         tag: The tag that registered the version, such as ``Price@v2.0.0``.
     """
-    model = tag.partition("@")[0]
-    words = ["dvc", "artifacts", "get", repository, model, "--rev", tag]
+    model, _, version = tag.partition("@")
+    words = ["dvc", "artifacts", "get", repository, model, "--rev", version]
     return shlex.join(words)
 
 

@@ -94,7 +94,7 @@ def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> Non
     ]
     assert page.events[1].why == "beats the incumbent by 4 %"
     assert dict(page.usage)["With DVC alone"] == (
-        "dvc artifacts get https://github.com/example/fuel.git FuelModel --rev FuelModel@v2.0.0"
+        "dvc artifacts get https://github.com/example/fuel.git FuelModel --rev v2.0.0"
     )
 
 
