@@ -1,8 +1,10 @@
-"""Hides the text of ``.dvc/config``: which URL the remote named ``gitml`` has. Pure."""
+"""Hides the text of ``.dvc/config``: which URL a remote has. Pure."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from gitml.errors import StoreError
@@ -23,8 +25,10 @@ def dvc_config(url: str, previous: bytes = b"") -> bytes:
         StoreError: ``previous`` is not a DVC configuration.
     """
     config = _read(previous)
-    config.setdefault("core", {})["remote"] = REMOTE
-    config.setdefault(_SECTION, {})["url"] = url
+    for section, key, value in (("core", "remote", REMOTE), (_SECTION, "url", url)):
+        if not isinstance(config.setdefault(section, {}), dict):
+            raise StoreError(f".dvc/config is not readable: {section!r} is no section.")
+        config[section][key] = value
     lines: list[str] = config.write()
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -38,6 +42,26 @@ def remote_url(config: bytes) -> str | None:
     section = _read(config).get(_SECTION)
     url = section.get("url") if isinstance(section, dict) else None
     return url if isinstance(url, str) else None
+
+
+def remote_urls(config: bytes, root: Path | None) -> list[str]:
+    """Return the URLs of all remotes of a DVC project; folders absolute.
+
+    Args:
+        config: Its ``.dvc/config``; nothing where that cannot be read.
+        root: The project's folder.
+    """
+    try:
+        sections = _read(config)
+    except StoreError:
+        return []
+    urls = []
+    for name, section in sections.items():
+        url = section.get("url") if name.lstrip("'").startswith("remote ") else None
+        if isinstance(url, str):
+            inside = root is not None and "://" not in url
+            urls.append(os.path.normpath(root / ".dvc" / url) if inside and root else url)
+    return urls
 
 
 def names_clone_folder(config: bytes) -> bool:

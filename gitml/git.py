@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ZERO = "0" * 40
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
+LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
+_FILES = ("100644", "100755")  # modes of ordinary files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,15 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One path that differs between two trees; an id is None where the path is absent."""
+    """One path that differs between two trees; an id is None where the path is absent.
+
+    ``regular`` tells whether the new entry is a file: no symbolic link, no submodule.
+    """
 
     path: str
     old: str | None
     new: str | None
+    regular: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,14 +231,24 @@ class GitRepo:
     # Objects ------------------------------------------------------------------------------------
 
     def read(self, name: str) -> bytes | None:
-        """Read one blob, by object id or as ``<rev>:<path>``; None if there is none."""
+        """Read one blob, by object id or as ``<rev>:<path>``; None if there is none.
+
+        Raises:
+            StoreError: It has more than ``LARGEST`` bytes.
+        """
+        if "\n" in name:  # one line is one question to the process that answers
+            return None
         with self._lock:
             try:
-                header = self._repo.git.get_object_data(name)
+                _, kind, size = self._repo.git.get_object_header(name)
+                if kind not in (b"blob", "blob"):
+                    return None
+                if size > LARGEST:
+                    raise _too_large(name, size, LARGEST)
+                data: bytes = self._repo.git.get_object_data(name)[3]
             except ValueError:
                 return None
-        kind, data = header[1], header[3]
-        return data if kind in (b"blob", "blob") else None
+        return data
 
     def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
         """Read many blobs with one process, in the order given.
@@ -254,6 +270,33 @@ class GitRepo:
                 yield bytes(view[end + 1 : end + 1 + size])
                 at = end + 1 + size + 1
 
+    def sizes(self, oids: Iterable[str]) -> list[tuple[str, int]]:
+        """Look up type and size (bytes) of objects, in order; ``("missing", 0)`` where unknown."""
+        oids = list(oids)
+        if not oids:
+            return []
+        out = self.run("cat-file", "--batch-check", stdin="\n".join(oids).encode() + b"\n")
+        headers = [line.split() for line in out.decode().splitlines()]
+        return [(h[1], int(h[2])) if len(h) == 3 else ("missing", 0) for h in headers]
+
+    def read_checked(self, oids: Iterable[str], limit: int) -> Iterator[bytes | StoreError]:
+        """Read blobs that anybody may have pushed, in order; none of them is trusted.
+
+        Yields:
+            A blob's bytes; the error, where it is missing, no blob, or larger than ``limit`` bytes.
+        """
+        oids = list(oids)
+        found = self.sizes(oids)
+        fit = [kind == "blob" and size <= limit for kind, size in found]
+        blobs = self.read_many(oid for oid, fits in zip(oids, fit, strict=True) if fits)
+        for oid, (kind, size), fits in zip(oids, found, fit, strict=True):
+            if fits:
+                yield next(blobs)
+            elif kind == "blob":
+                yield _too_large(oid, size, limit)
+            else:
+                yield StoreError(f"Object {oid} is not a file of the repository.")
+
     def tree(self, rev: str, path: str = "", *, recursive: bool = False) -> list[TreeEntry]:
         """List a tree; empty where the revision or the path does not exist."""
         args = ["ls-tree", "-z", *(["-r"] if recursive else []), f"{rev}:{path}"]
@@ -269,7 +312,7 @@ class GitRepo:
         """Compare two trees path by path; ``old`` None stands for the empty tree."""
         if old is None:
             return [
-                Change(path=entry.path, old=None, new=entry.oid)
+                Change(path=entry.path, old=None, new=entry.oid, regular=entry.mode in _FILES)
                 for entry in self.tree(new, recursive=True)
             ]
         out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", f"{old}^{{tree}}",
@@ -277,12 +320,13 @@ class GitRepo:
         parts = out.split(b"\0")[:-1]
         changes = []
         for meta, name in zip(parts[::2], parts[1::2], strict=True):
-            _, _, before, after, _ = meta.decode().split()
+            _, mode, before, after, _ = meta.decode().split()
             changes.append(
                 Change(
                     path=_text(name),
                     old=None if before == ZERO else before,
                     new=None if after == ZERO else after,
+                    regular=mode in _FILES,
                 )
             )
         return changes
@@ -505,6 +549,13 @@ def check_ref_name(name: str) -> str:
     if bad or not name or any(p.startswith(".") or p.endswith(".lock") for p in name.split("/")):
         raise InvalidInput(f"{name!r} is not a branch name that git takes.")
     return name
+
+
+def _too_large(name: str, size: int, limit: int) -> StoreError:
+    return StoreError(
+        f"{name} has {size:,} bytes; gitml reads up to {limit:,}.",
+        hint="Look at who pushed it: `git log --find-object=ID`.",
+    )
 
 
 def _complaint(err: bytes) -> str:

@@ -16,6 +16,8 @@ from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, StoreError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_LONGEST_PATH = 4096  # bytes that file systems take
+_LARGEST_FILE = 2**63  # bytes
 
 
 def check_path(path: str) -> str:
@@ -25,10 +27,10 @@ def check_path(path: str) -> str:
         InvalidInput: It is empty, absolute, not plain UTF-8 text, or has an empty, ``.`` or ``..``
             part, a backslash or a NUL.
     """
-    strays = any(part in ("", ".", "..") for part in path.split("/"))
+    strays = any(part in ("", ".", "..") for part in path.split("/")) or len(path) > _LONGEST_PATH
     if strays or "\\" in path or "\0" in path or not _is_utf8(path):
         raise InvalidInput(
-            f"The artifact path {path!r} is not a plain path inside the run's artifacts.",
+            f"The artifact path {path!r:.200} is not a plain path inside the run's artifacts.",
             hint="Use names separated by '/', such as 'plots/roc.png'.",
         )
     return path
@@ -54,7 +56,7 @@ def parse(data: bytes, what: str = "artifacts.json") -> list[Artifact]:
         StoreError: It is not a manifest, or names a path outside the run's artifacts.
     """
     try:
-        entries = json.loads(data)
+        entries = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as exc:
         raise StoreError(f"{what} is not readable JSON: {exc}.") from exc
     if not isinstance(entries, list):
@@ -167,8 +169,8 @@ def _entry(entry: Any, what: str) -> Artifact:
     path, size, md5 = fields.get("path"), fields.get("size"), fields.get("md5")
     if not isinstance(path, str) or not isinstance(md5, str) or not _MD5.fullmatch(md5):
         raise StoreError(f"{what} has an entry without a path and an md5 of 32 hex digits.")
-    if type(size) is not int or size < 0:
-        raise StoreError(f"{what} gives no size in bytes for {path!r}.")
+    if type(size) is not int or not 0 <= size < _LARGEST_FILE:
+        raise StoreError(f"{what} gives no size in bytes for {path!r:.200}.")
     try:
         return Artifact(path=check_path(path), size=size, md5=md5)
     except InvalidInput as exc:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gitml import dvc_settings, manifest, uris
 from gitml.entities import Artifact
-from gitml.errors import ArtifactError, StoreError
-from gitml.git import GitRepo
+from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
+from gitml.git import LARGEST, GitRepo
 from gitml.registry import tags
 from gitml.store import records
 from gitml.store.exchange import Exchange, ExchangeReport
@@ -160,11 +160,13 @@ def _manifests(git: GitRepo, since: str | None, tip: str) -> Iterable[tuple[list
     """The artifacts of every run that changed since a commit, and the run's folder."""
     changed = [
         change for change in git.diff(since, tip)
-        if change.new and change.path.endswith("/artifacts.json")
+        if change.new and change.regular and change.path.endswith("/artifacts.json")
         and records.parse_run_path(change.path)
     ]  # fmt: skip
-    blobs = git.read_many(change.new for change in changed if change.new)
-    for change, data in zip(changed, blobs, strict=True):
+    oids = (change.new for change in changed if change.new)
+    for change, data in zip(changed, git.read_checked(oids, LARGEST), strict=True):
+        if isinstance(data, StoreError):
+            continue
         try:
             yield manifest.parse(data), change.path.removesuffix("/artifacts.json")
         except StoreError:  # somebody pushed a manifest that is none; the index names it
@@ -174,12 +176,12 @@ def _manifests(git: GitRepo, since: str | None, tip: str) -> Iterable[tuple[list
 def _model_folders(repository: Repository) -> Iterable[tuple[str, list[Artifact]]]:
     """The files of every model version, which have a directory object of their own."""
     for version in uris.registry(repository).search_model_versions():
-        source = uris.parse(version.source) if version.source else None
-        if not isinstance(source, uris.RunUri) or not version.digest:
-            continue
         try:
+            source = uris.parse(version.source) if version.source else None
+            if not isinstance(source, uris.RunUri) or not version.digest:
+                continue
             files = repository.files(source.run_id).artifacts
-        except StoreError:
+        except (InvalidInput, NotFound, StoreError):  # somebody pushed a version that is none
             continue
         listed = manifest.subdirectory(files, source.path)
         if listed and manifest.directory_hash(listed) == version.digest:

@@ -51,7 +51,11 @@ def absolute_url(url: str, folder: Path) -> str:
     if scheme not in PLUGINS:
         known = ", ".join(sorted(PLUGINS))
         raise InvalidInput(f"DVC knows no storage '{scheme}://'.", hint=f"It knows: {known}.")
-    if urlsplit(url).password is not None:
+    try:
+        password = urlsplit(url).password
+    except ValueError as error:
+        raise InvalidInput(f"'{shown}' is not an address: {error}.") from error
+    if password is not None:
         raise InvalidInput(
             f"'{shown}' holds a password, which would be stored in git for everyone to read.",
             hint=f"Leave it out, and run `dvc remote modify --local {REMOTE} password …`.",
@@ -63,7 +67,10 @@ def mask(url: str) -> str:
     """Hide the credentials of a URL: user and password, and the values of its query."""
     if "://" not in url:
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no address
+        return f"{url.partition('://')[0]}://***"
     user, at, host = parts.netloc.rpartition("@")
     secret = ":" in user or parts.scheme not in _LOGINS
     netloc = f"***@{host}" if at and secret else parts.netloc

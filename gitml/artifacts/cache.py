@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERIFIED = 0o444
+_OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,15 @@ class Cache:
             return False
         return stat.S_IMODE(mode) == VERIFIED or self.verify(oid)
 
+    def objects(self) -> Iterator[tuple[str, os.stat_result]]:
+        """List what is here, sound or not."""
+        root = self.folder / "files" / "md5"
+        for path in sorted(root.glob("[0-9a-f][0-9a-f]/*")) if root.is_dir() else ():
+            oid = path.parent.name + path.name
+            with contextlib.suppress(FileNotFoundError):
+                if is_oid(oid):
+                    yield oid, path.lstat()
+
     def verify(self, oid: str) -> bool:
         """Hash an object: protect it where it is sound, remove it where it is not."""
         path = self.path(oid)
@@ -57,6 +68,11 @@ class Cache:
         with contextlib.suppress(PermissionError):
             path.chmod(VERIFIED)
         return True
+
+    def keep(self, oid: str) -> None:
+        """Note that an object that is here is used anew, so that `gitml gc` sees it as young."""
+        with contextlib.suppress(OSError):
+            self.path(oid).chmod(VERIFIED)  # its change time becomes now
 
     def add(self, source: Path, oid: str, *, link: bool) -> None:
         """Store a file: by hard link where that is allowed and possible, else by copy."""
@@ -74,6 +90,11 @@ class Cache:
         with atomic(path) as temporary:
             temporary.write_bytes(content)
         path.chmod(VERIFIED)
+
+
+def is_oid(text: str) -> bool:
+    """Tell whether a text names an object: an md5, with ``.dir`` for a directory object."""
+    return _OID.fullmatch(text) is not None
 
 
 def file_md5(path: Path) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from gitml.artifacts.address import PLUGINS, absolute_url, mask
-from gitml.artifacts.cache import Cache, atomic
+from gitml.artifacts.cache import Cache, atomic, is_oid
 from gitml.artifacts.reaching import Reaching
 from gitml.dvc_settings import REMOTE
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
@@ -37,6 +38,21 @@ class Item:
     oid: str
     path: Path
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An object of a remote.
+
+    Attributes:
+        oid: Its md5, with ``.dir`` for a directory object.
+        size: Bytes.
+        changed: When it was written, s since the Unix epoch; None where the remote does not say.
+    """
+
+    oid: str
+    size: int
+    changed: float | None
 
 
 class Storage(Protocol):
@@ -61,6 +77,14 @@ class Storage(Protocol):
 
     def read(self, oid: str, limit: int) -> bytes:
         """Read the first bytes of an object."""
+        ...
+
+    def objects(self) -> Iterable[Stored]:
+        """List everything it holds."""
+        ...
+
+    def remove(self, oid: str) -> None:
+        """Remove an object."""
         ...
 
 
@@ -155,6 +179,27 @@ class Remote:
         _finish(items, failures, progress)
         return failures
 
+    def objects(self) -> list[Stored]:
+        """List what the remote holds.
+
+        Raises:
+            RemoteUnavailable: It does not answer.
+        """
+        storage = self._storage
+        with Reaching(storage.url):
+            return list(storage.objects())
+
+    def remove(self, oids: Iterable[str]) -> None:
+        """Remove objects; one that is gone already is no error.
+
+        Raises:
+            RemoteUnavailable: It does not answer.
+        """
+        storage = self._storage
+        with Reaching(storage.url):
+            for oid in oids:
+                storage.remove(oid)
+
     def read(self, oid: str, limit: int) -> bytes:
         """Read the first bytes of an object, unverified.
 
@@ -177,18 +222,18 @@ def _finish(items: Sequence[Item], failures: Failures, progress: Progress | None
 class _Folder:
     """A remote that is a folder of this machine."""
 
-    objects: Cache
+    cache: Cache
 
     @property
     def url(self) -> str:
-        return str(self.objects.folder)
+        return str(self.cache.folder)
 
     def existing(self, oids: Collection[str]) -> set[str]:
-        return {oid for oid in oids if self.objects.has(oid)}
+        return {oid for oid in oids if self.cache.has(oid)}
 
     def send(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
         for item in items:
-            self.objects.add(item.path, item.oid, link=True)
+            self.cache.add(item.path, item.oid, link=True)
         return {}
 
     def receive(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
@@ -196,14 +241,21 @@ class _Folder:
         for item in items:
             try:
                 with atomic(item.path) as temporary:
-                    shutil.copyfile(self.objects.path(item.oid), temporary)
+                    shutil.copyfile(self.cache.path(item.oid), temporary)
             except FileNotFoundError as exc:
                 failures[item.oid] = exc
         return failures
 
     def read(self, oid: str, limit: int) -> bytes:
-        with self.objects.path(oid).open("rb") as file:
+        with self.cache.path(oid).open("rb") as file:
             return file.read(limit)
+
+    def objects(self) -> Iterable[Stored]:
+        for oid, stat in self.cache.objects():
+            yield Stored(oid=oid, size=stat.st_size, changed=max(stat.st_mtime, stat.st_ctime))
+
+    def remove(self, oid: str) -> None:
+        self.cache.path(oid).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +263,25 @@ class _Dvc:
     """A remote of any kind that DVC can reach."""
 
     url: str
-    objects: Any  # dvc_data's HashFileDB
+    database: Any  # dvc_data's HashFileDB
 
     def existing(self, oids: Collection[str]) -> set[str]:
-        return set(self.objects.oids_exist(list(oids)))
+        return set(self.database.oids_exist(list(oids)))
+
+    def objects(self) -> Iterable[Stored]:
+        fs, root = self.database.fs, self.database.path
+        found = fs.find(root, detail=True) if fs.exists(root) else {}
+        for path, info in found.items():
+            oid = "".join(fs.parts(path)[-2:])
+            if is_oid(oid):
+                yield Stored(oid=oid, size=int(info.get("size") or 0), changed=_changed(info))
+
+    def remove(self, oid: str) -> None:
+        with suppress(FileNotFoundError):
+            self.database.fs.remove(self.database.oid_to_path(oid))
 
     def send(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
-        _make_folders(self.objects.fs, {self.objects.oid_to_path(item.oid) for item in items})
+        _make_folders(self.database.fs, {self.database.oid_to_path(item.oid) for item in items})
         return self._transfer(items, to_remote=True, progress=progress)
 
     def receive(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
@@ -227,7 +291,7 @@ class _Dvc:
         return {}
 
     def read(self, oid: str, limit: int) -> bytes:
-        with self.objects.fs.open(self.objects.oid_to_path(oid), mode="rb") as file:
+        with self.database.fs.open(self.database.oid_to_path(oid), mode="rb") as file:
             content: bytes = file.read(limit)
         return content
 
@@ -240,8 +304,8 @@ class _Dvc:
         from gitml.artifacts.progress import callback
 
         here = {str(item.path): item.oid for item in items}
-        there = [self.objects.oid_to_path(oid) for oid in here.values()]
-        local, distant = (localfs, list(here)), (self.objects.fs, there)
+        there = [self.database.oid_to_path(oid) for oid in here.values()]
+        local, distant = (localfs, list(here)), (self.database.fs, there)
         (from_fs, sources), (to_fs, targets) = (local, distant) if to_remote else (distant, local)
         failures: Failures = {}
 
@@ -256,10 +320,21 @@ class _Dvc:
             to_fs,
             targets,
             callback=callback(progress, {str(item.path): item.size for item in items}),
-            batch_size=self.objects.fs.jobs,
+            batch_size=self.database.fs.jobs,
             on_error=failed,
         )
         return failures
+
+
+def _changed(info: Mapping[str, Any]) -> float | None:
+    """When a storage says that a file was written, s since the Unix epoch."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "modified"):
+        value = info.get(key)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return None
 
 
 def check(url: str, root: Path) -> str:
@@ -379,9 +454,9 @@ def _make_folders(fs: Any, paths: Collection[str]) -> None:
 
 
 def _probe(connection: _Dvc) -> None:
-    fs = connection.objects.fs
+    fs = connection.database.fs
     content = secrets.token_hex(16).encode()
-    folder = fs.parent(fs.parent(connection.objects.path))
+    folder = fs.parent(fs.parent(connection.database.path))
     path = fs.join(folder, f".gitml-probe-{secrets.token_hex(8)}")
     with Reaching(connection.url), TemporaryDirectory() as scratch:
         probe = Path(scratch) / "probe"

@@ -228,6 +228,8 @@ class ArtifactStore:
         if not self.cache.has(oid):
             # A file with other names may be edited through one of them: it is copied.
             self.cache.add(path, oid, link=before.st_nlink == 1)
+        else:
+            self.cache.keep(oid)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             self.cache.verify(oid)

@@ -30,6 +30,11 @@ _COMMANDS = {
     "pull": ("exchange", "Bring the team's runs and model tags here."),
     "sync": ("exchange", "Pull, then push."),
     "remote": ("remote", "Choose where artifacts are kept."),
+    "fsck": (
+        "fsck",
+        "Check records, artifacts, tags and local state; repair what can be.",
+    ),
+    "gc": ("gc", "Remove artifacts that no run and no model version needs."),
 }
 """Module and first line of help of each command: ``gitml --help`` loads none of them."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitml.entities import LifecycleStage, ModelEvent, ModelVersion, RegisteredModel
-from gitml.errors import NotFound, SchemaTooNew, StoreError
+from gitml.errors import NotFound, StoreError
 from gitml.git import GitRepo
 from gitml.registry import events, search, tags
 from gitml.registry.events import IgnoredTag, ModelState, VersionState
@@ -23,6 +23,7 @@ from gitml.registry.tags import Stage
 from gitml.store import model_records
 from gitml.store.branch import Branch
 from gitml.store.model_records import ModelRecord, VersionFile, VersionRecord
+from gitml.store.records import LARGEST_RECORD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,7 @@ class RegistryReader:
         Raises:
             NotFound: There never was such a model.
         """
-        snapshot = self._snapshot(name)
+        snapshot = self._snapshot(name, lenient=True)
         if not snapshot.exists and not snapshot.state.tags:
             raise self._missing(name)
         found = self.repo.tags(*tags.patterns(snapshot.slug))
@@ -233,36 +234,46 @@ class RegistryReader:
             f"No registered model {shown(name)}.", hint=f"Registered models: {listed(names)}."
         )
 
-    def _snapshot(self, name: str) -> Snapshot:
-        """Read one model, which may not exist."""
+    def _snapshot(self, name: str, *, lenient: bool = False) -> Snapshot:
+        """Read one model, which may not exist; without its unreadable records where lenient."""
         slug = tags.slug(check_model_name(name))
         state = events.fold(self.repo.tags(*tags.patterns(slug))).models.get(slug)
         files = self._records(f"{model_records.ROOT}/{slug}")
-        snapshot = _snapshot(slug, state, files)
+        snapshot = _snapshot(slug, state, _readable(files) if lenient else files)
         known = snapshot.record is not None or state is not None
         return snapshot if known else Snapshot(name=name, slug=slug, state=snapshot.state)
 
     def _snapshots(self) -> list[Snapshot]:
         """Read all models, deleted ones too, by name."""
         states = events.fold(self.repo.tags()).models
-        files: dict[str, dict[str, bytes]] = defaultdict(dict)
+        files: dict[str, dict[str, bytes | StoreError]] = defaultdict(dict)
         for path, data in self._records(model_records.ROOT).items():
             files[path.split("/")[1]][path] = data
         slugs = {slug for slug in states if _addressable(slug)} | set(files)
-        snapshots = [_snapshot(slug, states.get(slug), files.get(slug, {})) for slug in slugs]
+        snapshots = [
+            _snapshot(slug, states.get(slug), _readable(files.get(slug, {}))) for slug in slugs
+        ]
         return sorted(snapshots, key=lambda snapshot: snapshot.name)
 
-    def _records(self, folder: str) -> dict[str, bytes]:
-        """Read the branch's records below a folder, by path."""
+    def _records(self, folder: str) -> dict[str, bytes | StoreError]:
+        """Read the branch's records below a folder, by path; the error of one that cannot be."""
         tip = self.branch.tip()
         if tip is None:
             return {}
         entries = {
             f"{folder}/{entry.path}": entry.oid
             for entry in self.repo.tree(tip, folder, recursive=True)
-            if entry.type == "blob" and model_records.parse_model_path(f"{folder}/{entry.path}")
+            if entry.type == "blob"
+            and entry.mode != "120000"
+            and model_records.parse_model_path(f"{folder}/{entry.path}")
         }
-        return dict(zip(entries, self.repo.read_many(entries.values()), strict=True))
+        found = self.repo.read_checked(entries.values(), LARGEST_RECORD)
+        return dict(zip(entries, found, strict=True))
+
+    def unreadable(self) -> dict[str, str]:
+        """Name the records of models that listings leave out: path on the branch to reason."""
+        found = self._records(model_records.ROOT)
+        return {path: str(error) for path, data in found.items() if (error := _error(path, data))}
 
     # Views --------------------------------------------------------------------------------------
 
@@ -328,8 +339,6 @@ class RegistryReader:
 def _version_file(data: bytes) -> VersionFile | None:
     try:
         return model_records.version_file_from_json(data)
-    except SchemaTooNew:
-        raise
     except StoreError:  # not ours: anybody can tag a commit that has such a file
         return None
 
@@ -339,15 +348,42 @@ def _addressable(slug: str) -> bool:
     return not set("/=") & set(slug)
 
 
-def _snapshot(slug: str, state: ModelState | None, files: Mapping[str, bytes]) -> Snapshot:
+def _error(path: str, data: bytes | StoreError) -> StoreError | None:
+    """Why a record cannot be read; None where it can."""
+    try:
+        _parsed(path, data)
+    except StoreError as error:
+        return error
+    return None
+
+
+def _parsed(path: str, data: bytes | StoreError) -> ModelRecord | VersionRecord:
+    if isinstance(data, StoreError):
+        raise data
+    place = model_records.parse_model_path(path)
+    if place and place[1] is not None:
+        record = model_records.version_from_json(data, path)
+        if record.version != place[1]:
+            raise StoreError(f"{path} holds version {record.version}.")
+        return record
+    return model_records.model_from_json(data, path)
+
+
+def _readable(files: Mapping[str, bytes | StoreError]) -> dict[str, bytes | StoreError]:
+    return {path: data for path, data in files.items() if _error(path, data) is None}
+
+
+def _snapshot(
+    slug: str, state: ModelState | None, files: Mapping[str, bytes | StoreError]
+) -> Snapshot:
     record: ModelRecord | None = None
     records: dict[int, VersionRecord] = {}
     for path, data in files.items():
-        number = (model_records.parse_model_path(path) or (slug, None))[1]
-        if number is None:
-            record = model_records.model_from_json(data, path)
+        parsed = _parsed(path, data)
+        if isinstance(parsed, VersionRecord):
+            records[parsed.version] = parsed
         else:
-            records[number] = model_records.version_from_json(data, path)
+            record = parsed
     claims: Iterable[object] = (record.name if record else None, state.name if state else None)
     names = (tags.true_name(slug, claim) for claim in claims)
     return Snapshot(

@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.dvc_settings import names_clone_folder
@@ -45,6 +46,17 @@ def _locked(path: Path) -> int:
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file whose bytes are in the repository already, by object id."""
+
+    oid: str
+
+
+Files = Mapping[str, bytes | Blob | None]
+"""What a commit changes: path to content; None removes a file."""
 
 
 class Branch:
@@ -88,7 +100,7 @@ class Branch:
 
     def update(
         self,
-        make: Callable[[str | None], tuple[Mapping[str, bytes | None], str]],
+        make: Callable[[str | None], tuple[Files, str]],
         *,
         also_parent: str | None = None,
     ) -> str | None:
@@ -114,7 +126,8 @@ class Branch:
                 if not files and (also_parent is None or also_parent == tip):
                     return tip
                 if tip is None:
-                    files = {**_FIRST_FILES, ".dvc/config": self._own_config, **files}
+                    first: Files = {**_FIRST_FILES, ".dvc/config": self._own_config}
+                    files = {**first, **files}
                 try:
                     self.repo.fast_import(self._stream(tip, also_parent, files, message))
                 except Conflict:
@@ -132,7 +145,7 @@ class Branch:
         self,
         tip: str | None,
         also_parent: str | None,
-        files: Mapping[str, bytes | None],
+        files: Files,
         message: str,
     ) -> bytes:
         text = message.encode("utf-8", "replace")
@@ -148,6 +161,8 @@ class Branch:
         for path, data in sorted(files.items()):
             if data is None:
                 parts.append(b"D %s\n" % _quoted(path))
+            elif isinstance(data, Blob):
+                parts.append(b"M 100644 %s %s\n" % (data.oid.encode(), _quoted(path)))
             else:
                 parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
                 parts.append(data + b"\n")
@@ -156,6 +171,7 @@ class Branch:
 
 def _quoted(path: str) -> bytes:
     raw = path.encode("utf-8")
-    if b"\n" in raw or b"\0" in raw:
+    if b"\0" in raw:
         raise StoreError(f"{path!r} cannot be a path on the branch.")
-    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    raw = raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + raw + b'"'

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gitml.errors import Conflict, InvalidInput, StoreError
 from gitml.git import Change, RefUpdate
 from gitml.store import folder, merge, model_records, records
-from gitml.store.branch import Branch
+from gitml.store.branch import Blob, Branch, Files
 
 _ATTEMPTS = 12
 _FIRST_PAUSE = 0.05  # s; doubles with each lost race, times a random factor
@@ -155,7 +155,7 @@ class Exchange:
         """Merge a fetched tip into this clone's branch."""
         report = ExchangeReport()
 
-        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+        def make(tip: str | None) -> tuple[Files, str]:
             nonlocal report
             if tip is None or tip == theirs:
                 return {}, ""
@@ -185,7 +185,7 @@ def merged(
     read: Callable[[str], bytes | None],
     ours: str,
     theirs: str,
-) -> tuple[dict[str, bytes | None], int]:
+) -> tuple[dict[str, bytes | Blob | None], int]:
     """Work out what a merge writes on top of our tree.
 
     Args:
@@ -195,30 +195,51 @@ def merged(
         theirs: Their commit.
 
     Returns:
-        Path to bytes of every file that differs from ours, and how many runs were joined. Nothing
-        is ever removed: what only we have stays.
+        Path to content of every file that differs from ours, and how many runs were joined.
+        Nothing is ever removed: what only we have stays, also where they have a file in the place
+        of a folder of ours. Links, submodules and paths that git would not check out are left out.
     """
-    files: dict[str, bytes | None] = {}
+    files: dict[str, bytes | Blob | None] = {}
     joined = 0
     folders: set[str] = set()
+    ours_below = {folder for one in changes if one.old for folder in _parents(one.path)}
     for change in changes:
-        if change.new is None:
+        if change.new is None or not _is_welcome(change, ours_below):
             continue
         if change.old is None:
-            files[change.path] = read(change.new) or b""
+            files[change.path] = Blob(change.new)
             continue
         place = records.parse_run_path(change.path)
         if place:
             folders.add(records.run_folder(place[0], place[1]))
-        files[change.path] = _joined_file(
-            change.path, read(change.old) or b"", read(change.new) or b""
-        )
+        files[change.path] = _joined(change, read)
     for where in sorted(folders):
         both = [_run_at(read, rev, where) for rev in (ours, theirs)]
         if both[0] and both[1]:
             files.update(folder.to_files(merge.join_runs(both[0], both[1])))
             joined += 1
     return files, joined
+
+
+def _is_welcome(change: Change, folders: Collection[str]) -> bool:
+    odd = any(part.lower() in ("", ".", "..", ".git") for part in change.path.split("/"))
+    return change.regular and not odd and change.path not in folders
+
+
+def _parents(path: str) -> list[str]:
+    return [path[:at] for at, char in enumerate(path) if char == "/"]
+
+
+def _joined(change: Change, read: Callable[[str], bytes | None]) -> bytes | Blob:
+    """Join one file that both sides have; of two that are too large the greater id wins."""
+    assert change.old and change.new
+    try:
+        ours, theirs = read(change.old), read(change.new)
+    except StoreError:
+        return Blob(max(change.old, change.new))
+    if ours is None:  # a link or a submodule
+        return Blob(change.new)
+    return _joined_file(change.path, ours, theirs or b"")
 
 
 def _run_at(read: Callable[[str], bytes | None], rev: str, where: str) -> records.RunFiles | None:

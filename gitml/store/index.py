@@ -124,6 +124,28 @@ class Index:
         if not self._database.read(lambda db: index_projection.is_current(db, tip, live)):
             self._database.write(lambda db: index_projection.project(db, self._repo, tip, live))
 
+    def again(self, path: Path) -> Index:
+        """Make a second index of the same commit and runs in progress, from nothing."""
+        other = Index(path, self._repo)
+        other.refresh(*self._last)
+        return other
+
+    def contents(self) -> list[str]:
+        """All that it tells of runs, experiments and problems, as sorted texts to compare."""
+        rows = self._rows(
+            "SELECT 'run ' || document FROM documents UNION ALL"
+            " SELECT 'experiment ' || document FROM experiments UNION ALL"
+            " SELECT 'model ' || path FROM model_files UNION ALL"
+            " SELECT 'problem ' || path || ' ' || reason FROM problems"
+        )
+        return sorted(row[0] for row in rows)
+
+    def discard(self) -> None:
+        """Delete the file; everything is made again when asked for."""
+        self.close()
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self._database.path}{end}").unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close the database; it is opened again when needed."""
         self._database.close()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
-from gitml.git import Change, GitRepo
-from gitml.store import records
+from gitml.git import ZERO, Change, GitRepo
+from gitml.store import model_records, records
 from gitml.store.index_database import Connection
 from gitml.store.index_documents import experiment_to_document, run_to_document
 from gitml.store.index_schema import PROJECTED
@@ -75,8 +75,12 @@ class _Projection:
             [(run_id, experiment) for _, (experiment, run_id) in runs],
         )
         self._db.executemany(
-            "INSERT INTO committed VALUES (?, ?, ?)",
-            [(run_id, experiment, one.new) for one, (experiment, run_id) in runs if one.new],
+            "INSERT OR REPLACE INTO committed VALUES (?, ?, ?)",
+            [
+                (run_id, experiment, one.new if one.regular else ZERO)
+                for one, (experiment, run_id) in runs
+                if one.new
+            ],
         )
         touched = {run_id for _, (_, run_id) in runs}
         self._show_runs(touched | self._follow_live())
@@ -132,7 +136,7 @@ class _Projection:
         self._forget("model_files", "path", changes, lambda path: path)
         for path, data in self._contents(changes):
             try:
-                records.load(data, path)
+                _check_model(path, data)
             except StoreError as error:
                 self._complain(path, path, error)
                 continue
@@ -149,20 +153,23 @@ class _Projection:
 
     def _contents(self, changes: Sequence[Change]) -> Iterator[tuple[str, bytes]]:
         """Read the new files; one that git cannot read is noted as a problem."""
-        present = [(change.path, change.new) for change in changes if change.new]
+        present = [(one.path, one.new) for one in changes if one.new and one.regular]
+        for one in changes:
+            if one.new and not one.regular:
+                self._complain(one.path, one.path, _no_file(one.path))
         for (path, _), data in zip(present, self._blobs([oid for _, oid in present]), strict=True):
-            if data is None:
-                self._complain(path, path, StoreError(f"{path} is not a file of the repository."))
+            if isinstance(data, StoreError):
+                self._complain(path, path, data)
             else:
                 yield path, data
 
     def _complain(self, subject: str, path: str, error: Exception) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO problems VALUES (?, ?, ?)",
-            (subject, path, plain(str(error))[:500]),
+            (subject, plain(path), plain(str(error))[:500]),
         )
 
-    def _blobs(self, oids: Sequence[str]) -> Iterator[bytes | None]:
+    def _blobs(self, oids: Sequence[str]) -> Iterator[bytes | StoreError]:
         """Read blobs in order; git reads the next batch while the last one is used."""
         batches = [oids[at : at + _BATCH] for at in range(0, len(oids), _BATCH)]
         if len(batches) < 2:
@@ -176,11 +183,8 @@ class _Projection:
                     following = reader.submit(self._batch, batch)
                 yield from done
 
-    def _batch(self, oids: Sequence[str]) -> list[bytes | None]:
-        try:
-            return list(self._repo.read_many(oids)) if oids else []
-        except StoreError:  # one of them is missing or no blob: find out which
-            return [self._repo.read(oid) for oid in oids]
+    def _batch(self, oids: Sequence[str]) -> list[bytes | StoreError]:
+        return list(self._repo.read_checked(oids, records.LARGEST_RECORD))
 
     # Runs ---------------------------------------------------------------------------------------
 
@@ -297,15 +301,34 @@ class _RunWriter:
         self._start()
 
 
-def _checked(data: bytes | None, path: str, run_id: str, experiment: str) -> Run:
-    if data is None:
-        raise StoreError(f"{path} is not a file of the repository.")
+def _checked(data: bytes | StoreError, path: str, run_id: str, experiment: str) -> Run:
+    if isinstance(data, StoreError):
+        raise data
     run = records.run_from_json(data, path).run
     if (run.info.run_id, run.info.experiment_id) != (run_id, experiment):
         raise StoreError(
             f"{path} holds run {run.info.run_id} of experiment {run.info.experiment_id}."
         )
     return run
+
+
+def _check_model(path: str, data: bytes) -> None:
+    """Read a model's or a version's file.
+
+    Raises:
+        StoreError: It cannot be read, or stands under a path that is none of ours.
+    """
+    place = model_records.parse_model_path(path)
+    if place is None:
+        raise StoreError(f"{path} is not a path of gitml's.")
+    if place[1] is None:
+        model_records.model_from_json(data, path)
+    elif model_records.version_from_json(data, path).version != place[1]:
+        raise StoreError(f"{path} holds another version.")
+
+
+def _no_file(path: str) -> StoreError:
+    return StoreError(f"{path} is a symbolic link or a submodule, not a file.")
 
 
 # Paths ------------------------------------------------------------------------------------------

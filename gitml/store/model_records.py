@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from gitml.entities import LifecycleStage
 from gitml.errors import StoreError
 from gitml.store.merge import join_extra, join_tags, join_written
-from gitml.store.records import SCHEMA, dump, load
+from gitml.store.records import SCHEMA, dump, load, unknown
 
 ROOT = "models"
 _PATH = re.compile(r"models/([A-Za-z0-9_-]{1,255})/(?:model|versions/([1-9][0-9]{0,8}))\.json")
@@ -149,7 +149,9 @@ def model_from_json(data: bytes, what: str = "model.json") -> ModelRecord:
     if stage not in list(LifecycleStage):
         raise StoreError(f"{what}: field 'lifecycle_stage' is not one of active, deleted.")
     return ModelRecord(
-        **_edited_from_json(value, what), lifecycle_stage=stage, extra=_extra(value, ModelRecord)
+        **_edited_from_json(value, what),
+        lifecycle_stage=stage,
+        extra=_extra(value, ModelRecord, what),
     )
 
 
@@ -170,7 +172,7 @@ def version_from_json(data: bytes, what: str = "version record") -> VersionRecor
         version=_integer(value, "version", what),
         run_id=_get(value, "run_id", str, what, ""),
         source=_get(value, "source", str, what, ""),
-        extra=_extra(value, VersionRecord),
+        extra=_extra(value, VersionRecord, what),
     )
 
 
@@ -195,7 +197,7 @@ def version_file_from_json(data: bytes, what: str = "version.json") -> VersionFi
     }
     return VersionFile(
         name=_get(value, "name", str, what),
-        flavors=tuple(str(flavor) for flavor in _get(value, "flavors", list, what, [])),
+        flavors=tuple(str(flavor)[:200] for flavor in _get(value, "flavors", list, what, [])),
         dirty=value.get("dirty") is True,
         **numbers,
         **texts,
@@ -233,9 +235,8 @@ def _edited_from_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     }
 
 
-def _extra(value: Mapping[str, Any], record: type) -> dict[str, Any]:
-    known = {"schema", *(item.name for item in fields(record))}
-    return {key: value[key] for key in value.keys() - known}
+def _extra(value: Mapping[str, Any], record: type, what: str) -> dict[str, Any]:
+    return unknown(value, {"schema", *(item.name for item in fields(record))} - {"extra"}, what)
 
 
 def _get(value: Mapping[str, Any], key: str, kind: type, what: str, default: Any = None) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,8 @@ from gitml.entities import (
 from gitml.errors import InvalidInput, SchemaTooNew, StoreError
 
 SCHEMA = 1
+LARGEST_RECORD = 16 * 2**20  # bytes of one JSON record; ours have some kilobytes
+_DEEPEST = 64  # levels of lists and objects in fields that we do not know but keep
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
 _INT64 = 2**63
@@ -175,14 +177,16 @@ def load(data: bytes, what: str) -> dict[str, Any]:
         StoreError: It is not a JSON object of UTF-8 text.
         SchemaTooNew: A newer gitml wrote it.
     """
+    if len(data) > LARGEST_RECORD:
+        raise StoreError(f"{what} has {len(data):,} bytes, more than {LARGEST_RECORD:,}.")
     try:
-        value = json.loads(data)
+        value = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{what} is not valid JSON ({error}).") from error
     if not isinstance(value, dict):
         raise StoreError(f"{what} is not a JSON object.")
     schema = value.get("schema")
-    if not isinstance(schema, int) or schema < 1:
+    if type(schema) is not int or schema < 1:
         raise StoreError(f"{what} has no valid schema number.")
     if schema > SCHEMA:
         raise SchemaTooNew(
@@ -190,6 +194,36 @@ def load(data: bytes, what: str) -> dict[str, Any]:
             hint="Upgrade with `pip install --upgrade gitml`.",
         )
     return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def unknown(value: Mapping[str, Any], known: Collection[str], what: str) -> dict[str, Any]:
+    """Return the fields of a record that this version does not know, to be kept.
+
+    Raises:
+        StoreError: They could not be written again: too deep, or numbers out of range.
+    """
+    extra = {key: value[key] for key in value.keys() - known}
+    if extra:
+        layer: list[Any] = [extra]
+        for _ in range(_DEEPEST):
+            layer = [item for one in layer for item in _children(one)]
+        if layer:
+            raise StoreError(f"{what} has fields nested deeper than {_DEEPEST} levels.")
+        try:
+            json.dumps(extra, allow_nan=False)
+        except ValueError as error:
+            raise StoreError(f"{what} has a number out of range.") from error
+    return extra
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def number_out(value: float) -> float | str:
@@ -217,6 +251,17 @@ def number_in(value: object) -> float:
     raise StoreError(f"{value!r:.60} is not a metric value.")
 
 
+def stats_out(summary: MetricSummary) -> dict[str, Any]:
+    """A metric's entry below ``metric_stats``."""
+    return {
+        "count": summary.count,
+        "max": number_out(summary.max),
+        "min": number_out(summary.min),
+        "step": summary.step,
+        "timestamp": summary.timestamp,
+    }
+
+
 # Runs -------------------------------------------------------------------------------------------
 
 
@@ -240,14 +285,7 @@ def run_to_json(record: Record) -> bytes:
         "params": dict(data.params),
         "metrics": {key: number_out(value) for key, value in data.metrics.items()},
         "metric_stats": {
-            key: {
-                "count": s.count,
-                "max": number_out(s.max),
-                "min": number_out(s.min),
-                "step": s.step,
-                "timestamp": s.timestamp,
-            }
-            for key, s in data.summaries.items()
+            key: stats_out(summary) for key, summary in data.summaries.items()
         },
         "tags": dict(data.tags),
         "inputs": [dict(dataset) for dataset in run.inputs.dataset_inputs],
@@ -291,11 +329,11 @@ def run_from_json(data: bytes, what: str = "run.json") -> Record:
         outputs=RunOutputs(model_outputs=tuple(_models_in(read.items("models"), what))),
         source=_source_in(read.mapping("source"), what),
         conflicts={
-            key: tuple(str(one) for one in values) if isinstance(values, list) else (str(values),)
+            key: _all_texts(values, "conflicts", what)
             for key, values in read.mapping("conflicts").items()
         },
     )
-    extra = {key: value[key] for key in value.keys() - _RUN_FIELDS}
+    extra = unknown(value, _RUN_FIELDS, what)
     return Record(run=run, written=read.integers("written"), extra=extra)
 
 
@@ -336,7 +374,7 @@ def _models_in(items: Iterable[Any], what: str) -> Iterable[LoggedModelInfo]:
         read = _Reader(item if isinstance(item, dict) else {}, what)
         yield LoggedModelInfo(
             path=read.text("path"),
-            flavors=tuple(str(flavor) for flavor in read.items("flavors")),
+            flavors=_all_texts(read.items("flavors"), "flavors", what),
             utc_time_created=read.text("utc_time_created", ""),
             model_uuid=read.text("model_uuid", ""),
         )
@@ -347,13 +385,19 @@ def _source_in(value: Mapping[str, Any], what: str) -> Source:
     return Source(
         type=read.text("type", ""),
         name=read.text("name", ""),
-        command=tuple(str(part) for part in read.items("command")),
+        command=_all_texts(read.items("command"), "command", what),
         commit=read.text("commit", "") or None,
         branch=read.text("branch", "") or None,
         remote=read.text("remote", "") or None,
         dirty=value.get("dirty") is True,
         python=read.text("python", ""),
     )
+
+
+def _all_texts(values: Any, key: str, what: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise StoreError(f"{what}: field {key!r} is not a list of texts.")
+    return tuple(values)
 
 
 class _Reader:
@@ -427,9 +471,9 @@ def history_from_jsonl(data: bytes, what: str = "metrics.jsonl") -> tuple[Metric
         StoreError: A line is not such an array; the message gives its number.
     """
     points = []
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
         try:
-            key, step, timestamp, value = json.loads(line)
+            key, step, timestamp, value = json.loads(line.decode("utf-8"))
         except (ValueError, TypeError, RecursionError) as error:
             raise StoreError(f"{what}, line {number}: not a metric point.") from error
         whole = type(step) is int and type(timestamp) is int
@@ -511,5 +555,5 @@ def experiment_from_json(data: bytes, what: str = "experiment") -> ExperimentRec
         lifecycle_stage=read.choice("lifecycle_stage", LifecycleStage),
         tags=read.texts("tags"),
     )
-    extra = {key: value[key] for key in value.keys() - _EXPERIMENT_FIELDS}
+    extra = unknown(value, _EXPERIMENT_FIELDS, what)
     return ExperimentRecord(experiment=experiment, written=read.integers("written"), extra=extra)

@@ -101,6 +101,7 @@ class Repository:
 
     def open_remote(self, remote_config: bytes | None = None) -> Remote:
         """Open the DVC remote of the branch, or the one that a run's own configuration names."""
+        from gitml.artifacts.address import absolute_url
         from gitml.artifacts.remote import Remote
 
         tip = self.branch.tip()
@@ -108,6 +109,7 @@ class Repository:
         url = dvc_settings.remote_url(remote_config or ours) or str(self.default_remote)
         if url == str(self.default_remote):
             return Remote.local(self.default_remote)
+        url = absolute_url(url, self.state)  # anybody may have pushed the configuration
         if Path(url).is_absolute():  # a shared folder, or that of the clone that logged the run
             return Remote.local(Path(url), make=False)
         root = self.git.work_tree or self.git.git_dir

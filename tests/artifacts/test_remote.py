@@ -166,7 +166,7 @@ def test_the_users_local_settings_supply_what_the_branch_does_not_say(
         "    password = word\n"
     )
     remote = Remote.open(repository.path, repository.branch)
-    settings = remote._storage.objects.fs.config
+    settings = remote._storage.database.fs.config
     assert (settings["custom_auth_header"], settings["password"]) == ("X-Token", "word")
 
 

@@ -529,10 +529,10 @@ def test_unreadable_records_are_left_out_and_named(project: Project) -> None:
     index = project.index
     assert ids(index) == [1]
     assert index.search_experiments() == []
-    assert index.model_files() == {"models/M/versions/1.json": b'{"schema": 1}'}
+    assert index.model_files() == {}
     assert [problem.path for problem in index.problems()] == sorted([
         path_of(newer), path_of(moved), stranger, "experiments/price.json",
-        "experiments/size.json", "models/M/model.json",
+        "experiments/size.json", "models/M/model.json", "models/M/versions/1.json",
     ])  # fmt: skip
     assert (
         Problem(

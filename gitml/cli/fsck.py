@@ -1,0 +1,52 @@
+"""``gitml fsck``."""
+
+from __future__ import annotations
+
+import click
+
+from gitml import fsck as checks
+from gitml.cli.cells import count
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, talk
+from gitml.fsck import Report
+from gitml.tracking.client import TrackingClient
+
+_NAMED = 20  # foreign paths that are listed
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Rebuild what can be derived from what is there.")
+@click.option("--remote", is_flag=True, help="Ask the DVC remote for every artifact, too.")
+@as_json
+@click.pass_context
+def fsck(ctx: click.Context, repair: bool, remote: bool, json_: bool) -> None:
+    """Check records, artifacts, tags and local state; repair what can be.
+
+    Exits with 1 if problems remain.
+    """
+    repository = TrackingClient().repository
+    work = checks.repair if repair else checks.check
+    report = work(repository, remote=remote)
+    if json_:
+        print_json(report)
+    else:
+        _tell(report)
+    if report.faults:
+        ctx.exit(1)
+
+
+def _tell(report: Report) -> None:
+    for line in report.repaired:
+        say(line)
+    for fault in report.faults:
+        say(f"{fault.place}: {fault.reason}", colour="red")
+        say(f"  fix: {fault.todo}")
+    for path in report.foreign[:_NAMED]:
+        talk(f"{path}: not of gitml, left alone")
+    if len(report.foreign) > _NAMED:
+        talk(f"{count(len(report.foreign) - _NAMED, 'more path')} not of gitml")
+    say(
+        f"Checked {count(report.runs, 'run')}, {count(report.files, 'file')} of the branch, "
+        f"{count(report.objects, 'artifact object')}, {count(report.tags, 'model tag')}: "
+        f"{count(len(report.faults), 'problem')}."
+    )

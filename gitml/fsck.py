@@ -1,0 +1,385 @@
+"""Hides what ``gitml fsck`` looks at: branch, artifacts, tags, local state; and what it can repair.
+
+The rules are pure and lie in ``store/checking.py``; here the bytes are fetched and put.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitml import dvc_settings, manifest
+from gitml.artifacts.cache import file_md5
+from gitml.artifacts.remote import Remote
+from gitml.entities import Artifact
+from gitml.errors import StoreError
+from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
+from gitml.registry import tags
+from gitml.registry.tags import Kind
+from gitml.store import checking, journal, records
+from gitml.store.checking import Fault, RunCheck
+from gitml.store.index import Index
+from gitml.tracking.repository import Repository
+from gitml.uris import registry
+
+TEMPORARY_REFS = "refs/gitml/tmp"
+_ABANDONED = 3600  # s after which a temporary ref or file belongs to nobody
+_TOGETHER = 500  # runs whose files are read with one process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was checked, found and done.
+
+    Attributes:
+        runs: Runs that were checked.
+        files: Files of the branch that were checked.
+        objects: Artifact objects of this machine that were hashed.
+        tags: Registry tags that were checked.
+        foreign: Paths of the branch that are none of gitml's; they are left alone.
+        faults: What is wrong; after a repair what is wrong still.
+        repaired: What was done.
+    """
+
+    runs: int
+    files: int
+    objects: int
+    tags: int
+    foreign: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    repaired: tuple[str, ...] = ()
+
+
+def check(repository: Repository, *, remote: bool = False) -> Report:
+    """Check everything; nothing is changed.
+
+    Args:
+        repository: The clone.
+        remote: Whether the DVC remote is asked for every artifact, too.
+
+    Raises:
+        RemoteUnavailable: The remote does not answer.
+    """
+    return _Check(repository, remote=remote).report()
+
+
+def repair(repository: Repository, *, remote: bool = False) -> Report:
+    """Rebuild what can be derived from what is there, then check again; arguments as ``check``.
+
+    Raises:
+        StoreError: The repository cannot be written.
+        RemoteUnavailable: The remote does not answer.
+    """
+    first = _Check(repository, remote=remote)
+    first.report()
+    done = [*first.repair()]
+    after = _Check(repository, remote=remote).report()
+    return Report(
+        runs=after.runs,
+        files=after.files,
+        objects=after.objects,
+        tags=after.tags,
+        foreign=after.foreign,
+        faults=after.faults,
+        repaired=tuple(done),
+    )
+
+
+class _Check:
+    """One look at a repository."""
+
+    def __init__(self, repository: Repository, *, remote: bool) -> None:
+        self._repository, self._git, self._ask = repository, repository.git, remote
+        self._cache = repository.artifacts.cache
+        self._tip = repository.branch.tip()
+        self._entries = whole_tree(self._git, self._tip) if self._tip else []
+        self._files: dict[str, tuple[bytes | None, bytes]] = {}  # path: as it is, as it should be
+        self._folders: list[tuple[Artifact, ...]] = []  # whose directory object is to be made
+        self._resend: list[tuple[Artifact, ...]] = []  # that the default remote lacks
+        self._sound: dict[str, bool] = {}  # by object id, as hashed once
+        self._stale_index = False
+        self._stale_journals = False
+        self._stale_refs: list[RefUpdate] = []
+        self._leftovers: list[Path] = []
+        self._runs = self._tags = 0
+
+    def report(self) -> Report:
+        faults = [
+            *self._local_state(),
+            *self._branch(),
+            *self._registry(),
+            *self._index(),
+        ]
+        return Report(
+            runs=self._runs,
+            files=len(self._entries),
+            objects=len(self._sound),
+            tags=self._tags,
+            foreign=tuple(e.path for e in self._entries if checking.is_foreign(e.path)),
+            faults=tuple(faults),
+        )
+
+    # The branch ----------------------------------------------------------------------------------
+
+    def _branch(self) -> Iterator[Fault]:
+        ours = [entry for entry in self._entries if not checking.is_foreign(entry.path)]
+        runs: dict[str, dict[str, TreeEntry]] = defaultdict(dict)
+        others = []
+        for entry in ours:
+            place = records.parse_run_path(entry.path)
+            if place:
+                runs[records.run_folder(place[0], place[1])][place[2]] = entry
+            else:
+                others.append(entry)
+            yield from self._mode(entry)
+        self._runs = len(runs)
+        for entry, data in zip(others, self._read(others), strict=True):
+            if isinstance(data, StoreError):
+                yield Fault(place=entry.path, reason=data.message, todo=self._look(entry.path))
+            else:
+                yield from map(self._named, checking.check_file(entry.path, data))
+        folders = sorted(runs)
+        for at in range(0, len(folders), _TOGETHER):
+            yield from self._check_runs({one: runs[one] for one in folders[at : at + _TOGETHER]})
+
+    def _mode(self, entry: TreeEntry) -> Iterator[Fault]:
+        if entry.mode == "100755":
+            data = self._git.read(entry.oid)
+            self._files[entry.path] = (data, data or b"")
+            yield Fault(place=entry.path, reason="is marked as a program",
+                        todo="gitml fsck --repair", repairable=True)  # fmt: skip
+
+    def _read(self, entries: list[TreeEntry]) -> Iterator[bytes | StoreError]:
+        found = self._git.read_checked([entry.oid for entry in entries], LARGEST)
+        for entry, data in zip(entries, found, strict=True):
+            if entry.mode in ("120000", "160000"):
+                kind = "symbolic link" if entry.mode == "120000" else "submodule"
+                yield StoreError(f"is a {kind}, not a file.")
+            else:
+                yield data
+
+    def _check_runs(self, runs: Mapping[str, Mapping[str, TreeEntry]]) -> Iterator[Fault]:
+        entries = [entry for files in runs.values() for entry in files.values()]
+        contents = self._read(entries)
+        for where, files in runs.items():
+            check = checking.check_run(where, {name: next(contents) for name in files})
+            yield from map(self._named, check.faults)
+            for path, data in check.repaired.items():
+                self._files[path] = (self._repository.branch.read(path, self._tip), data)
+            yield from self._artifacts(where, check)
+
+    def _named(self, fault: Fault) -> Fault:
+        todo = fault.todo.replace("BRANCH", self._repository.branch.name)
+        return Fault(place=fault.place, reason=fault.reason, todo=todo,
+                     repairable=fault.repairable)  # fmt: skip
+
+    def _look(self, path: str) -> str:
+        return f"git log {self._repository.branch.name} -- {path}"
+
+    # Artifacts -----------------------------------------------------------------------------------
+
+    def _artifacts(self, where: str, check: RunCheck) -> Iterator[Fault]:
+        if not check.artifacts:
+            return
+        own = check.remote_config == self._own_config
+        default = own and self._repository.uses_default_remote()
+        away = self._absent(check) if self._ask or default else set()
+        lost = []
+        for artifact in check.artifacts:
+            here = self._is_sound(artifact.md5)
+            if here is False:
+                yield self._corrupt(where, artifact)
+            if artifact.md5 in away and not here:
+                lost.append(artifact)
+        for artifact in lost:
+            yield Fault(
+                place=f"{where}/{artifact.path}",
+                reason=f"its bytes (md5 {artifact.md5}) are neither here nor in the remote",
+                todo="Run `gitml push` in the clone where the run was made",
+            )
+        yield from self._directory(where, check, away, default=default, lost=bool(lost))
+
+    @property
+    def _own_config(self) -> bytes:
+        return dvc_settings.dvc_config(str(self._repository.default_remote))
+
+    def _absent(self, check: RunCheck) -> set[str]:
+        """What a run's remote lacks, its directory object included."""
+        oids = {artifact.md5 for artifact in check.artifacts}
+        oids.add(manifest.directory_hash(check.artifacts))
+        return oids - self._remote(check.remote_config).existing(oids)
+
+    def _remote(self, config: bytes) -> Remote:
+        return self._repository.open_remote(config or None)
+
+    def _is_sound(self, oid: str) -> bool | None:
+        """Hash an object of the cache; None where it is not there."""
+        if oid not in self._sound:
+            try:
+                self._sound[oid] = file_md5(self._cache.path(oid)) == oid.removesuffix(".dir")
+            except FileNotFoundError:
+                return None
+        return self._sound[oid]
+
+    def _corrupt(self, where: str, artifact: Artifact) -> Fault:
+        path = self._cache.path(artifact.md5)
+        return Fault(
+            place=f"{where}/{artifact.path}",
+            reason=f"its bytes in the cache are corrupt ({path})",
+            todo=f"rm -f {path}; gitml artifacts download {where.rpartition('/')[2]}",
+        )
+
+    def _directory(
+        self, where: str, check: RunCheck, away: set[str], *, default: bool, lost: bool
+    ) -> Iterator[Fault]:
+        digest = manifest.directory_hash(check.artifacts)
+        whole = all(self._is_sound(artifact.md5) for artifact in check.artifacts)
+        if (whole and not self._is_sound(digest)) or (digest in away and not lost):
+            self._folders.append(check.artifacts)
+            yield Fault(place=f"{where}/artifacts", todo="gitml fsck --repair", repairable=True,
+                        reason=f"its directory object {digest} is missing")  # fmt: skip
+        elif default and whole and away:
+            yield Fault(place=f"{where}/artifacts", todo="gitml fsck --repair", repairable=True,
+                        reason="the default remote lacks files that the cache has")  # fmt: skip
+        if digest in away or (default and whole and away):
+            self._resend.append(check.artifacts)
+
+    # The registry --------------------------------------------------------------------------------
+
+    def _registry(self) -> Iterator[Fault]:
+        for ignored in registry(self._repository).ignored_tags():
+            yield Fault(place=ignored.tag, reason=f"is ignored: {ignored.reason}",
+                        todo=f"git show {ignored.tag}")  # fmt: skip
+        for tag in self._git.tags():
+            event = tags.parse(tag.name)
+            if event is None or event.kind == Kind.DEPRECATED:
+                continue
+            self._tags += 1
+            for reason in self._version(tag.target, tag.message, event):
+                yield Fault(place=tag.name, reason=reason, todo=f"git show {tag.name}")
+
+    def _version(self, commit: str, message: str, event: tags.TagEvent) -> list[str]:
+        data = self._git.read(f"{commit}:version.json")
+        if data is None:
+            ours = "digest" in tags.parse_message(message)[1]
+            return ["its commit has no version.json"] if ours else []
+        number = tags.number_of(event.version) if event.version else None
+        out = self._git.read(f"{commit}:model.dvc")
+        return checking.check_version_commit(data, out, event.model, number, tags.slug)
+
+    # This machine --------------------------------------------------------------------------------
+
+    def _local_state(self) -> Iterator[Fault]:
+        for run_id, place in self._repository.runs.in_progress().items():
+            if not journal.is_alive(place):
+                self._stale_journals = True
+                yield Fault(place=str(place), reason=f"run {run_id} was left by a dead process",
+                            todo="gitml fsck --repair", repairable=True)  # fmt: skip
+        out = self._git.run("for-each-ref", "--format=%(refname) %(objectname) "
+                            "%(committerdate:unix)", TEMPORARY_REFS)  # fmt: skip
+        for line in out.decode().splitlines():
+            name, oid, when = (*line.split(), "0")[:3]
+            if time.time() - int(when) > _ABANDONED:
+                self._stale_refs.append(RefUpdate(name=name, new=None, old=oid))
+                yield Fault(place=name, reason="was left by an interrupted registration",
+                            todo="gitml fsck --repair", repairable=True)  # fmt: skip
+        self._leftovers = list(leftovers(self._repository, _ABANDONED, time.time()))
+        for path in self._leftovers:
+            yield Fault(place=str(path), reason="was left by an interrupted program",
+                        todo="gitml fsck --repair", repairable=True)  # fmt: skip
+
+    def _index(self) -> Iterator[Fault]:
+        if self._stale_journals:  # reading the index would commit them: not while only looking
+            return
+        try:
+            shown = self._repository.index()
+            with tempfile.TemporaryDirectory() as scratch:
+                again = shown.again(Path(scratch) / "index.sqlite3")
+                same = shown.contents() == again.contents()
+                again.close()
+        except StoreError as error:
+            yield Fault(place="index.sqlite3", reason=error.message, todo=error.hint or "")
+            return
+        if not same:
+            self._stale_index = True
+            yield Fault(place=str(self._repository.state / "index.sqlite3"),
+                        reason="differs from what the branch says", todo="gitml fsck --repair",
+                        repairable=True)  # fmt: skip
+
+    # Repairs -------------------------------------------------------------------------------------
+
+    def repair(self) -> Iterator[str]:
+        """Do what can be done; tells each thing done."""
+        if self._stale_journals:
+            for run_id in self._repository.runs.recover():
+                yield f"Recorded run {run_id} of a dead process."
+        if self._stale_refs:
+            self._git.update_refs(self._stale_refs)
+            yield f"Removed {len(self._stale_refs)} temporary refs."
+        for path in self._leftovers:
+            path.unlink(missing_ok=True)
+            yield f"Removed {path}."
+        yield from self._repair_branch()
+        yield from self._repair_artifacts()
+        if self._stale_index:
+            index: Index = self._repository.index()
+            index.discard()
+            self._repository.index()
+            yield "Rebuilt the index."
+
+    def _repair_branch(self) -> Iterator[str]:
+        written: dict[str, bytes] = {}
+
+        def make(tip: str | None) -> tuple[Mapping[str, bytes], str]:
+            written.clear()
+            for path, (old, new) in self._files.items():
+                if tip and self._repository.branch.read(path, tip) == old:
+                    written[path] = new
+            names = "".join(f"{path}\n" for path in sorted(written))
+            return written, f"fsck: rebuild {len(written)} derived files\n\n{names}"
+
+        if self._files:
+            self._repository.branch.update(make)
+        for path in sorted(written):
+            yield f"Rebuilt {path}."
+
+    def _repair_artifacts(self) -> Iterator[str]:
+        for folder in self._folders:
+            digest = self._repository.artifacts.add_directory_object(folder)
+            yield f"Made the directory object {digest}."
+        if self._resend:
+            sent = self._repository.artifacts.push(self._resend, self._repository.open_remote())
+            yield f"Sent {sent.files} files and the directory objects that the remote lacked."
+
+
+def whole_tree(git: GitRepo, rev: str) -> list[TreeEntry]:
+    """List every file of a commit.
+
+    Raises:
+        StoreError: A part of it cannot be read.
+    """
+    git.run("ls-tree", "-r", "-z", "--name-only", rev)  # `tree` takes a failure for an empty one
+    return git.tree(rev, recursive=True)
+
+
+def leftovers(repository: Repository, age: float, now: float) -> Iterable[Path]:
+    """Find hidden files that interrupted programs left behind.
+
+    Args:
+        repository: The clone.
+        age: Younger ones may belong to a program that is at work, s.
+        now: s since the Unix epoch.
+    """
+    state = repository.state
+    for place, pattern in (("cache", "**/.gitml-*.tmp"), ("remote", "**/.gitml-*.tmp"),
+                           ("sent", "*.tmp")):  # fmt: skip
+        for path in sorted((state / place).glob(pattern)):
+            try:
+                if now - path.lstat().st_mtime > age:
+                    yield path
+            except FileNotFoundError:
+                continue
