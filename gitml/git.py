@@ -44,15 +44,26 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One path that differs between two trees; an id is None where the path is absent.
+    """One path that differs between two trees.
 
-    ``regular`` tells whether the new entry is a file: no symbolic link, no submodule.
+    Attributes:
+        path: Path below the root.
+        old: Id before, None where the path was absent.
+        new: Id after, None where the path is absent.
+        old_mode: Octal mode before, ``000000`` where the path was absent.
+        new_mode: Octal mode after, likewise.
     """
 
     path: str
     old: str | None
     new: str | None
-    regular: bool = True
+    old_mode: str = "100644"
+    new_mode: str = "100644"
+
+    @property
+    def regular(self) -> bool:
+        """Whether the new entry is a file: no symbolic link, no submodule."""
+        return self.new_mode in _FILES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,25 +319,35 @@ class GitRepo:
             entries.append(TreeEntry(mode=mode, type=kind, oid=oid, path=_text(name)))
         return entries
 
-    def diff(self, old: str | None, new: str) -> list[Change]:
-        """Compare two trees path by path; ``old`` None stands for the empty tree."""
-        if old is None:
+    def diff(self, old: str | None, new: str, *, exact: bool = False) -> list[Change]:
+        """Compare two trees path by path.
+
+        Args:
+            old: A commit; None stands for the empty tree.
+            new: Another one.
+            exact: Keep bytes of paths that are no UTF-8 as surrogates instead of replacing them.
+        """
+        if old is None and not exact:
             return [
-                Change(path=entry.path, old=None, new=entry.oid, regular=entry.mode in _FILES)
+                Change(
+                    path=entry.path, old=None, new=entry.oid, old_mode="000000", new_mode=entry.mode
+                )
                 for entry in self.tree(new, recursive=True)
             ]
-        out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", f"{old}^{{tree}}",
+        before = f"{old}^{{tree}}" if old else self.run("mktree").decode().strip()
+        out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", before,
                        f"{new}^{{tree}}")  # fmt: skip
         parts = out.split(b"\0")[:-1]
         changes = []
         for meta, name in zip(parts[::2], parts[1::2], strict=True):
-            _, mode, before, after, _ = meta.decode().split()
+            old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split()
             changes.append(
                 Change(
-                    path=_text(name),
-                    old=None if before == ZERO else before,
-                    new=None if after == ZERO else after,
-                    regular=mode in _FILES,
+                    path=name.decode("utf-8", "surrogateescape") if exact else _text(name),
+                    old=None if old_oid == ZERO else old_oid,
+                    new=None if new_oid == ZERO else new_oid,
+                    old_mode=old_mode,
+                    new_mode=new_mode,
                 )
             )
         return changes
@@ -426,16 +447,17 @@ class GitRepo:
         )
         return self.run("mktag", stdin=text.encode()).decode().strip()
 
-    def tags(self, *patterns: str) -> list[Tag]:
+    def tags(self, *patterns: str, under: str = "refs/tags") -> list[Tag]:
         """List tags with their messages, all with one process.
 
         Args:
-            patterns: Globs below ``refs/tags``; all tags without any.
+            patterns: Globs below ``under``; all tags without any.
+            under: Where the tags are; each is named by the rest of its ref.
         """
-        fields = "%(refname:lstrip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00" \
+        fields = "%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00" \
             "%(*objectname)%00%(taggerdate:unix)%00%(taggername)%00%(taggeremail:trim)%00" \
             "%(contents)%00"  # fmt: skip
-        globs = [f"refs/tags/{pattern}" for pattern in patterns] or ["refs/tags"]
+        globs = [f"{under}/{pattern}" for pattern in patterns] or [under]
         parts = self.run("for-each-ref", f"--format={fields}", *globs).split(b"\0")
         tags = []
         for at in range(0, len(parts) - 9, 9):
@@ -444,7 +466,7 @@ class GitRepo:
             )
             tags.append(
                 Tag(
-                    name=name.lstrip("\n"),
+                    name=name.lstrip("\n").removeprefix(f"{under}/"),
                     oid=oid,
                     target=target or oid,
                     annotated=kind == "tag" and target_kind == "commit" and when.isdigit(),

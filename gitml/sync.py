@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha1
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from gitml import dvc_settings, manifest, uris
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.git import LARGEST, GitRepo
-from gitml.registry import tags
+from gitml.registry.reconcile import Reconciler
 from gitml.store import records
 from gitml.store.exchange import Exchange, ExchangeReport
 from gitml.tracking.repository import Repository
@@ -60,10 +60,15 @@ def push(
     """
     exchange = _exchange(repository, git_remote)
     repository.runs.recover()
-    exchange.pull()  # tells which DVC remote the team uses by now
+    pulled = exchange.pull()  # tells which DVC remote the team uses by now
     sent = send_artifacts(repository, progress=progress)
+    pushed = exchange.push()
     return PushReport(
-        exchange=exchange.push(),
+        exchange=replace(
+            pushed,
+            renumbered=pulled.renumbered + pushed.renumbered,
+            lost=pulled.lost + pushed.lost,
+        ),
         files=sent.files,
         bytes=sent.bytes,
         missing=sent.missing,
@@ -83,11 +88,9 @@ def pull(repository: Repository, *, git_remote: str | None = None) -> ExchangeRe
 
 
 def _exchange(repository: Repository, git_remote: str | None) -> Exchange:
-    return Exchange(
-        repository.branch,
-        git_remote or repository.settings.git_remote,
-        is_ours=lambda name: tags.parse(name) is not None,
-    )
+    remote = git_remote or repository.settings.git_remote
+    rules = Reconciler(repository.git, repository.branch, state=repository.state, remote=remote)
+    return Exchange(repository.branch, remote, rules)
 
 
 # Artifacts --------------------------------------------------------------------------------------

@@ -69,7 +69,16 @@ def _push(repository: Repository, remote: str | None) -> PushReport:
         return clones.push(repository, git_remote=remote, progress=report)
 
 
+def _tell_registry(report: ExchangeReport) -> None:
+    """What became of this clone's own changes of the registry."""
+    for one in report.renumbered:
+        say(f"renumbered: {one.model} {one.old} → {one.new}")
+    for line in report.lost:
+        talk(f"warning: not done: {line}.")
+
+
 def _tell_pull(report: ExchangeReport, remote: str) -> None:
+    _tell_registry(report)
     if not report.changed:
         say(f"Nothing new on {remote}.")
         return
@@ -82,6 +91,7 @@ def _tell_pull(report: ExchangeReport, remote: str) -> None:
 
 def _tell_push(report: PushReport, remote: str) -> None:
     sent = report.exchange
+    _tell_registry(sent)
     if sent.changed and not sent.runs and not sent.tags:
         say(f"Sent changes of earlier runs to {remote}.")
     elif sent.changed:

@@ -158,6 +158,12 @@ class _Read:
         return self.tag.timestamp, _PRIORITY[self.event.kind], self.event.counter or 0
 
 
+def event_order(tag: Tag) -> tuple[int, int, int]:
+    """Sorts the tags of one model the way they take effect."""
+    event = parse(tag.name)
+    return _Read(tag=tag, event=event).order if event else (tag.timestamp, -1, 0)
+
+
 def fold(tags: Iterable[Tag]) -> RegistryState:
     """Fold tags into state; tags that are no events are left out, never an error."""
     by_model: dict[str, list[_Read]] = defaultdict(list)

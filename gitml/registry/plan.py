@@ -74,7 +74,8 @@ def transition(
     if archive:
         steps = settled(state, steps + _archiving(state, version, stage))
     if stage is not Stage.NONE and stage not in version.stages:
-        detail = {"from": version.stage, "to": stage.value}
+        asked = {"archive": True} if archive else {}
+        detail = {"from": version.stage, "to": stage.value, **asked}
         steps = settled(state, [*steps, _step(Kind.STAGE, version, stage, detail)])
     return steps
 

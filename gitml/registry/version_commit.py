@@ -13,7 +13,11 @@ from gitml.errors import Conflict, StoreError
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry.tags import one_line
 from gitml.store.branch import Branch
-from gitml.store.model_records import VersionFile, version_file_to_json
+from gitml.store.model_records import (
+    VersionFile,
+    version_file_from_json,
+    version_file_to_json,
+)
 from gitml.store.records import run_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -90,15 +94,61 @@ class VersionCommits:
             "version.json": version_file_to_json(file),
         }
         parents = self._parents(source.run)
-        message = (
-            f"{one_line(file.name)}: version {file.version}\n\n"
-            f"Run: {file.run_id}\nModel: {file.source}\nDigest: {file.digest}\n"
-        )
-        self._repo.fast_import(self._stream(ref, file.created // 1000, parents, files, message))
+        when = file.created // 1000
+        self._repo.fast_import(self._stream(ref, when, parents, files, _message(file)))
         commit = self._repo.ref(ref)
         if commit is None:
             raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
         return NewCommit(commit=commit, release=RefUpdate(name=ref, new=None, old=commit))
+
+    def file(self, commit: str) -> VersionFile | None:
+        """Read a version commit's ``version.json``; None where the commit has none of ours."""
+        data = self._repo.read(f"{commit}:version.json")
+        try:
+            return version_file_from_json(data) if data else None
+        except StoreError:
+            return None
+
+    def renumber(self, slug: str, commit: str, file: VersionFile) -> NewCommit:
+        """Write a version commit again under another number; everything else stays.
+
+        Args:
+            slug: The model's name in tags and in ``dvc.yaml``.
+            commit: The version commit.
+            file: Its ``version.json`` with the new number.
+
+        Raises:
+            StoreError: git refused, or that is no version commit.
+        """
+        old = self.file(commit)
+        if old is None:
+            raise StoreError(f"Commit {commit} has no version.json.")
+        files = {"version.json": version_file_to_json(file)}
+        if self._repo.read(f"{commit}:dvc.yaml") == dvc_yaml(slug, about(old)):
+            files["dvc.yaml"] = dvc_yaml(slug, about(file))
+        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        self._repo.fast_import(self._again(ref, commit, file, files))
+        new = self._repo.ref(ref)
+        if new is None:
+            raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
+        return NewCommit(commit=new, release=RefUpdate(name=ref, new=None, old=new))
+
+    def _again(self, ref: str, commit: str, file: VersionFile, files: Mapping[str, bytes]) -> bytes:
+        """The stream of a commit that differs from another one in some files only."""
+        parents = self._repo.run("rev-parse", f"{commit}^@").decode().split()
+        tree = self._repo.run("rev-parse", f"{commit}^{{tree}}").decode().strip()
+        who = str(self._repo.identity).encode("utf-8", "replace")
+        text = _message(file).encode()
+        parts = [
+            b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, file.created // 1000),
+            b"data %d\n%s\n" % (len(text), text),
+        ]
+        for at, parent in enumerate(parents):
+            parts.append(b"%s %s\n" % (b"merge" if at else b"from", parent.encode()))
+        parts.append(b'M 040000 %s ""\n' % tree.encode())
+        for path, data in files.items():
+            parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
+        return b"".join(parts)
 
     def abandon(self, new: NewCommit) -> None:
         """Let go of a commit that no tag came to hold."""
@@ -148,6 +198,19 @@ class VersionCommits:
                     if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
                 ]
         return []
+
+
+def about(file: VersionFile, description: str = "") -> str:
+    """What DVC shows as the artifact's description: the first line, else name and version."""
+    line = description.strip().split("\n")[0]
+    return line[:200] or f"{file.name} version {file.version}"
+
+
+def _message(file: VersionFile) -> str:
+    return (
+        f"{one_line(file.name)}: version {file.version}\n\n"
+        f"Run: {file.run_id}\nModel: {file.source}\nDigest: {file.digest}\n"
+    )
 
 
 def dvc_yaml(slug: str, about: str) -> bytes:

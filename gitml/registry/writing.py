@@ -1,8 +1,8 @@
 """Hides how a change of the registry reaches git: tags in one transaction, records on the branch.
 
 What happened is written as tags; what people may edit (descriptions, tags on models) is written to
-the branch. Every change runs under one advisory lock of the clone; between clones, equal tag names
-are refused at push.
+the branch. Every change runs under one advisory lock of the clone; what two clones
+wrote at once is put in order when they exchange (``reconcile.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gitml.registry.names import alike, shown
 from gitml.registry.plan import Step
 from gitml.registry.reading import RegistryReader, Snapshot
 from gitml.registry.tags import format_message, one_line
-from gitml.registry.version_commit import ModelSource, NewCommit, VersionCommits
+from gitml.registry.version_commit import ModelSource, NewCommit, VersionCommits, about
 from gitml.store import model_records
 from gitml.store.branch import Branch, exclusive
 from gitml.store.model_records import ModelRecord, VersionFile, VersionRecord
@@ -147,7 +147,7 @@ class RegistryWriter(RegistryReader):
                 if not snapshot.exists:
                     self._check_alike(snapshot)
                 file = self._next_version(snapshot, source)
-                new = self._commits.write(snapshot.slug, file, source, _about(file, description))
+                new = self._commits.write(snapshot.slug, file, source, about(file, description))
                 try:
                     self._tag_version(snapshot, file, new)
                 except Conflict:
@@ -302,11 +302,6 @@ def _version_record(data: bytes | None, path: str, found: ModelVersion) -> Versi
         run_id=found.run_id,
         source=found.source,
     )
-
-
-def _about(file: VersionFile, description: str) -> str:
-    line = description.strip().split("\n")[0]
-    return line[:200] or f"{file.name} version {file.version}"
 
 
 def _contended(name: str) -> Conflict:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gitml.dvc_settings import names_clone_folder
 from gitml.errors import Conflict, StoreError
-from gitml.git import GitRepo
+from gitml.git import GitRepo, RefUpdate
 
 _README = b"""# Runs of this project
 
@@ -68,6 +68,9 @@ class Branch:
         remote: The git remote whose branch stands in while this clone has none of its own.
         state: The local state folder, ``<git common dir>/gitml``.
         remote_config: Bytes of the ``.dvc/config`` that names this clone's own folder.
+
+    Attributes:
+        locks: Folder of the advisory locks.
     """
 
     def __init__(
@@ -77,7 +80,8 @@ class Branch:
         self.name = name
         self.ref = f"refs/heads/{name}"
         self.tracking_ref = f"refs/remotes/{remote}/{name}"
-        self._lock = state / "locks" / "branch"
+        self.locks = state / "locks"
+        self._lock = self.locks / "branch"
         self._own_config = remote_config
 
     def tip(self) -> str | None:
@@ -141,37 +145,58 @@ class Branch:
             hint="Try again.",
         )
 
+    def prepare(self, ref: str, files: Mapping[str, bytes | None], message: str) -> RefUpdate:
+        """Commit changes on top of this clone's tip under another ref.
+
+        Args:
+            ref: The ref that comes to hold the commit.
+            files: As in ``update``.
+            message: The commit message.
+
+        Returns:
+            What moves the branch there, as part of a larger transaction.
+
+        Raises:
+            StoreError: git refused.
+        """
+        old = self.repo.ref(self.ref)
+        self.repo.fast_import(self._stream(self.tip(), None, files, message, ref))
+        return RefUpdate(name=self.ref, new=self.repo.ref(ref), old=old)
+
     def _stream(
         self,
         tip: str | None,
         also_parent: str | None,
         files: Files,
         message: str,
+        ref: str = "",
     ) -> bytes:
         text = message.encode("utf-8", "replace")
         who = str(self.repo.identity).encode("utf-8", "replace")
         parts = [
-            b"commit %s\ncommitter %s %d +0000\n" % (self.ref.encode(), who, int(time.time())),
+            b"commit %s\ncommitter %s %d +0000\n"
+            % ((ref or self.ref).encode(), who, int(time.time())),
             b"data %d\n%s\n" % (len(text), text),
         ]
         if tip:
             parts.append(b"from %s\n" % tip.encode())
         if also_parent and also_parent != tip:
             parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
+        for path in sorted(path for path, data in files.items() if data is None):
+            parts.append(b"D %s\n" % _quoted(path))  # first: a folder may take a file's name
         for path, data in sorted(files.items()):
-            if data is None:
-                parts.append(b"D %s\n" % _quoted(path))
-            elif isinstance(data, Blob):
+            if isinstance(data, Blob):
                 parts.append(b"M 100644 %s %s\n" % (data.oid.encode(), _quoted(path)))
-            else:
+            elif data is not None:
                 parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
                 parts.append(data + b"\n")
         return b"".join(parts)
 
 
 def _quoted(path: str) -> bytes:
-    raw = path.encode("utf-8")
+    raw = path.encode("utf-8", "surrogateescape")
     if b"\0" in raw:
         raise StoreError(f"{path!r} cannot be a path on the branch.")
-    raw = raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
+        raw = raw.replace(plain, escaped)
     return b'"' + raw + b'"'

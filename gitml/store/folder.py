@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitml import manifest
+from gitml.entities import Artifact
 from gitml.store import records
 from gitml.store.records import RunFiles
 
 RECORD = "run.json"
-_HISTORY = "metrics.jsonl"
-_MANIFEST = "artifacts.json"
-_OUT = "artifacts.dvc"
-_CONFIG = ".dvc/config"
-_PATCH = "source.patch"
-_REQUIREMENTS = "requirements.txt"
+HISTORY = "metrics.jsonl"
+MANIFEST = "artifacts.json"
+OUT = "artifacts.dvc"
+CONFIG = ".dvc/config"
+PATCH = "source.patch"
+REQUIREMENTS = "requirements.txt"
+DERIVED = (RECORD, HISTORY, MANIFEST, OUT)  # a join writes these from what it read
+NAMES = (*DERIVED, CONFIG, PATCH, REQUIREMENTS)
 
 
 def to_files(files: RunFiles) -> dict[str, bytes]:
@@ -26,14 +29,14 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
     info = files.record.run.info
     contents = {
         RECORD: records.run_to_json(files.record),
-        _HISTORY: records.history_to_jsonl(files.history),
-        _PATCH: files.patch,
-        _REQUIREMENTS: files.requirements,
+        HISTORY: records.history_to_jsonl(files.history),
+        PATCH: files.patch,
+        REQUIREMENTS: files.requirements,
     }
     if files.artifacts:
-        contents[_MANIFEST] = manifest.to_json(files.artifacts)
-        contents[_OUT] = manifest.dvc_file(files.artifacts)
-        contents[_CONFIG] = files.remote_config
+        contents[MANIFEST] = manifest.to_json(files.artifacts)
+        contents[OUT] = manifest.dvc_file(files.artifacts)
+        contents[CONFIG] = files.remote_config
     folder = records.run_folder(info.experiment_id, info.run_id)
     return {f"{folder}/{name}": data for name, data in contents.items() if data}
 
@@ -54,15 +57,23 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
     record = read(f"{folder}/{RECORD}")
     if record is None:
         return None
-    listed = read(f"{folder}/{_MANIFEST}")
     return RunFiles(
         record=records.run_from_json(record, f"{folder}/{RECORD}"),
-        history=records.history_from_jsonl(read(f"{folder}/{_HISTORY}") or b"", _HISTORY),
-        artifacts=tuple(manifest.parse(listed)) if listed else (),
-        patch=read(f"{folder}/{_PATCH}") or b"",
-        requirements=read(f"{folder}/{_REQUIREMENTS}") or b"",
-        remote_config=read(f"{folder}/{_CONFIG}") or b"",
+        history=records.history_from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
+        artifacts=listed(read(f"{folder}/{MANIFEST}") or b""),
+        patch=read(f"{folder}/{PATCH}") or b"",
+        requirements=read(f"{folder}/{REQUIREMENTS}") or b"",
+        remote_config=read(f"{folder}/{CONFIG}") or b"",
     )
+
+
+def listed(data: bytes) -> tuple[Artifact, ...]:
+    """Read ``artifacts.json``, which may be absent.
+
+    Raises:
+        StoreError: It is malformed.
+    """
+    return tuple(manifest.parse(data)) if data else ()
 
 
 def changed(new: Mapping[str, bytes], read: Callable[[str], bytes | None]) -> dict[str, bytes]:

@@ -46,7 +46,9 @@ def test_pull_and_sync_bring_the_runs_of_another_clone(
     log_run(tmp_path / "second", "theirs")
     report = loaded(cli("push", "--json"))
     assert set(report) == {"exchange", "files", "bytes", "missing", "stays_here"}
-    assert report["exchange"] == {"runs": 1, "joined": 0, "tags": 0, "changed": True}
+    assert report["exchange"] == {
+        "runs": 1, "joined": 0, "tags": 0, "changed": True, "renumbered": [], "lost": [],
+    }  # fmt: skip
     monkeypatch.chdir(repository)
     log_run(repository, "ours")
 

@@ -140,6 +140,7 @@ def test_stages_move_and_archive_like_those_of_mlflow(world: World) -> None:
         "version": 2,
         "from": "Staging",
         "to": "Production",
+        "archive": True,
         "user": "Ada Example",
         "reason": "beats 1 by far",
         "run_id": moved.run_id,

@@ -77,11 +77,21 @@ def test_any_path_is_written_as_it_is(repository: Path, path: str) -> None:
     assert branch.read(path) is None
 
 
-def test_a_path_with_a_line_break_that_somebody_pushed_is_kept(repository: Path) -> None:
+@pytest.mark.parametrize("path", ["a\nb", "a\udcffb", 'a"\\\n'])
+def test_paths_that_somebody_pushed_are_kept_byte_by_byte(repository: Path, path: str) -> None:
     branch = open_branch(repository)
-    branch.update(lambda _: ({"a\nb": b"x"}, "odd\n"))
+    tip = branch.update(lambda _: ({path: b"x"}, "odd\n"))
+    assert tip
 
-    assert [entry.path for entry in branch.repo.tree(branch.ref)][-1] == "a\nb"
+    found = {change.path for change in branch.repo.diff(None, tip, exact=True)}
+    assert path in found
+    branch.update(lambda _: ({path: None}, "gone\n"))
+    assert [c.path for c in branch.repo.diff(tip, branch.tip() or "", exact=True)] == [path]
+
+
+def test_a_path_that_git_cannot_hold_is_refused(repository: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be a path"):
+        open_branch(repository).update(lambda _: ({"a\0b": b"x"}, "odd\n"))
 
 
 def test_packed_refs_and_packed_objects_are_read(repository: Path) -> None:

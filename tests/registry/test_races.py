@@ -1,0 +1,343 @@
+"""Clones that change the registry at once: every request is kept, and all clones agree."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gitml
+from gitml import sync, uris
+from gitml.entities import ModelVersion
+from gitml.errors import Conflict
+from gitml.registry.registry import Registry
+from gitml.registry.version_commit import ModelSource
+from gitml.store.exchange import Renumbered
+from gitml.tracking.repository import Repository
+from tests.conftest import git, make_repository
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> tuple[Path, Path]:
+    """Two clones of one bare repository, both with version 1 of Price."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    first = make_repository(tmp_path / "first")
+    git(first, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(first, "push", "-q", "origin", "main")
+    register(first)
+    sync.push(repo(first))
+    git(tmp_path, "clone", "-q", "origin.git", "second")
+    sync.pull(repo(tmp_path / "second"))
+    return first, tmp_path / "second"
+
+
+def repo(folder: Path) -> Repository:
+    return Repository.open(folder)
+
+
+def models(folder: Path) -> Registry:
+    return uris.registry(repo(folder))
+
+
+def register(folder: Path, name: str = "Price", **told: Any) -> ModelVersion:
+    """Register a version of a model that an empty run has, without its files."""
+    client = gitml.MlflowClient(folder)
+    experiment = client.repository.experiments.create("shared", {}, exist_ok=True)
+    run_id = client.create_run(experiment, run_name=folder.name).info.run_id
+    client.set_terminated(run_id)
+    source = ModelSource(
+        run=client.get_run(run_id),
+        source=f"runs:/{run_id}/model",
+        path="model",
+        digest=f"{run_id}.dir",
+        size=0,
+        nfiles=0,
+        dvc_file=b"outs: []\n",
+        mlmodel=b"flavors: {}\n",
+    )
+    return models(folder).register(name, source, **told)
+
+
+def move(folder: Path, version: int, stage: str, *, archive: bool = False, why: str = "") -> None:
+    models(folder).transition_model_version_stage(
+        "Price", version, stage, archive_existing_versions=archive, reason=why
+    )
+
+
+def exchange(*folders: Path) -> None:
+    """Push and pull in turn until nobody has news."""
+    for _ in range(5):
+        reports = [sync.push(repo(folder)).exchange for folder in folders]
+        reports += [sync.pull(repo(folder)) for folder in folders]
+        if not any(report.changed or report.renumbered for report in reports):
+            return
+    raise AssertionError("these clones do not come to rest")
+
+
+def seen(folder: Path) -> dict[str, Any]:
+    """All that the registry says, and the refs behind it."""
+    registry = models(folder)
+    found = registry.search_registered_models()
+    return {
+        "models": found,
+        "versions": registry.search_model_versions(order_by=["version_number ASC"]),
+        "history": [registry.history(model.name) for model in found],
+        "tags": git(folder, "for-each-ref", "refs/tags"),
+        "tree": git(folder, "rev-parse", "gitml/runs^{tree}"),
+        "ignored": registry.ignored_tags(),
+    }
+
+
+def stages(folder: Path) -> dict[int, str]:
+    found = models(folder).search_model_versions("name='Price'")
+    return {
+        version.version: version.current_stage for version in sorted(found, key=lambda v: v.version)
+    }
+
+
+def gto_stages(folder: Path, name: str = "Price") -> dict[str, str]:
+    """Which version stock gto sees in each stage (the first, as it shows one)."""
+    program = Path(sys.executable).with_name("gto")
+    done = subprocess.run(
+        [program, "show", "--json"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)[name]
+    assert found["version"] == f"v{max(stages(folder))}.0.0"
+    return {
+        stage: version
+        for stage, version in found["stage"].items()
+        if version and not stage.startswith("alias/")
+    }
+
+
+def highest(folder: Path) -> dict[str, str]:
+    """What gto is to show: the highest version of each stage."""
+    return {stage: f"v{number}.0.0" for number, stage in stages(folder).items() if stage != "None"}
+
+
+def settled(clones: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
+    """Exchange everything; returns what every clone sees, a fresh one too."""
+    exchange(*clones)
+    fresh = tmp_path / "fresh"
+    git(tmp_path, "clone", "-q", "origin.git", "fresh")
+    sync.pull(repo(fresh))
+    one, two, three = (seen(folder) for folder in (*clones, fresh))
+    assert one == two == three
+    assert one["ignored"] == []
+    assert gto_stages(fresh) == highest(fresh)
+    for folder in (*clones, fresh):
+        assert git(folder, "fsck", "--no-dangling") == ""
+        assert "refs/gitml" not in git(folder, "for-each-ref")
+    return one
+
+
+def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    mine = register(first, description="from the first", tags={"who": "first"})
+    theirs = register(second, description="from the second", tags={"who": "second"})
+    move(second, 2, "Staging", why="models:/Price/2 beats models:/Price/1")
+    models(second).set_registered_model_alias("Price", "champion", 2)
+    assert (mine.version, theirs.version) == (2, 2)
+
+    sync.push(repo(first))
+    report = sync.push(repo(second))
+
+    assert report.exchange.renumbered == (Renumbered(model="Price", old=2, new=3),)
+    settled(clones, tmp_path)
+    two, three = (models(first).get_model_version("Price", number) for number in (2, 3))
+    assert (two.run_id, two.description, two.tags) == (
+        mine.run_id, "from the first", {"who": "first"},
+    )  # fmt: skip
+    assert (three.run_id, three.description, three.tags, three.source) == (
+        theirs.run_id, "from the second", {"who": "second"}, theirs.source,
+    )  # fmt: skip
+    assert (three.current_stage, three.aliases, three.digest) == (
+        "Staging", ("champion",), theirs.digest,
+    )  # fmt: skip
+    assert three.creation_timestamp == theirs.creation_timestamp
+    (moved,) = [e for e in models(first).history("Price") if e.kind == "stage"]
+    assert (moved.version, moved.detail["version"], moved.detail["run_id"]) == (3, 3, theirs.run_id)
+    assert moved.detail["reason"] == "models:/Price/3 beats models:/Price/1"
+    assert json.loads(git(first, "show", "Price@v3.0.0:version.json"))["version"] == 3
+    assert "version 3" in git(first, "show", "Price@v3.0.0^{}", "--no-patch", "--format=%s")
+
+
+def test_a_pull_renumbers_what_was_never_pushed_and_says_so(clones: tuple[Path, Path]) -> None:
+    first, second = clones
+    register(first)
+    for _ in range(2):
+        register(second)
+    runs = [models(second).get_model_version("Price", n).run_id for n in (2, 3)]
+    sync.push(repo(first))
+
+    report = sync.pull(repo(second))
+
+    assert report.renumbered == (
+        Renumbered(model="Price", old=2, new=3), Renumbered(model="Price", old=3, new=4),
+    )  # fmt: skip
+    assert [models(second).get_model_version("Price", n).run_id for n in (3, 4)] == runs
+    assert sync.pull(repo(second)).renumbered == ()
+
+
+def test_numbers_that_are_free_on_the_remote_are_kept(clones: tuple[Path, Path]) -> None:
+    first, second = clones
+    register(second)
+    move(first, 1, "Staging")
+    sync.push(repo(first))
+
+    assert sync.push(repo(second)).exchange.renumbered == ()
+    assert stages(second) == {1: "Staging", 2: "None"}
+
+
+def test_of_two_promotions_the_later_push_archives_the_earlier(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    register(first)
+    exchange(*clones)
+    move(first, 1, "Production", archive=True)
+    move(second, 2, "Production", archive=True)  # there was nothing to archive here
+
+    sync.push(repo(first))
+    sync.push(repo(second))
+
+    settled(clones, tmp_path)
+    assert stages(first) == {1: "Archived", 2: "Production"}
+
+
+def test_of_two_promotions_without_archive_both_stay(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    register(first)
+    exchange(*clones)
+    move(first, 2, "Production")
+    move(second, 1, "Production")
+
+    settled(clones, tmp_path)
+    assert stages(first) == {1: "Production", 2: "Production"}
+
+
+def test_a_version_moved_to_two_stages_at_once_is_in_that_of_the_later_push(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    move(first, 1, "Production")
+    move(second, 1, "Staging")
+    models(first).set_registered_model_alias("Price", "champion", 1)
+
+    settled(clones, tmp_path)  # no tag of the one has the name of one of the other
+    assert stages(second) == {1: "Staging"}
+    assert models(second).get_model_version_by_alias("Price", "champion").version == 1
+
+
+def test_a_request_for_a_version_that_was_deleted_meanwhile_is_named(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    models(first).delete_model_version("Price", 1)
+    move(second, 1, "Staging")
+    sync.push(repo(first))
+
+    report = sync.push(repo(second)).exchange
+
+    assert report.lost == ("Price version 1 moved to Staging: the version was deleted meanwhile",)
+    assert models(second).search_model_versions() == []
+    assert git(first, "ls-remote", "--tags", "origin", "*Staging*") == ""
+
+
+def test_a_model_deleted_in_one_clone_lives_on_with_the_version_of_the_other(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    register(first)
+    models(second).delete_registered_model("Price")
+
+    settled(clones, tmp_path)
+    assert stages(first) == {2: "None"}
+
+
+def test_tags_that_another_remote_has_are_never_written_again(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    register(second)
+    sync.push(repo(second))
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "fork.git")
+    for folder in clones:
+        git(folder, "remote", "add", "fork", str(tmp_path / "fork.git"))
+    register(first)
+    sync.push(repo(first), git_remote="fork")
+
+    before = git(second, "for-each-ref", "refs/tags")
+    with pytest.raises(Conflict, match=r"Price@v2\.0\.0 means something else on 'fork'"):
+        sync.push(repo(second), git_remote="fork")
+    assert git(second, "for-each-ref", "refs/tags") == before
+
+
+def test_a_plain_fetch_of_tags_before_does_no_harm(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    move(first, 1, "Production")
+    move(second, 1, "Staging")
+    sync.push(repo(first))
+    git(second, "fetch", "-q", "--tags", "origin")
+
+    settled(clones, tmp_path)
+    assert stages(first) == {1: "Staging"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
+    clones: tuple[Path, Path], tmp_path: Path, seed: int
+) -> None:
+    choose = random.Random(seed)
+    registered = {models(clones[0]).get_model_version("Price", 1).run_id}
+    for _ in range(14):
+        folder = choose.choice(clones)
+        numbers = list(stages(folder))
+        action = choose.choice(["register", "move", "move", "archive", "alias", "push", "pull"])
+        if action == "register":
+            registered.add(register(folder).run_id)
+        elif action in ("move", "archive"):
+            stage = choose.choice(["Production", "Staging"])
+            move(folder, choose.choice(numbers), stage, archive=action == "archive")
+        elif action == "alias":
+            alias, version = choose.choice(["champion", "next"]), choose.choice(numbers)
+            models(folder).set_registered_model_alias("Price", alias, version)
+        elif action == "push":
+            sync.push(repo(folder))
+        else:
+            sync.pull(repo(folder))
+
+    found = settled(clones, tmp_path)
+    assert {version.run_id for version in found["versions"]} == registered
+    for number in stages(clones[0]):
+        state = next(v for v in models(clones[0])._snapshot("Price").versions if v.number == number)
+        assert len(state.stages) <= 1
+
+
+def test_clones_that_register_and_push_from_processes_at_once_agree(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    script = Path(__file__).with_name("race_in_process.py")
+    running = [
+        subprocess.Popen([sys.executable, script, folder], stderr=subprocess.PIPE, text=True)
+        for folder in clones
+    ]
+    for process in running:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+
+    found = settled(clones, tmp_path)
+    assert len({version.run_id for version in found["versions"]}) == 7
+    assert [version.version for version in found["versions"]] == list(range(1, 8))
+    assert sum(stage == "Production" for stage in stages(clones[0]).values()) == 1
