@@ -309,7 +309,7 @@ def test_clones_converge_and_lose_nothing() -> None:
     run_state_machine_as_test(
         Clones,
         settings=settings(
-            max_examples=4, stateful_step_count=20, deadline=None, derandomize=True,
+            max_examples=3, stateful_step_count=18, deadline=None, derandomize=True,
             suppress_health_check=CHECKS,
         ),
     )  # fmt: skip

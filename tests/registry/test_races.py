@@ -13,7 +13,8 @@ import pytest
 
 from gitml import sync
 from gitml.errors import Conflict
-from gitml.store.exchange import Renumbered
+from gitml.registry.reconcile import Reconciler
+from gitml.store.exchange import Arrival, Exchange, Renumbered, Settled
 from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
 
@@ -249,6 +250,35 @@ def test_a_plain_fetch_of_tags_before_does_no_harm(
     move(second, 1, "Staging")
     sync.push(repo(first))
     git(second, "fetch", "-q", "--tags", "origin")
+
+    settled(clones, tmp_path)
+    assert stages(first) == {1: "Staging"}
+
+
+class _SlowRules(Reconciler):
+    """Lets another clone push between our look at the remote and our push."""
+
+    other: Path | None = None
+
+    def settle(self, arrival: Arrival) -> Settled:
+        found = super().settle(arrival)
+        other, self.other = self.other, None
+        if other:
+            sync.push(repo(other))
+        return found
+
+
+def test_a_push_between_our_look_and_our_push_is_seen(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    move(first, 1, "Production")
+    move(second, 1, "Staging")
+    mine = repo(second)
+    rules = _SlowRules(mine.git, mine.branch, state=mine.state, remote="origin")
+    rules.other = first
+
+    assert Exchange(mine.branch, "origin", rules).push().tags == 2  # left, entered
 
     settled(clones, tmp_path)
     assert stages(first) == {1: "Staging"}
