@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -173,6 +174,8 @@ class Exchange:
         mine = self._tags()
         new = sorted(name for name in mine if name not in known)
         refspecs = [f"{mine[name]}:{name}" for name in new]
+        if new and ours and ours == theirs:
+            ours = self._mark(new)
         if ours and ours != theirs:
             refspecs.insert(0, f"{ours}:{self._branch.ref}")
         if not refspecs:
@@ -182,6 +185,19 @@ class Exchange:
         self._rules.shared(mine[name] for name in new)
         runs = len(_new_runs(self._git.diff(theirs, ours))) if ours and ours != theirs else 0
         return ExchangeReport(runs=runs, tags=len(new), changed=True)
+
+    def _mark(self, tags: list[str]) -> str | None:
+        """Commit the news that there are tags, without a file.
+
+        A remote takes tags of two clones at once where their names differ; it takes only one new
+        commit on top of the same branch. Whoever comes second then looks at the other's first.
+        """
+        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        names = [name.removeprefix(_TAGS) for name in tags]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        moved = self._branch.prepare(ref, {}, f"registry: {', '.join(names[:3])}{more}\n")
+        self._git.update_refs([moved, RefUpdate(name=ref, new=None, old=moved.new)])
+        return moved.new
 
     def _note_tracking(self, ours: str | None) -> None:
         """Say what `git push` cannot know when a bare commit id was pushed."""
@@ -208,8 +224,11 @@ class Exchange:
         settled = Settled()
         if all(wanted.get(name) == oid for name, oid in mine.items()):
             refspecs = branch + [f"{name}:{name}" for name in missing]
-            if refspecs:
-                self._git.fetch(self._remote, *refspecs)
+            try:
+                if refspecs:
+                    self._git.fetch(self._remote, *refspecs)
+            except Conflict:  # a tag of that name was made here just now
+                return self._fetch()
         else:  # this clone has news, too
             with exclusive(self._branch.locks / "exchange"):
                 settled = self._settle(wanted, missing, branch, tip)

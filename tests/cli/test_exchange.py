@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from tests.cli.conftest import Cli, loaded, log_run
+from tests.cli.conftest import Cli, loaded, log_model, log_run
 from tests.conftest import git
 
 
@@ -59,6 +59,21 @@ def test_pull_and_sync_bring_the_runs_of_another_clone(
     assert cli("pull").stdout == "Nothing new on origin.\n"
     assert set(loaded(cli("sync", "--json"))) == {"pull", "push"}
     assert {run["run_name"] for run in loaded(cli("runs", "list", "--json"))} == {"ours", "theirs"}
+
+
+def test_a_version_that_got_another_number_is_named(
+    cli: Cli, repository: Path, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "-q", "origin.git", "second")
+    for folder in (repository, tmp_path / "second"):
+        monkeypatch.chdir(folder)
+        cli("registry", "register", log_model(folder, log_run(folder)), "Price")
+        told = cli("push").stdout.splitlines()
+
+    assert told == ["renumbered: Price 1 → 2", "Sent 1 run and 1 model tag to origin."]
+    assert loaded(cli("push", "--json"))["exchange"]["renumbered"] == []
+    assert {v["version"] for v in loaded(cli("registry", "list", "--json"))[0]["latest_versions"]} \
+        == {2}  # fmt: skip
 
 
 def test_a_remote_for_artifacts_is_tried_then_used(

@@ -11,14 +11,11 @@ from typing import Any
 
 import pytest
 
-import gitml
-from gitml import sync, uris
-from gitml.entities import ModelVersion
+from gitml import sync
 from gitml.errors import Conflict
-from gitml.registry.registry import Registry
-from gitml.registry.version_commit import ModelSource
-from gitml.store.exchange import Renumbered
-from gitml.tracking.repository import Repository
+from gitml.registry.reconcile import Reconciler
+from gitml.store.exchange import Arrival, Exchange, Renumbered, Settled
+from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
 
 
@@ -36,47 +33,10 @@ def clones(tmp_path: Path) -> tuple[Path, Path]:
     return first, tmp_path / "second"
 
 
-def repo(folder: Path) -> Repository:
-    return Repository.open(folder)
-
-
-def models(folder: Path) -> Registry:
-    return uris.registry(repo(folder))
-
-
-def register(folder: Path, name: str = "Price", **told: Any) -> ModelVersion:
-    """Register a version of a model that an empty run has, without its files."""
-    client = gitml.MlflowClient(folder)
-    experiment = client.repository.experiments.create("shared", {}, exist_ok=True)
-    run_id = client.create_run(experiment, run_name=folder.name).info.run_id
-    client.set_terminated(run_id)
-    source = ModelSource(
-        run=client.get_run(run_id),
-        source=f"runs:/{run_id}/model",
-        path="model",
-        digest=f"{run_id}.dir",
-        size=0,
-        nfiles=0,
-        dvc_file=b"outs: []\n",
-        mlmodel=b"flavors: {}\n",
-    )
-    return models(folder).register(name, source, **told)
-
-
 def move(folder: Path, version: int, stage: str, *, archive: bool = False, why: str = "") -> None:
     models(folder).transition_model_version_stage(
         "Price", version, stage, archive_existing_versions=archive, reason=why
     )
-
-
-def exchange(*folders: Path) -> None:
-    """Push and pull in turn until nobody has news."""
-    for _ in range(5):
-        reports = [sync.push(repo(folder)).exchange for folder in folders]
-        reports += [sync.pull(repo(folder)) for folder in folders]
-        if not any(report.changed or report.renumbered for report in reports):
-            return
-    raise AssertionError("these clones do not come to rest")
 
 
 def seen(folder: Path) -> dict[str, Any]:
@@ -290,6 +250,35 @@ def test_a_plain_fetch_of_tags_before_does_no_harm(
     move(second, 1, "Staging")
     sync.push(repo(first))
     git(second, "fetch", "-q", "--tags", "origin")
+
+    settled(clones, tmp_path)
+    assert stages(first) == {1: "Staging"}
+
+
+class _SlowRules(Reconciler):
+    """Lets another clone push between our look at the remote and our push."""
+
+    other: Path | None = None
+
+    def settle(self, arrival: Arrival) -> Settled:
+        found = super().settle(arrival)
+        other, self.other = self.other, None
+        if other:
+            sync.push(repo(other))
+        return found
+
+
+def test_a_push_between_our_look_and_our_push_is_seen(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first, second = clones
+    move(first, 1, "Production")
+    move(second, 1, "Staging")
+    mine = repo(second)
+    rules = _SlowRules(mine.git, mine.branch, state=mine.state, remote="origin")
+    rules.other = first
+
+    assert Exchange(mine.branch, "origin", rules).push().tags == 2  # left, entered
 
     settled(clones, tmp_path)
     assert stages(first) == {1: "Staging"}

@@ -1,0 +1,467 @@
+"""Clones that do anything in any order: in the end all are equal and nothing is lost.
+
+A state machine drives three clones and a bare remote through random steps, while a model notes what
+was acknowledged. At the end everybody exchanges until nothing moves, then all clones are compared
+with each other, with the model, and with what the user had before.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+import gitml
+from gitml import sync
+from gitml.errors import StoreError
+from gitml.tracking import repository as opened
+from tests.clones import exchange, models, register, repo
+from tests.conftest import git, make_repository
+
+BRANCH = "gitml/runs"
+clones = st.integers(0, 2)
+tallies: Counter[str] = Counter()
+
+
+class Clones(RuleBasedStateMachine):
+    """Three clones of one project."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        tallies["examples"] += 1
+        self.root = Path(tempfile.mkdtemp(prefix="clones-"))
+        git(self.root, "init", "-q", "--bare", "-b", "main", "origin.git")
+        first = make_repository(self.root / "c0")
+        git(first, "remote", "add", "origin", f"file://{self.root}/origin.git")
+        git(first, "push", "-q", "origin", "main")
+        self.folders = [first, *(self._clone(f"c{n}") for n in (1, 2))]
+        self.names = itertools.count(3)
+        self.users = {folder: self._users_state(folder, make=True) for folder in self.folders}
+        self.runs: list[str] = []
+        self.values: dict[tuple[str, str], set[str]] = defaultdict(set)  # tags: all values written
+        self.own: dict[tuple[str, str], str] = {}  # tags that one clone alone writes
+        self.points: dict[str, set[tuple[str, float, int]]] = defaultdict(set)
+        self.params: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.stages: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self.experiments: dict[str, set[str]] = defaultdict(set)
+        self.versions: set[str] = set()
+        self.aliases: set[str] = set()
+
+    def _clone(self, name: str, *, depth: bool = False) -> Path:
+        more = ["--depth=1"] if depth else []
+        git(self.root, "clone", "-q", *more, f"file://{self.root}/origin.git", name)
+        folder = self.root / name
+        if depth and git(folder, "ls-remote", "origin", BRANCH):
+            ref = f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}"
+            git(folder, "fetch", "-q", "--depth=1", "origin", ref)
+        return folder
+
+    def _users_state(self, folder: Path, *, make: bool = False) -> tuple[object, ...]:
+        """What belongs to the user: index, HEAD, work tree, stash, configuration."""
+        if make:
+            (folder / "train.py").write_text("print('stashed')\n")
+            git(folder, "stash", "-q")
+            (folder / "train.py").write_text("print('dirty')\n")
+            (folder / "staged.py").write_text("staged\n")
+            git(folder, "add", "staged.py")
+        files = (folder / ".git" / name for name in ("index", "HEAD", "config", "ORIG_HEAD"))
+        seen = [file.read_bytes() if file.exists() else None for file in files]
+        code = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        return *seen, code, git(folder, "stash", "list"), git(folder, "rev-parse", "main")
+
+    def _known(self, at: int) -> list[str]:
+        """Runs that a clone has, of those that the model knows."""
+        here = {run.info.run_id for run in self._all(self.folders[at])}
+        return [run_id for run_id in self.runs if run_id in here]
+
+    def _all(self, folder: Path) -> list[gitml.Run]:
+        client = gitml.MlflowClient(folder)
+        ids = [one.experiment_id for one in client.search_experiments(view_type=3)]
+        return list(client.search_runs(ids, run_view_type=3, max_results=1000)) if ids else []
+
+    def _one(self, at: int, pick: int) -> str | None:
+        known = self._known(at)
+        return known[pick % len(known)] if known else None
+
+    # Steps --------------------------------------------------------------------------------------
+
+    @rule(at=clones, experiment=st.sampled_from(["house", "car"]), value=st.integers(0, 9))
+    def log(self, at: int, experiment: str, value: int) -> None:
+        tallies["steps"] += 1
+        client = gitml.MlflowClient(self.folders[at])
+        identifier = client.repository.experiments.create(experiment, {}, exist_ok=True)
+        self.experiments[identifier].add(experiment)
+        run_id = client.create_run(identifier, run_name=f"by {at}").info.run_id
+        client.log_metric(run_id, "rmse", value, step=0)
+        client.log_param(run_id, "lr", value)
+        client.set_terminated(run_id)
+        self.runs.append(run_id)
+        self.points[run_id].add(("rmse", float(value), 0))
+        self.params[run_id, "lr"].add(str(value))
+
+    @rule(at=clones, pick=st.integers(0, 9), shared=st.booleans(), value=st.sampled_from("abc"))
+    def tag(self, at: int, pick: int, shared: bool, value: str) -> None:
+        tallies["steps"] += 1
+        run_id = self._one(at, pick)
+        if run_id:
+            key = "mlflow.note.content" if shared else f"own {at}"
+            gitml.MlflowClient(self.folders[at]).set_tag(run_id, key, value)
+            self.values[run_id, key].add(value)
+            if not shared:
+                self.own[run_id, key] = value
+
+    @rule(at=clones, pick=st.integers(0, 9), value=st.integers(0, 9), step=st.integers(1, 3))
+    def late(self, at: int, pick: int, value: int, step: int) -> None:
+        tallies["steps"] += 1
+        run_id = self._one(at, pick)
+        client = gitml.MlflowClient(self.folders[at])
+        if run_id is None:
+            return
+        client.log_metric(run_id, "late", value, step=step)
+        self.points[run_id].add(("late", float(value), step))
+        if "depth" not in client.get_run(run_id).data.params:
+            client.log_param(run_id, "depth", value)
+            self.params[run_id, "depth"].add(str(value))
+
+    @rule(at=clones, pick=st.integers(0, 9), gone=st.booleans())
+    def delete_or_restore(self, at: int, pick: int, gone: bool) -> None:
+        tallies["steps"] += 1
+        run_id = self._one(at, pick)
+        if run_id:
+            client = gitml.MlflowClient(self.folders[at])
+            (client.delete_run if gone else client.restore_run)(run_id)
+            self.stages[run_id].append((at, "deleted" if gone else "active"))
+
+    @rule(at=clones, pick=st.integers(0, 9), new=st.sampled_from(["flat", "boat"]))
+    def rename(self, at: int, pick: int, new: str) -> None:
+        tallies["steps"] += 1
+        client = gitml.MlflowClient(self.folders[at])
+        found = [one for one in client.search_experiments() if one.experiment_id != "0"]
+        name = f"{new} {at}"
+        if found and name not in {one.name for one in found}:
+            one = found[pick % len(found)]
+            client.rename_experiment(one.experiment_id, name)
+            self.experiments[one.experiment_id].add(name)
+
+    @rule(at=clones)
+    def die(self, at: int) -> None:
+        """A process is killed while it logs: what it leaves is a journal that nobody locks."""
+        tallies["steps"] += 1
+        client = gitml.MlflowClient(self.folders[at])
+        identifier = client.repository.experiments.create("house", {}, exist_ok=True)
+        self.experiments[identifier].add("house")
+        run_id = client.create_run(identifier).info.run_id
+        client.log_metric(run_id, "rmse", 5, step=7)
+        client.repository.runs._writers.pop(run_id).journal.close()
+        self.runs.append(run_id)
+        self.points[run_id].add(("rmse", 5.0, 7))
+        self.values[run_id, "gitml.recovered"].add("true")
+
+    @rule(at=clones)
+    def register(self, at: int) -> None:
+        tallies["steps"] += 1
+        self.versions.add(register(self.folders[at]).run_id)
+
+    @precondition(lambda self: self.versions)
+    @rule(at=clones, pick=st.integers(0, 9), stage=st.sampled_from(["Production", "Staging"]),
+          archive=st.booleans())  # fmt: skip
+    def move(self, at: int, pick: int, stage: str, archive: bool) -> None:
+        tallies["steps"] += 1
+        registry = models(self.folders[at])
+        found = registry.search_model_versions()
+        if found:
+            number = found[pick % len(found)].version
+            registry.transition_model_version_stage(
+                "Price", number, stage, archive_existing_versions=archive
+            )
+
+    @precondition(lambda self: self.versions)
+    @rule(at=clones, pick=st.integers(0, 9), alias=st.sampled_from(["champion", "next"]))
+    def alias(self, at: int, pick: int, alias: str) -> None:
+        tallies["steps"] += 1
+        registry = models(self.folders[at])
+        found = registry.search_model_versions()
+        if found:
+            number = found[pick % len(found)].version
+            registry.set_registered_model_alias("Price", alias, number)
+            self.aliases.add(alias)
+
+    @rule(at=clones)
+    def push(self, at: int) -> None:
+        tallies["steps"] += 1
+        sync.push(repo(self.folders[at]))
+
+    @rule(at=clones)
+    def pull(self, at: int) -> None:
+        tallies["steps"] += 1
+        sync.pull(repo(self.folders[at]))
+
+    @rule(at=clones)
+    def drop_index(self, at: int) -> None:
+        tallies["steps"] += 1
+        self._forget(self.folders[at])
+
+    @rule(at=clones, depth=st.booleans())
+    def clone_anew(self, at: int, depth: bool) -> None:
+        tallies["steps"] += 1
+        old = self.folders[at]
+        sync.push(repo(old))
+        self._check_user(old)
+        self._forget(old)
+        shutil.rmtree(old)
+        new = self._clone(f"c{next(self.names)}", depth=depth)
+        self.users[new] = self._users_state(new, make=True)
+        self.folders[at] = new
+
+    def _forget(self, folder: Path) -> None:
+        """As after the end of the process, with the index gone."""
+        known = repo(folder)
+        if "_index" in known.__dict__:
+            known._index.close()
+        for path in (folder / ".git" / "gitml").glob("index.sqlite3*"):
+            path.unlink()
+        opened._open.pop((known.git.git_dir.resolve(), os.getpid()), None)
+
+    # In the end ---------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            self._check()
+        finally:
+            for folder in self.folders:
+                self._forget(folder)
+            shutil.rmtree(self.root)
+
+    def _check(self) -> None:
+        exchange(*self.folders)
+        states = [self._state(folder) for folder in self.folders]
+        assert states[0] == states[1] == states[2]
+        for folder in self.folders:
+            self._check_user(folder)
+            assert git(folder, "fsck", "--no-dangling") == ""
+            assert "refs/gitml/" not in git(folder, "for-each-ref")
+        folder = self.folders[0]
+        before = self._all(folder)
+        self._forget(folder)
+        assert self._all(folder) == before
+        assert repo(folder).index().problems() == []
+        self._check_runs(folder)
+        self._check_registry(folder)
+
+    def _state(self, folder: Path) -> tuple[str, ...]:
+        branch = git(folder, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
+        tree = git(folder, "rev-parse", f"{BRANCH}^{{tree}}") if branch else ""
+        return branch, tree, git(folder, "for-each-ref", "refs/tags")
+
+    def _check_user(self, folder: Path) -> None:
+        assert self._users_state(folder) == self.users[folder]
+
+    def _check_runs(self, folder: Path) -> None:
+        client = gitml.MlflowClient(folder)
+        found = {run.info.run_id: run for run in self._all(folder)}
+        assert set(found) == {*self.runs, *self.versions}
+        for run_id, points in self.points.items():
+            kept = {
+                (point.key, point.value, point.step)
+                for key in ("rmse", "late")
+                for point in client.get_metric_history(run_id, key)
+            }
+            assert kept == points
+        for (run_id, key), written in self.params.items():
+            run = found[run_id]
+            lost = run.conflicts.get(f"params.{key}", ())
+            assert {run.data.params[key], *lost} == written
+        for (run_id, key), written in self.values.items():
+            assert found[run_id].data.tags[key] in written
+        for (run_id, key), value in self.own.items():
+            assert found[run_id].data.tags[key] == value
+        for run_id, written in self.stages.items():
+            alone = len({at for at, _ in written}) == 1
+            possible = {written[-1][1]} if alone else {stage for _, stage in written}
+            assert found[run_id].info.lifecycle_stage in possible
+        for identifier, names in self.experiments.items():
+            assert client.get_experiment(identifier).name in names
+
+    def _check_registry(self, folder: Path) -> None:
+        registry = models(folder)
+        found = registry.search_model_versions()
+        assert {version.run_id for version in found} == self.versions
+        assert {version.version for version in found} == set(range(1, len(found) + 1))
+        assert registry.ignored_tags() == []
+        if found:
+            assert set(registry.get_registered_model("Price").aliases) == self.aliases
+            assert all(len(one.stages) <= 1 for one in registry._snapshot("Price").versions)
+
+
+CHECKS = list(HealthCheck)
+
+
+def test_clones_converge_and_lose_nothing() -> None:
+    run_state_machine_as_test(
+        Clones,
+        settings=settings(
+            max_examples=3, stateful_step_count=18, deadline=None, derandomize=True,
+            suppress_health_check=CHECKS,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.soak
+def test_clones_converge_for_long() -> None:
+    run_state_machine_as_test(
+        Clones,
+        settings=settings(
+            max_examples=int(os.environ.get("GITML_SOAK", "300")), stateful_step_count=40,
+            deadline=None, suppress_health_check=CHECKS,
+        ),
+    )  # fmt: skip
+    print(f"{tallies['examples']} examples, {tallies['steps']} steps")
+
+
+# Pushes that race, fail or are cut off ------------------------------------------------------------
+
+
+def log_run(folder: Path) -> str:
+    client = gitml.MlflowClient(folder)
+    identifier = client.repository.experiments.create("shared", {}, exist_ok=True)
+    run_id = client.create_run(identifier).info.run_id
+    client.set_terminated(run_id)
+    return run_id
+
+
+def ids(folder: Path) -> set[str]:
+    return {run.info.run_id for run in gitml.MlflowClient(folder).search_runs(["shared"])}
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A bare repository with one clone beside it, ``c0``."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    first = make_repository(tmp_path / "c0")
+    git(first, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(first, "push", "-q", "origin", "main")
+    return tmp_path / "origin.git"
+
+
+def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
+    root = origin.parent
+    folders = [root / f"c{number}" for number in range(4)]
+    for folder in folders[1:]:
+        git(root, "clone", "-q", "origin.git", folder.name)
+    code = (
+        "import sys; from gitml import sync; from tests.test_convergence import log_run, repo\n"
+        "from pathlib import Path; here = Path(sys.argv[1])\n"
+        "for _ in range(3): print(log_run(here), sync.push(repo(here)).exchange.runs)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, folder], env=environment, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for folder in folders
+    ]  # fmt: skip
+    logged = []
+    for process in running:
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        logged += [line.split() for line in out.splitlines()]
+
+    assert [count for _, count in logged] == ["1"] * 12
+    git(root, "clone", "-q", "origin.git", "fresh")
+    assert ids(root / "fresh") == {run_id for run_id, _ in logged}
+
+
+def test_clones_without_news_make_no_commits(origin: Path) -> None:
+    first, second = origin.parent / "c0", origin.parent / "c1"
+    git(origin.parent, "clone", "-q", "origin.git", "c1")
+    for folder in (first, second):
+        log_run(folder)
+    exchange(first, second)
+    tip = git(origin, "rev-parse", BRANCH)
+
+    for folder in (first, second, first, second):
+        assert not sync.push(repo(folder)).exchange.changed
+        assert not sync.pull(repo(folder)).changed
+    assert {git(folder, "rev-parse", BRANCH) for folder in (origin, first, second)} == {tip}
+
+
+def test_a_push_that_the_remote_refused_once_can_be_repeated(origin: Path) -> None:
+    first = origin.parent / "c0"
+    hook = origin / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nrm -- \"$0\"\necho 'not today' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    run_id = log_run(first)
+    register(first)
+
+    with pytest.raises(StoreError, match="not today"):
+        sync.push(repo(first))
+    assert git(origin, "for-each-ref", "refs/tags", f"refs/heads/{BRANCH}") == ""
+    report = sync.push(repo(first)).exchange
+    assert (report.runs, report.tags, report.renumbered) == (2, 1, ())
+    assert run_id in ids(first)
+
+
+def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
+    first = origin.parent / "c0"
+    pids = origin.parent / "pids"
+    hook = origin / "hooks" / "pre-receive"
+    hook.write_text(f'#!/bin/sh\nrm -- "$0"\nkill -9 $(cat {pids})\nexit 1\n')
+    hook.chmod(0o755)
+    run_id = log_run(first)
+    code = (
+        "import os, sys; from pathlib import Path; from gitml import sync\n"
+        "from gitml.tracking.repository import Repository\n"
+        "Path(sys.argv[2]).write_text(str(os.getpid())); sync.push(Repository.open(sys.argv[1]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code, first, pids], env=environment)
+    assert done.returncode == -9
+
+    assert sync.push(repo(first)).exchange.runs == 1
+    git(origin.parent, "clone", "-q", "origin.git", "fresh")
+    assert ids(origin.parent / "fresh") == {run_id}
+    assert git(first, "fsck") == ""
+
+
+def test_a_remote_that_vanished_and_came_back_gets_everything(origin: Path) -> None:
+    first, away = origin.parent / "c0", origin.parent / "away.git"
+    log_run(first)
+    sync.push(repo(first))
+    register(first)
+    origin.rename(away)
+    with pytest.raises(StoreError, match="did not take"):
+        sync.push(repo(first))
+
+    away.rename(origin)
+    report = sync.push(repo(first)).exchange
+    assert (report.runs, report.tags) == (1, 1)
+
+
+def test_a_depth_one_clone_joins_edits_of_a_run_that_the_remote_changed_too(origin: Path) -> None:
+    first, shallow = origin.parent / "c0", origin.parent / "shallow"
+    run_id = log_run(first)
+    sync.push(repo(first))
+    git(origin.parent, "clone", "-q", "--depth=1", f"file://{origin}", "shallow")
+    ref = f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}"
+    git(shallow, "fetch", "-q", "--depth=1", "origin", ref)
+    for number, folder in enumerate((first, shallow)):
+        gitml.MlflowClient(folder).set_tag(run_id, f"by {number}", "x")
+        gitml.MlflowClient(folder).log_metric(run_id, "late", number, step=number)
+        register(folder)
+
+    exchange(first, shallow)
+
+    for folder in (first, shallow):
+        client = gitml.MlflowClient(folder)
+        assert {"by 0", "by 1"} <= set(client.get_run(run_id).data.tags)
+        assert [p.value for p in client.get_metric_history(run_id, "late")] == [0.0, 1.0]
+        assert len(models(folder).search_model_versions()) == 2
+    assert git(first, "rev-parse", BRANCH) == git(shallow, "rev-parse", BRANCH)
