@@ -101,6 +101,14 @@ class Running:
     def __init__(self, handle: Any) -> None:
         self._handle = handle  # GitPython ends the process when its wrapper is collected
 
+    def feed(self, stdin: bytes) -> bool:
+        """Give it a part of its input; False if it has ended already."""
+        try:
+            self._handle.proc.stdin.write(stdin)
+        except BrokenPipeError:
+            return False
+        return True
+
     def finish(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """Feed it and wait.
 
@@ -254,6 +262,14 @@ class GitRepo:
                 yield bytes(view[end + 1 : end + 1 + size])
                 at = end + 1 + size + 1
 
+    def present(self, names: Sequence[str]) -> list[bool]:
+        """Tell which of many objects, as ids or ``<rev>:<path>``, are there; one process."""
+        if not names:
+            return []
+        stdin = "\n".join(names).encode() + b"\n"
+        lines = self.run("cat-file", "--batch-check=%(objecttype)", stdin=stdin).splitlines()
+        return [not line.endswith(b" missing") for line in lines]
+
     def tree(self, rev: str, path: str = "", *, recursive: bool = False) -> list[TreeEntry]:
         """List a tree; empty where the revision or the path does not exist."""
         args = ["ls-tree", "-z", *(["-r"] if recursive else []), f"{rev}:{path}"]
@@ -300,7 +316,7 @@ class GitRepo:
         """Tell whether ``old`` is reachable from ``new``."""
         return self.start("merge-base", "--is-ancestor", old, new).finish()[0] == 0
 
-    def fast_import(self, stream: bytes) -> None:
+    def fast_import(self, stream: bytes | Iterable[bytes]) -> None:
         """Write objects and move branches with one ``git fast-import``.
 
         fast-import moves a branch only to a descendant of what it finds there, under the ref's
@@ -313,7 +329,11 @@ class GitRepo:
         """
         args = ("-c", "core.fsync=committed,loose-object", "fast-import", "--quiet", "--done",
                 "--date-format=raw")  # fmt: skip
-        code, _, err = self._start(args, None).finish(stream + b"done\n")
+        running = self._start(args, None)
+        for part in [stream] if isinstance(stream, bytes) else stream:
+            if not running.feed(part):
+                break
+        code, _, err = running.finish(b"done\n")
         if code == 0:
             return
         if b"Not updating" in err or b"cannot lock ref" in err or b"Unable to create" in err:

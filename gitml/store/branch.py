@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.dvc_settings import names_clone_folder
@@ -23,6 +26,15 @@ Please do not edit files here by hand: `gitml` merges this branch between clones
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
 _ATTEMPTS = 50
+_SHARED = 256  # bytes from which a blob that a stream needs twice is sent once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit to make: files to write (None removes one) and its message."""
+
+    files: Mapping[str, bytes | None]
+    message: str
 
 
 @contextlib.contextmanager
@@ -107,20 +119,53 @@ class Branch:
             StoreError: git refused.
             Conflict: The race was lost too often.
         """
+
+        def make_one(tip: str | None) -> Sequence[Commit]:
+            files, message = make(tip)
+            merges = also_parent is not None and also_parent != tip
+            return [Commit(files=files, message=message)] if files or merges else []
+
+        return self.update_many(make_one, also_parent=also_parent)
+
+    def update_many(
+        self,
+        make: Callable[[str | None], Iterable[Commit]],
+        *,
+        also_parent: str | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> str | None:
+        """Make several commits on the branch with one process, all or none.
+
+        Args:
+            make: Given the tip it builds on, returns the commits, oldest first; see ``update``.
+            also_parent: A second parent of the first commit, for merges.
+            then: Called after the commits, before any other writer can begin.
+
+        Returns:
+            Id of the branch's newest commit; None if there is still none.
+
+        Raises:
+            StoreError: git refused.
+            Conflict: The race was lost too often.
+        """
         with exclusive(self._lock):
             for _ in range(_ATTEMPTS):
                 tip = self.tip()
-                files, message = make(tip)
-                if not files and (also_parent is None or also_parent == tip):
-                    return tip
-                if tip is None:
-                    files = {**_FIRST_FILES, ".dvc/config": self._own_config, **files}
-                try:
-                    self.repo.fast_import(self._stream(tip, also_parent, files, message))
-                except Conflict:
-                    continue
-                new = self.tip()
-                if new and new.startswith("0"):  # one commit in sixteen looks after the rest
+                commits = iter(make(tip))
+                first = next(commits, None)
+                if first:
+                    if tip is None:
+                        files = {**_FIRST_FILES, ".dvc/config": self._own_config, **first.files}
+                        first = Commit(files=files, message=first.message)
+                    try:
+                        all_ = itertools.chain([first], commits)
+                        self.repo.fast_import(self._stream(tip, also_parent, all_))
+                    except Conflict:
+                        continue
+                if then:
+                    then()
+                new = self.tip() if first else tip
+                if first and new and new.startswith("0"):  # one in sixteen looks after the rest
                     self.repo.tidy()
                 return new
         raise Conflict(
@@ -129,29 +174,36 @@ class Branch:
         )
 
     def _stream(
-        self,
-        tip: str | None,
-        also_parent: str | None,
-        files: Mapping[str, bytes | None],
-        message: str,
-    ) -> bytes:
-        text = message.encode("utf-8", "replace")
+        self, tip: str | None, also_parent: str | None, commits: Iterable[Commit]
+    ) -> Iterator[bytes]:
+        """Say what git shall write, commit by commit, so that it can begin at once."""
         who = str(self.repo.identity).encode("utf-8", "replace")
-        parts = [
-            b"commit %s\ncommitter %s %d +0000\n" % (self.ref.encode(), who, int(time.time())),
-            b"data %d\n%s\n" % (len(text), text),
-        ]
-        if tip:
-            parts.append(b"from %s\n" % tip.encode())
-        if also_parent and also_parent != tip:
-            parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
-        for path, data in sorted(files.items()):
-            if data is None:
-                parts.append(b"D %s\n" % _quoted(path))
-            else:
-                parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
-                parts.append(data + b"\n")
-        return b"".join(parts)
+        begin = b"commit %s\ncommitter %s %d +0000\n" % (self.ref.encode(), who, int(time.time()))
+        mark = itertools.count(1)
+        for number, commit in enumerate(commits):
+            text = commit.message.encode("utf-8", "replace")
+            marks = {data: next(mark) for data in _shared_blobs(commit)}
+            parts = [b"blob\nmark :%d\ndata %d\n%s\n" % (n, len(d), d) for d, n in marks.items()]
+            parts.append(b"%sdata %d\n%s\n" % (begin, len(text), text))
+            if number == 0 and tip:
+                parts.append(b"from %s\n" % tip.encode())
+            if number == 0 and also_parent and also_parent != tip:
+                parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
+            for path, data in sorted(commit.files.items()):
+                if data is None:
+                    parts.append(b"D %s\n" % _quoted(path))
+                elif data in marks:
+                    parts.append(b"M 100644 :%d %s\n" % (marks[data], _quoted(path)))
+                else:
+                    parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
+                    parts.append(data + b"\n")
+            yield b"".join(parts)
+
+
+def _shared_blobs(commit: Commit) -> list[bytes]:
+    """The larger contents that stand under several paths of a commit: git gets them once."""
+    large = (data for data in commit.files.values() if data and len(data) >= _SHARED)
+    return [data for data, times in Counter(large).items() if times > 1]
 
 
 def _quoted(path: str) -> bytes:
