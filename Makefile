@@ -26,7 +26,7 @@ tests: $(STAMP)-test
 	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: .venv-bench/.installed
-	.venv-bench/bin/python -m tests.benchmarks
+	.venv-bench/bin/python -m tests.benchmarks $(OPTIONS)
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gitml needs Python 3.11 or newer: make PYTHON=python3.12")'

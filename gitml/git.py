@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import git
 
 ZERO = "0" * 40
+_MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 
 
@@ -321,14 +322,15 @@ class GitRepo:
 
         fast-import moves a branch only to a descendant of what it finds there, under the ref's
         lock, which makes it a compare-and-swap for a commit made on the tip that was read.
-        Loose objects are flushed to disk before the ref moves.
+        Objects are flushed to disk before the ref moves. They stay in the small pack that
+        fast-import writes: taking it apart into files costs more than all the rest; see ``tidy``.
 
         Raises:
             Conflict: A branch had moved.
             StoreError: git refused the stream.
         """
-        args = ("-c", "core.fsync=committed,loose-object", "fast-import", "--quiet", "--done",
-                "--date-format=raw")  # fmt: skip
+        args = ("-c", "core.fsync=committed", "-c", "fastimport.unpackLimit=1", "fast-import",
+                "--quiet", "--done", "--date-format=raw")  # fmt: skip
         running = self._start(args, None)
         for part in [stream] if isinstance(stream, bytes) else stream:
             if not running.feed(part):
@@ -341,9 +343,16 @@ class GitRepo:
         raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
 
     def tidy(self) -> None:
-        """Let git pack loose objects if there are many, as its own commands do after a commit."""
-        sample = self.common_dir / "objects" / "17"  # git's own estimate: one folder of 256
-        if sample.is_dir() and len(list(sample.iterdir())) > 26:
+        """Let git put small packs and loose objects together if there are many of them.
+
+        Large packs are left as they are, so the cost of a run stays the same as a branch grows.
+        """
+        objects = self.common_dir / "objects"
+        sample = objects / "17"  # git's own estimate of loose objects: one folder of 256
+        if sum(1 for _ in (objects / "pack").glob("*.pack")) > _MAX_PACKS:
+            self.start("-c", "repack.writeBitmaps=false", "repack", "--geometric=2", "-d", "-l",
+                       "-n", "--quiet").finish()  # fmt: skip
+        elif sample.is_dir() and len(list(sample.iterdir())) > 26:
             self.start("maintenance", "run", "--auto", "--quiet").finish()
 
     # Refs and tags ------------------------------------------------------------------------------

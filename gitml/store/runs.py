@@ -396,9 +396,8 @@ class RunStore:
         where = records.run_folder(header["experiment_id"], header["run_id"])
         base = folder.from_files(lambda path: self.branch.read(path, tip), where)
         folded = fold(base, ops)
-        files, message = self._files(
-            self._with_files(folded, ticket.artifacts, place, resumed=base is not None), tip
-        )
+        whole = self._with_files(folded, ticket.artifacts, place, resumed=base is not None)
+        files, message = self._files(whole, tip, new=base is None)
         return [Commit(files=files, message=message)] if files else []
 
     @staticmethod
@@ -422,15 +421,16 @@ class RunStore:
             requirements=files.requirements or _bytes_of(place / "requirements.txt"),
         )
 
-    def _files(self, files: RunFiles, tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+    def _files(
+        self, files: RunFiles, tip: str | None, *, new: bool = False
+    ) -> tuple[Mapping[str, bytes | None], str]:
+        """The files of a run that differ from the branch, and the message of their commit."""
         if files.artifacts and not files.remote_config:
             config = self.branch.remote_config(tip)
             files = replace(files, remote_config=config)
-        new = folder.to_files(files)
-        return (
-            folder.changed(new, lambda path: self.branch.read(path, tip)),
-            commit_message(files.record.run),
-        )
+        made = folder.to_files(files)
+        written = made if new else folder.changed(made, lambda path: self.branch.read(path, tip))
+        return written, commit_message(files.record.run)
 
     # Reading -------------------------------------------------------------------------------------
 

@@ -158,8 +158,11 @@ with gitml.batch():
 
 
 def test_what_a_batch_was_told_survives_a_kill(tracked: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tracked, capture_output=True,
-                          text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        cwd=tracked, capture_output=True, text=True, env=environment,
+    )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     *ended, open_ = done.stdout.split()
     (folder,) = left_over(tracked)
