@@ -29,7 +29,7 @@ soak: $(STAMP)-test
 	$(BIN)/python -m pytest -m soak -s
 
 bench: .venv-bench/.installed
-	.venv-bench/bin/python -m tests.benchmarks
+	.venv-bench/bin/python -m tests.benchmarks $(OPTIONS)
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gitml needs Python 3.11 or newer: make PYTHON=python3.12")'

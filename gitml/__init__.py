@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gitml.tracking.fluent import (
         ActiveRun as ActiveRun,
         active_run as active_run,
+        batch as batch,
         create_experiment as create_experiment,
         delete_experiment as delete_experiment,
         delete_experiment_tag as delete_experiment_tag,
@@ -91,12 +92,13 @@ _ENTITIES = (
     "Dataset Experiment Metric ModelVersion Param RegisteredModel Run RunStatus RunTag ViewType"
 )
 _FLUENT = (
-    "ActiveRun active_run create_experiment delete_experiment delete_experiment_tag delete_run "
-    "delete_tag end_run get_artifact_uri get_experiment get_experiment_by_name get_parent_run "
-    "get_run get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts "
-    "log_dict log_figure log_image log_input log_metric log_metrics log_param log_params log_table "
-    "log_text restore_experiment restore_run search_experiments search_runs set_experiment "
-    "set_experiment_tag set_experiment_tags set_tag set_tags set_tracking_uri start_run"
+    "ActiveRun active_run batch create_experiment delete_experiment delete_experiment_tag "
+    "delete_run delete_tag end_run get_artifact_uri get_experiment get_experiment_by_name "
+    "get_parent_run get_run get_tracking_uri is_tracking_uri_set last_active_run log_artifact "
+    "log_artifacts log_dict log_figure log_image log_input log_metric log_metrics log_param "
+    "log_params log_table log_text restore_experiment restore_run search_experiments "
+    "search_runs set_experiment set_experiment_tag set_experiment_tags set_tag set_tags "
+    "set_tracking_uri start_run"
 )
 _MODELS = "register_model search_model_versions search_registered_models set_model_version_tag"
 _HOMES = {

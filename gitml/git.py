@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import git
 
 ZERO = "0" * 40
+_MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
 _FILES = ("100644", "100755")  # modes of ordinary files
@@ -117,6 +118,14 @@ class Running:
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle  # GitPython ends the process when its wrapper is collected
+
+    def feed(self, stdin: bytes) -> bool:
+        """Give it a part of its input; False if it has ended already."""
+        try:
+            self._handle.proc.stdin.write(stdin)
+        except BrokenPipeError:
+            return False
+        return True
 
     def finish(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """Feed it and wait.
@@ -308,6 +317,14 @@ class GitRepo:
             else:
                 yield StoreError(f"Object {oid} is not a file of the repository.")
 
+    def present(self, names: Sequence[str]) -> list[bool]:
+        """Tell which of many objects, as ids or ``<rev>:<path>``, are there; one process."""
+        if not names:
+            return []
+        stdin = "\n".join(names).encode() + b"\n"
+        lines = self.run("cat-file", "--batch-check=%(objecttype)", stdin=stdin).splitlines()
+        return [not line.endswith(b" missing") for line in lines]
+
     def tree(self, rev: str, path: str = "", *, recursive: bool = False) -> list[TreeEntry]:
         """List a tree; empty where the revision or the path does not exist."""
         args = ["ls-tree", "-z", *(["-r"] if recursive else []), f"{rev}:{path}"]
@@ -365,20 +382,25 @@ class GitRepo:
         """Tell whether ``old`` is reachable from ``new``."""
         return self.start("merge-base", "--is-ancestor", old, new).finish()[0] == 0
 
-    def fast_import(self, stream: bytes) -> None:
+    def fast_import(self, stream: bytes | Iterable[bytes]) -> None:
         """Write objects and move branches with one ``git fast-import``.
 
         fast-import moves a branch only to a descendant of what it finds there, under the ref's
         lock, which makes it a compare-and-swap for a commit made on the tip that was read.
-        Loose objects are flushed to disk before the ref moves.
+        Objects are flushed to disk before the ref moves. They stay in the small pack that
+        fast-import writes: taking it apart into files costs more than all the rest; see ``tidy``.
 
         Raises:
             Conflict: A branch had moved.
             StoreError: git refused the stream.
         """
-        args = ("-c", "core.fsync=committed,loose-object", "fast-import", "--quiet", "--done",
-                "--date-format=raw")  # fmt: skip
-        code, _, err = self._start(args, None).finish(stream + b"done\n")
+        args = ("-c", "core.fsync=committed", "-c", "fastimport.unpackLimit=1", "fast-import",
+                "--quiet", "--done", "--date-format=raw")  # fmt: skip
+        running = self._start(args, None)
+        for part in [stream] if isinstance(stream, bytes) else stream:
+            if not running.feed(part):
+                break
+        code, _, err = running.finish(b"done\n")
         if code == 0:
             return
         if b"Not updating" in err or b"cannot lock ref" in err or b"Unable to create" in err:
@@ -386,9 +408,16 @@ class GitRepo:
         raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
 
     def tidy(self) -> None:
-        """Let git pack loose objects if there are many, as its own commands do after a commit."""
-        sample = self.common_dir / "objects" / "17"  # git's own estimate: one folder of 256
-        if sample.is_dir() and len(list(sample.iterdir())) > 26:
+        """Let git put small packs and loose objects together if there are many of them.
+
+        Large packs are left as they are, so the cost of a run stays the same as a branch grows.
+        """
+        objects = self.common_dir / "objects"
+        sample = objects / "17"  # git's own estimate of loose objects: one folder of 256
+        if sum(1 for _ in (objects / "pack").glob("*.pack")) > _MAX_PACKS:
+            self.start("-c", "repack.writeBitmaps=false", "repack", "--geometric=2", "-d", "-l",
+                       "-n", "--quiet").finish()  # fmt: skip
+        elif sample.is_dir() and len(list(sample.iterdir())) > 26:
             self.start("maintenance", "run", "--auto", "--quiet").finish()
 
     # Refs and tags ------------------------------------------------------------------------------

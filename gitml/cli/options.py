@@ -19,6 +19,13 @@ def as_json(command: _F) -> _F:
     )
 
 
+def as_csv(command: _F) -> _F:
+    """Add ``--csv``, given to the command as ``csv_``."""
+    return click.option("--csv", "csv_", is_flag=True, help="Print CSV instead of a table.")(
+        command
+    )
+
+
 def git_remote(command: _F) -> _F:
     """Add ``--remote``."""
     return click.option(

@@ -41,6 +41,12 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(to_json(value), indent=2, allow_nan=False))
 
 
+def print_csv(lines: Iterable[str]) -> None:
+    """Print lines of CSV."""
+    for line in lines:
+        click.echo(line)
+
+
 def to_json(value: Any) -> Any:
     """Turn values into what JSON has; NaN and infinities become texts, as in the records."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

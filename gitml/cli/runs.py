@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from gitml.cli import choosing
-from gitml.cli.cells import Cell, Identifier, Size, Took, When, number, pairs
-from gitml.cli.options import as_json
-from gitml.cli.output import facts, heading, print_json, say, table, talk
+from gitml.cli import choosing, columns, comparing
+from gitml.cli.cells import Cell, Identifier, Size, When, for_people, number, pairs
+from gitml.cli.inert import inert
+from gitml.cli.options import as_csv, as_json
+from gitml.cli.output import facts, heading, print_csv, print_json, say, table, talk
 from gitml.client import MlflowClient
 from gitml.entities import LifecycleStage, Run, ViewType
-from gitml.store.index import Index
+from gitml.errors import InvalidInput
+from gitml.store.index import Index, Page
 from gitml.store.records import RunFiles
 from gitml.store.search import RunQuery
 from gitml.tracking.client import NOTE_TAG
@@ -24,7 +26,7 @@ _INTERNAL = ("mlflow.", "gitml.")  # tags that facts above them repeat
 
 @click.group()
 def runs() -> None:
-    """List, show, delete and restore runs."""
+    """List, show, compare, search, delete and restore runs."""
 
 
 @runs.command("list")
@@ -32,21 +34,72 @@ def runs() -> None:
 @click.option("--filter", "filter_", metavar="EXPR", help='Such as "metrics.rmse < 3.5".')
 @click.option("--order-by", multiple=True, metavar="KEY", help='Such as "metrics.rmse ASC".')
 @click.option("--max-results", type=int, default=100, show_default=True, metavar="N")
+@click.option(
+    "--columns", "columns_", multiple=True, metavar="NAMES",
+    help='What to show, such as "run_name,metrics.rmse,params.depth,tags.team".',
+)  # fmt: skip
 @click.option("--all", "view", flag_value="all", help="Deleted runs too.")
 @click.option("--deleted", "view", flag_value="deleted", help="Only deleted runs.")
+@as_csv
 @as_json
 def list_(
     experiment: tuple[str, ...],
     filter_: str | None,
     order_by: tuple[str, ...],
     max_results: int,
+    columns_: tuple[str, ...],
     view: str | None,
+    csv_: bool,
     json_: bool,
 ) -> None:
     """List runs, newest first.
 
     --filter takes MLflow's language: metrics., params., tags. and attributes., joined with AND.
+    --columns names attributes (run_id, run_name, experiment_name, status, start_time, duration,
+    user_id, commit …), metrics.KEY, params.KEY and tags.KEY.
     """
+    chosen = columns.parse(columns_)
+    page, known = _search(experiment, filter_, order_by, max_results, view)
+    _print_page(page, known, chosen, csv_, json_)
+    if page.token:
+        talk(f"There are more; these are the first {max_results}. See --max-results.")
+
+
+@runs.command()
+@click.argument("expr", metavar="EXPR")
+@click.option("--experiment", multiple=True, metavar="NAME", help="Only runs of this experiment.")
+@click.option("--order-by", multiple=True, metavar="KEY", help='Such as "metrics.rmse ASC".')
+@click.option("--max-results", type=int, default=50_000, show_default=True, metavar="N")
+@click.option("--all", "view", flag_value="all", help="Deleted runs too.")
+@as_csv
+@as_json
+def search(
+    expr: str,
+    experiment: tuple[str, ...],
+    order_by: tuple[str, ...],
+    max_results: int,
+    view: str | None,
+    csv_: bool,
+    json_: bool,
+) -> None:
+    """Find runs and print all their fields, for programs and spreadsheets.
+
+    EXPR is in the language of `gitml runs list --filter`; "" finds all runs.
+    """
+    page, known = _search(experiment, expr, order_by, max_results, view)
+    _print_page(page, known, columns.everything(page.runs) if csv_ else (), csv_, json_)
+    if page.token:
+        talk(f"There are more; these are the first {max_results}. See --max-results.")
+
+
+def _search(
+    experiment: tuple[str, ...],
+    filter_: str | None,
+    order_by: tuple[str, ...],
+    max_results: int,
+    view: str | None,
+) -> tuple[Page, dict[str, str]]:
+    """Find runs; also gives the names of experiments by id."""
     client = MlflowClient()
     index = client.repository.index()
     known = {e.experiment_id: e.name for e in index.search_experiments(ViewType.ALL)}
@@ -60,16 +113,64 @@ def list_(
             max_results=max_results,
         )
     )
-    if json_:
+    return page, known
+
+
+def _print_page(
+    page: Page, known: Mapping[str, str], chosen: Sequence[str], csv_: bool, json_: bool
+) -> None:
+    if json_ and not chosen:
         print_json([summary(run, _named(run, known)) for run in page.runs])
         return
+    if csv_ and not chosen:
+        chosen = columns.everything(page.runs)
+    rows = [[columns.cell(run, one, _named(run, known)) for one in chosen] for run in page.runs]
+    if json_:
+        values = ([columns.plain(cell) for cell in row] for row in rows)
+        print_json([dict(zip(chosen, row, strict=True)) for row in values])
+    elif csv_:
+        print_csv(columns.to_csv(chosen, rows))
+    elif chosen:
+        table([_title(one) for one in chosen], rows, empty="No runs.")
+    else:
+        _print_list(page, known)
+
+
+def _title(column: str) -> str:
+    return inert(column) if "." in column else column.upper()
+
+
+def _print_list(page: Page, known: Mapping[str, str]) -> None:
     table(
         ("RUN", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK", "METRICS"),
         [_row(run, known) for run in page.runs],
         empty="No runs.",
     )
-    if page.token:
-        talk(f"There are more; these are the first {max_results}. See --max-results.")
+
+
+@runs.command()
+@click.argument("runs_", metavar="RUN RUN…", nargs=-1, required=True)
+@click.option("--all", "all_", is_flag=True, help="Also what is the same.")
+@as_json
+def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
+    """Show in what runs differ: params, metrics, tags, data, code, environment.
+
+    RUN is an id, its first digits, or a name.
+    """
+    if len(runs_) < 2:
+        raise InvalidInput("There is nothing to compare.", hint="Give at least two runs.")
+    client = MlflowClient()
+    chosen = [client.repository.files(choosing.run_id(client, run)) for run in runs_]
+    rows = [row for row in comparing.compare(chosen) if all_ or row.differs]
+    infos = [files.record.run.info for files in chosen]
+    if json_:
+        print_json({"runs": [info.run_id for info in infos], "rows": rows})
+        return
+    table(
+        ("", "", *(for_people(Identifier(info.run_id), 0) for info in infos)),
+        [(row.kind, row.name, *row.values) for row in rows],
+        empty="The runs are the same.",
+    )
 
 
 def _everywhere(index: Index, view: str | None) -> tuple[str, ...] | None:
@@ -87,13 +188,9 @@ def _row(run: Run, experiments: Mapping[str, str]) -> tuple[Cell, ...]:
         _named(run, experiments),
         info.status,
         When(info.start_time),
-        _took(run),
+        columns.took(run),
         pairs(run.data.metrics),
     )
-
-
-def _took(run: Run) -> Took:
-    return Took(None if run.info.end_time is None else run.info.end_time - run.info.start_time)
 
 
 def _named(run: Run, experiments: Mapping[str, str]) -> str:
@@ -159,7 +256,7 @@ def _print(files: RunFiles, experiment: str) -> None:
         ("Status", info.status),
         ("State", "deleted" if info.lifecycle_stage == LifecycleStage.DELETED else None),
         ("Started", When(info.start_time)),
-        ("Took", _took(run)),
+        ("Took", columns.took(run)),
         ("User", info.user_id),
         ("Source", source.name),
         ("Command", " ".join(source.command)),

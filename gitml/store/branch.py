@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,26 @@ Please do not edit files here by hand: `gitml` merges this branch between clones
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
 _ATTEMPTS = 50
+_SHARED = 256  # bytes from which a blob that a stream needs twice is sent once
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file whose bytes are in the repository already, by object id."""
+
+    oid: str
+
+
+Files = Mapping[str, bytes | Blob | None]
+"""What a commit changes: path to content; None removes a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit to make: files to write (None removes one) and its message."""
+
+    files: Files
+    message: str
 
 
 @contextlib.contextmanager
@@ -46,17 +68,6 @@ def _locked(path: Path) -> int:
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         os.close(descriptor)
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """A file whose bytes are in the repository already, by object id."""
-
-    oid: str
-
-
-Files = Mapping[str, bytes | Blob | None]
-"""What a commit changes: path to content; None removes a file."""
 
 
 class Branch:
@@ -123,21 +134,53 @@ class Branch:
             StoreError: git refused.
             Conflict: The race was lost too often.
         """
+
+        def make_one(tip: str | None) -> Sequence[Commit]:
+            files, message = make(tip)
+            merges = also_parent is not None and also_parent != tip
+            return [Commit(files=files, message=message)] if files or merges else []
+
+        return self.update_many(make_one, also_parent=also_parent)
+
+    def update_many(
+        self,
+        make: Callable[[str | None], Iterable[Commit]],
+        *,
+        also_parent: str | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> str | None:
+        """Make several commits on the branch with one process, all or none.
+
+        Args:
+            make: Given the tip it builds on, returns the commits, oldest first; see ``update``.
+            also_parent: A second parent of the first commit, for merges.
+            then: Called after the commits, before any other writer can begin.
+
+        Returns:
+            Id of the branch's newest commit; None if there is still none.
+
+        Raises:
+            StoreError: git refused.
+            Conflict: The race was lost too often.
+        """
         with exclusive(self._lock):
             for _ in range(_ATTEMPTS):
                 tip = self.tip()
-                files, message = make(tip)
-                if not files and (also_parent is None or also_parent == tip):
-                    return tip
-                if tip is None:
-                    first: Files = {**_FIRST_FILES, ".dvc/config": self._own_config}
-                    files = {**first, **files}
-                try:
-                    self.repo.fast_import(self._stream(tip, also_parent, files, message))
-                except Conflict:
-                    continue
-                new = self.tip()
-                if new and new.startswith("0"):  # one commit in sixteen looks after the rest
+                commits = iter(make(tip))
+                first = next(commits, None)
+                if first:
+                    if tip is None:
+                        root: Files = {**_FIRST_FILES, ".dvc/config": self._own_config}
+                        first = Commit(files={**root, **first.files}, message=first.message)
+                    try:
+                        all_ = itertools.chain([first], commits)
+                        self.repo.fast_import(self._stream(tip, also_parent, all_))
+                    except Conflict:
+                        continue
+                if then:
+                    then()
+                new = self.tip() if first else tip
+                if first and new and new.startswith("0"):  # one in sixteen looks after the rest
                     self.repo.tidy()
                 return new
         raise Conflict(
@@ -160,37 +203,52 @@ class Branch:
             StoreError: git refused.
         """
         old = self.repo.ref(self.ref)
-        self.repo.fast_import(self._stream(self.tip(), None, files, message, ref))
+        commit = Commit(files=files, message=message)
+        self.repo.fast_import(self._stream(self.tip(), None, [commit], ref))
         return RefUpdate(name=self.ref, new=self.repo.ref(ref), old=old)
 
     def _stream(
         self,
         tip: str | None,
         also_parent: str | None,
-        files: Files,
-        message: str,
+        commits: Iterable[Commit],
         ref: str = "",
-    ) -> bytes:
-        text = message.encode("utf-8", "replace")
+    ) -> Iterator[bytes]:
+        """Say what git shall write, commit by commit, so that it can begin at once."""
         who = str(self.repo.identity).encode("utf-8", "replace")
-        parts = [
-            b"commit %s\ncommitter %s %d +0000\n"
-            % ((ref or self.ref).encode(), who, int(time.time())),
-            b"data %d\n%s\n" % (len(text), text),
-        ]
-        if tip:
-            parts.append(b"from %s\n" % tip.encode())
-        if also_parent and also_parent != tip:
-            parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
-        for path in sorted(path for path, data in files.items() if data is None):
-            parts.append(b"D %s\n" % _quoted(path))  # first: a folder may take a file's name
-        for path, data in sorted(files.items()):
-            if isinstance(data, Blob):
-                parts.append(b"M 100644 %s %s\n" % (data.oid.encode(), _quoted(path)))
-            elif data is not None:
-                parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
-                parts.append(data + b"\n")
-        return b"".join(parts)
+        begin = b"commit %s\ncommitter %s %d +0000\n" % (
+            (ref or self.ref).encode(), who, int(time.time()),
+        )  # fmt: skip
+        mark = itertools.count(1)
+        for number, commit in enumerate(commits):
+            text = commit.message.encode("utf-8", "replace")
+            marks = {data: next(mark) for data in _shared_blobs(commit)}
+            parts = [b"blob\nmark :%d\ndata %d\n%s\n" % (n, len(d), d) for d, n in marks.items()]
+            parts.append(b"%sdata %d\n%s\n" % (begin, len(text), text))
+            if number == 0 and tip:
+                parts.append(b"from %s\n" % tip.encode())
+            if number == 0 and also_parent and also_parent != tip:
+                parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
+            for path in sorted(path for path, data in commit.files.items() if data is None):
+                parts.append(b"D %s\n" % _quoted(path))  # first: a folder may take a file's name
+            for path, data in sorted(commit.files.items()):
+                if data is None:
+                    continue
+                if isinstance(data, Blob):
+                    parts.append(b"M 100644 %s %s\n" % (data.oid.encode(), _quoted(path)))
+                elif data in marks:
+                    parts.append(b"M 100644 :%d %s\n" % (marks[data], _quoted(path)))
+                else:
+                    parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
+                    parts.append(data + b"\n")
+            yield b"".join(parts)
+
+
+def _shared_blobs(commit: Commit) -> list[bytes]:
+    """The larger contents that stand under several paths of a commit: git gets them once."""
+    contents = (data for data in commit.files.values() if isinstance(data, bytes))
+    large = (data for data in contents if len(data) >= _SHARED)
+    return [data for data, times in Counter(large).items() if times > 1]
 
 
 def _quoted(path: str) -> bytes:

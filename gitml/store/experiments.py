@@ -28,12 +28,19 @@ class ExperimentStore:
     def __init__(self, branch: Branch, *, clock: Callable[[], int]) -> None:
         self._branch = branch
         self._clock = clock
+        # Many runs begin in one experiment: what was read last, and of which commit.
+        self._last: tuple[str | None, str, ExperimentRecord | None] = (None, "", None)
 
     def read(self, experiment_id: str) -> ExperimentRecord | None:
         """Read one experiment's file; None if there is none."""
+        tip = self._branch.tip()
+        if self._last[:2] == (tip, experiment_id):
+            return self._last[2]
         path = records.experiment_path(experiment_id)
-        data = self._branch.read(path)
-        return None if data is None else records.experiment_from_json(data, path)
+        data = self._branch.read(path, tip) if tip else None
+        record = None if data is None else records.experiment_from_json(data, path)
+        self._last = (tip, experiment_id, record)
+        return record
 
     def created_as(self, name: str) -> Experiment | None:
         """Find an experiment that still bears the name it was created with."""

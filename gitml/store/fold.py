@@ -164,13 +164,19 @@ class _State:
         return True
 
     def _param(self, key: str, value: str, time: int) -> None:
-        if key not in self.params:
+        """Of two values the earlier stays, as in a join; a first session is one moment."""
+        name = f"params.{key}"
+        time = self.info.start_time if self.first_session else time
+        known = self.params.get(key)
+        if known == value:
+            return
+        if known is None or (time, value) < (self.written.get(name, self.info.start_time), known):
             self.params[key] = value
-            if not self.first_session:
-                self.written[f"params.{key}"] = time
-        elif self.params[key] != value:
-            name = f"params.{key}"
-            self.conflicts[name] = tuple(sorted({*self.conflicts.get(name, ()), value}))
+            if not self.first_session or name in self.written:
+                self.written[name] = time
+        if known is not None:
+            lost = {*self.conflicts.get(name, ()), known, value} - {self.params[key]}
+            self.conflicts[name] = tuple(sorted(lost))
 
     def _tag(self, key: str, value: str, time: int) -> None:
         if self._newer(f"tags.{key}", time):

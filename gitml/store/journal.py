@@ -22,6 +22,7 @@ from gitml.store import records
 from gitml.store.fold import Op, is_op
 
 _PATTERN = "journal*.jsonl"
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
 class Journal:
@@ -53,7 +54,7 @@ class Journal:
         Raises:
             StoreError: The disk is full or the folder is gone; nothing of it was written.
         """
-        self._write(json.dumps(op, allow_nan=False).encode() + b"\n")
+        self._write(_encode(op).encode() + b"\n")
 
     def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
         """Write a metric point; as ``append``, without the cost of a general encoder."""
@@ -88,11 +89,12 @@ def read(folder: Path) -> list[Op]:
             data = path.read_bytes()
         except FileNotFoundError:  # committed and cleared away meanwhile
             continue
-        ops.extend(_parse(data))
+        ops.extend(parse(data))
     return ops
 
 
-def _parse(data: bytes) -> Iterator[Op]:
+def parse(data: bytes) -> Iterator[Op]:
+    """Read the operations of whole lines; a torn last line and what is no operation are dropped."""
     for line in data[: data.rfind(b"\n") + 1].splitlines():
         try:
             op = json.loads(line)
@@ -114,10 +116,11 @@ def is_alive(folder: Path, *, besides: Path | None = None) -> bool:
         folder: The run's folder.
         besides: A journal that does not count.
     """
-    return any(_is_locked(path) for path in folder.glob(_PATTERN) if path != besides)
+    return any(is_locked(path) for path in folder.glob(_PATTERN) if path != besides)
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds the lock of a file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -6,11 +6,13 @@ it becomes a value, and fields that this version does not know are kept as they 
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as quoted
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +40,8 @@ _DEEPEST = 64  # levels of lists and objects in fields that we do not know but k
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
 _INT64 = 2**63
+_CONTAINERS = (dict, list, tuple)
+_HISTORY_LINE = json.JSONEncoder(ensure_ascii=False)
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _RUN_FIELDS = frozenset({
     "schema", "run_id", "experiment_id", "run_name", "user_id", "status", "lifecycle_stage",
@@ -136,6 +140,11 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
+def is_run_id(text: str) -> bool:
+    """Tell whether a text is a run id."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
 def run_folder(experiment: str, run_id: str) -> str:
     """Path of a run's folder on the branch."""
     return f"runs/{experiment}/{run_id[:2]}/{run_id}"
@@ -166,8 +175,37 @@ def parse_run_path(path: str) -> tuple[str, str, str] | None:
 
 def dump(value: Mapping[str, Any]) -> bytes:
     """Canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
-    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    return _indented(value, 0).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _indented(value: Any, depth: int) -> str:
+    """What ``json.dumps`` with ``indent=2`` gives, which does without the fast encoder in C.
+
+    Where a container holds no other one, that encoder is let do all the work, with the line
+    break as its separator.
+    """
+    is_object = isinstance(value, dict)
+    if not value or not (is_object or isinstance(value, list | tuple)):
+        return _compact(1)(value)
+    inside, outside = "\n" + "  " * (depth + 1), "\n" + "  " * depth
+    if not any(isinstance(one, _CONTAINERS) for one in (value.values() if is_object else value)):
+        text = _compact(depth + 1)(value)
+        return f"{text[0]}{inside}{text[1:-1]}{outside}{text[-1]}"
+    if is_object:
+        items = [f"{quoted(k)}: {_indented(value[k], depth + 1)}" for k in sorted(value)]
+    else:
+        items = [_indented(one, depth + 1) for one in value]
+    opening, closing = "{}" if is_object else "[]"
+    return f"{opening}{inside}{f',{inside}'.join(items)}{outside}{closing}"
+
+
+@functools.cache
+def _compact(depth: int) -> Callable[[Any], str]:
+    """An encoder whose items stand on lines of their own."""
+    separators = (",\n" + "  " * depth, ": ")
+    return json.JSONEncoder(
+        sort_keys=True, ensure_ascii=False, allow_nan=False, separators=separators
+    ).encode
 
 
 def load(data: bytes, what: str) -> dict[str, Any]:
@@ -457,10 +495,8 @@ class _Reader:
 
 def history_to_jsonl(history: Iterable[Metric]) -> bytes:
     """Format ``metrics.jsonl``: one ``[key, step, timestamp, value]`` per line."""
-    lines = (
-        json.dumps([m.key, m.step, m.timestamp, number_out(m.value)], ensure_ascii=False)
-        for m in history
-    )
+    encode = _HISTORY_LINE.encode
+    lines = (encode([m.key, m.step, m.timestamp, number_out(m.value)]) for m in history)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 

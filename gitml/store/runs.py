@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gitml import manifest
 from gitml.entities import Artifact, RunStatus
-from gitml.errors import InvalidInput, NotFound, StoreError
-from gitml.store import folder, journal, records
-from gitml.store.branch import Branch, exclusive
+from gitml.errors import GitmlError, InvalidInput, NotFound, StoreError
+from gitml.store import batch, bulk, folder, journal, records
+from gitml.store.batch import Batch, BatchedRun, Lane
+from gitml.store.branch import Branch, Commit, exclusive
 from gitml.store.fold import Op, fold
 from gitml.store.journal import Journal
 from gitml.store.message import commit_message
+from gitml.store.queue import Queue, Ticket
 from gitml.store.records import RunFiles
 
 RECOVERED_TAG = "gitml.recovered"
@@ -32,6 +37,7 @@ class Writer:
         run_id: The run.
         experiment_id: Its experiment.
         folder: Its local folder while in progress.
+        context: Where the files are that tell which code it runs.
         journal: Where log calls go.
         floor: Earliest time of its operations, ms since the Unix epoch: later than every write it
             builds on, even if another machine's clock runs ahead of ours.
@@ -41,6 +47,7 @@ class Writer:
     run_id: str
     experiment_id: str
     folder: Path
+    context: Path
     journal: Journal
     clock: Callable[[], int]
     floor: int = 0
@@ -64,6 +71,17 @@ class Writer:
                 if key not in self.params:
                     self.journal.append(["param", key, value, now])
                     self.params[key] = value
+
+    def record_source(self, source: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Note what code the run is; runs of a batch share the files."""
+        lane = self.journal if isinstance(self.journal, Lane) else None
+        if lane is None or not lane.batch.noted:
+            for name, data in files.items():
+                if data:
+                    (self.context / name).write_bytes(data)
+        if lane:
+            lane.batch.noted = True
+        self.journal.append(["source", dict(source)])
 
     @property
     def artifacts(self) -> Path:
@@ -91,6 +109,9 @@ class RunStore:
     ) -> None:
         self.branch = branch
         self.folder = state / "runs"
+        self._batches = state / "batches"
+        self._batch: Batch | None = None
+        self._queue = Queue(state / "queue")
         self._put_artifacts = put_artifacts
         self._clock = clock
         self._writers: dict[str, Writer] = {}
@@ -108,7 +129,58 @@ class RunStore:
             "user_id": user_id,
             "start_time": start_time,
         }
-        return self._open(run_id, experiment_id, ["start", header])
+        first = ["start", header]
+        batched = self.batch
+        if batched is None:
+            return self._open(run_id, experiment_id, first)
+        writer = self._writers[run_id] = Writer(
+            run_id=run_id,
+            experiment_id=experiment_id,
+            folder=batched.staging(run_id),
+            context=batched.folder,
+            journal=batched.lane(run_id, first),
+            clock=self._clock,
+        )
+        return writer
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that new runs of this process join."""
+        return self._batch if self._batch and self._batch.pid == os.getpid() else None
+
+    @contextlib.contextmanager
+    def batching(self) -> Iterator[None]:
+        """Commit the runs that begin inside the block together; a block inside joins the outer.
+
+        On leaving the block, also by an exception, all runs that have ended are committed.
+        """
+        if self.batch:
+            yield
+            return
+        self._batch = Batch.begin(self._batches, self._commit_batch)
+        try:
+            yield
+        finally:
+            ending, self._batch = self._batch, None
+            ending.close()
+
+    def flush(self) -> None:
+        """Commit the runs of this process's batch that have ended."""
+        if self.batch:
+            self.batch.flush()
+
+    def add_many(self, runs: Iterable[RunFiles]) -> int:
+        """Commit many runs that were made elsewhere, some thousands at a time.
+
+        A run that is on the branch already is joined with the one given.
+
+        Args:
+            runs: Whole runs; their artifacts are in the cache or a remote already.
+
+        Returns:
+            How many were given.
+        """
+        return bulk.add(self.branch, runs)
 
     def resume(self, run_id: str, experiment_id: str) -> Writer:
         """Open a run for writing again, or join one that another process writes."""
@@ -131,6 +203,7 @@ class RunStore:
             run_id=run_id,
             experiment_id=experiment_id,
             folder=place,
+            context=place,
             journal=Journal(place, first),
             clock=self._clock,
             floor=floor,
@@ -145,11 +218,16 @@ class RunStore:
     def forget_writers(self) -> None:
         """Drop the writers that a forked child inherited; its parent goes on with them."""
         self._writers.clear()
+        self._batch = None
 
     def end(self, run_id: str, status: str, end_time: int) -> None:
-        """End a run; committed on return, unless other processes still write it."""
+        """End a run; committed on return, unless it is in a batch or others still write it."""
         writer = self._writers[run_id]
         writer.journal.append(["status", status, end_time, writer.now()])
+        if isinstance(writer.journal, Lane):
+            del self._writers[run_id]
+            writer.journal.batch.end(run_id)
+            return
         writer.journal.sync()
         with exclusive(writer.folder / "lock"):
             if not journal.is_alive(writer.folder, besides=writer.journal.path):
@@ -160,6 +238,11 @@ class RunStore:
     def checkpoint(self, run_id: str) -> None:
         """Commit what this process's run has logged so far; it goes on."""
         writer = self._writers[run_id]
+        batched = _batched(writer)
+        if batched:
+            self._commit_batch([batched], ended=False)
+            shutil.rmtree(writer.artifacts, ignore_errors=True)
+            return
         writer.journal.sync()
         with exclusive(writer.folder / "lock"):
             self._commit_as_it_is(writer.folder, journal.read(writer.folder))
@@ -168,6 +251,8 @@ class RunStore:
     def leave(self, run_id: str) -> None:
         """Stop writing a run without ending it; it is committed if nobody else writes it."""
         writer = self._writers.pop(run_id)
+        if isinstance(writer.journal, Lane):
+            writer.journal.batch.end(run_id)
         writer.journal.close()
         self.recover()
 
@@ -213,12 +298,14 @@ class RunStore:
         """Commit the runs of dead processes.
 
         A run whose process died before it ended becomes FAILED and gets the tag
-        ``gitml.recovered``; one that had ended keeps its status.
+        ``gitml.recovered``; one that had ended keeps its status. What this process's batch holds
+        of ended runs is committed too.
 
         Returns:
             Ids of the runs recovered.
         """
-        recovered = []
+        self.flush()
+        recovered = batch.recover(self._batches, self._commit_batch)
         for run_id, place in self.in_progress().items():
             if run_id in self._writers or journal.is_alive(place):
                 continue
@@ -231,12 +318,32 @@ class RunStore:
 
     def _commit(self, place: Path) -> None:
         """Fold a run's journals into a commit and clear its local folder away."""
-        ops = journal.read(place)
-        if not self._ended(ops):
-            now = max(self._clock(), max((op[-1] for op in ops if op[0] == "resume"), default=0))
-            ops += [["status", RunStatus.FAILED, now, now], ["tag", RECOVERED_TAG, "true", now]]
-        self._commit_as_it_is(place, ops)
+        self._commit_as_it_is(place, self._with_end(journal.read(place)))
         shutil.rmtree(place, ignore_errors=True)
+
+    def _with_end(self, ops: Sequence[Op]) -> Sequence[Op]:
+        """Let a run that did not end itself have failed."""
+        if self._ended(ops):
+            return ops
+        now = max(self._clock(), max((op[-1] for op in ops if op[0] == "resume"), default=0))
+        return [*ops, ["status", RunStatus.FAILED, now, now], ["tag", RECOVERED_TAG, "true", now]]
+
+    def _commit_batch(self, runs: Sequence[BatchedRun], *, ended: bool = True) -> None:
+        """Commit runs of a batch together."""
+        context: dict[Path, bytes] = {}
+
+        def fold_all() -> Iterator[RunFiles]:
+            for run in runs:
+                files = fold(None, self._with_end(run.ops) if ended else run.ops)
+                shared = batch.context_files(run, context)
+                yield replace(
+                    files,
+                    artifacts=tuple(self._put_artifacts(run.staged)) if run.staged else (),
+                    patch=shared.get("source.patch", b""),
+                    requirements=shared.get("requirements.txt", b""),
+                )
+
+        bulk.add(self.branch, fold_all())
 
     def _commit_as_it_is(self, place: Path, ops: Sequence[Op]) -> None:
         header = next((op[1] for op in ops if op[0] in ("start", "resume")), None)
@@ -245,16 +352,53 @@ class RunStore:
                 f"{place} has a journal without its first line.",
                 hint="Look at it and remove the folder.",
             )
-        where = records.run_folder(header["experiment_id"], header["run_id"])
         staged = place / "artifacts"
         artifacts = tuple(self._put_artifacts(staged)) if staged.is_dir() else ()
+        with self._queue.ticket(header["run_id"], artifacts) as mine:
+            done: list[Ticket] = []
 
-        def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
-            base = folder.from_files(lambda path: self.branch.read(path, tip), where)
-            files = self._with_files(fold(base, ops), artifacts, place, resumed=base is not None)
-            return self._files(files, tip)
+            def make(tip: str | None) -> list[Commit]:
+                done.clear()
+                if not mine.path.exists():  # the process before us has committed it
+                    return []
+                commits = self._commit_of(ops, header, mine, place, tip)
+                done.append(mine)
+                for other in self._queue.waiting(besides=mine):
+                    with contextlib.suppress(GitmlError):  # whoever waits will hear of it
+                        commits += self._waiting_commit(other, tip)
+                        done.append(other)
+                return commits
 
-        self.branch.update(make)
+            def then() -> None:
+                for ticket in done:
+                    ticket.path.unlink(missing_ok=True)
+
+            self.branch.update_many(make, then=then)
+
+    def _waiting_commit(self, ticket: Ticket, tip: str | None) -> list[Commit]:
+        """The commit of a run whose process waits for us."""
+        place = self.folder / ticket.run_id
+        ops = journal.read(place)
+        header = next((op[1] for op in ops if op[0] in ("start", "resume")), None)
+        if header is None or not self._ended(ops):
+            raise StoreError(f"Run {ticket.run_id} has not ended.")
+        return self._commit_of(ops, header, ticket, place, tip)
+
+    def _commit_of(
+        self,
+        ops: Sequence[Op],
+        header: Mapping[str, Any],
+        ticket: Ticket,
+        place: Path,
+        tip: str | None,
+    ) -> list[Commit]:
+        """Fold a run onto what is on the branch; no commit where that changes nothing."""
+        where = records.run_folder(header["experiment_id"], header["run_id"])
+        base = folder.from_files(lambda path: self.branch.read(path, tip), where)
+        folded = fold(base, ops)
+        whole = self._with_files(folded, ticket.artifacts, place, resumed=base is not None)
+        files, message = self._files(whole, tip, new=base is None)
+        return [Commit(files=files, message=message)] if files else []
 
     @staticmethod
     def _ended(ops: Sequence[Op]) -> bool:
@@ -277,15 +421,16 @@ class RunStore:
             requirements=files.requirements or _bytes_of(place / "requirements.txt"),
         )
 
-    def _files(self, files: RunFiles, tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
+    def _files(
+        self, files: RunFiles, tip: str | None, *, new: bool = False
+    ) -> tuple[Mapping[str, bytes | None], str]:
+        """The files of a run that differ from the branch, and the message of their commit."""
         if files.artifacts and not files.remote_config:
             config = self.branch.remote_config(tip)
             files = replace(files, remote_config=config)
-        new = folder.to_files(files)
-        return (
-            folder.changed(new, lambda path: self.branch.read(path, tip)),
-            commit_message(files.record.run),
-        )
+        made = folder.to_files(files)
+        written = made if new else folder.changed(made, lambda path: self.branch.read(path, tip))
+        return written, commit_message(files.record.run)
 
     # Reading -------------------------------------------------------------------------------------
 
@@ -295,6 +440,12 @@ class RunStore:
         Raises:
             NotFound: There is none.
         """
+        writer = self._writers.get(run_id)
+        batched = _batched(writer) if writer else None
+        if writer and batched:
+            files = fold(None, batched.ops)
+            listed = _staged(writer.artifacts) if writer.artifacts.is_dir() else []
+            return replace(files, artifacts=tuple(listed))
         where = records.run_folder(experiment_id, run_id)
         base = folder.from_files(self.branch.read, where)
         place = self.folder / run_id
@@ -307,6 +458,12 @@ class RunStore:
         if base is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
         return base
+
+
+def _batched(writer: Writer) -> BatchedRun | None:
+    """A run in progress as its batch holds it; None for a run of its own."""
+    lane = writer.journal
+    return lane.batch.run(writer.run_id) if isinstance(lane, Lane) else None
 
 
 def refuse_changes(known: Mapping[str, str], params: Mapping[str, str]) -> None:

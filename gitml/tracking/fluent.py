@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,12 +23,14 @@ from gitml.entities import (
     ViewType,
 )
 from gitml.errors import GitmlError, InvalidInput
+from gitml.store.batch import Batch
 from gitml.store.message import one_line
 from gitml.store.runs import Writer
 from gitml.tracking import context, validation
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
+from gitml.tracking.context import Context
 from gitml.tracking.endings import ProcessEnd
-from gitml.tracking.repository import resolve_path
+from gitml.tracking.repository import Repository, resolve_path
 
 _tracking_uri: str | None = None
 _experiment_ids: dict[Path, str] = {}  # the chosen experiment of each repository
@@ -47,6 +49,7 @@ class _Active(threading.local):
 ERROR_TAG = "gitml.error"
 _REASON = 300  # characters of an exception that are kept
 _active = _Active()
+_batch_context: tuple[Batch | None, Context | None] = (None, None)  # the code that it captured
 _open_runs: list[ActiveRun] = []  # of all threads, oldest first
 
 
@@ -112,6 +115,8 @@ def _end_all(status: str) -> None:
         for run_id in client.repository.runs.writing():
             with contextlib.suppress(GitmlError):
                 client.repository.runs.leave(run_id)
+        with contextlib.suppress(GitmlError):
+            client.repository.runs.flush()
 
 
 _process_end = ProcessEnd(_end_all)
@@ -315,7 +320,7 @@ def start_run(
 
 def _begin(experiment_id: str | None, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
     repository = client().repository
-    code = context.capture(repository.git, repository.settings.git_remote)
+    code = _captured(repository)
     run = client().create_run(
         str(experiment_id) if experiment_id is not None else _active_experiment(),
         tags={**code.tags, **tags},
@@ -323,11 +328,33 @@ def _begin(experiment_id: str | None, run_name: str | None, tags: Mapping[str, A
     )
     writer = repository.runs.writer(run.info.run_id)
     assert writer is not None  # create_run opened it
-    writer.journal.append(["source", dict(code.source)])
-    for name, data in (("source.patch", code.patch), ("requirements.txt", code.requirements)):
-        if data:
-            (writer.folder / name).write_bytes(data)
+    files = {"source.patch": code.patch, "requirements.txt": code.requirements}
+    writer.record_source(dict(code.source), files)
     return ActiveRun(run, client(), writer)
+
+
+def _captured(repository: Repository) -> Context:
+    """The code that is running; looked at once in a batch."""
+    global _batch_context
+    current = repository.runs.batch
+    batched, code = _batch_context
+    if code is None or current is None or current is not batched:
+        code = context.capture(repository.git, repository.settings.git_remote)
+        _batch_context = (current, code)
+    return code
+
+
+@contextlib.contextmanager
+def batch() -> Iterator[None]:
+    """Commit the runs of a block together: for sweeps and imports of thousands of short runs.
+
+    A run that ends inside the block is not committed by itself: it is when the block ends (also by
+    an exception), when 5,000 runs wait, when one has waited for ten seconds, or when this process
+    searches. What was logged survives the death of the process as ever. Other processes see the
+    runs once they are committed. The code is captured once, when the first run begins.
+    """
+    with client().repository.runs.batching():
+        yield
 
 
 def _resume(run_id: str, tags: Mapping[str, Any] | None, run_name: str | None) -> ActiveRun:

@@ -1,7 +1,8 @@
-"""gitml beside MLflow: the same work, in turn, with the ratios."""
+"""gitml beside MLflow: the same work, in turn, with the ratios; then gitml as a clone grows."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -10,61 +11,105 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROUNDS = 3
-WORK = Path(__file__).with_name("work.py")
+ROOT = Path(__file__).parents[2]
 PEERS = ("gitml", "mlflow sqlite", "mlflow files")
 ROWS = {
     "import": "import of the package, ms",
     "log_metric": "log_metric call, µs",
     "run": "whole run, 10 params, 5 metrics, ms",
-    "search": "search, filtered and ordered, top 100 of 1,000, ms",
-    "frame": "all 1,000 runs as a DataFrame, ms",
+    "load": "loading, µs per run",
+    "search": "search, filtered and ordered, top 100 of {count:,}, ms",
+    "frame": "all {count:,} runs as a DataFrame, ms",
 }
 
 
-def measure(peer: str, folder: Path) -> dict[str, float]:
-    """Let one program do the work in a folder of its own; medians by row."""
-    folder.mkdir(parents=True)
+def measure(peer: str, program: str, *args: str) -> dict[str, float]:
+    """Let one program do some work in a folder of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "work"
+        folder.mkdir()
+        environment = _environment(peer, folder)
+        if peer == "gitml":
+            for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "Start"]):
+                subprocess.run(["git", *command], cwd=folder, env=environment, check=True)
+        print(f"{peer}: {program} {' '.join(args)}", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            [sys.executable, "-m", f"tests.benchmarks.{program}", *args],
+            cwd=folder, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"{peer} failed:\n{done.stderr}")
+        result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return result
+
+
+def _environment(peer: str, folder: Path) -> dict[str, str]:
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    environment["PYTHONPATH"] = str(ROOT)
     for role in ("AUTHOR", "COMMITTER"):
         environment[f"GIT_{role}_NAME"] = "Bench"
         environment[f"GIT_{role}_EMAIL"] = "bench@example.org"
-    if peer == "gitml":
-        for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "Start"]):
-            subprocess.run(["git", *command], cwd=folder, env=environment, check=True)
-    elif peer == "mlflow sqlite":
+    if peer == "mlflow sqlite":
         environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    else:
+    elif peer == "mlflow files":
         environment["MLFLOW_TRACKING_URI"] = folder.as_uri()
         environment["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    done = subprocess.run(
-        [sys.executable, str(WORK), peer.split()[0]],
-        cwd=folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"{peer} failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return environment
+
+
+def compare(rounds: int, count: int) -> dict[str, dict[str, float]]:
+    """Medians by peer and row."""
+    found: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
+    for _ in range(rounds):
+        for peer in PEERS:
+            found[peer].append(measure(peer, "work", "calls", peer.split()[0]))
+    medians = {
+        peer: {row: statistics.median(one[row] for one in all_) for row in all_[0]}
+        for peer, all_ in found.items()
+    }
+    for peer in PEERS:
+        medians[peer] |= measure(peer, "work", "searches", peer.split()[0], str(count))
+    return medians
 
 
 def main() -> None:
-    """Measure in turn, print a table of medians and ratios, write them as JSON."""
-    rounds: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
-    for number in range(ROUNDS):
-        for peer in PEERS:
-            print(f"round {number + 1} of {ROUNDS}: {peer}", file=sys.stderr)
-            with tempfile.TemporaryDirectory() as scratch:
-                rounds[peer].append(measure(peer, Path(scratch) / "work"))
-    medians = {
-        peer: {row: statistics.median(one[row] for one in found) for row in ROWS}
-        for peer, found in rounds.items()
+    """Measure, print tables, write everything as JSON."""
+    parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round and fewer runs")
+    parser.add_argument("--rounds", type=int, help="of the rows that measure single calls")
+    parser.add_argument("--runs", type=int, help="that both programs search; default 10,000")
+    parser.add_argument("--sizes", default="", help="of gitml alone; default 100,10000,100000")
+    parser.add_argument("--json", default="bench.json", metavar="PATH", help="where figures go")
+    given = parser.parse_args()
+    rounds = given.rounds or (1 if given.quick else 3)
+    count = given.runs or (1_000 if given.quick else 10_000)
+    sizes = given.sizes or ("100,1000" if given.quick else "100,10000,100000")
+    result: dict[str, object] = {"count": count}
+    if count > 0:
+        medians = result["beside MLflow"] = compare(rounds, count)
+        _print_ratios(medians, count)
+    alone = result["gitml alone"] = {
+        size: measure("gitml", "scale", size) for size in sizes.split(",")
     }
-    print(f"{'median of ' + str(ROUNDS):52} {'gitml':>10} {'sqlite':>10} {'files':>10}   ratios")
+    _print_sizes(alone)
+    swept = result["sweep"] = measure("gitml", "sweep", "80" if given.quick else "1000")
+    print("\n" + ", ".join(f"{name}: {speed:.0f} runs/s" for name, speed in swept.items()))
+    Path(given.json).write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _print_ratios(medians: dict[str, dict[str, float]], count: int) -> None:
+    print(f"{'':58} {'gitml':>10} {'sqlite':>10} {'files':>10}   ratios")
     for row, title in ROWS.items():
         ours, *theirs = (medians[peer][row] for peer in PEERS)
         ratios = "  ".join(f"{other / ours:7.1f}x" for other in theirs)
-        print(f"{title:52} {ours:10.3f} {theirs[0]:10.3f} {theirs[1]:10.3f}   {ratios}")
-    Path("bench.json").write_text(json.dumps(medians, indent=2) + "\n")
+        line = " ".join(f"{value:10.3f}" for value in (ours, *theirs))
+        print(f"{title.format(count=count):58} {line}   {ratios}")
+
+
+def _print_sizes(alone: dict[str, dict[str, float]]) -> None:
+    print(f"\n{'gitml alone, runs':58} " + " ".join(f"{int(size):10,}" for size in alone))
+    for row in next(iter(alone.values())):
+        print(f"{row:58} " + " ".join(f"{found[row]:10,.3f}" for found in alone.values()))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
+
+from tests.benchmarks.loading import EXPERIMENT, load
+
+QUERY = {"filter_string": "metrics.m1 > 0.2 and params.p3 = '1'", "order_by": ["metrics.m2"]}
 
 
 def median_ms(work: Callable[[], object], times: int) -> float:
@@ -20,8 +25,8 @@ def median_ms(work: Callable[[], object], times: int) -> float:
     return statistics.median(spent)
 
 
-def main() -> None:
-    name = sys.argv[1]
+def calls(name: str) -> dict[str, float]:
+    """Import, one log call, one whole run."""
     command = [sys.executable, "-c", f"import {name}"]
     nothing = [sys.executable, "-c", "pass"]
     found = {
@@ -29,37 +34,45 @@ def main() -> None:
         - median_ms(lambda: subprocess.run(nothing, check=True), 3)
     }
     mlflow = importlib.import_module(name)
-    mlflow.set_experiment("bench")
-
-    def one_run(number: int) -> None:
-        with mlflow.start_run():
-            for key in range(10):
-                mlflow.log_param(f"p{key}", number % (key + 2))
-            for key in range(5):
-                mlflow.log_metric(f"m{key}", (number * 7919 + key) % 1000 / 1000)
-
-    one_run(0)
-    numbers = iter(range(1, 1000))
-    found["run"] = median_ms(lambda: one_run(next(numbers)), 30)
+    mlflow.set_experiment(EXPERIMENT)
+    numbers = iter(range(1000))
+    one_run(mlflow, next(numbers))
+    found["run"] = median_ms(lambda: one_run(mlflow, next(numbers)), 40)
     with mlflow.start_run():
         mlflow.log_metric("loss", 0.0)
         steps = iter(range(1, 10_000))
-        calls = 2000 if name == "gitml" else 200
-        found["log_metric"] = (
-            median_ms(lambda: mlflow.log_metric("loss", 0.5, step=next(steps)), calls) * 1000
+        times = 2000 if name == "gitml" else 200
+        found["log_metric"] = 1000 * median_ms(
+            lambda: mlflow.log_metric("loss", 0.5, step=next(steps)), times
         )
-    for number in numbers:
-        one_run(number)
-    query = {"filter_string": "metrics.m1 > 0.2 and params.p3 = '1'", "order_by": ["metrics.m2"]}
+    return found
+
+
+def one_run(mlflow: Any, number: int) -> None:
+    with mlflow.start_run():
+        for key in range(10):
+            mlflow.log_param(f"p{key}", number % (key + 2))
+        for key in range(5):
+            mlflow.log_metric(f"m{key}", (number * 7919 + key) % 1000 / 1000)
+
+
+def searches(name: str, count: int) -> dict[str, float]:
+    """Search and a DataFrame over many runs, which are loaded the shortest way there is."""
+    mlflow = importlib.import_module(name)
+    mlflow.set_experiment(EXPERIMENT)
+    start = time.perf_counter()
+    load(name, count)
+    loaded = time.perf_counter() - start
     client = mlflow.MlflowClient()
-    experiment = mlflow.get_experiment_by_name("bench").experiment_id
-    client.search_runs([experiment], max_results=100, **query)
-    found["search"] = median_ms(
-        lambda: client.search_runs([experiment], max_results=100, **query), 5
-    )
-    found["frame"] = median_ms(mlflow.search_runs, 3)
-    print(json.dumps(found))
+    ids = [mlflow.get_experiment_by_name(EXPERIMENT).experiment_id]
+    client.search_runs(ids, max_results=100, **QUERY)
+    return {
+        "load": loaded / count * 1e6,
+        "search": median_ms(lambda: client.search_runs(ids, max_results=100, **QUERY), 5),
+        "frame": median_ms(lambda: mlflow.search_runs(max_results=count), 3),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    part, module, *size = sys.argv[1:]
+    print(json.dumps(calls(module) if part == "calls" else searches(module, int(size[0]))))

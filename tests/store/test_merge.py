@@ -95,6 +95,17 @@ def test_a_name_set_and_then_untagged_is_the_same_however_often_it_is_folded() -
     )
 
 
+def test_two_values_of_two_writers_fold_alike_in_any_order_and_in_parts() -> None:
+    ops = [["param", "a", "2", 1001], ["param", "a", "1", 1000]]
+    start = ["start", HEADER]
+    once = fold(None, [start, *ops])
+
+    assert once.record.run.data.params == {"a": "1"}
+    assert once.record.run.conflicts == {"params.a": ("2",)}
+    assert shown(fold(None, [start, *reversed(ops)])) == shown(once)
+    assert shown(fold(fold(None, [start, ops[0]]), [start, *ops])) == shown(once)
+
+
 def base() -> RunFiles:
     return fold(
         None, [["start", HEADER], ["tag", "owner", "ada", 1000], ["param", "lr", "0.1", 1000]]

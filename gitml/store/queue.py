@@ -1,0 +1,85 @@
+"""Hides how runs that end at the same moment in several processes share one commit process.
+
+A process whose run has ended leaves a ticket and waits for the branch's lock. Whoever gets the lock
+commits the runs of all tickets, one commit each, with one ``git fast-import``, and takes the
+tickets away; the others find theirs gone and are done. A ticket is locked by the process that
+waits: one that nobody locks is a dead process's, whose run is recovered like any other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitml import manifest
+from gitml.entities import Artifact
+from gitml.store import journal, records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A run that waits to be committed.
+
+    Attributes:
+        path: The ticket's file.
+        run_id: The run.
+        artifacts: Its files, which are in the cache already.
+    """
+
+    path: Path
+    run_id: str
+    artifacts: tuple[Artifact, ...]
+
+
+class Queue:
+    """The runs of one clone that wait to be committed.
+
+    Args:
+        folder: Where tickets are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextlib.contextmanager
+    def ticket(self, run_id: str, artifacts: Sequence[Artifact]) -> Iterator[Ticket]:
+        """Wait with a run; the caller holds the run's lock meanwhile.
+
+        The ticket's file is gone once the run is committed.
+        """
+        path = self._folder / f"{run_id}-{uuid.uuid4().hex[:8]}.json"
+        hidden = path.with_name(f".{path.name}")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(manifest.to_json(artifacts))
+            hidden.rename(path)
+            yield Ticket(path=path, run_id=run_id, artifacts=tuple(artifacts))
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+    def waiting(self, besides: Ticket) -> list[Ticket]:
+        """List the tickets of other live processes; those of dead ones are removed.
+
+        Only to be called by the holder of the branch's lock.
+        """
+        found = []
+        for path in sorted(self._folder.glob("[!.]*.json")):
+            run_id = path.name[:32]
+            if path == besides.path or not records.is_run_id(run_id):
+                continue
+            if not journal.is_locked(path):
+                path.unlink(missing_ok=True)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                listed = tuple(manifest.parse(path.read_bytes()))
+                found.append(Ticket(path=path, run_id=run_id, artifacts=listed))
+        return found

@@ -1,0 +1,65 @@
+"""Many runs of 10 params and 5 metrics, put into a store the shortest way that it has."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+EXPERIMENT = "bench"
+
+
+def load(name: str, count: int) -> None:
+    if name == "gitml":
+        load_gitml(count)
+    else:
+        load_mlflow(count)
+
+
+def load_gitml(count: int, first: int = 0) -> None:
+    from gitml.tracking.client import TrackingClient
+
+    repository = TrackingClient().repository
+    experiment = repository.experiments.create(EXPERIMENT, {}, exist_ok=True)
+    repository.runs.add_many(made(experiment, range(first, first + count)))
+
+
+def made(experiment: str, numbers: range) -> Iterator[Any]:
+    from gitml.store.fold import fold
+
+    for number in numbers:
+        started = 1_700_000_000_000 + number * 1000
+        header = {
+            "run_id": f"{(number * 2654435761) % 2**32:08x}{number:024x}",
+            "experiment_id": experiment,
+            "run_name": f"run {number}",
+            "user_id": "bench",
+            "start_time": started,
+        }
+        params = [
+            ["param", f"p{key}", str(number % (key + 2)), started] for key in range(10)
+        ]  # fmt: skip
+        metrics = [
+            ["metric", f"m{key}", (number * 7919 + key) % 1000 / 1000, 0, started]
+            for key in range(5)
+        ]
+        end = ["status", "FINISHED", started + 500, started + 500]
+        tag = ["tag", "mlflow.runName", f"run {number}", started]
+        yield fold(None, [["start", header], tag, *params, *metrics, end])
+
+
+def load_mlflow(count: int) -> None:
+    mlflow: Any = importlib.import_module("mlflow")
+    entities: Any = importlib.import_module("mlflow.entities")
+    store = mlflow.MlflowClient()._tracking_client.store
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
+    for number in range(count):
+        started = 1_700_000_000_000 + number * 1000
+        info = store.create_run(experiment, "bench", started, [], f"run {number}").info
+        params = [entities.Param(f"p{key}", str(number % (key + 2))) for key in range(10)]
+        metrics = [
+            entities.Metric(f"m{key}", (number * 7919 + key) % 1000 / 1000, started, 0)
+            for key in range(5)
+        ]
+        store.log_batch(info.run_id, metrics, params, [])
+        store.update_run_info(info.run_id, entities.RunStatus.FINISHED, started + 500, None)
