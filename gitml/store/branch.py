@@ -27,8 +27,18 @@ _ATTEMPTS = 50
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on a file; the kernel drops it when the process dies."""
-    descriptor = _locked(path)
+    """Hold an advisory lock on a file; the kernel drops it when the process dies.
+
+    Raises:
+        StoreError: The file cannot be made.
+    """
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write to {path.parent}: {error.strerror}.",
+            hint="Check the permissions and the free space of the repository's .git folder.",
+        ) from error
     try:
         yield
     finally:
@@ -39,7 +49,10 @@ def _locked(path: Path) -> int:
     """Lock a file, made where it is missing; again if it was removed while we waited."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # its folder was cleared away meanwhile
+            continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
