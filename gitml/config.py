@@ -56,22 +56,27 @@ class Environment:
         experiment_name: ``GITML_EXPERIMENT_NAME``: experiment where a script sets none.
         run_id: ``GITML_RUN_ID``: run that the first ``start_run`` of the process resumes.
         allow_pickles: ``GITML_ALLOW_PICKLES``: overrides the setting when set.
+        on_error: ``GITML_ON_ERROR``: ``raise``, or ``warn`` where a training goes on although
+            something cannot be logged.
     """
 
     tracking_uri: str | None = None
     experiment_name: str | None = None
     run_id: str | None = None
     allow_pickles: bool | None = None
+    on_error: str = "raise"
 
 
 def environment() -> Environment:
     """Read the environment variables."""
     allow = os.environ.get("GITML_ALLOW_PICKLES")
+    on_error = os.environ.get("GITML_ON_ERROR")
     return Environment(
         tracking_uri=os.environ.get("GITML_TRACKING_URI") or None,
         experiment_name=os.environ.get("GITML_EXPERIMENT_NAME") or None,
         run_id=os.environ.get("GITML_RUN_ID") or None,
         allow_pickles=None if allow is None else allow.lower() in ("1", "true", "yes"),
+        on_error="warn" if on_error and on_error.lower() == "warn" else "raise",
     )
 
 

@@ -14,6 +14,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 ZERO = "0" * 40
 _MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
+_STALE = 10.0  # s after which a ref's lock has no owner; git holds one for milliseconds
+_STALE_MAINTENANCE = 12 * 3600.0  # s, git's own patience with a lock of `git gc`
+_LOCK_PAUSE = 0.1  # s
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
 _FILES = ("100644", "100755")  # modes of ordinary files
@@ -403,9 +407,44 @@ class GitRepo:
         code, _, err = running.finish(b"done\n")
         if code == 0:
             return
-        if b"Not updating" in err or b"cannot lock ref" in err or b"Unable to create" in err:
+        lock = self._ref_lock(err)
+        if lock and not self._unlocked(lock):
+            time.sleep(_LOCK_PAUSE)
+        if lock or b"Not updating" in err or b"cannot lock ref" in err:
             raise Conflict(f"The branch moved while it was written: {_complaint(err)}")
         raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
+
+    def _past_locks(self, args: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Run git, again as long as only the lock of a ref is in its way.
+
+        A lock that stays for ten seconds was left by a git that was killed, and is removed.
+        """
+        for _ in range(int(2 * _STALE / _LOCK_PAUSE)):
+            done = self._start(args, None).finish(stdin)
+            lock = self._ref_lock(done[2]) if done[0] else None
+            if lock is None:
+                break
+            if not self._unlocked(lock):
+                time.sleep(_LOCK_PAUSE)
+        return done
+
+    def _ref_lock(self, err: bytes) -> Path | None:
+        """The lock of a ref of this repository that git complains about."""
+        found = re.search(rb"Unable to create '(.+\.lock)': File exists", err)
+        path = Path(os.fsdecode(found[1])) if found else None
+        mine = (self.common_dir / "refs", self.common_dir / "packed-refs.lock")
+        return path if path and any(path.is_relative_to(place) for place in mine) else None
+
+    def _unlocked(self, lock: Path) -> bool:
+        """Remove a lock if it has no owner any more; True if it is gone."""
+        if lock.name == "packed-refs.lock":  # its owner may be writing this file
+            return _unlink_older(lock.with_suffix(".new"), _STALE) and _unlink_older(lock, _STALE)
+        return _unlink_older(lock, _STALE)
+
+    def clear_locks(self, prefix: str) -> None:
+        """Remove the locks that killed processes left on refs below ``prefix``."""
+        for path in (self.common_dir / prefix).rglob("*.lock"):
+            _unlink_older(path, _STALE)
 
     def tidy(self) -> None:
         """Let git put small packs and loose objects together if there are many of them.
@@ -413,6 +452,7 @@ class GitRepo:
         Large packs are left as they are, so the cost of a run stays the same as a branch grows.
         """
         objects = self.common_dir / "objects"
+        _unlink_older(objects / "maintenance.lock", _STALE_MAINTENANCE)
         sample = objects / "17"  # git's own estimate of loose objects: one folder of 256
         if sum(1 for _ in (objects / "pack").glob("*.pack")) > _MAX_PACKS:
             self.start("-c", "repack.writeBitmaps=false", "repack", "--geometric=2", "-d", "-l",
@@ -453,7 +493,7 @@ class GitRepo:
             Conflict: One of them did not have its expected value.
         """
         lines = [f"update {u.name}\0{u.new or ZERO}\0{u.old or ZERO}\0" for u in updates]
-        code, _, err = self.start("update-ref", "-z", "--stdin").finish("".join(lines).encode())
+        code, _, err = self._past_locks(("update-ref", "-z", "--stdin"), "".join(lines).encode())
         if code:
             raise Conflict(f"A ref was changed by someone else: {_complaint(err)}")
 
@@ -570,7 +610,7 @@ class GitRepo:
                    remote, *refspecs, remote=remote)  # fmt: skip
 
     def _talk(self, *args: str, remote: str) -> bytes:
-        code, out, err = self._start(args, None).finish()
+        code, out, err = self._past_locks(args)
         if code == 0:
             return out
         if re.search(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
@@ -580,6 +620,17 @@ class GitRepo:
             f"git remote {remote!r} did not take `git {args[0]}`: {_complaint(err)}",
             hint="Your runs are safe in this clone; repeat the command when it answers.",
         )
+
+
+def _unlink_older(path: Path, age: float) -> bool:
+    """Remove a file that nobody has changed for some time, in s; True if it is gone."""
+    try:
+        if time.time() - path.stat().st_mtime < age:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return True
 
 
 def without_credentials(url: str) -> str:

@@ -15,12 +15,14 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 VERIFIED = 0o444
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+_FEW = 4  # files that are flushed one by one
+_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +76,20 @@ class Cache:
         with contextlib.suppress(OSError):
             self.path(oid).chmod(VERIFIED)  # its change time becomes now
 
-    def add(self, source: Path, oid: str, *, link: bool) -> None:
-        """Store a file: by hard link where that is allowed and possible, else by copy."""
+    def add(self, source: Path, oid: str, *, link: bool) -> bool:
+        """Store a file: by hard link where that is allowed and possible, else by copy.
+
+        Returns:
+            Whether it was linked: a copy is on the disk itself, a link perhaps not yet.
+        """
         path = self.path(oid)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not (link and _link(source, path)):
+        linked = link and _link(source, path)
+        if not linked:
             with atomic(path) as temporary:
                 shutil.copyfile(source, temporary)
         path.chmod(VERIFIED)
+        return linked
 
     def add_bytes(self, content: bytes, oid: str) -> None:
         """Store an object made in memory."""
@@ -109,11 +117,28 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".gitml-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Bring a file's content to the disk itself, against the death of the machine."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def flush_all(paths: Sequence[Path]) -> None:
+    """Flush several files; many at once, since the disk takes them together."""
+    if len(paths) <= _FEW:
+        for path in paths:
+            flush(path)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        list(pool.map(flush, paths))
 
 
 def _link(source: Path, path: Path) -> bool:

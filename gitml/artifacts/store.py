@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitml import manifest as manifests
-from gitml.artifacts.cache import Cache, atomic, file_md5
+from gitml.artifacts.cache import Cache, atomic, file_md5, flush_all
 from gitml.artifacts.reaching import reason, unavailable
 from gitml.artifacts.remote import Failures, Item, Progress, Remote
 from gitml.entities import Artifact
@@ -64,7 +64,9 @@ class ArtifactStore:
             ArtifactError: A file cannot be read, changed meanwhile, or the cache cannot be written.
         """
         with _storing(self.cache.folder):
-            manifest = [self._put_file(name, path) for name, path in _files(folder)]
+            linked: list[Path] = []
+            manifest = [self._put_file(name, path, linked) for name, path in _files(folder)]
+            flush_all(linked)
             manifest.sort(key=lambda artifact: artifact.path)
             if manifest:
                 self.add_directory_object(manifest)
@@ -222,14 +224,15 @@ class ArtifactStore:
         with path.open("rb") as file:
             return file.read(-1 if limit is None else limit)
 
-    def _put_file(self, name: str, path: Path) -> Artifact:
+    def _put_file(self, name: str, path: Path, linked: list[Path]) -> Artifact:
         before = path.stat()
         oid = file_md5(path)
-        if not self.cache.has(oid):
-            # A file with other names may be edited through one of them: it is copied.
-            self.cache.add(path, oid, link=before.st_nlink == 1)
-        else:
+        # A file with other names may be edited through one of them: it is copied.
+        alone = before.st_nlink == 1
+        if self.cache.has(oid):
             self.cache.keep(oid)
+        elif self.cache.add(path, oid, link=alone):
+            linked.append(path)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             self.cache.verify(oid)

@@ -21,6 +21,7 @@ from gitml.store.model_records import (
 from gitml.store.records import run_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_ASIDE = "refs/gitml/tmp/"
 _CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}
 
 
@@ -85,7 +86,8 @@ class VersionCommits:
         Raises:
             StoreError: git refused.
         """
-        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        self._sweep()
+        ref = f"{_ASIDE}{uuid.uuid4().hex}"
         files = {
             ".dvc/config": self._branch.remote_config(self._branch.tip()),
             "dvc.yaml": dvc_yaml(slug, about),
@@ -154,6 +156,19 @@ class VersionCommits:
         """Let go of a commit that no tag came to hold."""
         with contextlib.suppress(Conflict):
             self._repo.update_refs([new.release])
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left: versions are written under the registry's lock."""
+        self._repo.clear_locks("refs/tags")
+        if not (self._repo.common_dir / _ASIDE).is_dir():
+            return
+        self._repo.clear_locks(_ASIDE)
+        names = self._repo.run("for-each-ref", "--format=%(refname) %(objectname)", _ASIDE)
+        stale = (line.split() for line in names.decode().splitlines())
+        updates = [RefUpdate(name=name, new=None, old=oid) for name, oid in stale]
+        if updates:
+            with contextlib.suppress(Conflict):
+                self._repo.update_refs(updates)
 
     def _parents(self, run: Run) -> list[str]:
         """The code commit, as far as it is here, and the commit that recorded the run."""

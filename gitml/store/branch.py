@@ -25,7 +25,7 @@ This branch is written by gitml. Each folder below `runs/` is one training run: 
 Please do not edit files here by hand: `gitml` merges this branch between clones.
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
-_ATTEMPTS = 50
+_ATTEMPTS = 200  # enough for a killed git's lock to grow old; see GitRepo
 _SHARED = 256  # bytes from which a blob that a stream needs twice is sent once
 
 
@@ -50,8 +50,18 @@ class Commit:
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on a file; the kernel drops it when the process dies."""
-    descriptor = _locked(path)
+    """Hold an advisory lock on a file; the kernel drops it when the process dies.
+
+    Raises:
+        StoreError: The file cannot be made.
+    """
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write to {path.parent}: {error.strerror}.",
+            hint="Check the permissions and the free space of the repository's .git folder.",
+        ) from error
     try:
         yield
     finally:
@@ -62,7 +72,10 @@ def _locked(path: Path) -> int:
     """Lock a file, made where it is missing; again if it was removed while we waited."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # its folder was cleared away meanwhile
+            continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):

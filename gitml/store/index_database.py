@@ -21,6 +21,7 @@ Connection = sqlite3.Connection
 _T = TypeVar("_T")
 _WAIT = 60.0  # s for another process that rebuilds a large index
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _CLOSED_TO_US = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
@@ -46,6 +47,7 @@ class Database:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._open: Connection | None = None
+        self._in_memory = False
         self._inherited: list[Connection | None] = []
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
@@ -86,6 +88,9 @@ class Database:
                 if _code(error) in _DAMAGED:
                     self._replace()
                     raise Damaged from error
+                if _code(error) in _FULL and not self._in_memory:
+                    self._go_to_memory()
+                    raise Damaged from error
                 if isinstance(error, sqlite3.OperationalError):
                     raise StoreError(
                         f"The index {self.path} cannot be used: {error}.",
@@ -103,9 +108,20 @@ class Database:
         except sqlite3.OperationalError as error:
             if _code(error) not in _CLOSED_TO_US:
                 raise
+        return self._memory()
+
+    def _memory(self) -> Connection:
+        self._in_memory = True
         db = self._connected(":memory:")
         _create(db)
         return db
+
+    def _go_to_memory(self) -> None:
+        """Go on without the file: its disk is full, and what is there can still be searched."""
+        if self._open is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._open.close()
+        self._open = self._memory()
 
     def _ready(self) -> Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ an advisory lock on its journal; a journal that nobody locks belongs to a dead p
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -21,7 +22,6 @@ from gitml.errors import StoreError
 from gitml.store import records
 from gitml.store.fold import Op, is_op
 
-_PATTERN = "journal*.jsonl"
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -74,7 +74,10 @@ class Journal:
 
     def sync(self) -> None:
         """Flush to the disk itself, against the death of the machine."""
-        os.fsync(self._descriptor)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
 
     def close(self) -> None:
         """Drop the lock; the file stays until its run is committed."""
@@ -84,13 +87,23 @@ class Journal:
 def read(folder: Path) -> list[Op]:
     """Read all operations of a run in progress; a torn last line is dropped."""
     ops: list[Op] = []
-    for path in sorted(folder.glob(_PATTERN)):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:  # committed and cleared away meanwhile
-            continue
-        ops.extend(parse(data))
+    for path in journals(folder):
+        with contextlib.suppress(FileNotFoundError):  # committed and cleared away meanwhile
+            ops.extend(parse(path.read_bytes()))
     return ops
+
+
+def journals(folder: Path) -> list[Path]:
+    """List the journals in a folder; none where it is gone."""
+    try:
+        return sorted(path for path in folder.iterdir() if is_journal(path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_journal(name: str) -> bool:
+    """Tell a journal from the other files of a run in progress."""
+    return name.startswith("journal") and name.endswith(".jsonl")
 
 
 def parse(data: bytes) -> Iterator[Op]:
@@ -106,7 +119,11 @@ def parse(data: bytes) -> Iterator[Op]:
 
 def signature(folder: Path) -> str:
     """A text that changes whenever a journal of the run does."""
-    return ",".join(f"{path.name}:{path.stat().st_size}" for path in sorted(folder.glob(_PATTERN)))
+    sizes = []
+    for path in journals(folder):
+        with contextlib.suppress(FileNotFoundError):  # committed and cleared away meanwhile
+            sizes.append(f"{path.name}:{path.stat().st_size}")
+    return ",".join(sizes)
 
 
 def is_alive(folder: Path, *, besides: Path | None = None) -> bool:
@@ -116,7 +133,7 @@ def is_alive(folder: Path, *, besides: Path | None = None) -> bool:
         folder: The run's folder.
         besides: A journal that does not count.
     """
-    return any(is_locked(path) for path in folder.glob(_PATTERN) if path != besides)
+    return any(is_locked(path) for path in journals(folder) if path != besides)
 
 
 def is_locked(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 from gitml import manifest
 from gitml.entities import Artifact, RunStatus
 from gitml.errors import GitmlError, InvalidInput, NotFound, StoreError
-from gitml.store import batch, bulk, folder, journal, records
+from gitml.store import batch, bulk, folder, journal, leftovers, records
 from gitml.store.batch import Batch, BatchedRun, Lane
 from gitml.store.branch import Branch, Commit, exclusive
 from gitml.store.fold import Op, fold
@@ -78,7 +79,7 @@ class Writer:
         if lane is None or not lane.batch.noted:
             for name, data in files.items():
                 if data:
-                    (self.context / name).write_bytes(data)
+                    self.keep(name, data)
         if lane:
             lane.batch.noted = True
         self.journal.append(["source", dict(source)])
@@ -87,6 +88,44 @@ class Writer:
     def artifacts(self) -> Path:
         """Folder in which files wait until the run ends."""
         return self.folder / "artifacts"
+
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Give an empty folder whose files join the artifacts at the end, each in one step.
+
+        Nobody ever commits a part of a file, whenever this process dies.
+
+        Raises:
+            StoreError: The disk is full, or the folder cannot be written.
+        """
+        aside = self.folder / f"incoming-{uuid.uuid4().hex}"
+        try:
+            aside.mkdir(parents=isinstance(self.journal, Lane))  # a batch makes no folder per run
+            yield aside
+            with exclusive(self.folder / "lock"):  # nobody commits meanwhile
+                _move_files(aside, self.artifacts)
+        except OSError as error:
+            if not _is_ours(error, self.folder):
+                raise
+            raise StoreError(
+                f"Cannot write to {self.folder}: {error.strerror}.",
+                hint="Check the permissions and the free space of the repository's .git folder.",
+            ) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Put a file beside the journal, whole or not at all; raises as ``staging`` does."""
+        aside = self.context / f"incoming-{uuid.uuid4().hex}"
+        try:
+            aside.write_bytes(data)
+            aside.replace(self.context / name)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise StoreError(
+                f"Cannot write to {self.folder}: {error.strerror}.",
+                hint="Check the permissions and the free space of the repository's .git folder.",
+            ) from error
 
 
 class RunStore:
@@ -132,7 +171,8 @@ class RunStore:
         first = ["start", header]
         batched = self.batch
         if batched is None:
-            return self._open(run_id, experiment_id, first)
+            with exclusive(self.folder / run_id / "lock"):  # a folder that is locked is not swept
+                return self._open(run_id, experiment_id, first)
         writer = self._writers[run_id] = Writer(
             run_id=run_id,
             experiment_id=experiment_id,
@@ -229,9 +269,11 @@ class RunStore:
             writer.journal.batch.end(run_id)
             return
         writer.journal.sync()
-        with exclusive(writer.folder / "lock"):
-            if not journal.is_alive(writer.folder, besides=writer.journal.path):
-                self._commit(writer.folder)
+        try:
+            with exclusive(writer.folder / "lock"):
+                if not journal.is_alive(writer.folder, besides=writer.journal.path):
+                    self._commit(writer.folder)
+        finally:  # where the commit fails, the next command repeats it
             writer.journal.close()
             del self._writers[run_id]
 
@@ -291,7 +333,7 @@ class RunStore:
         return {
             place.name: place
             for place in self.folder.iterdir()
-            if any(place.glob("journal*.jsonl"))
+            if not place.name.startswith(leftovers.DONE) and journal.journals(place)
         }
 
     def recover(self) -> list[str]:
@@ -303,23 +345,34 @@ class RunStore:
 
         Returns:
             Ids of the runs recovered.
+
+        Raises:
+            GitmlError: One of them could not be committed; it waits for the next time.
         """
         self.flush()
         recovered = batch.recover(self._batches, self._commit_batch)
+        failed: list[Exception] = []
         for run_id, place in self.in_progress().items():
             if run_id in self._writers or journal.is_alive(place):
                 continue
             with exclusive(place / "lock"):
                 if journal.is_alive(place) or not journal.signature(place):
                     continue
-                self._commit(place)
-                recovered.append(run_id)
+                try:
+                    self._commit(place)
+                except (GitmlError, OSError) as error:  # the others are not kept from recovery
+                    failed.append(error)
+                else:
+                    recovered.append(run_id)
+        leftovers.sweep_runs(self.folder)
+        if failed:
+            raise failed[0]
         return recovered
 
     def _commit(self, place: Path) -> None:
         """Fold a run's journals into a commit and clear its local folder away."""
         self._commit_as_it_is(place, self._with_end(journal.read(place)))
-        shutil.rmtree(place, ignore_errors=True)
+        leftovers.clear_away(place)
 
     def _with_end(self, ops: Sequence[Op]) -> Sequence[Op]:
         """Let a run that did not end itself have failed."""
@@ -447,13 +500,13 @@ class RunStore:
             listed = _staged(writer.artifacts) if writer.artifacts.is_dir() else []
             return replace(files, artifacts=tuple(listed))
         where = records.run_folder(experiment_id, run_id)
-        base = folder.from_files(self.branch.read, where)
         place = self.folder / run_id
-        ops = journal.read(place) if place.is_dir() else []
-        if ops:
-            staged = place / "artifacts"
+        # Journals first: what is committed and cleared away meanwhile is then found on the branch.
+        ops = journal.read(place)
+        listed = _staged(place / "artifacts") if ops else []
+        base = folder.from_files(self.branch.read, where)
+        if ops and (base is not None or any(op[0] == "start" for op in ops)):
             files = fold(base, ops)
-            listed = _staged(staged) if staged.is_dir() else []
             return replace(files, artifacts=tuple(manifest.overlay(files.artifacts, listed)))
         if base is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
@@ -481,13 +534,30 @@ def refuse_changes(known: Mapping[str, str], params: Mapping[str, str]) -> None:
             )
 
 
+def _move_files(source: Path, target: Path) -> None:
+    for parent, _, names in os.walk(source):
+        folder = target / Path(parent).relative_to(source)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (Path(parent) / name).replace(folder / name)
+
+
+def _is_ours(error: OSError, place: Path) -> bool:
+    """Tell a failure of our own folder from one of the file that is logged."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return full or any(str(place) in str(name) for name in (error.filename, error.filename2))
+
+
 def _staged(place: Path) -> list[Artifact]:
     """List files that wait for the end of their run; they have no hash yet."""
-    return [
-        Artifact(path=path.relative_to(place).as_posix(), size=path.stat().st_size)
-        for path in sorted(place.rglob("*"))
-        if path.is_file()
-    ]
+    listed = []
+    for parent, _, names in os.walk(place):
+        for name in names:
+            path = Path(parent) / name
+            with contextlib.suppress(FileNotFoundError):  # committed and cleared away meanwhile
+                size = path.stat().st_size
+                listed.append(Artifact(path=path.relative_to(place).as_posix(), size=size))
+    return sorted(listed, key=lambda artifact: artifact.path)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from gitml import config, manifest
@@ -544,13 +545,21 @@ class _Staging:
             writer = runs.resume(self._run_id, run.info.experiment_id)
             self._status, self._end_time = run.info.status, run.info.end_time
             self._opened = True
-        writer.artifacts.mkdir(parents=True, exist_ok=True)
-        return writer.artifacts
+        self._files = writer.staging()
+        return self._files.__enter__()
 
-    def __exit__(self, *error: object) -> None:
-        if self._opened:  # the run keeps the status it had
-            ended = validation.now_ms() if self._end_time is None else self._end_time
-            self._client.repository.runs.end(self._run_id, self._status, ended)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._files.__exit__(kind, error, trace)
+        finally:
+            if self._opened:  # the run keeps the status it had
+                ended = validation.now_ms() if self._end_time is None else self._end_time
+                self._client.repository.runs.end(self._run_id, self._status, ended)
 
 
 def _copy(source: Path, target: Path) -> None:

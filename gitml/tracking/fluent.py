@@ -30,6 +30,7 @@ from gitml.tracking import context, validation
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
 from gitml.tracking.context import Context
 from gitml.tracking.endings import ProcessEnd
+from gitml.tracking.forgiving import FAILURES, forgive, forgiving
 from gitml.tracking.repository import Repository, resolve_path
 
 _tracking_uri: str | None = None
@@ -82,6 +83,10 @@ class ActiveRun:
         """End the run: FINISHED, or FAILED after an exception, or KILLED after Ctrl-C."""
         if self not in _runs():  # ended inside the block
             return
+        self._finish(kind, error)
+
+    @forgiving
+    def _finish(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         status = RunStatus.FINISHED
         if kind is not None:
             failed = not (issubclass(kind, SystemExit) and getattr(error, "code", 1) in (None, 0))
@@ -371,6 +376,7 @@ def _resume(run_id: str, tags: Mapping[str, Any] | None, run_name: str | None) -
     return ActiveRun(client().get_run(run_id), client(), writer)
 
 
+@forgiving
 def end_run(status: str = RunStatus.FINISHED) -> None:
     """End the active run; on return it is committed. Without an active run, nothing happens."""
     stack = _runs()
@@ -502,11 +508,17 @@ def _current() -> ActiveRun:
 
 def log_param(key: str, value: Any) -> Any:
     """Log a param to the active run; see ``MlflowClient.log_param``."""
-    name = validation.key(key, "Param")
-    _current()._writer.log_params({name: validation.param_value(name, value)})
+    _log_param(key, value)
     return value
 
 
+@forgiving
+def _log_param(key: str, value: Any) -> None:
+    name = validation.key(key, "Param")
+    _current()._writer.log_params({name: validation.param_value(name, value)})
+
+
+@forgiving
 def log_params(params: Mapping[str, Any], run_id: str | None = None) -> None:
     """Log params: all of them, or none if one cannot be used."""
     batch = [Param(key=key, value=value) for key, value in params.items()]
@@ -529,18 +541,22 @@ def log_metric(
         timestamp: ms since the Unix epoch; default now.
         run_id: A run other than the active one.
     """
-    if run_id is not None:
-        client().log_metric(run_id, key, value, timestamp, step)
-        return
-    name = validation.key(key, "Metric")
-    _current()._writer.journal.metric(
-        name,
-        validation.metric_value(name, value),
-        validation.step(name, step),
-        validation.timestamp(name, timestamp),
-    )
+    try:  # not the decorator: this is called a million times
+        if run_id is not None:
+            client().log_metric(run_id, key, value, timestamp, step)
+            return
+        name = validation.key(key, "Metric")
+        _current()._writer.journal.metric(
+            name,
+            validation.metric_value(name, value),
+            validation.step(name, step),
+            validation.timestamp(name, timestamp),
+        )
+    except FAILURES as error:
+        forgive("log_metric", error)
 
 
+@forgiving
 def log_metrics(
     metrics: Mapping[str, float],
     step: int | None = None,
@@ -560,22 +576,26 @@ def log_metrics(
     client().log_batch(run_id or _current().info.run_id, metrics=batch)
 
 
+@forgiving
 def set_tag(key: str, value: Any) -> None:
     """Set a tag on the active run."""
     client().set_tag(_current().info.run_id, key, value)
 
 
+@forgiving
 def set_tags(tags: Mapping[str, Any]) -> None:
     """Set tags on the active run: all of them, or none if one cannot be used."""
     batch = [RunTag(key=key, value=value) for key, value in tags.items()]
     client().log_batch(_current().info.run_id, tags=batch)
 
 
+@forgiving
 def delete_tag(key: str) -> None:
     """Remove a tag from the active run."""
     client().delete_tag(_current().info.run_id, key)
 
 
+@forgiving
 def log_input(dataset: Dataset, context: str | None = None) -> None:
     """Record a data set that the active run read.
 
@@ -592,6 +612,7 @@ def log_input(dataset: Dataset, context: str | None = None) -> None:
 # Artifacts --------------------------------------------------------------------------------------
 
 
+@forgiving
 def log_artifact(
     local_path: str | os.PathLike[str],
     artifact_path: str | None = None,
@@ -601,6 +622,7 @@ def log_artifact(
     client().log_artifact(run_id or _current().info.run_id, local_path, artifact_path)
 
 
+@forgiving
 def log_artifacts(
     local_dir: str | os.PathLike[str],
     artifact_path: str | None = None,
@@ -610,22 +632,26 @@ def log_artifacts(
     client().log_artifacts(run_id or _current().info.run_id, local_dir, artifact_path)
 
 
+@forgiving
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
     """Log a text as a file."""
     client().log_text(run_id or _current().info.run_id, text, artifact_file)
 
 
+@forgiving
 def log_dict(dictionary: Any, artifact_file: str, run_id: str | None = None) -> None:
     """Log a dictionary as JSON or YAML, as the file's name says."""
     client().log_dict(run_id or _current().info.run_id, dictionary, artifact_file)
 
 
+@forgiving
 def log_figure(figure: Any, artifact_file: str, *, save_kwargs: Any = None) -> None:
     """Log a matplotlib or plotly figure."""
     run_id = _current().info.run_id
     client().log_figure(run_id, figure, artifact_file, save_kwargs=save_kwargs)
 
 
+@forgiving
 def log_image(
     image: Any,
     artifact_file: str | None = None,
@@ -655,6 +681,7 @@ def log_image(
     client().log_image(_current().info.run_id, image, artifact_file)
 
 
+@forgiving
 def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
     """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
     client().log_table(run_id or _current().info.run_id, data, artifact_file)

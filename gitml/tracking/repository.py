@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from gitml.config import Settings
 from gitml.entities import Artifact
 from gitml.errors import GitmlError, InvalidInput, NotFound
 from gitml.git import GitRepo, check_ref_name
-from gitml.store import journal, records
+from gitml.store import journal, leftovers, records
 from gitml.store.branch import Branch
 from gitml.store.experiments import ExperimentStore
 from gitml.store.records import RunFiles
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gitml.artifacts.store import ArtifactStore
     from gitml.store.index import Index, LiveRun
 
+_logger = logging.getLogger(__name__)
 _open: dict[tuple[Path, int], Repository] = {}
 _open_lock = threading.Lock()
 
@@ -57,7 +59,7 @@ class Repository:
             self.branch, self.state, put_artifacts=self._put_artifacts, clock=now_ms
         )
         self.experiments = ExperimentStore(self.branch, clock=now_ms)
-        self._recovered = False
+        self._told = False
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Repository:
@@ -156,9 +158,11 @@ class Repository:
         """Commit what dead processes left; a repository that cannot be written is still read."""
         try:
             self.runs.recover()
-        except (GitmlError, OSError):
-            if os.access(self.state, os.W_OK):
-                raise
+            leftovers.sweep_crash_reports(self.git, self.branch.ref)
+        except (GitmlError, OSError) as error:
+            if os.access(self.state, os.W_OK) and not self._told:
+                self._told = True
+                _logger.warning("A run of a process that ended cannot be committed yet: %s", error)
 
     def experiment_of(self, run_id: str) -> str:
         """Find the experiment of a run.

@@ -1,0 +1,50 @@
+"""Hides what becomes of a log call that fails: an error, or a warning and the training goes on.
+
+``GITML_ON_ERROR`` chooses. Wrong use is an error either way.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
+from gitml import config
+from gitml.errors import ArtifactError, Conflict, StoreError
+
+FAILURES = (StoreError, ArtifactError, Conflict, OSError)
+"""What may keep a call from being logged that was right."""
+_P = ParamSpec("_P")
+_logger = logging.getLogger("gitml")
+_told: set[tuple[str, type[Exception]]] = set()
+
+
+def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
+    """Let a function that logs warn instead of raise where ``GITML_ON_ERROR=warn`` asks for it.
+
+    The first failure of each kind in each function is told, later ones are not.
+    """
+
+    @functools.wraps(log)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            log(*args, **kwargs)
+        except FAILURES as error:
+            forgive(log.__name__.strip("_"), error)
+
+    return call
+
+
+def forgive(name: str, error: Exception) -> None:
+    """Raise the error that is being handled, or tell it.
+
+    Args:
+        name: The function that failed.
+        error: Its error.
+    """
+    if config.environment().on_error != "warn":
+        raise error
+    if (name, type(error)) not in _told:
+        _told.add((name, type(error)))
+        _logger.warning("%s: not logged, the training goes on: %s", name, error)
