@@ -317,14 +317,20 @@ def test_clones_converge_and_lose_nothing() -> None:
 
 @pytest.mark.soak
 def test_clones_converge_for_long() -> None:
-    run_state_machine_as_test(
-        Clones,
-        settings=settings(
-            max_examples=int(os.environ.get("GITML_SOAK", "300")), stateful_step_count=40,
-            deadline=None, suppress_health_check=CHECKS,
-        ),
-    )  # fmt: skip
-    print(f"{tallies['examples']} examples, {tallies['steps']} steps")
+    examples = int(os.environ.get("GITML_SOAK_EXAMPLES", "300"))
+    tallies.clear()
+    try:
+        run_state_machine_as_test(
+            Clones,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=CHECKS,
+            ),
+        )
+    finally:
+        print(f"{tallies['examples']} examples, {tallies['steps']} steps")
 
 
 # Pushes that race, fail or are cut off ------------------------------------------------------------

@@ -12,7 +12,7 @@ from gitml.entities import Run
 from gitml.errors import Conflict, StoreError
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry.tags import one_line
-from gitml.store.branch import Branch
+from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.model_records import (
     VersionFile,
     version_file_from_json,
@@ -85,7 +85,7 @@ class VersionCommits:
         Raises:
             StoreError: git refused.
         """
-        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         files = {
             ".dvc/config": self._branch.remote_config(self._branch.tip()),
             "dvc.yaml": dvc_yaml(slug, about),
@@ -126,7 +126,7 @@ class VersionCommits:
         files = {"version.json": version_file_to_json(file)}
         if self._repo.read(f"{commit}:dvc.yaml") == dvc_yaml(slug, about(old)):
             files["dvc.yaml"] = dvc_yaml(slug, about(file))
-        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         self._repo.fast_import(self._again(ref, commit, file, files))
         new = self._repo.ref(ref)
         if new is None:

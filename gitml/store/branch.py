@@ -22,6 +22,8 @@ This branch is written by gitml. Each folder below `runs/` is one training run: 
 Please do not edit files here by hand: `gitml` merges this branch between clones.
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
+TEMPORARY = "refs/gitml/tmp"
+"""Where a ref holds a commit until the transaction that puts it in place."""
 _ATTEMPTS = 50
 
 
