@@ -129,9 +129,8 @@ class Reconciler:
     def _plan_model(
         self, plan: _Plan, slug: str, ours: list[Tag], theirs: list[Tag], arrival: Arrival
     ) -> None:
-        requests = [
-            tag for tag in ours if tag.oid not in self._shared and replay.is_request(tag)
-        ]  # fmt: skip
+        shared = self._shared.read()
+        requests = [tag for tag in ours if tag.oid not in shared and replay.is_request(tag)]
         requests = [tag for tag in requests if self._is_whole(slug, tag)]
         kept = [tag for tag in ours if tag not in requests]
         self._refuse_clashes(kept, arrival)
@@ -257,11 +256,8 @@ class _Shared:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __contains__(self, oid: str) -> bool:
-        return oid in self._read()
-
     def add(self, oids: Iterable[str]) -> None:
-        known = self._read()
+        known = self.read()
         new = known | set(oids)
         if new != known:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -269,7 +265,7 @@ class _Shared:
             aside.write_bytes(records.dump({"tags": sorted(new)}))
             aside.replace(self._path)
 
-    def _read(self) -> set[str]:
+    def read(self) -> set[str]:
         try:
             value = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
