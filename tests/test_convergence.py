@@ -78,18 +78,15 @@ class Clones(RuleBasedStateMachine):
         code = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
         return *seen, code, git(folder, "stash", "list"), git(folder, "rev-parse", "main")
 
-    def _known(self, at: int) -> list[str]:
-        """Runs that a clone has, of those that the model knows."""
-        here = {run.info.run_id for run in self._all(self.folders[at])}
-        return [run_id for run_id in self.runs if run_id in here]
-
     def _all(self, folder: Path) -> list[gitml.Run]:
         client = gitml.MlflowClient(folder)
         ids = [one.experiment_id for one in client.search_experiments(view_type=3)]
         return list(client.search_runs(ids, run_view_type=3, max_results=1000)) if ids else []
 
-    def _one(self, at: int, pick: int) -> str | None:
-        known = self._known(at)
+    def _one(self, at: int, pick: int, *, deleted_too: bool = False) -> str | None:
+        here = {run.info.run_id: run.info.lifecycle_stage for run in self._all(self.folders[at])}
+        known = [one for one in self.runs if deleted_too or here.get(one) == "active"]
+        known = [one for one in known if one in here]
         return known[pick % len(known)] if known else None
 
     # Steps --------------------------------------------------------------------------------------
@@ -135,7 +132,7 @@ class Clones(RuleBasedStateMachine):
     @rule(at=clones, pick=st.integers(0, 9), gone=st.booleans())
     def delete_or_restore(self, at: int, pick: int, gone: bool) -> None:
         tallies["steps"] += 1
-        run_id = self._one(at, pick)
+        run_id = self._one(at, pick, deleted_too=True)
         if run_id:
             client = gitml.MlflowClient(self.folders[at])
             (client.delete_run if gone else client.restore_run)(run_id)
@@ -170,6 +167,7 @@ class Clones(RuleBasedStateMachine):
     def register(self, at: int) -> None:
         tallies["steps"] += 1
         self.versions.add(register(self.folders[at]).run_id)
+        self.experiments["shared"].add("shared")
 
     @precondition(lambda self: self.versions)
     @rule(at=clones, pick=st.integers(0, 9), stage=st.sampled_from(["Production", "Staging"]),
@@ -317,14 +315,20 @@ def test_clones_converge_and_lose_nothing() -> None:
 
 @pytest.mark.soak
 def test_clones_converge_for_long() -> None:
-    run_state_machine_as_test(
-        Clones,
-        settings=settings(
-            max_examples=int(os.environ.get("GITML_SOAK", "300")), stateful_step_count=40,
-            deadline=None, suppress_health_check=CHECKS,
-        ),
-    )  # fmt: skip
-    print(f"{tallies['examples']} examples, {tallies['steps']} steps")
+    examples = int(os.environ.get("GITML_SOAK_EXAMPLES", "300"))
+    tallies.clear()
+    try:
+        run_state_machine_as_test(
+            Clones,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=CHECKS,
+            ),
+        )
+    finally:
+        print(f"{tallies['examples']} examples, {tallies['steps']} steps")
 
 
 # Pushes that race, fail or are cut off ------------------------------------------------------------

@@ -22,7 +22,7 @@ from gitml.registry.replay import Moves
 from gitml.registry.tags import Kind, parse
 from gitml.registry.version_commit import VersionCommits
 from gitml.store import model_records, records
-from gitml.store.branch import Branch, exclusive
+from gitml.store.branch import TEMPORARY, Branch, exclusive
 from gitml.store.exchange import INCOMING, Arrival, Renumbered, Settled
 from gitml.store.model_records import VersionFile
 
@@ -86,6 +86,7 @@ class Reconciler:
             Conflict: A tag that is not ours to change means different things on both sides.
         """
         with exclusive(self._lock):
+            self._clear_away()
             for _ in range(_ATTEMPTS):
                 plan = self._plan(arrival)
                 try:
@@ -97,6 +98,14 @@ class Reconciler:
         raise Conflict(
             "The registry is being changed by another program all the time.", hint="Try again."
         )
+
+    def _clear_away(self) -> None:
+        """Let go of what processes held that were killed; the living hold our lock."""
+        left = self._repo.tags(under=TEMPORARY)
+        with contextlib.suppress(Conflict):
+            self._repo.update_refs(
+                RefUpdate(name=f"{TEMPORARY}/{one.name}", new=None, old=one.oid) for one in left
+            )
 
     def _plan(self, arrival: Arrival) -> _Plan:
         local = {tag.name: tag for tag in self._repo.tags()}
@@ -120,9 +129,8 @@ class Reconciler:
     def _plan_model(
         self, plan: _Plan, slug: str, ours: list[Tag], theirs: list[Tag], arrival: Arrival
     ) -> None:
-        requests = [
-            tag for tag in ours if tag.oid not in self._shared and replay.is_request(tag)
-        ]  # fmt: skip
+        shared = self._shared.read()
+        requests = [tag for tag in ours if tag.oid not in shared and replay.is_request(tag)]
         requests = [tag for tag in requests if self._is_whole(slug, tag)]
         kept = [tag for tag in ours if tag not in requests]
         self._refuse_clashes(kept, arrival)
@@ -225,7 +233,7 @@ class Reconciler:
             if old != oid:
                 updates.append(RefUpdate(name=f"{_TAGS}{name}", new=oid, old=old))
         if plan.files:
-            ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+            ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
             message = "models: " + ", ".join(
                 f"{one.model} {one.old} is {one.new}" for one in plan.renumbered
             )
@@ -248,11 +256,8 @@ class _Shared:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __contains__(self, oid: str) -> bool:
-        return oid in self._read()
-
     def add(self, oids: Iterable[str]) -> None:
-        known = self._read()
+        known = self.read()
         new = known | set(oids)
         if new != known:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +265,7 @@ class _Shared:
             aside.write_bytes(records.dump({"tags": sorted(new)}))
             aside.replace(self._path)
 
-    def _read(self) -> set[str]:
+    def read(self) -> set[str]:
         try:
             value = json.loads(self._path.read_bytes())
         except (OSError, ValueError):

@@ -12,7 +12,7 @@ from gitml.entities import Run
 from gitml.errors import Conflict, StoreError
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry.tags import one_line
-from gitml.store.branch import Branch
+from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.model_records import (
     VersionFile,
     version_file_from_json,
@@ -21,7 +21,6 @@ from gitml.store.model_records import (
 from gitml.store.records import run_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_ASIDE = "refs/gitml/tmp/"
 _CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}
 
 
@@ -87,7 +86,7 @@ class VersionCommits:
             StoreError: git refused.
         """
         self._sweep()
-        ref = f"{_ASIDE}{uuid.uuid4().hex}"
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         files = {
             ".dvc/config": self._branch.remote_config(self._branch.tip()),
             "dvc.yaml": dvc_yaml(slug, about),
@@ -128,7 +127,7 @@ class VersionCommits:
         files = {"version.json": version_file_to_json(file)}
         if self._repo.read(f"{commit}:dvc.yaml") == dvc_yaml(slug, about(old)):
             files["dvc.yaml"] = dvc_yaml(slug, about(file))
-        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         self._repo.fast_import(self._again(ref, commit, file, files))
         new = self._repo.ref(ref)
         if new is None:
@@ -160,10 +159,10 @@ class VersionCommits:
     def _sweep(self) -> None:
         """Remove what a killed process left: versions are written under the registry's lock."""
         self._repo.clear_locks("refs/tags")
-        if not (self._repo.common_dir / _ASIDE).is_dir():
+        if not (self._repo.common_dir / f"{TEMPORARY}/").is_dir():
             return
-        self._repo.clear_locks(_ASIDE)
-        names = self._repo.run("for-each-ref", "--format=%(refname) %(objectname)", _ASIDE)
+        self._repo.clear_locks(f"{TEMPORARY}/")
+        names = self._repo.run("for-each-ref", "--format=%(refname) %(objectname)", f"{TEMPORARY}/")
         stale = (line.split() for line in names.decode().splitlines())
         updates = [RefUpdate(name=name, new=None, old=oid) for name, oid in stale]
         if updates:

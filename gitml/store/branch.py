@@ -25,6 +25,8 @@ This branch is written by gitml. Each folder below `runs/` is one training run: 
 Please do not edit files here by hand: `gitml` merges this branch between clones.
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
+TEMPORARY = "refs/gitml/tmp"
+"""Where a ref holds a commit until the transaction that puts it in place."""
 _ATTEMPTS = 200  # enough for a killed git's lock to grow old; see GitRepo
 _SHARED = 256  # bytes from which a blob that a stream needs twice is sent once
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from gitml.errors import Conflict, InvalidInput
 from gitml.git import Change, RefUpdate
 from gitml.store import folder
-from gitml.store.branch import Branch, Files, exclusive
+from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
 from gitml.store.tree_merge import merged
 
 INCOMING = "refs/gitml/incoming"
@@ -192,7 +192,7 @@ class Exchange:
         A remote takes tags of two clones at once where their names differ; it takes only one new
         commit on top of the same branch. Whoever comes second then looks at the other's first.
         """
-        ref = f"refs/gitml/tmp/{uuid.uuid4().hex}"
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         names = [name.removeprefix(_TAGS) for name in tags]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         moved = self._branch.prepare(ref, {}, f"registry: {', '.join(names[:3])}{more}\n")

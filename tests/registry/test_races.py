@@ -284,6 +284,43 @@ def test_a_push_between_our_look_and_our_push_is_seen(
     assert stages(first) == {1: "Staging"}
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_renumbering_that_is_cut_off_happens_whole_the_next_time(
+    clones: tuple[Path, Path], tmp_path: Path, killed: bool
+) -> None:
+    first, second = clones
+    register(first, description="from the first")
+    theirs = register(second, description="from the second")
+    sync.push(repo(first))
+    hook, pid = second / ".git" / "hooks" / "reference-transaction", tmp_path / "pid"
+    hook.write_text(
+        f"""#!/bin/sh
+[ "$1" = prepared ] && grep -q "Price@v3.0.0" || exit 0
+rm -- "$0"
+[ -e {pid} ] && kill -9 $(cat {pid})
+exit 1
+"""
+    )
+    hook.chmod(0o755)
+    if killed:
+        before = git(second, "for-each-ref", "refs/tags", "refs/heads")
+        code = (
+            "import os, sys; from pathlib import Path; from gitml import sync\n"
+            "from gitml.tracking.repository import Repository\n"
+            "Path(sys.argv[2]).write_text(str(os.getpid()))\n"
+            "sync.pull(Repository.open(sys.argv[1]))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code, second, pid])
+        assert done.returncode == -9
+        assert git(second, "for-each-ref", "refs/tags", "refs/heads") == before
+
+    assert [one.new for one in sync.push(repo(second)).exchange.renumbered] == [3]
+    assert not hook.exists()
+    settled(clones, tmp_path)
+    three = models(first).get_model_version("Price", 3)
+    assert (three.run_id, three.description) == (theirs.run_id, "from the second")
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
     clones: tuple[Path, Path], tmp_path: Path, seed: int
