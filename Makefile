@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types layers tests bench clean
+.PHONY: demo test lint types layers tests soak bench clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
@@ -24,6 +24,9 @@ layers: $(STAMP)-test
 
 tests: $(STAMP)-test
 	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m pytest -n auto --dist loadfile
+
+soak: $(STAMP)-test
+	$(BIN)/python -m pytest -m soak
 
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.benchmarks

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from gitml.dvc_settings import dvc_config
-from gitml.errors import StoreError
 from gitml.git import GitRepo, RefUpdate
 from gitml.store.branch import Branch
 from tests.conftest import git
