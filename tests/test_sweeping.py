@@ -52,7 +52,7 @@ def test_only_what_nothing_names_goes(good: Good) -> None:
 
     told = sweep(good, apply=False)
     assert path.exists()
-    assert [(one.count, one.bytes > 0) for one in told.swept][0] == (2, True)
+    assert (told.swept[0].count, told.swept[0].bytes > 0) == (2, True)
     report = sweep(good)
     assert report.removed
     assert report.swept == told.swept

@@ -26,7 +26,9 @@ def client(tmp_path: Path) -> gitml.MlflowClient:
 
 def test_runs_and_experiments(client: gitml.MlflowClient) -> None:
     experiments = {one.experiment_id: one for one in client.search_experiments()}
-    assert {key: (one.name, one.creation_time, dict(one.tags)) for key, one in experiments.items()} == {
+    assert {
+        key: (one.name, one.creation_time, dict(one.tags)) for key, one in experiments.items()
+    } == {
         "gr%C3%B6%C3%9Fe%2F2": ("größe/2", 1_700_000_002_000, {}),
         "house%20prices": ("house prices", 1_700_000_000_000, {"team": "pricing"}),
     }  # fmt: skip

@@ -40,7 +40,7 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     assert not any(run_id in fault.place for fault in report.faults for run_id in good.runs)
     _merge(repository, tip, theirs)
     _index(repository, good)
-    if count <= 1_000:
+    if count <= 300:
         publishing.build_site(repository, folder / "site")
     return numbers
 

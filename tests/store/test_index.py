@@ -542,7 +542,7 @@ def test_unreadable_records_are_left_out_and_named(project: Project) -> None:
     )
     project.show({path_of(newer): None, **files_of(moved), "models/M/model.json": None})
     assert ids(index) == [3, 1]
-    assert len(index.problems()) == 3
+    assert len(index.problems()) == 4
 
 
 def test_entry_that_is_no_file_hides_no_other(project: Project) -> None:
