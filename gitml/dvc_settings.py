@@ -11,6 +11,7 @@ from gitml.errors import StoreError
 
 REMOTE = "gitml"
 _CLONE_FOLDER = re.compile(rb"url = .*/gitml/remote\s*$", re.MULTILINE)
+_MOST_LINES, _LONGEST_LINE = 1_000, 1_000  # the parser's patterns take for ever on longer ones
 _SECTION = f'remote "{REMOTE}"'
 
 
@@ -75,6 +76,8 @@ def _read(data: bytes) -> Any:
 
     try:
         lines = data.decode().splitlines()
+        if len(lines) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in lines):
+            raise StoreError(".dvc/config is not readable: it is too large.")
         return ConfigObj(lines, interpolation=False, indent_type="    ")
     except (UnicodeDecodeError, ConfigObjError) as exc:
         raise StoreError(f".dvc/config is not readable: {exc}.") from exc

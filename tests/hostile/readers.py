@@ -1,0 +1,91 @@
+"""Runs every reader over a branch full of broken files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gitml import fsck, publishing, sync, uris
+from gitml.entities import ViewType
+from gitml.errors import GitmlError
+from gitml.store.exchange import merged
+from gitml.store.search import RunQuery
+from gitml.tracking.repository import Repository
+from tests.conftest import git
+from tests.hostile import branch
+from tests.hostile.branch import Good
+
+_SEARCHES = ("", "metrics.rmse > 0", "params.alpha = '0.5' OR tags.x LIKE '%a%'")
+_ORDERS = ((), ("metrics.rmse DESC",), ("attributes.end_time", "tags.x"))
+
+
+def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
+    """Push broken files into a repository and read it in every way.
+
+    Returns:
+        How many runs are shown, problems named, and directly addressed runs refused.
+    """
+    before = git(good.folder, "rev-parse", branch.BRANCH)
+    tricks = branch.tricky_paths(b'{"schema": 1}')
+    tip = branch.commit(good.folder, [*branch.broken_entries(good, count, seed), *tricks], before)
+    others = list(branch.broken_entries(good, min(count, 1_000), seed + 1))
+    theirs = branch.commit(good.folder, others, before, ref="refs/heads/theirs")
+    repository = Repository.open(good.folder)
+    numbers = _index(repository, good)
+    numbers["refused"] = _directly(repository, tip)
+    _registry(repository)
+    list(sync._manifests(repository.git, None, tip))
+    list(sync._model_folders(repository))
+    report = fsck.check(repository)
+    assert report.faults
+    assert not any(run_id in fault.place for fault in report.faults for run_id in good.runs)
+    _merge(repository, tip, theirs)
+    _index(repository, good)
+    if count <= 300:
+        publishing.build_site(repository, folder / "site")
+    return numbers
+
+
+def _index(repository: Repository, good: Good) -> dict[str, int]:
+    index = repository.index()
+    for text in _SEARCHES:
+        for order in _ORDERS:
+            query = RunQuery(filter_string=text, order_by=order, run_view_type=ViewType.ALL)
+            shown = index.search_runs(query).runs
+    index.search_experiments(ViewType.ALL)
+    index.model_files()
+    counts = index.counts()
+    for run_id in good.runs:
+        found = index.get_run(run_id)
+        assert found is not None and found.data.params == {"alpha": "0.5"}
+    assert counts.problems == len(index.problems()) > 0
+    assert shown
+    return {"runs": counts.runs + counts.deleted_runs, "problems": counts.problems}
+
+
+def _directly(repository: Repository, tip: str) -> int:
+    """Read every run by its id: an answer, or a GitmlError."""
+    refused = 0
+    names = {e.path.split("/")[3] for e in repository.git.tree(tip, recursive=True)
+             if e.path.startswith("runs/house/") and e.path.count("/") > 3}  # fmt: skip
+    for run_id in sorted(names):
+        try:
+            repository.files(run_id)
+        except GitmlError:
+            refused += 1
+    return refused
+
+
+def _registry(repository: Repository) -> None:
+    models = uris.registry(repository)
+    assert [v.version for v in models.get_latest_versions("Price")] == [2, 1]
+    names = [model.name for model in models.search_registered_models()]
+    assert "Price" in names
+    models.search_model_versions()
+    assert models.unreadable()
+
+
+def _merge(repository: Repository, ours: str, theirs: str) -> None:
+    changes = repository.git.diff(ours, theirs)
+    files, _ = merged(changes, repository.git.read, ours, theirs)
+    repository.branch.update(lambda _: (files, "merge\n"), also_parent=theirs)
+    assert repository.git.is_ancestor(theirs, repository.branch.tip() or "")

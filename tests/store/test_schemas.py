@@ -1,0 +1,115 @@
+"""The JSON Schemas: what gitml writes fits them, and FORMAT.md names all that they name."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gitml
+from gitml.config import Settings, SiteSettings
+from gitml.registry import tags
+from gitml.store import schemas
+from tests.conftest import git
+from tests.hostile import branch
+from tests.hostile.mutations import mutated
+
+jsonschema = pytest.importorskip("jsonschema")
+FORMAT = (Path(schemas.__file__).parents[1] / "FORMAT.md").read_text()
+
+
+def schema_of(path: str) -> str | None:
+    """The schema that a file of the branch has to fit."""
+    if path.startswith("experiments/"):
+        return "experiment"
+    if path.startswith("models/"):
+        return "model" if path.endswith("model.json") else "version"
+    return {"run.json": "run", "artifacts.json": "artifacts", "metrics.jsonl": "metric-point"}.get(
+        path.rpartition("/")[2]
+    )
+
+
+def values_of(path: str, data: bytes) -> list[Any]:
+    lines = data.splitlines() if path.endswith(".jsonl") else [data]
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_every_schema_is_one(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schemas.schema(name))
+
+
+def test_every_file_of_a_repository_fits_its_schema(tracked: Path, tmp_path: Path) -> None:
+    with gitml.start_run():
+        gitml.log_metric("m", float("nan"))
+        gitml.log_text("x", "x.txt")
+    good = branch.make_good(tmp_path / "other")
+    files = {**branch.files_of(tracked), **good.files}
+    seen = set()
+    for path, data in files.items():
+        name = schema_of(path)
+        if name:
+            seen.add(name)
+            for value in values_of(path, data):
+                jsonschema.validate(value, dict(schemas.schema(name)))
+                assert list(schemas.faults(value, name)) == []
+    for tag in git(good.folder, "tag").splitlines():
+        event = tags.parse(tag)
+        if event and event.version:
+            value = json.loads(git(good.folder, "show", f"{tag}^{{commit}}:version.json"))
+            jsonschema.validate(value, dict(schemas.schema("version-commit")))
+            seen.add("version-commit")
+    assert seen == {*schemas.NAMES} - {"gitml.yaml"}
+
+
+def test_our_validator_says_what_a_complete_one_says(tmp_path: Path) -> None:
+    good = branch.make_good(tmp_path / "project")
+    chance = random.Random(5)
+    compared = 0
+    for path, data in good.files.items():
+        name = schema_of(path)
+        if not name:
+            continue
+        complete = jsonschema.Draft202012Validator(schemas.schema(name))
+        for _ in range(60):
+            broken = mutated(data.splitlines()[0] if name == "metric-point" else data, chance)
+            try:
+                value = json.loads(broken)
+                sound = complete.is_valid(value)
+            except (ValueError, RecursionError):
+                continue
+            assert (not list(schemas.faults(value, name))) == sound, value
+            compared += 1
+    assert compared > 200
+
+
+def names(rules: Any) -> set[str]:
+    """Every property of a schema."""
+    if isinstance(rules, list):
+        return {name for one in rules for name in names(one)}
+    if not isinstance(rules, dict):
+        return set()
+    return {*rules.get("properties", {})}.union(*(names(one) for one in rules.values()))
+
+
+@pytest.mark.parametrize("name", [name for name in schemas.NAMES if name != "gitml.yaml"])
+def test_format_md_names_every_property(name: str) -> None:
+    assert [one for one in names(schemas.schema(name)) if f"`{one}`" not in FORMAT] == []
+    assert f"schemas/{name}.json" in FORMAT
+
+
+def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
+    properties = schemas.schema("gitml.yaml")["properties"]
+    for settings, rules in ((Settings(), properties),
+                            (SiteSettings(), properties["site"]["properties"])):  # fmt: skip
+        assert {*rules} == {item.name for item in fields(settings)}
+        for item in fields(settings):
+            value = getattr(settings, item.name)
+            if not isinstance(value, SiteSettings):
+                assert rules[item.name]["default"] == value
+    assert re.search(r"schemas/gitml\.yaml\.json", FORMAT)

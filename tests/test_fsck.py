@@ -1,0 +1,150 @@
+"""gitml fsck: what is broken is named, what can be derived is rebuilt, nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml import fsck, manifest
+from gitml.tracking.repository import Repository
+from tests.conftest import git
+from tests.hostile import branch
+from tests.hostile.branch import Good
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Good:
+    return branch.make_good(tmp_path / "project")
+
+
+def put(good: Good, name: str, data: bytes | None) -> str:
+    """Overwrite a file of the first run; returns its path."""
+    repository = Repository.open(good.folder)
+    path = next(p for p in good.files if good.runs[0] in p and p.endswith(name))
+    repository.branch.update(lambda _: ({path: data}, "broken\n"))
+    return path
+
+
+def test_a_sound_repository_has_no_faults(good: Good) -> None:
+    before = git(good.folder, "for-each-ref")
+    report = fsck.check(Repository.open(good.folder), remote=True)
+
+    assert report.faults == ()
+    assert (report.runs, report.tags, report.foreign) == (2, 3, ())
+    assert report.objects >= 4
+    assert git(good.folder, "for-each-ref") == before
+
+
+def test_what_is_derived_is_rebuilt_as_one_commit(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    record = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
+    value = json.loads(good.files[record])
+    value["metrics"]["rmse"] = 99
+    del value["metric_stats"]
+    put(good, "run.json", json.dumps(value).encode())
+    put(good, "artifacts.dvc", b"outs: []\n")
+    listed = manifest.parse(good.files[record.replace("run.json", "artifacts.json")])
+    digest = manifest.directory_hash(listed)
+    places = [repository.artifacts.cache.path(digest),
+              repository.default_remote / "files" / "md5" / digest[:2] / digest[2:]]  # fmt: skip
+    for place in places:
+        place.unlink()
+    git(good.folder, "update-ref", "refs/gitml/tmp/x", "HEAD")
+    commits = int(git(good.folder, "rev-list", "--count", "gitml/runs"))
+
+    found = fsck.check(repository)
+    assert {fault.place.rpartition("/")[2] for fault in found.faults if fault.repairable} >= {
+        "run.json", "artifacts.dvc", "artifacts",
+    }  # fmt: skip
+    report = fsck.repair(repository)
+    assert report.faults == ()
+    assert int(git(good.folder, "rev-list", "--count", "gitml/runs")) == commits + 1
+    assert branch.files_of(good.folder) == good.files
+    assert all(place.exists() for place in places)
+    assert "fsck: rebuild 2 derived files" in git(good.folder, "log", "-1", "gitml/runs")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("run.json", b'{"schema": 2}', "has schema 2"),
+        ("run.json", b"\xff", "is not valid JSON"),
+        ("metrics.jsonl", b"[1]\n", "line 1: not a metric point"),
+        ("artifacts.json", b"{}", "not a list"),
+        (".dvc/config", b"[core\n", "is not readable"),
+        ("run.json", None, "is missing"),
+    ],
+)
+def test_what_cannot_be_derived_is_named_and_left(
+    good: Good, name: str, data: bytes | None, reason: str
+) -> None:
+    path = put(good, name, data)
+    before = git(good.folder, "rev-parse", "gitml/runs")
+    report = fsck.repair(Repository.open(good.folder))
+
+    assert any(fault.place == path and reason in fault.reason for fault in report.faults)
+    assert git(good.folder, "rev-parse", "gitml/runs") == before
+
+
+def test_lost_and_corrupt_bytes_are_named(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    listed = repository.files(good.runs[0]).artifacts
+    text = next(one for one in listed if one.path == "notes/hello.txt")
+    for folder in (repository.state / "cache", repository.default_remote):
+        path = folder / "files" / "md5" / text.md5[:2] / text.md5[2:]
+        path.unlink()
+        if folder.name == "cache":
+            path.write_bytes(b"something else")
+
+    reasons = {fault.place.rpartition("/")[2]: fault.reason
+               for fault in fsck.check(repository).faults}  # fmt: skip
+    assert "neither here nor in the remote" in reasons["hello.txt"]
+
+
+def test_tags_that_disagree_with_their_commit_are_named(good: Good) -> None:
+    commit = git(good.folder, "rev-parse", "Price@v1.0.0^{commit}")
+    git(good.folder, "tag", "-a", "Price@v9.0.0", "-m", "wrong", commit)
+    git(good.folder, "tag", "Price@v8.0.0", commit)
+
+    faults = {
+        fault.place: fault.reason for fault in fsck.check(Repository.open(good.folder)).faults
+    }
+    assert faults["Price@v9.0.0"] == "its commit holds version 1 of 'Price'"
+    assert "Price@v8.0.0" in faults
+
+
+def test_odd_modes_and_strangers_are_told_apart(good: Good) -> None:
+    record = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
+    link = next(p for p in good.files if good.runs[1] in p and p.endswith("run.json"))
+    entries = [
+        branch.Entry(record.encode(), good.files[record], "100755"),
+        branch.Entry(link.encode(), b"/etc/passwd", "120000"),
+        branch.Entry(b"stranger.txt", b"x"),
+    ]
+    branch.commit(good.folder, entries, branch.BRANCH)
+    repository = Repository.open(good.folder)
+
+    report = fsck.check(repository)
+    reasons = {fault.place: fault.reason for fault in report.faults}
+    assert reasons[record] == "is marked as a program"
+    assert reasons[link] == "is a symbolic link, not a file"
+    assert report.foreign == ("stranger.txt",)
+    assert [fault.place for fault in fsck.repair(repository).faults] == [link]
+
+
+def test_an_index_that_differs_is_made_again(good: Good) -> None:
+    import sqlite3
+
+    repository = Repository.open(good.folder)
+    repository.index().close()
+    with sqlite3.connect(repository.state / "index.sqlite3") as db:
+        db.execute("DELETE FROM documents")
+    db.close()
+
+    (fault,) = fsck.check(repository).faults
+    assert "differs from what the branch says" in fault.reason
+    assert fsck.repair(repository).faults == ()
+    assert gitml.MlflowClient(good.folder).get_run(good.runs[0]).info.run_id == good.runs[0]

@@ -1,0 +1,173 @@
+"""gitml gc: what something names stays, what nothing names goes when it is old."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml import sweeping, sync
+from gitml.errors import InvalidInput, StoreError
+from gitml.tracking.repository import Repository
+from tests.conftest import git
+from tests.hostile import branch
+from tests.hostile.branch import Good
+
+LATER = 30 * 86_400
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Good:
+    return branch.make_good(tmp_path / "project")
+
+
+def objects(folder: Path) -> set[str]:
+    return {p.parent.name + p.name for p in (folder / "files" / "md5").glob("*/*")}
+
+
+def sweep(good: Good, **options: object) -> sweeping.Report:
+    options = {"apply": True, "now": time.time() + LATER, **options}
+    return sweeping.sweep(Repository.open(good.folder), **options)  # type: ignore[arg-type]
+
+
+def stray(good: Good, text: str = "stray") -> tuple[Path, str]:
+    repository = Repository.open(good.folder)
+    place = good.folder.parent / "stray"
+    place.mkdir(exist_ok=True)
+    (place / "x").write_text(text)
+    (one,) = repository.artifacts.put(place)
+    return repository.artifacts.cache.path(one.md5), one.md5
+
+
+def test_only_what_nothing_names_goes(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    before = objects(repository.state / "cache")
+    path, md5 = stray(good)
+    (repository.state / "checkouts" / "abc").mkdir(parents=True)
+
+    told = sweep(good, apply=False)
+    assert path.exists()
+    assert (told.swept[0].count, told.swept[0].bytes > 0) == (2, True)
+    report = sweep(good)
+    assert report.removed
+    assert report.swept == told.swept
+    assert objects(repository.state / "cache") == before
+    assert not (repository.state / "checkouts" / "abc").exists()
+    assert sweep(good).swept == ()
+    assert md5 not in objects(repository.default_remote)
+
+
+def test_what_is_young_stays(good: Good) -> None:
+    path, _ = stray(good)
+    report = sweep(good, now=time.time())
+
+    assert path.exists()
+    assert (report.young, report.swept) == (2, ())
+
+
+def test_versions_keep_their_bytes_when_tags_say_deleted_and_runs_are_gone(good: Good) -> None:
+    client = gitml.MlflowClient(good.folder)
+    client.delete_model_version("Price", 1)
+    for run_id in good.runs:
+        client.delete_run(run_id)
+    repository = Repository.open(good.folder)
+    before = objects(repository.state / "cache")
+    files = client.repository.files(good.runs[0]).artifacts
+
+    assert sweep(good).swept == ()
+    sweep(good, deleted_runs=True)
+    left = objects(repository.state / "cache")
+    kept = {one.path for one in files if one.md5 in left}
+    assert kept == {"model/MLmodel"}
+    assert left < before
+
+
+def test_runs_of_a_remote_and_runs_in_progress_are_kept(good: Good, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "origin.git")
+    git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    repository = Repository.open(good.folder)
+    sync.push(repository)
+    git(good.folder, "update-ref", "-d", "refs/heads/gitml/runs")
+    client = gitml.MlflowClient(good.folder)
+    run = client.create_run("house")
+    client.log_text(run.info.run_id, "staged", "a.txt")
+    before = objects(repository.state / "cache")
+
+    sweep(good)
+    assert objects(repository.state / "cache") == before
+    client.set_terminated(run.info.run_id)
+    assert Path(client.download_artifacts(run.info.run_id, "a.txt")).read_text() == "staged"
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]"])
+def test_nothing_goes_while_a_manifest_cannot_be_read(good: Good, data: bytes) -> None:
+    path, _ = stray(good)
+    name = next(p for p in good.files if p.endswith("artifacts.json"))
+    branch.commit(good.folder, [branch.Entry(name.encode(), data)], branch.BRANCH)
+
+    with pytest.raises(StoreError, match="Nothing was removed"):
+        sweep(good)
+    assert path.exists()
+
+
+def test_a_shared_remote_is_swept_only_when_asked(good: Good, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "origin.git")
+    git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    shared = tmp_path / "storage"
+    shared.mkdir()
+    sync.set_remote(Repository.open(good.folder), str(shared))
+    before = objects(shared)
+    path = shared / "files" / "md5" / "ab" / ("c" * 30)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("nobody's")
+
+    sweep(good)
+    assert path.exists()
+    sweep(good, remote=True)
+    assert objects(shared) == before
+
+
+# The user's own DVC project in the same repository ------------------------------------------------
+
+
+def dvc(folder: Path, *args: str) -> None:
+    program = Path(sys.executable).with_name("dvc")
+    done = subprocess.run([program, *args], cwd=folder, capture_output=True, text=True,
+                          env=os.environ)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_neither_gc_removes_what_the_other_keeps(good: Good, tmp_path: Path) -> None:
+    dvc(good.folder, "init", "-q")
+    data = tmp_path / "data-remote"
+    data.mkdir()
+    dvc(good.folder, "remote", "add", "-q", "-d", "data", str(data))
+    (good.folder / "rows.csv").write_text("a,b\n1,2\n")
+    dvc(good.folder, "add", "-q", "rows.csv")
+    dvc(good.folder, "push", "-q")
+    repository = Repository.open(good.folder)
+    ours = objects(repository.state / "cache"), objects(repository.default_remote)
+    theirs = objects(good.folder / ".dvc" / "cache"), objects(data)
+    assert theirs[0] and theirs[1]
+
+    dvc(good.folder, "gc", "-w", "-c", "-f")
+    assert (objects(repository.state / "cache"), objects(repository.default_remote)) == ours
+    stray(good)
+    sweep(good)
+    assert (objects(good.folder / ".dvc" / "cache"), objects(data)) == theirs
+
+
+def test_a_remote_that_the_users_project_shares_is_never_swept(good: Good, tmp_path: Path) -> None:
+    dvc(good.folder, "init", "-q")
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    dvc(good.folder, "remote", "add", "-q", "-d", "data", str(storage))
+    sync.set_remote(Repository.open(good.folder), str(storage))
+
+    with pytest.raises(InvalidInput, match="own DVC project"):
+        sweep(good, remote=True)
