@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from gitml import logged_models
+from gitml.cli import promotion
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
@@ -251,3 +252,7 @@ def _what(event: ModelEvent) -> str:
     forced = ", forced" if event.detail.get("forced") is True else ""
     told = f" ({held} of {len(gates)} gates hold{forced})" if gates else ""
     return event.message.removeprefix(f"{event.model} ") + told
+
+
+for _command in (promotion.check, promotion.propose, promotion.apply, promotion.rollback):
+    registry.add_command(_command)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitml.entities import ModelVersion
 from gitml.errors import GateFailed, InvalidInput
 from gitml.registry.evidence import Evidence, collect
 from gitml.registry.expression_nodes import fields_of
-from gitml.registry.gates import Gate, Verdict, judge
+from gitml.registry.gates import Facts, Gate, Verdict, judge
 from gitml.registry.reading import RegistryReader
 from gitml.registry.tags import Stage, one_line
 
@@ -40,9 +40,23 @@ class Admission:
 
 
 def examine(
-    registry: RegistryReader, name: str, version: int | str, stage: Stage, gates: Sequence[Gate]
+    registry: RegistryReader,
+    name: str,
+    version: int | str,
+    stage: Stage,
+    gates: Sequence[Gate],
+    *,
+    returning: bool = False,
 ) -> Admission:
     """Judge a version by gates, against what the tags say is live now.
+
+    Args:
+        registry: The registry.
+        name: The model.
+        version: The version.
+        stage: Where it is to go.
+        gates: What it must meet.
+        returning: Whether it was live there before: it need not beat what it comes back for.
 
     Raises:
         NotFound: The model or the version does not exist.
@@ -60,8 +74,19 @@ def examine(
         candidate=candidate,
         stage=stage,
         incumbent=incumbents.get(stage.lower()),
-        verdicts=tuple(judge(gate, candidate.facts, facts) for gate in gates),
+        verdicts=tuple(_judged(gate, candidate.facts, facts, returning) for gate in gates),
     )
+
+
+def _judged(
+    gate: Gate, candidate: Facts, facts: Mapping[str, Facts | None], returning: bool
+) -> Verdict:
+    verdict = judge(gate, candidate, facts)
+    compares = any(one.stage for one in fields_of(gate.node))
+    if verdict.holds or not (returning and compares):
+        return verdict
+    note = "waived: it was live here before and need not beat what it comes back for"
+    return replace(verdict, holds=True, note=note)
 
 
 def in_stages(registry: RegistryReader, name: str) -> dict[str, ModelVersion]:

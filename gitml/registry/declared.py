@@ -173,10 +173,7 @@ class _Reader:
             path=self._path,
             text=self._text,
             description=self._string(items["description"]) if "description" in items else "",
-            stages={
-                self._stage(name, node): version
-                for name, (version, node) in self._versions(items, "stages").items()
-            },
+            stages=self._stages(items),
             aliases={
                 self._checked(node, lambda name=name: check_alias(name)): version
                 for name, (version, node) in self._versions(items, "aliases").items()
@@ -221,6 +218,16 @@ class _Reader:
             name: (self._version(node), node)
             for name, node in self._mapping(items.get(what), what).items()
         }
+
+    def _stages(self, items: Mapping[str, Node]) -> dict[Stage, int | None]:
+        found: dict[Stage, int | None] = {}
+        for name, (version, node) in self._versions(items, "stages").items():
+            if version is not None and version in found.values():
+                raise self._wrong(
+                    node, f"version {version} is declared for two stages", "It can be in one."
+                )
+            found[self._stage(name, node)] = version
+        return found
 
     def _version(self, node: Node) -> int | None:
         if node.id == "scalar" and node.tag.endswith(":null"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -218,13 +218,53 @@ class Registry(RegistryWriter):
 
         declared = declaration.read(self.repo, name)
         gates = declared.gates.get(target, ()) if declared else ()
+        return self._move(
+            name,
+            version,
+            target,
+            lambda snapshot, found: self._admitted(snapshot, found, target, gates, force, reason),
+            archive=archive_existing_versions,
+            reason=reason,
+        )
 
+    def enter(
+        self,
+        name: str,
+        version: int | str,
+        stage: Stage,
+        told: Mapping[str, Any],
+        *,
+        reason: str,
+    ) -> ModelVersion:
+        """Let a version that was judged elsewhere enter a stage; what was there is archived.
+
+        Args:
+            name: The model.
+            version: The version.
+            stage: The stage, ``Stage.NONE`` to leave all.
+            told: What the tag's YAML says of the decision.
+            reason: Recorded in the tags.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        archive = stage in (Stage.STAGING, Stage.PRODUCTION)
+        return self._move(name, version, stage, lambda *_: told, archive=archive, reason=reason)
+
+    def _move(
+        self,
+        name: str,
+        version: int | str,
+        target: Stage,
+        decide: Callable[[Snapshot, VersionState], Mapping[str, Any]],
+        *,
+        archive: bool,
+        reason: str,
+    ) -> ModelVersion:
         def moves(snapshot: Snapshot) -> list[Step]:
             found = snapshot.version(version)
-            told = self._admitted(snapshot, found, target, gates, force, reason)
-            steps = plan.transition(
-                snapshot.state, found, target, archive=archive_existing_versions
-            )
+            told = decide(snapshot, found)
+            steps = plan.transition(snapshot.state, found, target, archive=archive)
             return [
                 replace(step, detail={**step.detail, **told})
                 if (step.kind, step.value, step.commit) == (Kind.STAGE, target, found.commit)
