@@ -12,7 +12,7 @@ from gitml.cli.output import print_json, say, talk
 from gitml.client import MlflowClient
 from gitml.errors import GateFailed
 from gitml.registry import promotion, report
-from gitml.registry.promotion import Proposal
+from gitml.registry.promotion import Proposal, Review
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
@@ -41,16 +41,29 @@ def check(base: str | None, output: Path | None, json_: bool) -> None:
     for a pull request's comment; exit code 4 when a gate fails.
     """
     review = promotion.check(_client().registry, base)
-    text = report.markdown(review)
     if output:
-        output.write_text(text, encoding="utf-8")
-    if json_:
-        print_json(report.summary(review))
-    else:
-        for line in text.splitlines():
-            say(line)
+        output.write_text(report.markdown(review), encoding="utf-8")
+    _print_review(review, json_)
     if not review.holds:
         raise GateFailed("The proposal does not meet its gates.", hint="See the report above.")
+
+
+def _print_review(review: Review, json_: bool) -> None:
+    if json_:
+        print_json(report.summary(review))
+        return
+    for line in report.markdown(review).splitlines():
+        say(line)
+
+
+@click.command("report")
+@click.argument("name")
+@click.argument("version")
+@click.argument("stage", default="Production")
+@as_json
+def report_(name: str, version: str, stage: str, json_: bool) -> None:
+    """Print the review report of a version for a stage, without proposing it."""
+    _print_review(promotion.consider(MlflowClient().registry, name, version, stage), json_)
 
 
 @click.command()

@@ -254,5 +254,11 @@ def _what(event: ModelEvent) -> str:
     return event.message.removeprefix(f"{event.model} ") + told
 
 
-for _command in (promotion.check, promotion.propose, promotion.apply, promotion.rollback):
+for _command in (
+    promotion.check,
+    promotion.report_,
+    promotion.propose,
+    promotion.apply,
+    promotion.rollback,
+):
     registry.add_command(_command)

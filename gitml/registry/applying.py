@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
 from gitml.registry.tags import Kind, Stage, one_line, parse, slug
 
+_DEEPER = (1, 20, 500, 10_000)  # commits
 _AT_ONCE = 3  # tags that one push may hold so that workflows start
 
 
@@ -85,7 +86,9 @@ def _to_admit(registry: Registry, one: Declaration) -> Iterable[tuple[Declaratio
         return
     live = _holders(registry, one.model)
     for stage, version in one.stages.items():
-        if version is not None and live.get(stage, []) != [version]:
+        held = live.get(stage, [])
+        alone = stage is not Stage.ARCHIVED  # others may be archived as well
+        if version is not None and (held != [version] if alone else version not in held):
             yield one, examined(registry, one, stage, version)
 
 
@@ -113,7 +116,7 @@ def _require_all(found: Iterable[Admission]) -> None:
 
 def _enter(registry: Registry, one: Declaration, found: Admission, commit: str) -> str:
     version = found.candidate.version.version
-    decision, reason = _decision(registry.repo, commit, one.path)
+    decision, reason = _decision(registry, commit, one.path)
     told = {**decision, **admission.recorded(found, force=False)}
     registry.enter(one.model, version, found.stage, told, reason=reason)
     return f"{one.model} version {version} is in {found.stage.value}."
@@ -123,7 +126,7 @@ def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
     """Empty the stages that are declared empty, then set the aliases."""
     empty = [stage for stage, version in one.stages.items() if version is None]
     holders = _holders(registry, one.model) if empty else {}
-    decision, reason = _decision(registry.repo, commit, one.path)
+    decision, reason = _decision(registry, commit, one.path)
     for stage in empty:
         for version in holders.get(stage, []):
             registry.enter(one.model, version, Stage.NONE, decision, reason=reason)
@@ -142,10 +145,11 @@ def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
             yield f"{one.model} alias {alias} names version {wanted}."
 
 
-def _decision(repo: GitRepo, commit: str, path: str) -> tuple[Mapping[str, Any], str]:
+def _decision(registry: Registry, commit: str, path: str) -> tuple[Mapping[str, Any], str]:
     """Who brought a file to a branch, in which pull request, and why."""
+    repo = registry.repo
     log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
-    merged = repo.run(*log, "--first-parent", commit, "--", path).decode("utf-8", "replace")
+    merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
     asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
     if not merged:
         return {"merge_commit": commit}, ""
@@ -159,6 +163,31 @@ def _decision(repo: GitRepo, commit: str, path: str) -> tuple[Mapping[str, Any],
         "pull_request": hosting.request_of(message),
     }
     return decision, one_line(body.strip() or title)
+
+
+def _merge_of(registry: Registry, log: Sequence[str]) -> str:
+    """Find the commit that brought a file, where a shallow clone ends too early for that.
+
+    The oldest commit of a shallow clone seems to have brought every file: more history is fetched
+    until another one is found, or there is no more.
+    """
+    repo = registry.repo
+    found = repo.run(*log).decode("utf-8", "replace")
+    for more in _DEEPER:
+        if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
+            break
+        branch = hosting.default_branch(repo, registry.remote).branch
+        repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
+        found = repo.run(*log).decode("utf-8", "replace")
+    return found
+
+
+def _ends(repo: GitRepo) -> list[str]:
+    """Ids of the commits at which a shallow clone ends."""
+    try:
+        return (repo.common_dir / "shallow").read_text().split()
+    except FileNotFoundError:
+        return []
 
 
 def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:

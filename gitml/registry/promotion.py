@@ -2,8 +2,9 @@
 
 from gitml.registry.applying import Applied, apply
 from gitml.registry.proposing import Proposal, propose, rollback
-from gitml.registry.reviewing import Review, StageChange, check
+from gitml.registry.reviewing import Review, StageChange, check, consider
 
 __all__ = [
-    "Applied", "Proposal", "Review", "StageChange", "apply", "check", "propose", "rollback",
+    "Applied", "Proposal", "Review", "StageChange",
+    "apply", "check", "consider", "propose", "rollback",
 ]  # fmt: skip

@@ -48,6 +48,7 @@ def _change(change: StageChange, address: str) -> dict[str, Any]:
         "live": change.live,
         "holds": not found.failed,
         "gates": [_gate(verdict) for verdict in found.verdicts],
+        "incumbent_forced": change.forced,
         "gates_added": list(change.gates_added),
         "gates_removed": list(change.gates_removed),
         "metrics": _compared(*metrics),
@@ -149,6 +150,9 @@ def _section(change: Mapping[str, Any]) -> Iterable[str]:
         f"## {_code_span(change['model'])} version {change['version']} → {change['stage']} "
         + (f"(now version {old})" if old else "(nothing is live there)")
     )
+    if change["incumbent_forced"]:
+        why = _code_span(change["incumbent_forced"])
+        yield f"⚠️ Version {old} was forced past its gates: {why}"
     if change["live"]:
         yield "This version is live already."
     yield _table(

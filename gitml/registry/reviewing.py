@@ -12,6 +12,7 @@ from gitml.errors import (
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.declared import Declaration
+from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind, Stage
 
@@ -28,6 +29,7 @@ class StageChange:
         admission: What it was judged by.
         gates_added: Gates that the base does not have.
         gates_removed: Gates that only the base has.
+        forced: Why the present version was forced past its gates; empty where it was not.
     """
 
     model: str
@@ -37,6 +39,7 @@ class StageChange:
     admission: Admission
     gates_added: tuple[str, ...] = ()
     gates_removed: tuple[str, ...] = ()
+    forced: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +131,59 @@ def _stage_changes(
     for stage, version in new.stages.items():
         if version is None or (old and old.stages.get(stage) == version):
             continue
-        texts = [gate.text for gate in new.gates.get(stage, ())]
-        before = [gate.text for gate in old.gates.get(stage, ())] if old else []
-        yield StageChange(
-            model=new.model,
-            stage=stage,
-            path=new.path,
-            live=registry.get_model_version(new.model, version).current_stage == stage,
-            admission=examined(registry, new, stage, version),
-            gates_added=tuple(text for text in texts if text not in before) if old else (),
-            gates_removed=tuple(text for text in before if text not in texts),
-        )
+        yield _change(registry, old, new, stage, version)
+
+
+def _change(
+    registry: Registry, old: Declaration | None, new: Declaration, stage: Stage, version: int
+) -> StageChange:
+    texts = [gate.text for gate in new.gates.get(stage, ())]
+    before = [gate.text for gate in old.gates.get(stage, ())] if old else []
+    judged = examined(registry, new, stage, version)
+    return StageChange(
+        model=new.model,
+        stage=stage,
+        path=new.path,
+        live=judged.candidate.version.current_stage == stage,
+        admission=judged,
+        gates_added=tuple(text for text in texts if text not in before) if old else (),
+        gates_removed=tuple(text for text in before if text not in texts),
+        forced=_forced(registry, judged),
+    )
+
+
+def _forced(registry: Registry, judged: Admission) -> str:
+    """Why the incumbent was forced past its gates."""
+    live = judged.incumbent.version if judged.incumbent else None
+    entered = [
+        event
+        for event in (registry.history(live.name) if live else ())
+        if live and event.kind == Kind.STAGE and event.value == judged.stage
+        and event.version == live.version
+    ]  # fmt: skip
+    if not entered or entered[-1].detail.get("forced") is not True:
+        return ""
+    return str(entered[-1].detail.get("reason") or "no reason given")
+
+
+def consider(registry: Registry, name: str, version: int | str, stage: str) -> Review:
+    """Judge a version for a stage by what the work tree declares, without any proposal.
+
+    Raises:
+        NotFound: The model or the version does not exist.
+        InvalidInput: There is no such stage, or the declaration is not as it should be.
+    """
+    found = registry.get_model_version(name, version)
+    target = check_stage(stage)
+    one = declared.read(registry.repo, found.name) or Declaration(
+        model=found.name, path=declared.path_of(found.name), text=""
+    )
+    url = registry.repo.remotes().get(registry.remote, "")
+    return Review(
+        base=registry.repo.head()[0] or "",
+        address=hosting.web_address(url) or "",
+        changes=(_change(registry, one, one, target, found.version),),
+    )
 
 
 def examined(registry: Registry, one: Declaration, stage: Stage, version: int) -> Admission:

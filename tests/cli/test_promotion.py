@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import gitml
 from gitml.registry import report
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
@@ -242,3 +243,68 @@ def test_a_pull_request_is_opened_with_gh_where_it_is_present(
         "pr create --head promote/Price-v2-staging --base main "
         "--title Promote Price version 2 to Staging --body try\n"
     )
+
+
+def test_a_shallow_clone_finds_out_who_merged(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("registry", "propose", "Price", "1", "Production", "-m", "fine")
+    merge(repository, "promote/Price-v1-production", 5)
+    merged = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Something else")
+    git(repository, "push", "-q", "origin", "main")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{team}", "ci")
+    monkeypatch.chdir(tmp_path / "ci")
+
+    cli("registry", "apply", "--push")
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert (event["merge_commit"], event["reason"]) == (merged, "fine")
+
+
+def test_a_push_rejected_midway_is_repeated_without_a_half_promotion(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    cli("registry", "propose", "Price", "1", "Production", "-m", "fine")
+    merge(repository, "promote/Price-v1-production", 5)
+    declared = repository / "registry" / "Price.yaml"
+    declared.write_text(declared.read_text() + "aliases: {a: 1, b: 2, c: 3}\n")
+    git(repository, "commit", "-q", "-am", "Name them")
+    git(repository, "push", "-q", "origin", "main")
+    hook = team / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in *Production*) exit 1;; esac\n')
+    hook.chmod(0o755)
+
+    cli("registry", "apply", "--push", code=1)
+    there = git(team, "tag").splitlines()
+    assert "Price#alias/a#2" in there and not [tag for tag in there if "Production" in tag]
+    hook.unlink()
+    again = loaded(cli("registry", "apply", "--push", "--json"))
+    assert (again["done"], again["pushed"]) == ([], ["Price#Production#1"])
+
+
+def test_a_forced_incumbent_stays_visible_in_the_report(cli: Cli, repository: Path) -> None:
+    for rmse in (9.0, 1.0):
+        uri = log_model(repository, log_run(repository, rmse=rmse))
+        cli("registry", "register", uri, "Price")
+    (repository / "registry").mkdir()
+    (repository / "registry" / "Price.yaml").write_text(GATES)
+    cli("registry", "transition", "Price", "1", "Production", "--force", "-m", "fire @drill")
+
+    text = cli("registry", "report", "Price", "2").stdout
+    assert "⚠️ Version 1 was forced past its gates: `fire @drill`" in text
+    told = loaded(cli("registry", "report", "Price", "2", "--json"))
+    assert told["changes"][0]["incumbent_forced"] == "fire @drill"
+    assert "# Model registry: no gates are declared" in cli(
+        "registry", "report", "Price", "2", "Staging"
+    ).stdout  # fmt: skip
+
+
+def test_what_people_wrote_is_no_markup_in_the_report(cli: Cli, repository: Path) -> None:
+    client = gitml.MlflowClient(repository)
+    run_id = log_run(repository, "`<img src=x>` | @team")
+    client.log_param(run_id, "evil", "a | `b` <script> @team\n# x")
+    cli("registry", "register", log_model(repository, run_id), "Price")
+
+    lines = cli("registry", "report", "Price", "1").stdout.splitlines()
+    (line,) = [line for line in lines if "evil" in line]
+    assert line == "| `evil` | ``a \\| `b` <script> @team # x`` | – |"
