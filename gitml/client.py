@@ -157,10 +157,11 @@ class MlflowClient(TrackingClient):
         stage: str,
         archive_existing_versions: bool = False,
         reason: str = "",
+        force: bool = False,
     ) -> ModelVersion:
         """Move a version to a stage; see ``Registry.transition_model_version_stage``."""
         return self.registry.transition_model_version_stage(
-            name, version, stage, archive_existing_versions, reason
+            name, version, stage, archive_existing_versions, reason, force
         )
 
     def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:

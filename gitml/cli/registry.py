@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from gitml import logged_models
+from gitml.cli import promotion
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
@@ -58,7 +59,8 @@ def show(name: str, version: str | None, json_: bool) -> None:
     """Show a model with its versions, or one version of it."""
     client = MlflowClient()
     if version is not None:
-        _show_version(client.get_model_version(name, version), json_)
+        found = client.get_model_version(name, version)
+        _show_version(found, client.model_history(name), json_)
         return
     model = client.get_registered_model(name)
     versions = [one for one in client.search_model_versions() if one.name == model.name]
@@ -95,7 +97,7 @@ def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     )
 
 
-def _show_version(version: ModelVersion, json_: bool) -> None:
+def _show_version(version: ModelVersion, events: list[ModelEvent], json_: bool) -> None:
     if json_:
         print_json(version)
         return
@@ -113,6 +115,28 @@ def _show_version(version: ModelVersion, json_: bool) -> None:
         ("Commit", Identifier(version.commit)),
         ("Code", Identifier(version.code_commit or "")),
     ])  # fmt: skip
+    entered = [e for e in events if e.version == version.version and e.detail.get("gates")]
+    if entered:
+        forced = ", forced" if entered[-1].detail.get("forced") is True else ""
+        heading(f"Gates of {entered[-1].value}{forced}")
+        table(
+            ("GATE", "MEASURED", "HOLDS", "NOTE"),
+            [[_text(gate.get(key)) for key in ("gate", "measured", "holds", "note")]
+             for gate in _gates(entered[-1])],
+            empty="No gates.",
+        )  # fmt: skip
+
+
+def _gates(event: ModelEvent) -> list[Mapping[str, object]]:
+    """The gates of a tag's message, which anybody may have written."""
+    told = event.detail.get("gates")
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 @registry.command()
@@ -139,13 +163,23 @@ def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_
 @click.argument("stage")
 @click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 @click.option("--archive-existing", is_flag=True, help="Archive what is in that stage now.")
+@click.option("--force", is_flag=True, help="Move it although gates fail; needs -m, is recorded.")
 @as_json
 def transition(
-    name: str, version: str, stage: str, reason: str, archive_existing: bool, json_: bool
+    name: str,
+    version: str,
+    stage: str,
+    reason: str,
+    archive_existing: bool,
+    force: bool,
+    json_: bool,
 ) -> None:
-    """Move a version to a stage: None, Staging, Production or Archived."""
+    """Move a version to a stage: None, Staging, Production or Archived.
+
+    The gates that registry/NAME.yaml declares for the stage must hold; else the exit code is 4.
+    """
     moved = MlflowClient().transition_model_version_stage(
-        name, version, stage, archive_existing, reason
+        name, version, stage, archive_existing, reason, force
     )
     _tell(moved, json_, f"{moved.name} version {moved.version} is in {moved.current_stage}.")
 
@@ -213,4 +247,18 @@ def history(name: str, json_: bool) -> None:
 
 
 def _what(event: ModelEvent) -> str:
-    return event.message.removeprefix(f"{event.model} ")
+    gates = _gates(event)
+    held = sum(gate.get("holds") is True for gate in gates)
+    forced = ", forced" if event.detail.get("forced") is True else ""
+    told = f" ({held} of {len(gates)} gates hold{forced})" if gates else ""
+    return event.message.removeprefix(f"{event.model} ") + told
+
+
+for _command in (
+    promotion.check,
+    promotion.report_,
+    promotion.propose,
+    promotion.apply,
+    promotion.rollback,
+):
+    registry.add_command(_command)

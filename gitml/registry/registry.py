@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gitml.entities import ModelVersion, RegisteredModel
 from gitml.errors import InvalidInput
-from gitml.registry import plan
+from gitml.registry import admission, declared as declaration, plan
+from gitml.registry.events import VersionState
+from gitml.registry.gates import Gate
 from gitml.registry.names import check_alias, check_key, check_stage
 from gitml.registry.plan import Step
 from gitml.registry.reading import Snapshot
-from gitml.registry.tags import Stage
+from gitml.registry.tags import Kind, Stage
 from gitml.registry.version_commit import ModelSource
 from gitml.registry.writing import RegistryWriter
 from gitml.store import model_records
@@ -185,8 +188,9 @@ class Registry(RegistryWriter):
         stage: str,
         archive_existing_versions: bool = False,
         reason: str = "",
+        force: bool = False,
     ) -> ModelVersion:
-        """Move a version to a stage, out of the one it is in.
+        """Move a version to a stage, out of the one it is in; gates declared for it must hold.
 
         Args:
             name: The model.
@@ -194,13 +198,16 @@ class Registry(RegistryWriter):
             stage: ``None``, ``Staging``, ``Production`` or ``Archived``, in any case.
             archive_existing_versions: Move the other versions in that stage to Archived.
             reason: Recorded in the tags.
+            force: Move it although gates fail, which is recorded; needs a reason.
 
         Returns:
             The version; unchanged where it was in that stage already.
 
         Raises:
             NotFound: The model or the version does not exist.
-            InvalidInput: There is no such stage, or its versions cannot be archived.
+            InvalidInput: There is no such stage, its versions cannot be archived, the declaration
+                cannot be read, or a reason is missing.
+            GateFailed: A gate of ``registry/<Model>.yaml`` does not hold.
         """
         target = check_stage(stage)
         if archive_existing_versions and target not in (Stage.STAGING, Stage.PRODUCTION):
@@ -209,17 +216,81 @@ class Registry(RegistryWriter):
                 hint="Use archive_existing_versions with Staging or Production.",
             )
 
+        declared = declaration.read(self.repo, name)
+        gates = declared.gates.get(target, ()) if declared else ()
+        return self._move(
+            name,
+            version,
+            target,
+            lambda snapshot, found: self._admitted(snapshot, found, target, gates, force, reason),
+            archive=archive_existing_versions,
+            reason=reason,
+        )
+
+    def enter(
+        self,
+        name: str,
+        version: int | str,
+        stage: Stage,
+        told: Mapping[str, Any],
+        *,
+        reason: str,
+    ) -> ModelVersion:
+        """Let a version that was judged elsewhere enter a stage; what was there is archived.
+
+        Args:
+            name: The model.
+            version: The version.
+            stage: The stage, ``Stage.NONE`` to leave all.
+            told: What the tag's YAML says of the decision.
+            reason: Recorded in the tags.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        archive = stage in (Stage.STAGING, Stage.PRODUCTION)
+        return self._move(name, version, stage, lambda *_: told, archive=archive, reason=reason)
+
+    def _move(
+        self,
+        name: str,
+        version: int | str,
+        target: Stage,
+        decide: Callable[[Snapshot, VersionState], Mapping[str, Any]],
+        *,
+        archive: bool,
+        reason: str,
+    ) -> ModelVersion:
         def moves(snapshot: Snapshot) -> list[Step]:
-            return plan.transition(
-                snapshot.state,
-                snapshot.version(version),
-                target,
-                archive=archive_existing_versions,
-            )
+            found = snapshot.version(version)
+            told = decide(snapshot, found)
+            steps = plan.transition(snapshot.state, found, target, archive=archive)
+            return [
+                replace(step, detail={**step.detail, **told})
+                if (step.kind, step.value, step.commit) == (Kind.STAGE, target, found.commit)
+                else step
+                for step in steps
+            ]
 
         with exclusive(self._lock):
             self._write(name, moves, reason)
         return self.get_model_version(name, version)
+
+    def _admitted(
+        self,
+        snapshot: Snapshot,
+        version: VersionState,
+        stage: Stage,
+        gates: Sequence[Gate],
+        force: bool,
+        reason: str,
+    ) -> dict[str, Any]:
+        """Judge a version that is not in a stage yet; returns what its tag says of that."""
+        if stage in version.stages:
+            return {}
+        examined = admission.examine(self, snapshot.name, version.label, stage, gates)
+        admission.require(examined, force=force, reason=reason)
+        return admission.recorded(examined, force=force)
 
     def set_registered_model_alias(
         self, name: str, alias: str, version: int | str, reason: str = ""

@@ -54,8 +54,13 @@ class RegistryWriter(RegistryReader):
     ) -> None:
         super().__init__(repo, branch)
         self._lock = state / "locks" / "registry"
+        self.remote = remote
         self._commits = VersionCommits(repo, branch, remote=remote)
         self._clock = clock
+
+    def now(self) -> int:
+        """Ms since the Unix epoch."""
+        return self._clock()
 
     # Events -------------------------------------------------------------------------------------
 

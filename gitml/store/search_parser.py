@@ -49,8 +49,9 @@ MAX_ORDER_KEYS = 20
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\s`'\"()=!<>,;]+")
 _ENTITY = re.compile(r"[^\s`'\"()=!<>,;.]+")
-_QUOTED_KEY = re.compile(r'`([^`]+)`|"([^"]+)"')
-_TEXT = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
+QUOTED_KEY = re.compile(r'`([^`]+)`|"([^"]+)"')
+TEXT = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
+"""A quoted text; gates of the registry quote keys and texts the same way."""
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (
@@ -244,7 +245,7 @@ class _Parser:
 
     def _piece(self, bare: re.Pattern[str]) -> str | None:
         """Read one side of the dot, quoted or bare; the space behind it stays."""
-        quoted = _QUOTED_KEY.match(self._text, self._at)
+        quoted = QUOTED_KEY.match(self._text, self._at)
         found = quoted or bare.match(self._text, self._at)
         if not found:
             return None
@@ -313,14 +314,12 @@ class _Parser:
 
     def _quoted_text(self, field: Field) -> str:
         at = self._at
-        found = self._skip(_TEXT)
+        found = self._skip(TEXT)
         if found is None:
             word = _WORD.match(self._text, at)
             hint = f"Write '{word[0][:40]}' with the quotes." if word else None
             raise self._wrong(f"a text in quotes, because {field} is a text", at, hint)
-        if found[1] is not None:
-            return found[1].replace("''", "'")
-        return found[2].replace('""', '"')
+        return unquoted(found)
 
     # Sort keys ----------------------------------------------------------------------------------
 
@@ -333,6 +332,13 @@ class _Parser:
         if self._at < len(self._text):
             raise self._wrong("ASC, DESC or the end")
         return OrderKey(field=field, descending=direction == "DESC")
+
+
+def unquoted(found: re.Match[str]) -> str:
+    """Return what a match of ``TEXT`` stands for."""
+    if found[1] is not None:
+        return found[1].replace("''", "'")
+    return found[2].replace('""', '"')
 
 
 def number(word: str, *, whole: bool) -> Number:

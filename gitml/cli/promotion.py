@@ -1,0 +1,129 @@
+"""``gitml registry check``, ``propose``, ``rollback`` and ``apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitml import sync
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, talk
+from gitml.client import MlflowClient
+from gitml.errors import GateFailed
+from gitml.registry import promotion, report
+from gitml.registry.promotion import Proposal, Review
+
+_why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
+
+
+def _client() -> MlflowClient:
+    """A client that knows what the team's clones recorded."""
+    client = MlflowClient()
+    if client.registry.remote in client.repository.git.remotes():
+        sync.pull(client.repository)
+    return client
+
+
+@click.command()
+@click.option("--base", metavar="REV", help="Compare with REV; default the remote's main branch.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the Markdown there too.",
+)
+@as_json
+def check(base: str | None, output: Path | None, json_: bool) -> None:
+    """Judge what registry/*.yaml changes, and print the review report.
+
+    Validates the files of the work tree and evaluates the gates against what is live now. Markdown
+    for a pull request's comment; exit code 4 when a gate fails.
+    """
+    review = promotion.check(_client().registry, base)
+    if output:
+        output.write_text(report.markdown(review), encoding="utf-8")
+    _print_review(review, json_)
+    if not review.holds:
+        raise GateFailed("The proposal does not meet its gates.", hint="See the report above.")
+
+
+def _print_review(review: Review, json_: bool) -> None:
+    if json_:
+        print_json(report.summary(review))
+        return
+    for line in report.markdown(review).splitlines():
+        say(line)
+
+
+@click.command("report")
+@click.argument("name")
+@click.argument("version")
+@click.argument("stage", default="Production")
+@as_json
+def report_(name: str, version: str, stage: str, json_: bool) -> None:
+    """Print the review report of a version for a stage, without proposing it."""
+    _print_review(promotion.consider(MlflowClient().registry, name, version, stage), json_)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@click.argument("stage")
+@_why
+@as_json
+def propose(name: str, version: str, stage: str, reason: str, json_: bool) -> None:
+    """Ask for the review of a promotion: a pushed branch with one changed line.
+
+    Nothing is checked out. A pull request is opened with gh or glab where they are installed.
+    """
+    _tell_proposal(promotion.propose(_client().registry, name, version, stage, reason), json_)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("stage")
+@_why
+@as_json
+def rollback(name: str, stage: str, reason: str, json_: bool) -> None:
+    """Propose the version that was in a stage before the present one.
+
+    Its files are verified to be in their remote first.
+    """
+    client = _client()
+    made = promotion.rollback(client.registry, client.repository, name, stage, reason)
+    _tell_proposal(made, json_)
+
+
+def _tell_proposal(made: Proposal, json_: bool) -> None:
+    if json_:
+        print_json(made)
+        return
+    say(f"Proposed version {made.version} for {made.stage} on branch {made.branch}.")
+    if made.pull_request:
+        say(f"Review it at {made.pull_request}")
+    elif made.open_at:
+        say(f"Open the pull request at {made.open_at}")
+    else:
+        talk(f"Review and merge branch {made.branch}, then run `gitml registry apply --push`.")
+
+
+@click.command()
+@click.option("--push", is_flag=True, help="Push the tags, those that start workflows last.")
+@as_json
+def apply(push: bool, json_: bool) -> None:
+    """Let the tags say what registry/*.yaml of HEAD declares.
+
+    Repeatable: where all is as declared nothing happens. The tags tell who merged the declaration,
+    in which pull request, and every gate with its measured values.
+    """
+    done = promotion.apply(_client().registry, push=push)
+    if json_:
+        print_json(done)
+        return
+    for sentence in done.done:
+        say(sentence)
+    if not done.done:
+        talk("All is as declared.")
+    if done.pushed:
+        talk(f"Pushed {', '.join(done.pushed)}.")

@@ -1,0 +1,136 @@
+"""Hides how a version is admitted to a stage: declared gates, judged, told, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitml.entities import ModelVersion
+from gitml.errors import GateFailed, InvalidInput
+from gitml.registry.evidence import Evidence, collect
+from gitml.registry.expression_nodes import fields_of
+from gitml.registry.gates import Facts, Gate, Verdict, judge
+from gitml.registry.reading import RegistryReader
+from gitml.registry.tags import Stage, one_line
+
+_KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Whether a version may enter a stage.
+
+    Attributes:
+        candidate: What is known of the version.
+        stage: The stage.
+        incumbent: What is known of the version that is in it now.
+        verdicts: One per gate.
+    """
+
+    candidate: Evidence
+    stage: Stage
+    incumbent: Evidence | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The gates that do not hold."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.holds)
+
+
+def examine(
+    registry: RegistryReader,
+    name: str,
+    version: int | str,
+    stage: Stage,
+    gates: Sequence[Gate],
+    *,
+    returning: bool = False,
+) -> Admission:
+    """Judge a version by gates, against what the tags say is live now.
+
+    Args:
+        registry: The registry.
+        name: The model.
+        version: The version.
+        stage: Where it is to go.
+        gates: What it must meet.
+        returning: Whether it was live there before: it need not beat what it comes back for.
+
+    Raises:
+        NotFound: The model or the version does not exist.
+    """
+    candidate = collect(registry.repo, registry.branch, registry.get_model_version(name, version))
+    live = in_stages(registry, name)
+    named = {one.stage for gate in gates for one in fields_of(gate.node) if one.stage}
+    incumbents = {
+        one.lower(): collect(registry.repo, registry.branch, live[one])
+        for one in _KINDS
+        if one in live and (one.lower() in named or one is stage)
+    }
+    facts = {one: evidence.facts for one, evidence in incumbents.items()}
+    return Admission(
+        candidate=candidate,
+        stage=stage,
+        incumbent=incumbents.get(stage.lower()),
+        verdicts=tuple(_judged(gate, candidate.facts, facts, returning) for gate in gates),
+    )
+
+
+def _judged(
+    gate: Gate, candidate: Facts, facts: Mapping[str, Facts | None], returning: bool
+) -> Verdict:
+    verdict = judge(gate, candidate, facts)
+    compares = any(one.stage for one in fields_of(gate.node))
+    if verdict.holds or not (returning and compares):
+        return verdict
+    note = "waived: it was live here before and need not beat what it comes back for"
+    return replace(verdict, holds=True, note=note)
+
+
+def in_stages(registry: RegistryReader, name: str) -> dict[str, ModelVersion]:
+    """What is live: the version that each stage resolves to."""
+    return {one.current_stage: one for one in registry.get_latest_versions(name)}
+
+
+def require(admission: Admission, *, force: bool, reason: str) -> None:
+    """Refuse a version whose gates fail.
+
+    Raises:
+        GateFailed: A gate fails and ``force`` is not given.
+        InvalidInput: ``force`` is given without a reason.
+    """
+    if force and not reason.strip():
+        raise InvalidInput(
+            "Forcing a transition past its gates needs a reason.", hint="Give it with -m WHY."
+        )
+    if admission.failed and not force:
+        version, failed = admission.candidate.version, admission.failed
+        many = "a gate" if len(failed) == 1 else f"{len(failed)} gates"
+        raise GateFailed(
+            f"{version.name} version {version.version} does not meet {many} of "
+            f"{admission.stage.value}: {'; '.join(map(told, failed))}.",
+            hint="Promote a version that meets them, or bypass them with --force -m WHY, which is "
+            "recorded.",
+        )
+
+
+def told(verdict: Verdict) -> str:
+    """Tell a gate with its values, in one line."""
+    note = f" – {verdict.note}" if verdict.note else ""
+    return one_line(f"{verdict.gate} ({verdict.filled}){note}")
+
+
+def recorded(admission: Admission, *, force: bool) -> dict[str, Any]:
+    """What the tag's YAML says of the gates."""
+    if not admission.verdicts:
+        return {}
+    gates = [_recorded(verdict) for verdict in admission.verdicts]
+    return {"gates": gates, **({"forced": True} if force and admission.failed else {})}
+
+
+def _recorded(verdict: Verdict) -> Mapping[str, Any]:
+    found = {"gate": one_line(verdict.gate), "measured": one_line(verdict.filled),
+             "holds": verdict.holds, "values": dict(verdict.values)}  # fmt: skip
+    return {**found, "note": one_line(verdict.note)} if verdict.note else found

@@ -1,0 +1,225 @@
+"""Hides how tags are made to say what the declarations say, and in which order they are pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitml.errors import (
+    Conflict,
+    GateFailed,
+    InvalidInput,
+)
+from gitml.git import GitRepo
+from gitml.registry import admission, declared, hosting
+from gitml.registry.admission import Admission
+from gitml.registry.declared import Declaration
+from gitml.registry.registry import Registry
+from gitml.registry.reviewing import check_versions, examined
+from gitml.registry.tags import Kind, Stage, one_line, parse, slug
+
+_DEEPER = (1, 20, 500, 10_000)  # commits
+_AT_ONCE = 3  # tags that one push may hold so that workflows start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What applying the declarations did.
+
+    Attributes:
+        commit: The commit whose declarations were applied.
+        done: What was changed, one sentence each; empty where all was as declared.
+        pushed: Tags that were pushed, in order.
+    """
+
+    commit: str
+    done: tuple[str, ...]
+    pushed: tuple[str, ...] = ()
+
+
+def apply(registry: Registry, *, push: bool = False) -> Applied:
+    """Let the tags say what the declarations of HEAD say; nothing where they do already.
+
+    Args:
+        registry: The registry, brought up to date with the remote.
+        push: Push the tags, those that start workflows last.
+
+    Raises:
+        InvalidInput: A file is not as it should be.
+        GateFailed: A version does not meet its gates; nothing was changed.
+        Conflict: The remote's default branch declares something newer.
+    """
+    commit, _ = registry.repo.head()
+    if commit is None:
+        raise InvalidInput("There is no commit to apply yet.", hint="Commit registry/ first.")
+    if registry.remote in registry.repo.remotes():
+        _require_current(registry, commit)
+    wanted = declared.read_all(registry.repo, commit)
+    for one in wanted.values():
+        check_versions(registry, one)
+    admitted = [found for one in wanted.values() for found in _to_admit(registry, one)]
+    _require_all([found for _, found in admitted])
+    done = [_enter(registry, one, found, commit) for one, found in admitted]
+    for one in wanted.values():
+        done += _settle(registry, one, commit)
+    pushed = push_tags(registry, wanted) if push else []
+    return Applied(commit=commit, done=tuple(done), pushed=tuple(pushed))
+
+
+def _require_current(registry: Registry, commit: str) -> None:
+    """Refuse a clone whose declarations are older than the remote's."""
+    repo = registry.repo
+    base = hosting.default_branch(repo, registry.remote)
+    if repo.is_ancestor(base.commit, commit):
+        return
+    here, there = (repo.tree(rev, declared.FOLDER) for rev in (commit, base.commit))
+    if here != there:
+        raise Conflict(
+            f"{base.remote}/{base.branch} declares something else than commit {commit[:12]}.",
+            hint=f"Check out the newest {base.branch} (`git pull`), then apply.",
+        )
+
+
+def _to_admit(registry: Registry, one: Declaration) -> Iterable[tuple[Declaration, Admission]]:
+    if not any(version for version in one.stages.values()):
+        return
+    live = _holders(registry, one.model)
+    for stage, version in one.stages.items():
+        held = live.get(stage, [])
+        alone = stage is not Stage.ARCHIVED  # others may be archived as well
+        if version is not None and (held != [version] if alone else version not in held):
+            yield one, examined(registry, one, stage, version)
+
+
+def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
+    """All versions in each stage."""
+    holders: dict[str, list[int]] = {}
+    for one in registry.search_model_versions():
+        if one.name == name:
+            holders.setdefault(one.current_stage, []).append(one.version)
+    return holders
+
+
+def _require_all(found: Iterable[Admission]) -> None:
+    failures = []
+    for one in found:
+        try:
+            admission.require(one, force=False, reason="")
+        except GateFailed as error:
+            failures.append(error.message)
+    if failures:
+        raise GateFailed(
+            " ".join(failures), hint="Nothing was changed. Correct the declaration in a new commit."
+        )
+
+
+def _enter(registry: Registry, one: Declaration, found: Admission, commit: str) -> str:
+    version = found.candidate.version.version
+    decision, reason = _decision(registry, commit, one.path)
+    told = {**decision, **admission.recorded(found, force=False)}
+    registry.enter(one.model, version, found.stage, told, reason=reason)
+    return f"{one.model} version {version} is in {found.stage.value}."
+
+
+def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
+    """Empty the stages that are declared empty, then set the aliases."""
+    empty = [stage for stage, version in one.stages.items() if version is None]
+    holders = _holders(registry, one.model) if empty else {}
+    decision, reason = _decision(registry, commit, one.path)
+    for stage in empty:
+        for version in holders.get(stage, []):
+            registry.enter(one.model, version, Stage.NONE, decision, reason=reason)
+            yield f"{one.model} version {version} left {stage.value}."
+    if not one.aliases:
+        return
+    held = registry.get_registered_model(one.model).aliases
+    for alias, wanted in one.aliases.items():
+        if held.get(alias) == wanted:
+            continue
+        if wanted is None:
+            registry.delete_registered_model_alias(one.model, alias, reason)
+            yield f"{one.model} alias {alias} is removed."
+        else:
+            registry.set_registered_model_alias(one.model, alias, wanted, reason)
+            yield f"{one.model} alias {alias} names version {wanted}."
+
+
+def _decision(registry: Registry, commit: str, path: str) -> tuple[Mapping[str, Any], str]:
+    """Who brought a file to a branch, in which pull request, and why."""
+    repo = registry.repo
+    log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
+    merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
+    asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
+    if not merged:
+        return {"merge_commit": commit}, ""
+    where, author, committer, message = merged.split("\0", 3)
+    words = asked.split("\0", 3)[3] if asked else message
+    title, _, body = words.strip().partition("\n")
+    decision = {
+        "merged_by": one_line(author),
+        "committer": one_line(committer),
+        "merge_commit": where,
+        "pull_request": hosting.request_of(message),
+    }
+    return decision, one_line(body.strip() or title)
+
+
+def _merge_of(registry: Registry, log: Sequence[str]) -> str:
+    """Find the commit that brought a file, where a shallow clone ends too early for that.
+
+    The oldest commit of a shallow clone seems to have brought every file: more history is fetched
+    until another one is found, or there is no more.
+    """
+    repo = registry.repo
+    found = repo.run(*log).decode("utf-8", "replace")
+    for more in _DEEPER:
+        if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
+            break
+        branch = hosting.default_branch(repo, registry.remote).branch
+        repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
+        found = repo.run(*log).decode("utf-8", "replace")
+    return found
+
+
+def _ends(repo: GitRepo) -> list[str]:
+    """Ids of the commits at which a shallow clone ends."""
+    try:
+        return (repo.common_dir / "shallow").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:
+    """Push the registry tags of models that the remote lacks.
+
+    Of more than three tags those that let a version enter a stage come last and alone: a push of
+    more starts no workflows, and what stops in between leaves nothing half promoted.
+
+    Returns:
+        Names of the tags, in the order in which they were pushed.
+
+    Raises:
+        StoreError: The remote does not answer or refuses; repeat it.
+    """
+    repo, remote = registry.repo, registry.remote
+    slugs = {slug(model) for model in models}
+    known = repo.remote_refs(remote, "refs/tags/*")
+    new = [
+        tag.name
+        for tag in sorted(repo.tags(), key=lambda tag: (tag.timestamp, tag.name))
+        if (event := parse(tag.name)) and event.model in slugs
+        and f"refs/tags/{tag.name}" not in known
+    ]  # fmt: skip
+    triggers = [name for name in new if _triggers(name)]
+    groups = [new] if len(new) <= _AT_ONCE else [
+        [name for name in new if name not in triggers], *([name] for name in triggers),
+    ]  # fmt: skip
+    for group in filter(None, groups):
+        repo.push(remote, *(f"refs/tags/{name}:refs/tags/{name}" for name in group))
+    return [name for group in groups for name in group]
+
+
+def _triggers(name: str) -> bool:
+    event = parse(name)
+    return event is not None and event.kind is Kind.STAGE and event.value != Stage.ARCHIVED

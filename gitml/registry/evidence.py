@@ -1,0 +1,103 @@
+"""Hides where the facts about a version are: its run on the branch, its MLmodel in its commit."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitml.entities import ModelVersion, Run
+from gitml.errors import StoreError
+from gitml.git import GitRepo
+from gitml.registry.gates import Facts, Value
+from gitml.store import model_records, records
+from gitml.store.branch import Branch
+from gitml.store.model_records import VersionFile
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of one version.
+
+    Attributes:
+        version: The version.
+        file: Its ``version.json``; None where another tool registered it.
+        run: The run that trained it; None where it is not recorded or cannot be read.
+        signature: Its signature: ``inputs``, ``outputs``, ``params`` as JSON.
+    """
+
+    version: ModelVersion
+    file: VersionFile | None = None
+    run: Run | None = None
+    signature: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Facts:
+        """What gates can ask."""
+        if self.run is None:
+            return {"signature": self.signature}
+        source = self.run.source
+        told: dict[str, Value | None] = {
+            "branch": source.branch, "commit": source.commit, "dirty": source.dirty,
+            "name": source.name, "python": source.python, "remote": source.remote,
+            "type": source.type,
+        }  # fmt: skip
+        return {
+            "metrics": self.run.data.metrics,
+            "params": self.run.data.params,
+            "tags": self.run.data.tags,
+            "datasets": {one.name: one.digest for one in self.run.inputs.dataset_inputs},
+            "source": {key: value for key, value in told.items() if value not in (None, "")},
+            "signature": self.signature,
+        }
+
+
+def collect(repo: GitRepo, branch: Branch, version: ModelVersion) -> Evidence:
+    """Collect what is known of a version."""
+    return Evidence(
+        version=version,
+        file=_version_file(repo, version),
+        run=_run(repo, branch, version),
+        signature=_signature(repo.read(f"{version.commit}:MLmodel")),
+    )
+
+
+def _version_file(repo: GitRepo, version: ModelVersion) -> VersionFile | None:
+    data = repo.read(f"{version.commit}:version.json")
+    try:
+        return model_records.version_file_from_json(data) if data else None
+    except StoreError:
+        return None
+
+
+def _run(repo: GitRepo, branch: Branch, version: ModelVersion) -> Run | None:
+    """Read a version's run as of now, else as of the version's own history."""
+    if not _RUN_ID.fullmatch(version.run_id):
+        return None
+    for tip in (branch.tip(), f"{version.commit}^2", f"{version.commit}^1"):
+        for entry in repo.tree(tip, "runs") if tip else []:
+            path = f"{records.run_folder(entry.path, version.run_id)}/run.json"
+            data = repo.read(f"{tip}:{path}")
+            if data is not None:
+                return records.run_from_json(data, path).run
+    return None
+
+
+def _signature(data: bytes | None) -> dict[str, str]:
+    """Read the signature of an MLmodel file, which anybody may have written."""
+    import yaml
+
+    try:
+        model: Any = yaml.safe_load(data or b"")
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    told = model.get("signature") if isinstance(model, dict) else None
+    items = told.items() if isinstance(told, dict) else ()
+    return {
+        key: text if isinstance(text, str) else json.dumps(text, sort_keys=True, default=str)
+        for key, text in items
+        if text is not None and key in ("inputs", "outputs", "params")
+    }

@@ -1,0 +1,285 @@
+"""Hides the grammar of gates. A parser, never ``eval``; all pure.
+
+::
+
+    any        = all, {"or", all}
+    all        = single, {"and", single}
+    single     = "not", single | test
+    test       = sum, [comparison, sum | "is", ["not"], "null"]
+    comparison = "=" | "!=" | "<>" | "<" | "<=" | ">" | ">="
+    sum        = product, {("+" | "-"), product}
+    product    = factor, {("*" | "/"), factor}
+    factor     = "-", factor | "(", any, ")" | function, "(", sum, {",", sum}, ")"
+               | number | text | "true" | "false" | field
+    field      = [stage, "."], kind, ".", key
+    key        = word | `anything` | "anything"
+    text       = 'anything' | "anything"              a doubled quote stands for one quote
+
+Words are taken in any case. Keys with other characters than letters, digits, ``_``, ``.`` and
+``:`` are quoted, because ``-`` and ``/`` calculate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gitml.errors import InvalidInput
+from gitml.registry.expression_nodes import (
+    FIELDS,
+    FUNCTIONS,
+    SIGNATURE_KEYS,
+    SOURCE_KEYS,
+    Field,
+    Literal,
+    Node,
+    Operation,
+    Type,
+    type_of,
+)
+from gitml.registry.tags import Stage
+from gitml.store.search_parser import QUOTED_KEY, TEXT, unquoted
+
+MAX_LENGTH = 2_000
+MAX_DEPTH = 40
+STAGES = tuple(stage.lower() for stage in Stage if stage is not Stage.NONE)
+
+_SPACE = re.compile(r"\s*")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_KEY = re.compile(r"[\w:]+(?:\.[\w:]+)*")
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?![\w.])", re.ASCII | re.IGNORECASE)
+_COMPARISON = re.compile(r"<=|>=|<>|!=|=|<|>")
+_KEYS = {"source": SOURCE_KEYS, "signature": SIGNATURE_KEYS}
+_HINTS = {"==": "Write = for equality.", "&&": "Write and.", "||": "Write or."}
+
+
+def parse(text: str) -> Node:
+    """Read a gate's expression, such as ``metrics.rmse <= 0.98 * production.metrics.rmse``.
+
+    Raises:
+        InvalidInput: It is none; the message gives the position and what was expected.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InvalidInput(
+            f"The gate has {len(text)} characters; at most {MAX_LENGTH} are taken.",
+            hint="Split it into several gates: all of them must hold.",
+        )
+    return _Parser(text).gate()
+
+
+class _Parser:
+    """Reads one text from left to right; ``_at`` is the next character."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+        self._skip(_SPACE)
+
+    # Characters ---------------------------------------------------------------------------------
+
+    def _skip(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Step over what the pattern matches here, and over the space behind it."""
+        found = pattern.match(self._text, self._at)
+        if found:
+            behind = _SPACE.match(self._text, found.end())
+            self._at = behind.end() if behind else found.end()
+        return found
+
+    def _sign(self, *signs: str) -> str | None:
+        for sign in signs:
+            if self._text.startswith(sign, self._at):
+                self._at += len(sign)
+                self._skip(_SPACE)
+                return sign
+        return None
+
+    def _keyword(self, *words: str) -> str | None:
+        found = _WORD.match(self._text, self._at)
+        word = found[0].lower() if found else ""
+        if word not in words:
+            return None
+        self._skip(_WORD)
+        return word
+
+    def _wrong(self, expected: str, at: int | None = None) -> InvalidInput:
+        at = self._at if at is None else at
+        rest = self._text[at : at + 25].split("\n")[0].rstrip()
+        hint = next((told for sign, told in _HINTS.items() if rest.startswith(sign)), None)
+        found = f"found {rest!r}" if rest else "but it ends there"
+        return InvalidInput(
+            f"The gate cannot be read at character {at + 1}: expected {expected}, {found}.",
+            hint=hint,
+        )
+
+    def _typed(self, node: Node, at: int, *types: Type) -> Node:
+        found = type_of(node)
+        if found not in types:
+            raise self._wrong(f"{types[0].value}, not {found.value}", at)
+        return node
+
+    # Logic --------------------------------------------------------------------------------------
+
+    def gate(self) -> Node:
+        at = self._at
+        node = self._any()
+        if self._at < len(self._text):
+            raise self._wrong("and, or or the end")
+        if type_of(node) is not Type.BOOLEAN:
+            raise self._wrong("a comparison such as metrics.rmse < 3.5", at)
+        return node
+
+    def _any(self) -> Node:
+        return self._joined("or", lambda: self._joined("and", self._single))
+
+    def _joined(self, word: str, part: Callable[[], Node]) -> Node:
+        at = self._at
+        node: Node = part()
+        while self._keyword(word):
+            self._typed(node, at, Type.BOOLEAN)
+            at_next = self._at
+            after = self._typed(part(), at_next, Type.BOOLEAN)
+            node = Operation(operator=word, items=(node, after))
+        return node
+
+    def _single(self) -> Node:
+        if not self._keyword("not"):
+            return self._test()
+        self._deeper()
+        at = self._at
+        item = self._typed(self._single(), at, Type.BOOLEAN)
+        self._depth -= 1
+        return Operation(operator="not", items=(item,))
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._wrong(f"at most {MAX_DEPTH} levels of parentheses, not and -")
+
+    def _test(self) -> Node:
+        left_at = self._at
+        left = self._sum()
+        at = self._at
+        if self._keyword("is"):
+            operator = "is not null" if self._keyword("not") else "is null"
+            if not self._keyword("null"):
+                raise self._wrong("null or not null")
+            return Operation(operator=operator, items=(left,))
+        if self._text.startswith("==", at):
+            raise self._wrong("a comparison")
+        symbol = self._skip(_COMPARISON)
+        if not symbol:
+            return left
+        operator = "!=" if symbol[0] == "<>" else symbol[0]
+        right_at = self._at
+        right = self._sum()
+        self._comparable(operator, left, left_at, right, right_at)
+        return Operation(operator=operator, items=(left, right))
+
+    def _comparable(self, operator: str, left: Node, left_at: int, right: Node, at: int) -> None:
+        if operator not in ("=", "!="):
+            for node, where in ((left, left_at), (right, at)):
+                self._typed(node, where, Type.NUMBER, Type.LABEL)
+        elif type_of(left) is not Type.LABEL:
+            self._typed(right, at, type_of(left), Type.LABEL)
+
+    # Arithmetic ---------------------------------------------------------------------------------
+
+    def _sum(self) -> Node:
+        return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._factor))
+
+    def _chain(self, signs: tuple[str, ...], part: Callable[[], Node]) -> Node:
+        at = self._at
+        node: Node = part()
+        while sign := self._sign(*signs):
+            self._typed(node, at, Type.NUMBER, Type.LABEL)
+            next_at = self._at
+            after = self._typed(part(), next_at, Type.NUMBER, Type.LABEL)
+            node = Operation(operator=sign, items=(node, after))
+        return node
+
+    def _factor(self) -> Node:
+        self._deeper()
+        node = self._inner()
+        self._depth -= 1
+        return node
+
+    def _inner(self) -> Node:
+        if self._sign("-"):
+            at = self._at
+            item = self._typed(self._factor(), at, Type.NUMBER, Type.LABEL)
+            return Operation(operator="-", items=(item,))
+        if self._sign("("):
+            node = self._any()
+            if not self._sign(")"):
+                raise self._wrong("an operator or )")
+            return node
+        return self._operand()
+
+    def _operand(self) -> Node:
+        number = self._skip(_NUMBER)
+        if number:
+            return Literal(value=float(number[0]))
+        text = self._skip(TEXT)
+        if text:
+            return Literal(value=unquoted(text))
+        at = self._at
+        word = _WORD.match(self._text, at)
+        name = word[0].lower() if word else ""
+        behind = self._text[word.end() :].lstrip()[:1] if word else ""
+        if name in ("true", "false") and behind != ".":
+            self._skip(_WORD)
+            return Literal(value=name == "true")
+        if behind == "(":
+            return self._function(name)
+        return self._field()
+
+    def _function(self, name: str) -> Node:
+        if name not in FUNCTIONS:
+            raise self._wrong(f"one of {', '.join(FUNCTIONS)} before (")
+        self._skip(_WORD)
+        self._sign("(")
+        items: list[Node] = []
+        while not items or self._sign(","):
+            at = self._at
+            items.append(self._typed(self._sum(), at, Type.NUMBER, Type.LABEL))
+        if name == "abs" and len(items) > 1:
+            raise self._wrong("abs with one value")
+        if not self._sign(")"):
+            raise self._wrong(", or )")
+        return Operation(operator=name, items=tuple(items))
+
+    # Fields -------------------------------------------------------------------------------------
+
+    def _field(self) -> Field:
+        start = self._at
+        stage = ""
+        kind = self._before_dot(start)
+        if kind in STAGES:
+            stage = kind
+            kind = self._before_dot(self._at)
+        if kind not in FIELDS:
+            known = ", ".join(f"{name}." for name in FIELDS)
+            raise self._wrong(
+                f"a value such as metrics.rmse, 3.5, 'text' or true (fields begin with {known} "
+                "or a stage)",
+                start,
+            )
+        key_at = self._at
+        quoted = QUOTED_KEY.match(self._text, key_at)
+        found = quoted or _KEY.match(self._text, key_at)
+        if not found:
+            raise self._wrong(f"a key behind {kind}., quoted with ` where it has signs")
+        key = (found[1] or found[2]) if quoted else found[0]
+        if kind in _KEYS and key not in _KEYS[kind]:
+            raise self._wrong(f"one of {', '.join(_KEYS[kind])} behind {kind}.", key_at)
+        self._at = found.end()
+        self._skip(_SPACE)
+        return Field(stage=stage, kind=kind, key=key, start=start, end=found.end())
+
+    def _before_dot(self, start: int) -> str:
+        word = _WORD.match(self._text, start)
+        if not word or not self._text.startswith(".", word.end()):
+            return ""
+        self._at = word.end() + 1
+        return word[0].lower()

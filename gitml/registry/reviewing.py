@@ -1,0 +1,215 @@
+"""Hides how a proposal is judged: what the declarations of the work tree change, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitml.errors import (
+    InvalidInput,
+    NotFound,
+)
+from gitml.registry import admission, declared, hosting
+from gitml.registry.admission import Admission
+from gitml.registry.declared import Declaration
+from gitml.registry.names import check_stage
+from gitml.registry.registry import Registry
+from gitml.registry.tags import Kind, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChange:
+    """A version that is to enter a stage.
+
+    Attributes:
+        model: The model.
+        stage: The stage.
+        path: The file that declares it.
+        live: Whether it is in that stage already.
+        admission: What it was judged by.
+        gates_added: Gates that the base does not have.
+        gates_removed: Gates that only the base has.
+        forced: Why the present version was forced past its gates; empty where it was not.
+    """
+
+    model: str
+    stage: Stage
+    path: str
+    live: bool
+    admission: Admission
+    gates_added: tuple[str, ...] = ()
+    gates_removed: tuple[str, ...] = ()
+    forced: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a proposal changes.
+
+    Attributes:
+        base: Commit it is compared with.
+        address: Web address of the repository, empty where it has none.
+        changes: Versions that are to enter a stage.
+        notes: Other changes, one sentence each.
+    """
+
+    base: str
+    address: str
+    changes: tuple[StageChange, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether every gate holds."""
+        return not any(change.admission.failed for change in self.changes)
+
+
+def check(registry: Registry, base: str | None = None) -> Review:
+    """Validate the declarations of the work tree and judge what they change.
+
+    Args:
+        registry: The registry.
+        base: Revision to compare with; default the remote's default branch.
+
+    Raises:
+        InvalidInput: A file is not as it should be, or there is no such revision.
+    """
+    repo = registry.repo
+    commit = _base_commit(registry, base)
+    before, after = declared.read_all(repo, commit), declared.read_all(repo)
+    changes: list[StageChange] = []
+    notes = [f"{before[name].path} is removed." for name in before if name not in after]
+    for name, new in after.items():
+        old = before.get(name)
+        check_versions(registry, new)
+        changes += _stage_changes(registry, old, new)
+        notes += _notes(old, new)
+    url = repo.remotes().get(registry.remote, "")
+    return Review(
+        base=commit,
+        address=hosting.web_address(url) or "",
+        changes=tuple(changes),
+        notes=tuple(notes),
+    )
+
+
+def _base_commit(registry: Registry, base: str | None) -> str:
+    """Where the proposal left the base; the base itself where history does not tell."""
+    repo = registry.repo
+    rev = base or hosting.default_branch(repo, registry.remote).commit
+    if rev.startswith("-") or not repo.contains(f"{rev}^{{commit}}"):
+        raise InvalidInput(
+            f"There is no revision {rev!r:.80} in this clone.", hint="Fetch it, or give another."
+        )
+    common = repo.run("merge-base", rev, "HEAD", ok=(0, 1, 128)).decode().split()
+    return common[0] if common else repo.run("rev-parse", f"{rev}^{{commit}}").decode().strip()
+
+
+def check_versions(registry: Registry, one: Declaration) -> None:
+    """Refuse versions that do not exist, with file and line.
+
+    Raises:
+        InvalidInput: One does not.
+    """
+    wanted = {f"stages.{stage.value}": version for stage, version in one.stages.items()}
+    wanted |= {f"aliases.{alias}": version for alias, version in one.aliases.items()}
+    for key, version in wanted.items():
+        if version is None:
+            continue
+        try:
+            registry.get_model_version(one.model, version)
+        except NotFound as error:
+            lines = {name.lower(): line for name, line in one.lines.items()}
+            raise InvalidInput(
+                f"{one.path}, line {lines.get(key.lower(), 1)}: {error.message}", hint=error.hint
+            ) from error
+
+
+def _stage_changes(
+    registry: Registry, old: Declaration | None, new: Declaration
+) -> Iterable[StageChange]:
+    for stage, version in new.stages.items():
+        if version is None or (old and old.stages.get(stage) == version):
+            continue
+        yield _change(registry, old, new, stage, version)
+
+
+def _change(
+    registry: Registry, old: Declaration | None, new: Declaration, stage: Stage, version: int
+) -> StageChange:
+    texts = [gate.text for gate in new.gates.get(stage, ())]
+    before = [gate.text for gate in old.gates.get(stage, ())] if old else []
+    judged = examined(registry, new, stage, version)
+    return StageChange(
+        model=new.model,
+        stage=stage,
+        path=new.path,
+        live=judged.candidate.version.current_stage == stage,
+        admission=judged,
+        gates_added=tuple(text for text in texts if text not in before) if old else (),
+        gates_removed=tuple(text for text in before if text not in texts),
+        forced=_forced(registry, judged),
+    )
+
+
+def _forced(registry: Registry, judged: Admission) -> str:
+    """Why the incumbent was forced past its gates."""
+    live = judged.incumbent.version if judged.incumbent else None
+    entered = [
+        event
+        for event in (registry.history(live.name) if live else ())
+        if live and event.kind == Kind.STAGE and event.value == judged.stage
+        and event.version == live.version
+    ]  # fmt: skip
+    if not entered or entered[-1].detail.get("forced") is not True:
+        return ""
+    return str(entered[-1].detail.get("reason") or "no reason given")
+
+
+def consider(registry: Registry, name: str, version: int | str, stage: str) -> Review:
+    """Judge a version for a stage by what the work tree declares, without any proposal.
+
+    Raises:
+        NotFound: The model or the version does not exist.
+        InvalidInput: There is no such stage, or the declaration is not as it should be.
+    """
+    found = registry.get_model_version(name, version)
+    target = check_stage(stage)
+    one = declared.read(registry.repo, found.name) or Declaration(
+        model=found.name, path=declared.path_of(found.name), text=""
+    )
+    url = registry.repo.remotes().get(registry.remote, "")
+    return Review(
+        base=registry.repo.head()[0] or "",
+        address=hosting.web_address(url) or "",
+        changes=(_change(registry, one, one, target, found.version),),
+    )
+
+
+def examined(registry: Registry, one: Declaration, stage: Stage, version: int) -> Admission:
+    """Judge a version by what is declared for a stage."""
+    former = {
+        event.version
+        for event in registry.history(one.model)
+        if event.kind == Kind.STAGE and event.value == stage
+    }
+    gates = one.gates.get(stage, ())
+    returning = version in former
+    return admission.examine(registry, one.model, version, stage, gates, returning=returning)
+
+
+def _notes(old: Declaration | None, new: Declaration) -> Iterable[str]:
+    before = old or Declaration(model=new.model, path=new.path, text="")
+    for stage, version in new.stages.items():
+        if version is None and before.stages.get(stage, 0) is not None:
+            yield f"{new.model}: nothing is to be in {stage.value}."
+    for stage in before.stages.keys() - new.stages.keys():
+        yield f"{new.model}: {stage.value} is no longer declared; it stays as it is."
+    for alias, holder in new.aliases.items():
+        if before.aliases.get(alias, 0) != holder:
+            named = f"names version {holder}" if holder else "is removed"
+            yield f"{new.model}: alias {alias} {named}."
+    for stage in sorted({*before.gates, *new.gates}):
+        texts = [[gate.text for gate in one.gates.get(stage, ())] for one in (before, new)]
+        if texts[0] != texts[1] and old:
+            yield f"{new.model}: the gates of {stage.value} change."

@@ -1,0 +1,310 @@
+"""Promotion by review, on a real clone with a bare remote."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import gitml
+from gitml.registry import report
+from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
+from tests.conftest import git
+
+GATES = """\
+# What is live.
+model: Price
+stages:
+  Staging: null
+gates:
+  Production:
+    - metrics.rmse < 3.5
+    - metrics.rmse <= 0.98 * production.metrics.rmse  # must beat the incumbent
+"""
+
+
+@pytest.fixture
+def team(cli: Cli, repository: Path, tmp_path: Path) -> Path:
+    """The bare remote of a clone with three registered versions and declared gates."""
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(remote))
+    git(repository, "remote", "add", "origin", str(remote))
+    for rmse in (3.0, 2.0, 2.5):
+        uri = log_model(repository, log_run(repository, rmse=rmse))
+        cli("registry", "register", uri, "Price")
+    (repository / "registry").mkdir()
+    (repository / "registry" / "Price.yaml").write_text(GATES)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "Declare gates")
+    git(repository, "push", "-q", "-u", "origin", "main")
+    cli("push")
+    return remote
+
+
+def merge(repository: Path, branch: str, number: int) -> None:
+    """Merge a proposal as a host does: somebody else, with a message that names the request."""
+    git(repository, "-c", "user.name=Bo Reviewer", "merge", "-q", "--no-ff", branch,
+        "-m", f"Merge pull request #{number} from team/{branch}")  # fmt: skip
+    git(repository, "push", "-q", "origin", "main")
+
+
+def promote(cli: Cli, repository: Path, version: str, number: int) -> None:
+    cli("registry", "propose", "Price", version, "Production", "-m", f"why {number}")
+    merge(repository, f"promote/Price-v{version}-production", number)
+    cli("registry", "apply", "--push")
+
+
+def test_a_promotion_is_proposed_reviewed_merged_and_applied(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    (repository / "train.py").write_text("print('being edited')\n")
+    before = git(repository, "status", "--porcelain"), git(repository, "rev-parse", "HEAD")
+    made = loaded(
+        cli("registry", "propose", "Price", "1", "production", "-m", "3.0 is fine", "--json")
+    )
+    assert made["branch"] == "promote/Price-v1-production"
+    assert before == (
+        git(repository, "status", "--porcelain"), git(repository, "rev-parse", "HEAD"),
+    )  # fmt: skip
+    assert git(team, "diff", "--stat=80", "main", made["branch"]).splitlines()[-1] == (
+        " 1 file changed, 1 insertion(+)"
+    )
+    text = git(team, "show", f"{made['branch']}:registry/Price.yaml")
+    assert text + "\n" == GATES.replace("Staging: null\n", "Staging: null\n  Production: 1\n")
+    again = cli("registry", "propose", "Price", "1", "Production", "-m", "x", code=1)
+    assert "promote/Price-v1-production is on 'origin' already" in again.stderr
+
+    git(repository, "checkout", "-q", "--", "train.py")
+    merge(repository, made["branch"], 7)
+    applied = loaded(cli("registry", "apply", "--push", "--json"))
+    assert applied["done"] == ["Price version 1 is in Production."]
+    assert applied["pushed"] == ["Price#Production#1"]
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert event["reason"] == "3.0 is fine"
+    assert event["merged_by"].startswith("Ada Example <")
+    assert event["pull_request"] == "#7"
+    assert event["merge_commit"] == git(repository, "rev-parse", "HEAD")
+    assert [gate["measured"] for gate in event["gates"]] == [
+        "3 < 3.5", "3 <= 0.98 * (nothing live)",
+    ]  # fmt: skip
+
+    unchanged = refs(repository), refs(team)
+    assert cli("registry", "apply", "--push").stderr == "All is as declared.\n"
+    assert (refs(repository), refs(team)) == unchanged
+    live = cli("registry", "propose", "Price", "1", "Production", "-m", "x", code=2)
+    assert "declares version 1 for Production already" in live.stderr
+    assert "It is live" in live.stderr
+
+
+def test_the_report_shows_candidate_beside_incumbent(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path
+) -> None:
+    promote(cli, repository, "1", 1)
+    git(repository, "remote", "set-url", "--push", "origin", str(team))
+    cli("registry", "propose", "Price", "2", "Production", "-m", "better")
+    git(repository, "checkout", "-q", "promote/Price-v2-production")
+
+    text = cli("registry", "check", "--output", str(tmp_path / "report.md")).stdout
+    assert text == (tmp_path / "report.md").read_text()
+    assert text.splitlines()[:3] == [report.MARKER, "", "# Model registry: all gates hold ✅"]
+    assert "## `Price` version 2 → Production (now version 1)" in text
+    assert "| `metrics.rmse < 3.5` | `2 < 3.5` | ✅ holds |  |" in text
+    assert "| `rmse` | `2` | `3` | -1 (-33.3%) |" in text
+    told = loaded(cli("registry", "check", "--base", "main", "--json"))
+    (change,) = told["changes"]
+    assert (told["holds"], change["version"], change["incumbent"]) == (True, 2, 1)
+    assert change["metrics"] == [
+        {"metric": "rmse", "candidate": 2.0, "incumbent": 3.0, "difference": -1.0}
+    ]
+    assert change["candidate"]["files"] == 2
+
+
+def test_a_failing_gate_fails_check_and_apply_and_changes_nothing(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    promote(cli, repository, "2", 1)
+    cli("registry", "propose", "Price", "3", "Production", "-m", "hope")
+    git(repository, "checkout", "-q", "promote/Price-v3-production")
+    failed = cli("registry", "check", code=4)
+    assert "# Model registry: 1 gate fails ❌" in failed.stdout
+    assert "`2.5 <= 0.98 * 2` | ❌ fails" in failed.stdout
+
+    git(repository, "checkout", "-q", "main")
+    merge(repository, "promote/Price-v3-production", 2)
+    before = refs(team)
+    assert "does not meet a gate of Production" in cli("registry", "apply", code=4).stderr
+    assert refs(team) == before
+
+
+def test_a_rollback_brings_the_previous_version_back(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    none = cli("registry", "rollback", "Price", "Production", "-m", "oops", code=3)
+    assert "No other version of 'Price' was in Production before." in none.stderr
+    promote(cli, repository, "1", 1)
+    promote(cli, repository, "2", 2)
+
+    files = repository / ".git" / "gitml" / "remote"
+    shutil.move(files, files.with_name("gone"))
+    lost = cli("registry", "rollback", "Price", "Production", "-m", "oops", code=1)
+    assert "Price version 1 lacks 2 of its files" in lost.stderr
+    assert "promote/Price-v1-production-2" not in git(team, "branch", "--list")
+    shutil.rmtree(files, ignore_errors=True)
+    shutil.move(files.with_name("gone"), files)
+
+    made = loaded(cli("registry", "rollback", "Price", "Production", "-m", "oops", "--json"))
+    assert (made["version"], made["branch"]) == (1, "promote/Price-v1-production-2")
+    merge(repository, made["branch"], 3)
+    assert loaded(cli("registry", "apply", "--push", "--json"))["done"] == [
+        "Price version 1 is in Production."
+    ]
+    shown = loaded(cli("registry", "show", "Price", "--json"))["versions"]
+    assert [(one["version"], one["current_stage"]) for one in shown] == [
+        (3, "None"), (2, "Archived"), (1, "Production"),
+    ]  # fmt: skip
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert [gate["holds"] for gate in event["gates"]] == [True, True]
+    assert event["gates"][1]["note"].startswith("waived")
+
+
+def test_a_revert_of_the_merge_rolls_back_too(cli: Cli, repository: Path, team: Path) -> None:
+    promote(cli, repository, "1", 1)
+    promote(cli, repository, "2", 2)
+    git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
+    git(repository, "push", "-q", "origin", "main")
+
+    assert cli("registry", "apply", "--push").stdout == "Price version 1 is in Production.\n"
+
+
+def test_more_than_three_tags_are_pushed_with_the_trigger_last_and_alone(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    for version in ("1", "2"):
+        promote(cli, repository, version, int(version))
+    declared = repository / "registry" / "Price.yaml"
+    git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
+    declared.write_text(declared.read_text() + "aliases: {best: 1, newest: 2, other: 3}\n")
+    git(repository, "commit", "-q", "-am", "Back, and name them")
+    git(repository, "push", "-q", "origin", "main")
+    log = team / "pushes"
+    hook = team / "hooks" / "post-receive"
+    hook.write_text(f"#!/bin/sh\necho push >> {log}\ncut -d' ' -f3 >> {log}\n")
+    hook.chmod(0o755)
+
+    cli("registry", "apply", "--push")
+    pushes = [part.split() for part in log.read_text().split("push\n")[1:]]
+    assert len(pushes) == 2 and len(pushes[0]) > 3
+    assert [one.rpartition("#")[0] for one in pushes[1]] == ["refs/tags/Price#Production"]
+
+
+def test_a_stale_clone_does_not_apply(cli: Cli, repository: Path, team: Path) -> None:
+    old = git(repository, "rev-parse", "HEAD")
+    promote(cli, repository, "1", 1)
+    git(repository, "checkout", "-q", old)
+
+    stale = cli("registry", "apply", code=1)
+    assert "origin/main declares something else" in stale.stderr
+
+
+def test_unknown_versions_are_named_with_file_and_line(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    (repository / "registry" / "Price.yaml").write_text("model: Price\nstages:\n  Production: 9\n")
+
+    wrong = cli("registry", "check", code=2)
+    assert "registry/Price.yaml, line 3: Model 'Price' has no version 9." in wrong.stderr
+    assert "There is no revision 'nowhere'" in cli(
+        "registry", "check", "--base", "nowhere", code=2
+    ).stderr  # fmt: skip
+
+
+def test_a_pull_request_is_opened_with_gh_where_it_is_present(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://github.com/team/prices"
+    git(repository, "config", f"url.{team}.insteadOf", url)
+    git(repository, "remote", "set-url", "origin", url)
+    told = cli("registry", "propose", "Price", "1", "Production", "-m", "good").stdout
+    assert told.splitlines()[1] == (
+        "Open the pull request at "
+        "https://github.com/team/prices/compare/main...promote/Price-v1-production?expand=1"
+    )
+
+    program = tmp_path / "bin" / "gh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho {url}/pull/9\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    told = cli("registry", "propose", "Price", "2", "Staging", "-m", "try").stdout
+    assert told.splitlines()[1] == f"Review it at {url}/pull/9"
+    assert (tmp_path / "asked").read_text() == (
+        "pr create --head promote/Price-v2-staging --base main "
+        "--title Promote Price version 2 to Staging --body try\n"
+    )
+
+
+def test_a_shallow_clone_finds_out_who_merged(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("registry", "propose", "Price", "1", "Production", "-m", "fine")
+    merge(repository, "promote/Price-v1-production", 5)
+    merged = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Something else")
+    git(repository, "push", "-q", "origin", "main")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{team}", "ci")
+    monkeypatch.chdir(tmp_path / "ci")
+
+    cli("registry", "apply", "--push")
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert (event["merge_commit"], event["reason"]) == (merged, "fine")
+
+
+def test_a_push_rejected_midway_is_repeated_without_a_half_promotion(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    cli("registry", "propose", "Price", "1", "Production", "-m", "fine")
+    merge(repository, "promote/Price-v1-production", 5)
+    declared = repository / "registry" / "Price.yaml"
+    declared.write_text(declared.read_text() + "aliases: {a: 1, b: 2, c: 3}\n")
+    git(repository, "commit", "-q", "-am", "Name them")
+    git(repository, "push", "-q", "origin", "main")
+    hook = team / "hooks" / "update"
+    hook.write_text('#!/bin/sh\ncase "$1" in *Production*) exit 1;; esac\n')
+    hook.chmod(0o755)
+
+    cli("registry", "apply", "--push", code=1)
+    there = git(team, "tag").splitlines()
+    assert "Price#alias/a#2" in there and not [tag for tag in there if "Production" in tag]
+    hook.unlink()
+    again = loaded(cli("registry", "apply", "--push", "--json"))
+    assert (again["done"], again["pushed"]) == ([], ["Price#Production#1"])
+
+
+def test_a_forced_incumbent_stays_visible_in_the_report(cli: Cli, repository: Path) -> None:
+    for rmse in (9.0, 1.0):
+        uri = log_model(repository, log_run(repository, rmse=rmse))
+        cli("registry", "register", uri, "Price")
+    (repository / "registry").mkdir()
+    (repository / "registry" / "Price.yaml").write_text(GATES)
+    cli("registry", "transition", "Price", "1", "Production", "--force", "-m", "fire @drill")
+
+    text = cli("registry", "report", "Price", "2").stdout
+    assert "⚠️ Version 1 was forced past its gates: `fire @drill`" in text
+    told = loaded(cli("registry", "report", "Price", "2", "--json"))
+    assert told["changes"][0]["incumbent_forced"] == "fire @drill"
+    assert "# Model registry: no gates are declared" in cli(
+        "registry", "report", "Price", "2", "Staging"
+    ).stdout  # fmt: skip
+
+
+def test_what_people_wrote_is_no_markup_in_the_report(cli: Cli, repository: Path) -> None:
+    client = gitml.MlflowClient(repository)
+    run_id = log_run(repository, "`<img src=x>` | @team")
+    client.log_param(run_id, "evil", "a | `b` <script> @team\n# x")
+    cli("registry", "register", log_model(repository, run_id), "Price")
+
+    lines = cli("registry", "report", "Price", "1").stdout.splitlines()
+    (line,) = [line for line in lines if "evil" in line]
+    assert line == "| `evil` | ``a \\| `b` <script> @team # x`` | – |"

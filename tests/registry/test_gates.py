@@ -1,0 +1,160 @@
+"""Gates: what they mean, what they refuse, and what a verdict tells."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from gitml.errors import InvalidInput
+from gitml.registry.expression_parser import parse
+from gitml.registry.gates import Verdict, judge, read
+
+CANDIDATE: Any = {
+    "metrics": {"rmse": 3.1, "val/loss": 0.5, "nan": math.nan},
+    "params": {"alpha": "0.10", "kind": "ridge", "warm": "True"},
+    "tags": {"team": "it's"},
+    "source": {"dirty": False, "branch": "main"},
+    "signature": {"inputs": "[x]"},
+    "datasets": {"test": "abc"},
+}
+LIVE: Any = {"metrics": {"rmse": 3.2}, "params": {"kind": "ridge"}, "signature": {"inputs": "[x]"}}
+
+
+def verdict(text: str, live: Any = LIVE) -> Verdict:
+    return judge(read(text), CANDIDATE, {"production": live})
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("metrics.rmse < 3.5", "3.1 < 3.5"),
+        ("metrics.rmse <= 0.98 * production.metrics.rmse", "3.1 <= 0.98 * 3.2"),
+        ("source.dirty = false", "false = false"),
+        ("NOT source.dirty AND metrics.`val/loss` <= .5", "NOT false AND 0.5 <= .5"),
+        ('metrics."val/loss" + 1 = 1.5', "0.5 + 1 = 1.5"),
+        ("metrics.rmse - 1 - 1 < 1.2 and 8 / 2 / 2 = 2", "3.1 - 1 - 1 < 1.2 and 8 / 2 / 2 = 2"),
+        ("1 + 2 * 3 = 7 and -(2 - 3) = 1", "1 + 2 * 3 = 7 and -(2 - 3) = 1"),
+        ("min(metrics.rmse, 9, 2) = 2 and abs(-2) = max(1, 2)",
+         "min(3.1, 9, 2) = 2 and abs(-2) = max(1, 2)"),
+        ("params.alpha = 0.1 and params.alpha < 1", "'0.10' = 0.1 and '0.10' < 1"),
+        ("params.kind = production.params.kind", "'ridge' = 'ridge'"),
+        ("params.warm = true", "'True' = true"),
+        ("tags.team = 'it''s'", "'it's' = 'it''s'"),
+        ("signature.inputs = production.signature.inputs", "'[x]' = '[x]'"),
+        ("datasets.test is not null and metrics.nope is null",
+         "'abc' is not null and (missing) is null"),
+        ("metrics.nope < 1 or metrics.rmse < 4", "(missing) < 1 or 3.1 < 4"),
+    ],
+)  # fmt: skip
+def test_a_gate_that_holds_shows_the_values(text: str, filled: str) -> None:
+    found = verdict(text)
+    assert (found.holds, found.filled, found.note) == (True, filled, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("metrics.rmse < 3", ""),
+        ("metrics.nope < 3", "metrics.nope is missing"),
+        ("not metrics.nope < 3", "metrics.nope is missing"),
+        ("not metrics.nan > 3", "metrics.nan is NaN"),
+        ("metrics.rmse < 9 and production.metrics.auc > 1", "production.metrics.auc is missing"),
+        ("params.kind < 3", "params.kind is 'ridge', no number"),
+        ("params.kind = true", "params.kind is 'ridge', neither true nor false"),
+        ("metrics.rmse / 0 > 1", "it divides by zero"),
+    ],
+)
+def test_a_gate_that_fails_says_why(text: str, note: str) -> None:
+    found = verdict(text)
+    assert (found.holds, found.note) == (False, note)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("metrics.rmse <= 0.98 * production.metrics.rmse", True),
+        ("not metrics.rmse > production.metrics.rmse", True),
+        ("metrics.rmse < 3 and metrics.rmse < production.metrics.rmse", False),
+        ("metrics.rmse < 3 or metrics.rmse < production.metrics.rmse", True),
+        ("metrics.nope < production.metrics.nope", False),
+    ],
+)
+def test_where_nothing_is_live_the_comparison_is_vacant(text: str, holds: bool) -> None:
+    found = verdict(text, None)
+    assert found.holds is holds
+    if holds:
+        assert found.note == "nothing is live in Production"
+        assert "(nothing live)" in found.filled
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "character 1: expected a value such as"),
+        ("metrics.rmse", "character 1: expected a comparison"),
+        ("metrics.rmse <", "character 15: expected a value .* but it ends there"),
+        ("metrics.rmse == 3", "character 14: .*Write = for equality"),
+        ("metrics.rmse < 'a'", "character 16: expected a number, not a text"),
+        ("source.branch < 'a'", "character 1: expected a number, not a text"),
+        ("metrics.rmse < 3 && true", "character 18: .*Write and"),
+        ("1 < metrics.a < 3", "character 15: expected and, or or the end"),
+        ("model.rmse < 3", "character 1: expected a value such as"),
+        ("live.metrics.rmse < 3", "character 1: "),
+        ("source.nope = 'a'", "character 8: expected one of branch, commit"),
+        ("eval(1) = 1", "character 1: expected one of min, max, abs"),
+        ("abs(1, 2) = 1", "expected abs with one value"),
+        ("(metrics.a < 1", "but it ends there"),
+        ("1 and true", "character 1: expected a boolean, not a number"),
+        ("true + 1 = 2", "character 1: expected a number, not a boolean"),
+        ("__import__('os')", "character 1: expected one of min"),
+        ("(" * 60 + "true", "at most 40 levels"),
+        ("true or " * 400, "at most 2000 are taken"),
+    ],
+)
+def test_what_is_no_gate_is_refused_with_its_position(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        parse(text)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_gate_or_a_clear_refusal(text: str) -> None:
+    try:
+        gate = read(text)
+    except InvalidInput as error:
+        assert "character" in error.message
+    else:
+        assert isinstance(judge(gate, CANDIDATE, {}).holds, bool)
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+SUMS = st.recursive(
+    st.one_of(st.integers(0, 99).map(str), st.sampled_from(["metrics.rmse", "metrics.`val/loss`"])),
+    lambda inner: st.tuples(inner, st.sampled_from("+-*"), inner).map(
+        lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+    ),
+    max_leaves=8,
+)
+
+
+@given(left=SUMS, right=SUMS, sign=st.sampled_from(["<", "<=", ">", ">=", "=", "!="]))
+def test_arithmetic_and_comparisons_are_those_of_python(left: str, right: str, sign: str) -> None:
+    def python(text: str) -> float:
+        text = text.replace("metrics.rmse", "3.1").replace("metrics.`val/loss`", "0.5")
+        return float(eval(text, {"__builtins__": {}}))  # the peer, on text made here
+
+    a, b = python(left), python(right)
+    expected = {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "=": a == b, "!=": a != b}
+    assert verdict(f"{left} {sign} {right}").holds is expected[sign]
+
+
+@given(a=NUMBERS, b=NUMBERS)
+def test_a_comparison_and_its_negation_never_agree(a: float, b: float) -> None:
+    facts: Any = {"metrics": {"a": a, "b": b}}
+    plain, negated = (judge(read(t), facts, {}) for t in ("metrics.a < metrics.b",
+                                                          "not metrics.a < metrics.b"))  # fmt: skip
+    assert plain.holds is (a < b)
+    assert negated.holds is not plain.holds
+    assert plain.values == {"metrics.a": a, "metrics.b": b}
