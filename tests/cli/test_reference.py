@@ -30,7 +30,7 @@ COMMANDS = dict(commands(program, "gitml"))
 def test_every_command_has_one_line_of_help() -> None:
     first = {text: (command.help or "").splitlines()[:1] for text, command in COMMANDS.items()}
 
-    assert len(COMMANDS) == 30
+    assert len(COMMANDS) == 31
     assert [text for text, line in first.items() if not line or not line[0].endswith(".")] == []
 
 
