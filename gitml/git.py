@@ -600,6 +600,9 @@ class GitRepo:
     def push(self, remote: str, *refspecs: str) -> None:
         """Push refspecs, all or none, with the user's credentials.
 
+        A refspec may come after ``--force-with-lease=<ref>:<id>``: git then replaces what is there
+        if it is still that.
+
         Hooks that check code before a push have nothing to say about records: they are not run.
 
         Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitml import publishing
+from gitml import publishing, site_branch
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
@@ -58,6 +58,39 @@ def build(output: Path, title: str | None, json_: bool) -> None:
 def serve(folder: Path, port: int, open_: bool) -> None:
     """Serve a built dashboard on this machine until Ctrl-C."""
     _serve(folder, port, open_)
+
+
+@site.command()
+@click.option("--branch", default="gh-pages", show_default=True, metavar="NAME")
+@click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Push there.")
+@click.option("--no-push", is_flag=True, help="Only commit.")
+@click.option("--no-history", is_flag=True, help="Replace what was published before by one commit.")
+@_title
+@as_json
+def publish(
+    branch: str, remote: str, no_push: bool, no_history: bool, title: str | None, json_: bool
+) -> None:
+    """Build the dashboard, commit it to a branch and push that.
+
+    The work tree, the index and the branch you are on are not touched. A branch that holds
+    something else is refused.
+    """
+    repository = TrackingClient().repository
+    report = _build(repository.state / "published", title)
+    done = site_branch.publish(
+        repository.git,
+        report.output,
+        branch,
+        remote=None if no_push else remote,
+        keep_history=not no_history,
+        message=f"Publish the dashboard\n\nRecords as of {repository.branch.tip()}\n",
+    )
+    if json_:
+        print_json(done)
+        return
+    say(done.commit)
+    where = f"{done.branch} on {done.remote}" if done.remote else done.branch
+    talk(f"{'Published to' if done.changed else 'Nothing is new on'} {where}.")
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from gitml.site import (
     bundle,
     charts,
     data,
+    fragments,
     model_pages,
     pages,
     previews,
@@ -34,7 +35,7 @@ class SiteOptions:
 
     Attributes:
         run_pages: How many of the newest runs get a page of their own; runs of registered
-            versions always do.
+            versions always do. The others are shown by ``run.html``.
         templates: Folder whose templates come before the built-in ones.
         cache: Folder where the chart library is kept between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
@@ -114,8 +115,8 @@ class _Builder:
             name = f"{key}-{len(parts) - number}"  # counted from the oldest: a full block stays
             later.append([name, self.shard(name, data.encode(data.columns(part), len(part)))])
         table = data.encode(data.columns(parts[0]), len(parts[0]))
-        links = self.shown.links
-        paged = next((n for n, r in enumerate(runs) if r.info.run_id not in links), len(runs))
+        own = self.shown.paged
+        paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         head = self.shard(key, {**table, "rows": len(runs), "paged": paged, "more": later})
         view = pages.experiment(self.shown, item, head)
         self.page(view.link.address, "experiment.html", page=view, key=key)
@@ -149,6 +150,29 @@ class _Builder:
         for picture in pictures:
             self.out.write(picture.address, picture.data)
         return Rendered(key=key, files=(address, view.data, *(p.address for p in pictures)))
+
+    def places(self, parts: Sequence[fragments.Shard]) -> None:
+        """Write where each run is found, and the page that shows those without their own."""
+        for name, value in fragments.places(self.shown, parts).items():
+            self.out.write(urls.ids(name), data.script(f"ids/{name}", value))
+        digits = fragments.digits(len(self.shown.runs))
+        self.page("run.html", "older.html", digits=digits)
+        self.page("compare.html", "compare.html", digits=digits)
+
+    def older(self, part: fragments.Shard, old: Rendered | None) -> Rendered:
+        """Write a shard of older runs, unless the old one still holds."""
+        address = urls.older(part.number)
+        keys = [self.run_key(run) for run in part.runs]
+        key = hashlib.sha256("".join(keys).encode()).hexdigest()[:32] if all(keys) else ""
+        if old and key and old.key == key and self.out.reuse(old.files):
+            return old
+        value = {}
+        for run in part.runs:
+            view, record = fragments.page(self.shown, run)
+            html = self.look.render("fragment.html", {"page": view})
+            value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
+        self.out.write(address, data.script(f"older/{part.number}", value))
+        return Rendered(key=key, files=(address,))
 
     def run_key(self, item: Run) -> str:
         """Hash everything a run's page is made of; empty where the record's id is unknown."""
@@ -212,8 +236,9 @@ def build(
 
 def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     shown, previous = builder.shown, builder.out.previous()
-    runs = [run for run in shown.runs if run.info.run_id in shown.links]
-    total = 3 + len(runs) + len(shown.experiments) + len(shown.versions)
+    runs = [run for run in shown.runs if run.info.run_id in shown.paged]
+    older = list(fragments.shards(shown, builder.options.run_pages))
+    total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
     done = 0
 
     def step() -> None:
@@ -225,7 +250,7 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     home = pages.home(shown)
     builder.page("index.html", "home.html", page=home, commit=shown.content.commit)
     step()
-    builder.page("compare.html", "compare.html")
+    builder.places(older)
     step()
     builder.page("404.html", "404.html", root=builder.options.base_url or "../")
     step()
@@ -240,11 +265,15 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     for run in runs:
         rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
         step()
+    for part in older:
+        name = f"older/{part.number}"
+        rendered[name] = builder.older(part, previous.get(name))
+        step()
     return rendered
 
 
 def _dropped(shown: Catalogue) -> tuple[str, ...]:
-    without = len(shown.runs) - len(shown.links)
-    if not without:
+    older = len(shown.runs) - len(shown.paged)
+    if not older:
         return ()
-    return (f"{without} older runs are in the tables but have no page (site.run_pages).",)
+    return (f"{older} older runs are shown without previews of their files (site.run_pages).",)

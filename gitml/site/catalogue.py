@@ -31,7 +31,8 @@ class Catalogue:
         runs: Active runs of active experiments, newest first.
         experiments: Active experiments by id, in the order they are listed.
         by_experiment: Their runs.
-        links: Run id → link to its page, for every run that has one.
+        links: Run id → link to its page, its own or the one that shows older runs.
+        paged: Ids of the runs that have a page of their own.
         children: Run id → the runs nested in it.
         versions: Model name → its versions, newest first.
         registered: Run id → versions registered from it.
@@ -42,6 +43,7 @@ class Catalogue:
     experiments: Mapping[str, Experiment]
     by_experiment: Mapping[str, tuple[Run, ...]]
     links: Mapping[str, Link]
+    paged: frozenset[str]
     children: Mapping[str, tuple[Run, ...]]
     versions: Mapping[str, tuple[ModelVersion, ...]]
     registered: Mapping[str, tuple[ModelVersion, ...]]
@@ -68,7 +70,9 @@ def catalogue(content: Content, run_pages: int) -> Catalogue:
         for model in content.models
     }
     registered = _grouped((v.run_id, v) for many in versions.values() for v in many)
-    paged = [r for n, r in enumerate(runs) if n < run_pages or r.info.run_id in registered]
+    paged = frozenset(
+        r.info.run_id for n, r in enumerate(runs) if n < run_pages or r.info.run_id in registered
+    )
     by_experiment = _grouped((run.info.experiment_id, run) for run in runs)
     newest = {key: -many[0].info.start_time for key, many in by_experiment.items()}
     active.sort(key=lambda e: (newest.get(e.experiment_id, -e.creation_time), e.experiment_id))
@@ -77,16 +81,18 @@ def catalogue(content: Content, run_pages: int) -> Catalogue:
         runs=runs,
         experiments={e.experiment_id: e for e in active},
         by_experiment=by_experiment,
-        links={run.info.run_id: run_link(run) for run in paged},
+        links={run.info.run_id: _run_link(run, paged) for run in runs},
+        paged=paged,
         children=_grouped((run.parent_run_id, run) for run in runs if run.parent_run_id),
         versions=versions,
         registered=registered,
     )
 
 
-def run_link(item: Run) -> Link:
-    """Link a run's name to its page."""
-    return Link(text=run_name(item), address=urls.run_page(item.info.run_id))
+def _run_link(item: Run, paged: frozenset[str]) -> Link:
+    run_id = item.info.run_id
+    address = urls.run_page(run_id) if run_id in paged else urls.older_run(run_id)
+    return Link(text=run_name(item), address=address)
 
 
 def experiment_link(item: Experiment) -> Link:

@@ -118,8 +118,14 @@ def script(key: str, value: object) -> bytes:
     return f"gitml.push({_json(key)},{text});\n".encode("ascii")
 
 
-def curves(points: Sequence[Metric], start: int) -> list[list[object]]:
-    """Turn a history into ``[key, steps, ms since start, values]`` per metric with a curve."""
+def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> list[list[object]]:
+    """Turn a history into ``[key, steps, ms since start, values]`` per metric with a curve.
+
+    Args:
+        points: Every point of every metric.
+        start: When the run started, ms since the Unix epoch.
+        limit: How many points a curve may have.
+    """
     histories: dict[str, list[Metric]] = {}
     for point in points:
         histories.setdefault(point.key, []).append(point)
@@ -127,7 +133,7 @@ def curves(points: Sequence[Metric], start: int) -> list[list[object]]:
     for key, history in sorted(histories.items()):
         if len(history) < 2:
             continue
-        kept = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), CURVE_POINTS)
+        kept = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), limit)
         steps, times = [p.step for p in kept], [p.timestamp - start for p in kept]
         found.append([well_formed(key), steps, times, [finite(p.value) for p in kept]])
     return found

@@ -1,8 +1,9 @@
 """A site's folder: built aside, then swapped in, so that a crash leaves the old one standing.
 
 The marker ``.gitml.json`` says that a folder is ours to replace, and which files belong to which
-run under which key, so that what did not change is hard-linked instead of rendered:
-``{"generator": "gitml", "schema": 1, "runs": {run id: {"key": …, "files": [path, …]}}}``.
+run or shard of older runs under which key, so that what did not change is hard-linked instead of
+rendered: ``{"generator": "gitml", "schema": 1, "runs": {run id or "older/<n>": {"key": …, "files":
+[path, …]}}}``.
 """
 
 from __future__ import annotations

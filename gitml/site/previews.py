@@ -74,6 +74,11 @@ class File:
     missing: bool = False
 
 
+def listed(artifacts: Sequence[Artifact]) -> tuple[File, ...]:
+    """Describe a run's files without looking into them, by path."""
+    return tuple(_bare(artifact) for artifact in sorted(artifacts, key=lambda item: item.path))
+
+
 def look(artifacts: Sequence[Artifact], read: Read) -> tuple[File, ...]:
     """Describe a run's files by path, the first sixty that can be shown with a preview.
 

@@ -45,6 +45,21 @@ def run_page(run_id: str) -> str:
     return f"runs/{_checked(run_id)}.html"
 
 
+def older_run(run_id: str) -> str:
+    """Give the address of a run that has no page of its own."""
+    return f"run.html#{_checked(run_id)}"
+
+
+def older(number: int) -> str:
+    """Give the address of a shard of older runs."""
+    return f"data/older/{number}.js"
+
+
+def ids(name: str) -> str:
+    """Give the address of the script that says where the runs of some ids are."""
+    return f"data/ids/{name}.js"
+
+
 def run_data(run_id: str) -> str:
     """Give the address of the script that holds a run's numbers and curves."""
     return f"data/runs/{_checked(run_id)}.js"

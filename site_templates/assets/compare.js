@@ -5,8 +5,8 @@
   const ids = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))].slice(0, 50);
   address.watch(() => location.reload());
   if (!ids.length) return;
-  const answers = await Promise.allSettled(ids.map(id => gitml.get(id, `data/runs/${id}.js`)));
-  const runs = answers.filter(a => a.status === "fulfilled").map(a => a.value), gone = ids.filter((_, k) => answers[k].status !== "fulfilled");
+  const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(() => null)));
+  const runs = answers.filter(Boolean), gone = ids.filter((_, k) => !answers[k]);
   at("trouble").hidden = !gone.length;
   at("trouble").textContent = `Not in this site: ${gone.join(", ")}.`;
   if (!runs.length) return;
@@ -32,7 +32,7 @@
   const side = () => {
     const only = at("only").checked;
     at("side").replaceChildren(el("table", {class: "side"},
-      el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "unseen"}, "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: `runs/${run.id}.html`}, el("bdi", {}, run.name)),
+      el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "unseen"}, "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: run.page}, el("bdi", {}, run.name)),
         el("div", {class: "quiet small"}, el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0]))))))),
       ...groups.map(({kind, lines}) => {
         const shown = lines.filter(line => !only || line.differs);
@@ -67,7 +67,7 @@
   for (const [id, preset] of [["x", first("params")], ["y", first("metrics")]]) choices(at(id), pickable.map(c => [c.key, c.label]), preset);
   const scatter = () => {
     const [x, y] = ["x", "y"].map(id => pickable.find(c => c.key === at(id).value));
-    if (x && y) gitml.charts.scatter(at("scatter"), {...shared, x, y, open: row => { location.href = `runs/${runs[row].id}.html`; }});
+    if (x && y) gitml.charts.scatter(at("scatter"), {...shared, x, y, open: row => { location.href = runs[row].page; }});
   };
   for (const id of ["x", "y"]) at(id).addEventListener("change", scatter);
   gitml.charts.seen(at("scatter"), scatter);

@@ -31,10 +31,11 @@
   };
 
   const id = row => attribute("run_id").values[row], label = row => (attribute("run_name").values[row] || "").trim() || id(row).slice(0, 8);
+  const page = row => gitml.root + (row < start.paged ? `runs/${id(row)}.html` : `run.html#${id(row)}`);
   const cell = (row, col) => {
     const text = table.text(col, row), bdi = () => el("bdi", {}, text);
     if (col.kind !== "attributes") return bdi();
-    if (col.name === "run_name") return el(row < start.paged ? "a" : "span", {href: row < start.paged && `${gitml.root}runs/${id(row)}.html`}, el("bdi", {}, label(row)));
+    if (col.name === "run_name") return el("a", {href: page(row)}, el("bdi", {}, label(row)));
     if (col.name === "status") return el("span", {class: `status ${{FINISHED: "good", FAILED: "bad", KILLED: "bad"}[text] || "busy"}`}, text.toLowerCase());
     return col.name === "commit" ? el("code", {}, text.slice(0, 8)) : bdi();
   };
@@ -115,7 +116,7 @@
     },
     async scatter() {
       charts.scatter = await vega.scatter(at("scatter"), {x: view.x, y: view.y, rows: rows(), lit: view.parsed.test, tint: tint(), label,
-        open: row => { location.href = `${gitml.root}runs/${id(row)}.html`; }});
+        open: row => { location.href = page(row); }});
     },
   };
   const help = at("parallel-help").textContent;

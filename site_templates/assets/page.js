@@ -86,16 +86,6 @@ window.gitml = (() => {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
   announce();
 
-  // ---- copying a command
-  for (const box of document.querySelectorAll(".command")) {
-    const copy = el("button", {type: "button", class: "plain"}, "Copy");
-    copy.addEventListener("click", async () => {
-      getSelection().selectAllChildren(box.querySelector("code"));
-      try { await navigator.clipboard.writeText(box.querySelector("code").textContent); copy.textContent = "Copied"; }
-      catch { copy.textContent = "Selected"; }
-    });
-    box.append(copy);
-  }
   // ---- menus close on Escape and on a click elsewhere
   addEventListener("keydown", e => {
     const menu = e.key === "Escape" && document.querySelector(".menu[open]");

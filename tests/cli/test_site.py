@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
+from tests.conftest import git
 
 
 def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository: Path) -> None:
@@ -54,3 +55,18 @@ def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) 
     assert "Mine" in text
     assert (repository / ".git" / "gitml" / "site" / "index.html").is_file()
     assert not (repository / "_site").exists()
+
+
+def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: Path) -> None:
+    run_id = log_run(repository)
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    git(repository, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    before = git(repository, "status", "--porcelain")
+
+    commit = cli("site", "publish").stdout.strip()
+    assert git(tmp_path / "remote.git", "rev-parse", "gh-pages") == commit
+    assert "first" in git(repository, "show", f"gh-pages:runs/{run_id}.html")
+    again = loaded(cli("site", "publish", "--no-push", "--json"))
+    assert again == {"branch": "gh-pages", "commit": commit, "changed": False, "remote": None}
+    assert git(repository, "status", "--porcelain") == before
+    assert "checked out" in cli("site", "publish", "--branch", "main", code=2).stderr

@@ -1,0 +1,76 @@
+"""Older runs: rendered like the others, but 256 to a file, and shown by ``run.html#<run id>``.
+
+Shards are counted from the oldest run, so that one that is full never changes for a new run.
+``data/older/<n>.js`` holds ``{run id: {"html": what is inside <main>, "run": record}}``, where the
+record is that of :func:`gitml.site.run_pages.record`. ``data/ids/<first digits>.js`` says for every
+run of the site where it is: ``{other digits: number of its shard, or -1 for a page of its own}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gitml.entities import Run
+from gitml.site import data, previews, run_pages
+from gitml.site.catalogue import Catalogue
+
+RUNS = 256
+IDS = 1_000
+CURVE_POINTS = 100
+PATCH_LINES = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Runs that share a file; ``number`` counts from the oldest."""
+
+    number: int
+    runs: Sequence[Run]
+
+
+def shards(shown: Catalogue, run_pages: int) -> Iterator[Shard]:
+    """Cut the runs beyond the newest ``run_pages`` into shards.
+
+    Runs of registered versions are among them although they have pages, for a run that is
+    registered later must not move its neighbours.
+    """
+    older = shown.runs[run_pages:][::-1]
+    for number, start in enumerate(range(0, len(older), RUNS)):
+        yield Shard(number=number, runs=older[start : start + RUNS])
+
+
+def page(shown: Catalogue, item: Run) -> tuple[run_pages.RunPage, dict[str, object]]:
+    """Fill a run's page and record for a shard: files by name only, curves and patch shorter."""
+    content, run_id = shown.content, item.info.run_id
+    curves = data.curves(content.history(run_id), item.info.start_time, CURVE_POINTS)
+    files = previews.listed(content.artifacts(run_id))
+    view = run_pages.run(shown, item, files, bool(curves))
+    code = view.code
+    short = replace(
+        code,
+        patch=code.patch[:PATCH_LINES],
+        patch_cut=code.patch_cut or len(code.patch) > PATCH_LINES,
+    )
+    return replace(view, code=short), run_pages.record(shown, item, curves)
+
+
+def digits(runs: int) -> int:
+    """Tell how many digits of an id name the file that knows it, so that files stay small."""
+    return next(count for count in (0, 1, 2, 3) if runs <= IDS * 16**count or count == 3)
+
+
+def places(shown: Catalogue, parts: Sequence[Shard]) -> dict[str, dict[str, int]]:
+    """Give the files that say where each run is, by the digits they are named for."""
+    count = digits(len(shown.runs))
+    found: dict[str, dict[str, int]] = {_name(n, count): {} for n in range(16**count)}
+    shard = {run.info.run_id: part.number for part in parts for run in part.runs}
+    for run in shown.runs:
+        run_id = run.info.run_id
+        number = -1 if run_id in shown.paged else shard[run_id]
+        found[run_id[:count] or "all"][run_id[count:]] = number
+    return found
+
+
+def _name(number: int, count: int) -> str:
+    return f"{number:0{count}x}" if count else "all"

@@ -1,0 +1,147 @@
+"""Hides how a built site gets onto a branch: one ``git fast-import``, never a checkout."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitml.errors import InvalidInput
+from gitml.git import GitRepo, RefUpdate, check_ref_name
+
+MARKER = ".gitml.json"
+_OURS = b'{"generator": "gitml"}\n'  # the marker in the folder lists every run: it stays there
+_ADDED = {MARKER: _OURS, ".nojekyll": b""}  # GitHub would drop names that begin with _
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What was done.
+
+    Attributes:
+        branch: Name of the branch.
+        commit: Id of its newest commit.
+        changed: Whether that commit is new; a site that did not change makes none.
+        remote: git remote that has the commit now; None where nothing was pushed.
+    """
+
+    branch: str
+    commit: str
+    changed: bool
+    remote: str | None
+
+
+def publish(
+    git: GitRepo,
+    folder: Path,
+    branch: str,
+    *,
+    remote: str | None = None,
+    keep_history: bool = True,
+    message: str = "Publish the dashboard",
+) -> Published:
+    """Commit a folder as the whole content of a branch, and push the branch.
+
+    The index, the work tree and HEAD are not touched. What others published meanwhile on the
+    remote is built upon, or replaced where no history is kept; a push that comes in between is
+    never overwritten.
+
+    Args:
+        git: The repository.
+        folder: The built site.
+        branch: Its branch.
+        remote: git remote to push to; None for none.
+        keep_history: Whether the commit follows the earlier ones, or replaces them.
+        message: Of the commit.
+
+    Raises:
+        InvalidInput: The branch is checked out, or holds something that is not a site of ours;
+            there is no such remote.
+        Conflict: The branch moved meanwhile.
+        StoreError: The remote does not answer or refuses.
+    """
+    ref = f"refs/heads/{check_ref_name(branch)}"
+    _refuse_checked_out(git, ref, branch)
+    local, theirs = git.ref(ref), _remote_tip(git, remote, ref, branch)
+    ahead = bool(local and theirs and git.is_ancestor(theirs, local))
+    base = local if ahead or not theirs else theirs
+    for tip in {local, theirs} - {None}:
+        _refuse_foreign(git, str(tip), branch)
+    commit = _commit(git, folder, base, base if keep_history else None, message)
+    if local != commit:
+        git.update_refs([RefUpdate(name=ref, new=commit, old=local)])
+    if remote and commit != theirs:
+        lease = () if keep_history else (f"--force-with-lease={ref}:{theirs or ''}",)
+        git.push(remote, *lease, f"{commit}:{ref}")
+    return Published(branch=branch, commit=commit, changed=commit != base, remote=remote)
+
+
+def _remote_tip(git: GitRepo, remote: str | None, ref: str, branch: str) -> str | None:
+    """Id of the branch's newest commit on the remote, which is fetched."""
+    if remote is None:
+        return None
+    if remote not in git.remotes():
+        raise InvalidInput(
+            f"There is no git remote {remote!r}.",
+            hint="Add it with `git remote add`, or give --no-push.",
+        )
+    tip = git.remote_refs(remote, ref).get(ref)
+    if tip and not git.contains(tip):
+        git.fetch(remote, f"+{ref}:refs/remotes/{remote}/{branch}")
+    return tip
+
+
+def _refuse_checked_out(git: GitRepo, ref: str, branch: str) -> None:
+    places = git.run("worktree", "list", "--porcelain").decode("utf-8", "replace").splitlines()
+    if f"branch {ref}" in places:
+        raise InvalidInput(
+            f"Branch {branch!r} is checked out, so the site is not put there.",
+            hint="Give another branch with --branch.",
+        )
+
+
+def _refuse_foreign(git: GitRepo, tip: str, branch: str) -> None:
+    if b'"generator": "gitml"' not in (git.read(f"{tip}:{MARKER}") or b""):
+        raise InvalidInput(
+            f"Branch {branch!r} holds something that was not made by `gitml site publish`.",
+            hint="Give another branch with --branch, or delete that one.",
+        )
+
+
+def _commit(git: GitRepo, folder: Path, base: str | None, parent: str | None, message: str) -> str:
+    """Write a commit without moving a branch; the base's where the files are the same."""
+    draft = f"refs/gitml/site-draft-{os.getpid()}"
+    text = message.encode("utf-8", "replace")
+    who = str(git.identity).encode("utf-8", "replace")
+    head = b"commit %s\ncommitter %s %d +0000\n" % (draft.encode(), who, int(time.time()))
+    parts = [head, b"data %d\n%s\n" % (len(text), text)]
+    if parent:
+        parts.append(b"from %s\n" % parent.encode())
+    known = {entry.oid for entry in git.tree(base, recursive=True)} if base else set()
+    git.fast_import(b"".join([*parts, b"deleteall\n", *_files(folder, known)]))
+    new = git.ref(draft)
+    assert new is not None
+    git.update_refs([RefUpdate(name=draft, new=None, old=new)])
+    if base and _tree(git, base) == _tree(git, new):
+        return base
+    return new
+
+
+def _files(folder: Path, known: set[str]) -> Iterator[bytes]:
+    """Tell fast-import of every file; the bytes of those that git has already are not sent."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): path for path in paths}
+    for name in sorted({*files, *_ADDED}):
+        data = _ADDED[name] if name in _ADDED else files[name].read_bytes()
+        oid = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        if oid in known:
+            yield b"M 100644 %s %s\n" % (oid.encode(), name.encode())
+        else:
+            yield b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data)
+
+
+def _tree(git: GitRepo, commit: str) -> bytes:
+    return git.run("rev-parse", f"{commit}^{{tree}}")
