@@ -63,7 +63,7 @@ def show(name: str, version: str | None, json_: bool) -> None:
         _show_version(found, client.model_history(name), json_)
         return
     model = client.get_registered_model(name)
-    versions = [one for one in client.search_model_versions() if one.name == model.name]
+    versions = client.registry.model_versions(model.name)
     versions.sort(key=lambda one: -one.version)
     if json_:
         print_json({**dict(model), "versions": versions})

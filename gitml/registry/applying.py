@@ -95,9 +95,8 @@ def _to_admit(registry: Registry, one: Declaration) -> Iterable[tuple[Declaratio
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
     """All versions in each stage."""
     holders: dict[str, list[int]] = {}
-    for one in registry.search_model_versions():
-        if one.name == name:
-            holders.setdefault(one.current_stage, []).append(one.version)
+    for one in registry.model_versions(name):
+        holders.setdefault(one.current_stage, []).append(one.version)
     return holders
 
 
@@ -131,7 +130,7 @@ def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
         for version in holders.get(stage, []):
             registry.enter(one.model, version, Stage.NONE, decision, reason=reason)
             yield f"{one.model} version {version} left {stage.value}."
-    if not one.aliases:
+    if not one.aliases or not registry.model_versions(one.model):
         return
     held = registry.get_registered_model(one.model).aliases
     for alias, wanted in one.aliases.items():

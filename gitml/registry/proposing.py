@@ -157,7 +157,7 @@ def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersio
         NotFound: There is none, or it is deleted.
     """
     live = admission.in_stages(registry, name).get(stage)
-    usable = {one.version: one for one in registry.search_model_versions() if one.name == name}
+    usable = {one.version: one for one in registry.model_versions(name)}
     entered = [
         event.version
         for event in registry.history(name)

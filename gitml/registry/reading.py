@@ -133,6 +133,13 @@ class RegistryReader:
         snapshot = self._existing(name)
         return self._version(snapshot, snapshot.version(version))
 
+    def model_versions(self, name: str) -> list[ModelVersion]:
+        """List the versions of one model, oldest first; none where there is no such model."""
+        snapshot = self._snapshot(name)
+        if not snapshot.exists:
+            return []
+        return [self._version(snapshot, version) for version in snapshot.versions]
+
     def get_latest_versions(
         self, name: str, stages: Sequence[str] | None = None
     ) -> list[ModelVersion]:

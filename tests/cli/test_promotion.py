@@ -308,3 +308,35 @@ def test_what_people_wrote_is_no_markup_in_the_report(cli: Cli, repository: Path
     lines = cli("registry", "report", "Price", "1").stdout.splitlines()
     (line,) = [line for line in lines if "evil" in line]
     assert line == "| `evil` | ``a \\| `b` <script> @team # x`` | – |"
+
+
+def test_what_is_declared_empty_is_emptied_once(cli: Cli, repository: Path) -> None:
+    cli("registry", "register", log_model(repository, log_run(repository)), "Price")
+    cli("registry", "transition", "Price", "1", "Production")
+    cli("registry", "alias", "set", "Price", "best", "1")
+    folder = repository / "registry"
+    folder.mkdir()
+    for name in ("Price", "Unknown"):
+        (folder / f"{name}.yaml").write_text(
+            f"model: {name}\nstages: {{Production: null}}\naliases: {{best: null}}\n"
+        )
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "Empty it")
+
+    assert cli("registry", "apply").stdout.splitlines() == [
+        "Price version 1 left Production.", "Price alias best is removed.",
+    ]  # fmt: skip
+    assert cli("registry", "apply").stderr == "All is as declared.\n"
+
+
+def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: Path) -> None:
+    uri = log_model(repository, log_run(repository))
+    for version in ("1", "2"):
+        cli("registry", "register", uri, "Price")
+        cli("registry", "transition", "Price", version, "Archived")
+    (repository / "registry").mkdir()
+    (repository / "registry" / "Price.yaml").write_text("model: Price\nstages: {Archived: 1}\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "Archive")
+
+    assert cli("registry", "apply").stderr == "All is as declared.\n"
