@@ -20,7 +20,7 @@ _COMMANDS = {
     "demo": ("demo", "Train models on real data and show what gitml makes of it."),
     "doctor": ("doctor", "Check git, remotes, DVC and the records; tell the fixes."),
     "status": ("status", "Show what is here, and what was not pushed yet."),
-    "ui": ("site", "Build the dashboard and open it in the browser."),
+    "ui": ("site", "Build the dashboard, open it in the browser and keep it up to date."),
     "runs": ("runs", "List, show, delete and restore runs."),
     "experiments": ("experiments", "List, create, rename, delete and restore experiments."),
     "artifacts": ("artifacts", "List and download the files of runs and models."),
