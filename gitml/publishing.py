@@ -15,6 +15,7 @@ from gitml.entities import Artifact, Metric, Run
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
+from gitml.store import journal
 from gitml.store.records import RunFiles
 from gitml.store.search import MAX_RESULTS, RunQuery
 from gitml.tracking.repository import Repository
@@ -31,6 +32,7 @@ def build_site(
     *,
     title: str | None = None,
     progress: Progress | None = None,
+    live: int = 0,
 ) -> BuildReport:
     """Build the dashboard of a repository.
 
@@ -39,6 +41,7 @@ def build_site(
         output: Folder of the site; a site that is there is replaced.
         title: Heading; default that of ``gitml.yaml``, else the name of the folder.
         progress: Called with (pages done, pages in all).
+        live: How often pages ask whether the site changed, in ms; 0 for never.
 
     Raises:
         InvalidInput: The folder holds something else, or cannot be written.
@@ -49,6 +52,7 @@ def build_site(
         run_pages=settings.run_pages,
         templates=root / settings.templates if settings.templates else None,
         cache=repository.state / "site-cache",
+        live=live,
     )
     source = _Source(repository)
     content = source.content()
@@ -56,6 +60,26 @@ def build_site(
         content = replace(content, title=title)
     report = site.build(content, output, options=options, progress=progress)
     return replace(report, dropped=(*report.dropped, *source.complaints))
+
+
+def state_of(repository: Repository) -> tuple[object, ...]:
+    """Give a value that changes whenever a site built now would: records, tags, runs in progress.
+
+    A run whose process died counts as changed, for the next reader commits it.
+    """
+    live = repository.runs.in_progress()
+    return (
+        repository.branch.tip(),
+        repository.git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"),
+        sorted((run_id, _signature(place)) for run_id, place in live.items()),
+    )
+
+
+def _signature(place: Path) -> tuple[str, bool]:
+    try:
+        return journal.signature(place), journal.is_alive(place)
+    except OSError:  # the run ended meanwhile
+        return "", False
 
 
 def site_content(repository: Repository) -> Content:

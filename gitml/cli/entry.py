@@ -20,7 +20,7 @@ _COMMANDS = {
     "demo": ("demo", "Train models on real data and show what gitml makes of it."),
     "doctor": ("doctor", "Check git, remotes, DVC and the records; tell the fixes."),
     "status": ("status", "Show what is here, and what was not pushed yet."),
-    "ui": ("site", "Build the dashboard and open it in the browser."),
+    "ui": ("site", "Build the dashboard, open it in the browser and keep it up to date."),
     "runs": ("runs", "List, show, compare, search, delete and restore runs."),
     "metrics": ("metrics", "Show the points of metrics."),
     "experiments": ("experiments", "List, create, rename, delete and restore experiments."),

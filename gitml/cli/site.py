@@ -12,11 +12,13 @@ from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.waiting import progress
+from gitml.errors import GitmlError
 from gitml.site import BuildReport
-from gitml.site.serve import serve as serve_folder
+from gitml.site.serve import serve as serve_folder, serve_live
 from gitml.tracking.client import TrackingClient
 
 _FOLDER = Path("_site")
+_ASKED_EVERY = 3_000  # ms
 _port = click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port; default any free one."
 )
@@ -57,7 +59,7 @@ def build(output: Path, title: str | None, json_: bool) -> None:
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def serve(folder: Path, port: int, open_: bool) -> None:
     """Serve a built dashboard on this machine until Ctrl-C."""
-    _serve(folder, port, open_)
+    serve_folder(folder, port, open_browser=open_, announce=_announce)
 
 
 @site.command()
@@ -98,18 +100,38 @@ def publish(
 @_port
 @_title
 def ui(no_open: bool, port: int, title: str | None) -> None:
-    """Build the dashboard and open it in the browser.
+    """Build the dashboard, open it in the browser and keep it up to date.
 
-    It is kept in the repository's .git folder and served on this machine until Ctrl-C.
+    It is kept in the repository's .git folder and served on this machine until Ctrl-C. New runs,
+    and what a run logs while it goes on, appear by themselves.
     """
-    report = _build(TrackingClient().repository.state / "site", title)
-    _serve(report.output, port, not no_open)
+    repository = TrackingClient().repository
+    shown = publishing.state_of(repository)
+    folder = repository.state / "site"
+    report = _build(folder, title, live=_ASKED_EVERY)
+
+    def refresh() -> bool:
+        nonlocal shown
+        now = publishing.state_of(repository)
+        if now == shown:
+            return False
+        shown = now
+        try:
+            done = publishing.build_site(repository, folder, title=title, live=_ASKED_EVERY)
+        except GitmlError as error:
+            talk(f"The site was not brought up to date: {error.message}")
+            return False
+        return done.written > 0
+
+    serve_live(report.output, refresh, port, open_browser=not no_open, announce=_announce)
 
 
-def _build(output: Path, title: str | None) -> BuildReport:
+def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
     repository = TrackingClient().repository
     with progress("Building the site", unit="pages") as report_progress:
-        report = publishing.build_site(repository, output, title=title, progress=report_progress)
+        report = publishing.build_site(
+            repository, output, title=title, progress=report_progress, live=live
+        )
     files = count(report.written + report.unchanged, "file")
     talk(f"Built {files}, {report.written} of them new, {size(report.bytes)}.")
     for sentence in report.dropped:
@@ -117,10 +139,7 @@ def _build(output: Path, title: str | None) -> BuildReport:
     return report
 
 
-def _serve(folder: Path, port: int, open_browser: bool) -> None:
-    def announce(url: str) -> None:
-        say(url)
-        sys.stdout.flush()  # a program that waits for the address reads a pipe
-        talk("Press Ctrl-C to stop.")
-
-    serve_folder(folder, port, open_browser=open_browser, announce=announce)
+def _announce(url: str) -> None:
+    say(url)
+    sys.stdout.flush()  # a program that waits for the address reads a pipe
+    talk("Press Ctrl-C to stop.")

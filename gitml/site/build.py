@@ -40,12 +40,15 @@ class SiteOptions:
         cache: Folder where the chart library is kept between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
             pages needs it, because it cannot know how deep the missing one lay.
+        live: How often pages ask whether the site changed, in ms; 0 for never. Only
+            :func:`~gitml.site.serve.serve_live` has an answer.
     """
 
     run_pages: int = 5_000
     templates: Path | None = None
     cache: Path | None = None
     base_url: str = ""
+    live: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +87,14 @@ class _Builder:
             "version": version.__version__,
             "project": urls.digest(content.title.encode("utf-8", "replace")),
             "notices": templates.NOTICES,
+            "live": self.options.live,
         }
 
     def assets(self) -> None:
         """Write style sheet, scripts, charts and licence notices."""
         own, cache = self.look.assets, self.options.cache
+        if not self.options.live:
+            own = {name: content for name, content in own.items() if name != templates.LIVE}
         files = {n: bundle.style(css) for n, css in own.items() if n.endswith(".css")}
         files |= bundle.scripts({n: js for n, js in own.items() if n.endswith(".js")}, cache)
         files["vega.js"] = bundle.vega(cache)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from functools import partial
@@ -15,8 +17,13 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})
 
 
+LIVE_SECONDS = 2.0
+_REST = 5  # times as long as a refresh took is waited after it: a fifth of one core at most
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    generation = ""
 
     @property
     def url(self) -> str:
@@ -37,7 +44,11 @@ class _Handler(SimpleHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        if self._is_for_us():
+        if not self._is_for_us():
+            return
+        if self.server.generation and self.path.partition("?")[0] == "/generation.js":
+            self._say_generation()
+        else:
             super().do_GET()
 
     def do_HEAD(self) -> None:
@@ -63,6 +74,14 @@ class _Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+    def _say_generation(self) -> None:
+        data = f'gitml.generation("{self.server.generation}");\n'.encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/javascript; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def list_directory(self, path: object) -> None:
         self.send_error(HTTPStatus.NOT_FOUND)
@@ -133,3 +152,52 @@ def serve(
         except KeyboardInterrupt:
             return listening.url
     return listening.url
+
+
+def serve_live(
+    folder: Path,
+    refresh: Callable[[], bool],
+    port: int = 0,
+    host: str = "127.0.0.1",
+    open_browser: bool = False,
+    *,
+    announce: Callable[[str], object] = print,
+) -> str:
+    """Serve a site that changes until Ctrl-C and return the address it had.
+
+    Pages of a site built with :attr:`SiteOptions.live` ask for ``generation.js`` and show
+    themselves anew when it says something else than before.
+
+    Args:
+        folder: The site.
+        refresh: Called every few seconds: brings the site up to date and tells whether it changed.
+        port: 0 for any free one.
+        host: Address to listen on.
+        open_browser: Whether to open the site in the user's browser.
+        announce: Called once with the address, when the server listens.
+
+    Raises:
+        NotFound: There is no site in the folder.
+        GitmlError: The port cannot be had.
+    """
+    started, count, rest = time.time_ns(), 0, LIVE_SECONDS
+    with server(folder, port, host) as listening:
+        listening.generation = f"{started}.{count}"
+        thread = threading.Thread(target=listening.serve_forever, daemon=True)
+        thread.start()
+        try:
+            announce(listening.url)
+            if open_browser:
+                webbrowser.open(listening.url)
+            while True:
+                threading.Event().wait(rest)
+                before = time.monotonic()
+                if refresh():
+                    count += 1
+                    listening.generation = f"{started}.{count}"
+                rest = max(LIVE_SECONDS, _REST * (time.monotonic() - before))
+        except KeyboardInterrupt:
+            return listening.url
+        finally:
+            listening.shutdown()
+            thread.join()

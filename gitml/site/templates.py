@@ -32,7 +32,9 @@ ASSETS = (
     "experiment.js",
     "run.js",
     "compare.js",
+    "live.js",
 )
+LIVE = "live.js"
 NOTICES = "THIRD_PARTY.txt"
 
 

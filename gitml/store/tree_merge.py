@@ -3,7 +3,8 @@
 Anybody may have pushed anything, so every rule has to give the same tree from either side, or
 clones would never come to rest:
 
-- records are joined (``merge.py``); one that cannot be read yields to one that can;
+- records are joined (``merge.py``); one that cannot be read yields to one that can, and where a
+  newer gitml wrote one, that of the higher schema stays: the other is in the branch's history;
 - of other files that differ the greater bytes stay, of ``.dvc/config`` the shared remote's;
 - links, submodules and executable files, which gitml never writes, do not survive a difference;
 - where one side has a file and the other a folder, a file of gitml's own wins, else the folder.
@@ -11,6 +12,7 @@ clones would never come to rest:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -40,10 +42,6 @@ def merged(
     Returns:
         Path to content of every file that differs from ours (None removes one), and how many runs
         were joined. No record is ever removed: what only we have stays.
-
-    Raises:
-        SchemaTooNew: Both sides changed a record that a newer gitml wrote: this one cannot join it
-            without loss.
     """
     places = _shared_runs(changes)
     files: dict[str, bytes | Blob | None] = {}
@@ -119,7 +117,10 @@ def _merged_run(
     here: Sequence[Change], read: Read, ours: str, theirs: str, where: str
 ) -> dict[str, bytes | Blob | None]:
     """Join a run; what cannot be read of one side counts as absent."""
-    sides = [_Side(read, rev, where) for rev in (ours, theirs)]
+    try:
+        sides = [_Side(read, rev, where) for rev in (ours, theirs)]
+    except SchemaTooNew:
+        return {change.path: _merged_file(change, read) for change in here}
     known = [side.record for side in sides if side.record]
     if not known:
         return {change.path: _merged_file(change, read) for change in here}
@@ -180,8 +181,6 @@ def _merged_file(change: Change, read: Read) -> bytes | Blob | None:
         return Blob(only) if only else None
     try:
         return _joined_file(change.path, read(ours) or b"", read(theirs) or b"")
-    except SchemaTooNew:
-        raise
     except StoreError:  # too large to be read
         return Blob(max(ours, theirs))
 
@@ -211,7 +210,7 @@ def _joined_file(path: str, ours: bytes, theirs: bytes) -> bytes:
         )  # fmt: skip
     if path.endswith(".dvc/config"):
         return merge.join_remote_configs(ours, theirs)
-    return max(ours, theirs)
+    return _newer(ours, theirs)
 
 
 def _joined(
@@ -222,12 +221,28 @@ def _joined(
     write: Callable[[_Record], bytes],
 ) -> bytes:
     """Join two records; one that cannot be read yields to one that can."""
-    one, other = _readable(lambda: parse(ours)), _readable(lambda: parse(theirs))
+    try:
+        one, other = _readable(lambda: parse(ours)), _readable(lambda: parse(theirs))
+    except SchemaTooNew:
+        return _newer(ours, theirs)
     if one is not None and other is not None:
         return write(join(one, other))
     if one is None and other is None:
         return max(ours, theirs)
     return ours if other is None else theirs
+
+
+def _newer(ours: bytes, theirs: bytes) -> bytes:
+    """Of two records that this gitml cannot join, the one of the higher schema."""
+    return max(ours, theirs, key=lambda data: (_schema(data), data))
+
+
+def _schema(data: bytes) -> int:
+    try:
+        schema = json.loads(data)["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return schema if type(schema) is int else 0
 
 
 def _experiment(data: bytes, path: str) -> records.ExperimentRecord:

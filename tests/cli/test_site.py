@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -70,3 +72,31 @@ def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: P
     assert again == {"branch": "gh-pages", "commit": commit, "changed": False, "remote": None}
     assert git(repository, "status", "--porcelain") == before
     assert "checked out" in cli("site", "publish", "--branch", "main", code=2).stderr
+
+
+def test_ui_shows_what_is_logged_while_it_serves(repository: Path) -> None:
+    log_run(repository)
+    process = subprocess.Popen(
+        [*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+
+        def ask(path: str) -> str:
+            with urllib.request.urlopen(url + path, timeout=10) as answer:
+                return str(answer.read().decode())
+
+        first = ask("generation.js")
+        assert "second" not in ask("index.html")
+        log_run(repository, "second")
+        end = time.monotonic() + 60
+        while ask("generation.js") == first and time.monotonic() < end:
+            time.sleep(0.05)
+        assert "second" in ask("index.html")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.communicate()

@@ -7,7 +7,6 @@ import hashlib
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from gitml.errors import SchemaTooNew
 from gitml.git import ZERO, Change
 from gitml.store import folder, records
 from gitml.store.branch import Blob
@@ -136,11 +135,12 @@ def test_what_somebody_broke_yields_to_what_can_be_read(path: str, bad: bytes) -
     assert merge_trees(good, broken) == merge_trees(broken, good) == good
 
 
-def test_a_record_that_a_newer_gitml_wrote_is_not_joined_with_loss() -> None:
-    newer = run()[f"{RUN}/run.json"][1].replace(b'"schema": 1', b'"schema": 2')
+def test_a_record_that_a_newer_gitml_wrote_stays_as_it_is_and_blocks_nothing() -> None:
+    record = run()[f"{RUN}/run.json"][1]
+    newer = record.replace(b'"schema": 1', b'"schema": 2')
+    sides = {**run(), **plain({f"{RUN}/run.json": newer})}
 
-    with pytest.raises(SchemaTooNew, match="schema 2"):
-        merge_trees(run(), {**run(), **plain({f"{RUN}/run.json": newer})})
+    assert merge_trees(run(), sides) == merge_trees(sides, run()) == sides
 
 
 def test_a_link_does_not_replace_a_record_and_does_not_spread() -> None:
