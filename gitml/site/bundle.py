@@ -34,8 +34,11 @@ window.gitmlChart = async (el, spec, {tooltip, values = {}, signals = {}} = {}) 
   await view.runAsync();
   return {
     data: (name, rows) => { view.data(name, rows); return view.runAsync(); },
-    modify: (name, field, value) => view.change(name, changeset()
-      .modify(row => row[field] !== value(row), field, value)).runAsync(),
+    modify: (name, field, value, others = {}) => {
+      for (const [other, rows] of Object.entries(others)) view.data(other, rows);
+      return view.change(name, changeset()
+        .modify(row => row[field] !== value(row), field, value)).runAsync();
+    },
     signals: some => { for (const [name, value] of Object.entries(some)) view.signal(name, value);
       return view.runAsync(); },
     on: (event, then) => view.addEventListener(event, (e, item) => then(item && item.datum, e)),

@@ -111,7 +111,7 @@ gitml.charts = (() => {
       const range = Math.abs(drag.from - drag.to) < 4 ? null : [low, high];
       brushed(a, range, drag.done);
     });
-    return {axes, cut: rows.length - drawn.length, update: (test, found) => { chart.data("brushes", rects(found)); return chart.modify("lines", "on", line => test(line.row)); }};
+    return {axes, cut: rows.length - drawn.length, update: (test, found) => chart.modify("lines", "on", line => test(line.row), {brushes: rects(found)})};
   };
 
   const domain = column => {
