@@ -215,6 +215,13 @@ class GitRepo:
             self._handles = (os.getpid(), repo)
         return repo
 
+    def close(self) -> None:
+        """End the processes that answer reads; they are started again when needed."""
+        pid, repo = self._handles
+        if pid == os.getpid():
+            with self._lock:
+                repo.close()
+
     def run(
         self,
         *args: str,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.tracking import fluent
+from gitml.tracking import fluent, repository as repositories
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,14 @@ def make_repository(folder: Path) -> Path:
     git(folder, "add", "train.py")
     git(folder, "commit", "-q", "-m", "Add training")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def closed_repositories() -> Iterator[None]:
+    """Each repository keeps a process of git: none outlives its test."""
+    yield
+    for opened in list(repositories._open.values()):
+        opened.close()
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 import gitml
 from gitml import sync
 from gitml.errors import StoreError
-from gitml.tracking import repository as opened
 from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
 
@@ -222,12 +221,9 @@ class Clones(RuleBasedStateMachine):
 
     def _forget(self, folder: Path) -> None:
         """As after the end of the process, with the index gone."""
-        known = repo(folder)
-        if "_index" in known.__dict__:
-            known._index.close()
+        repo(folder).close()
         for path in (folder / ".git" / "gitml").glob("index.sqlite3*"):
             path.unlink()
-        opened._open.pop((known.git.git_dir.resolve(), os.getpid()), None)
 
     # In the end ---------------------------------------------------------------------------------
 

@@ -78,6 +78,15 @@ class Repository:
                 _open[key] = cls(git)
             return _open[key]
 
+    def close(self) -> None:
+        """Let go of the index and of git's processes; ``open`` makes another object."""
+        with _open_lock:
+            for key in [key for key, opened in _open.items() if opened is self]:
+                del _open[key]
+        if "_index" in self.__dict__:
+            self._index.close()
+        self.git.close()
+
     # Artifacts -----------------------------------------------------------------------------------
 
     @property
