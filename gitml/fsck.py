@@ -139,7 +139,7 @@ class _Check:
         self._runs = len(runs)
         for entry, data in zip(others, self._read(others), strict=True):
             if isinstance(data, StoreError):
-                yield Fault(place=entry.path, reason=data.message, todo=self._look(entry.path))
+                yield Fault(place=entry.path, reason=data.message, fix=self._look(entry.path))
             else:
                 yield from map(self._named, checking.check_file(entry.path, data))
         folders = sorted(runs)
@@ -151,7 +151,7 @@ class _Check:
             data = self._git.read(entry.oid)
             self._files[entry.path] = (data, data or b"")
             yield Fault(place=entry.path, reason="is marked as a program",
-                        todo="gitml fsck --repair", repairable=True)  # fmt: skip
+                        fix="gitml fsck --repair", repairable=True)  # fmt: skip
 
     def _read(self, entries: list[TreeEntry]) -> Iterator[bytes | StoreError]:
         found = self._git.read_checked([entry.oid for entry in entries], LARGEST)
@@ -173,8 +173,8 @@ class _Check:
             yield from self._artifacts(where, check)
 
     def _named(self, fault: Fault) -> Fault:
-        todo = fault.todo.replace("BRANCH", self._repository.branch.name)
-        return Fault(place=fault.place, reason=fault.reason, todo=todo,
+        fix = fault.fix.replace("BRANCH", self._repository.branch.name)
+        return Fault(place=fault.place, reason=fault.reason, fix=fix,
                      repairable=fault.repairable)  # fmt: skip
 
     def _look(self, path: str) -> str:
@@ -199,7 +199,7 @@ class _Check:
             yield Fault(
                 place=f"{where}/{artifact.path}",
                 reason=f"its bytes (md5 {artifact.md5}) are neither here nor in the remote",
-                todo="Run `gitml push` in the clone where the run was made",
+                fix="Run `gitml push` in the clone where the run was made",
             )
         yield from self._directory(where, check, away, default=default, lost=bool(lost))
 
@@ -230,7 +230,7 @@ class _Check:
         return Fault(
             place=f"{where}/{artifact.path}",
             reason=f"its bytes in the cache are corrupt ({path})",
-            todo=f"rm -f {path}; gitml artifacts download {where.rpartition('/')[2]}",
+            fix=f"rm -f {path}; gitml artifacts download {where.rpartition('/')[2]}",
         )
 
     def _directory(
@@ -240,10 +240,10 @@ class _Check:
         whole = all(self._is_sound(artifact.md5) for artifact in check.artifacts)
         if (whole and not self._is_sound(digest)) or (digest in away and not lost):
             self._folders.append(check.artifacts)
-            yield Fault(place=f"{where}/artifacts", todo="gitml fsck --repair", repairable=True,
+            yield Fault(place=f"{where}/artifacts", fix="gitml fsck --repair", repairable=True,
                         reason=f"its directory object {digest} is missing")  # fmt: skip
         elif default and whole and away:
-            yield Fault(place=f"{where}/artifacts", todo="gitml fsck --repair", repairable=True,
+            yield Fault(place=f"{where}/artifacts", fix="gitml fsck --repair", repairable=True,
                         reason="the default remote lacks files that the cache has")  # fmt: skip
         if digest in away or (default and whole and away):
             self._resend.append(check.artifacts)
@@ -253,14 +253,14 @@ class _Check:
     def _registry(self) -> Iterator[Fault]:
         for ignored in registry(self._repository).ignored_tags():
             yield Fault(place=ignored.tag, reason=f"is ignored: {ignored.reason}",
-                        todo=f"git show {ignored.tag}")  # fmt: skip
+                        fix=f"git show {ignored.tag}")  # fmt: skip
         for tag in self._git.tags():
             event = tags.parse(tag.name)
             if event is None or event.kind == Kind.DEPRECATED:
                 continue
             self._tags += 1
             for reason in self._version(tag.target, tag.message, event):
-                yield Fault(place=tag.name, reason=reason, todo=f"git show {tag.name}")
+                yield Fault(place=tag.name, reason=reason, fix=f"git show {tag.name}")
 
     def _version(self, commit: str, message: str, event: tags.TagEvent) -> list[str]:
         data = self._git.read(f"{commit}:version.json")
@@ -278,7 +278,7 @@ class _Check:
             if not journal.is_alive(place):
                 self._stale_journals = True
                 yield Fault(place=str(place), reason=f"run {run_id} was left by a dead process",
-                            todo="gitml fsck --repair", repairable=True)  # fmt: skip
+                            fix="gitml fsck --repair", repairable=True)  # fmt: skip
         out = self._git.run("for-each-ref", "--format=%(refname) %(objectname) "
                             "%(committerdate:unix)", TEMPORARY_REFS)  # fmt: skip
         for line in out.decode().splitlines():
@@ -286,11 +286,11 @@ class _Check:
             if time.time() - int(when) > _ABANDONED:
                 self._stale_refs.append(RefUpdate(name=name, new=None, old=oid))
                 yield Fault(place=name, reason="was left by an interrupted registration",
-                            todo="gitml fsck --repair", repairable=True)  # fmt: skip
+                            fix="gitml fsck --repair", repairable=True)  # fmt: skip
         self._leftovers = list(leftovers(self._repository, _ABANDONED, time.time()))
         for path in self._leftovers:
             yield Fault(place=str(path), reason="was left by an interrupted program",
-                        todo="gitml fsck --repair", repairable=True)  # fmt: skip
+                        fix="gitml fsck --repair", repairable=True)  # fmt: skip
 
     def _index(self) -> Iterator[Fault]:
         if self._stale_journals:  # reading the index would commit them: not while only looking
@@ -302,12 +302,12 @@ class _Check:
                 same = shown.contents() == again.contents()
                 again.close()
         except StoreError as error:
-            yield Fault(place="index.sqlite3", reason=error.message, todo=error.hint or "")
+            yield Fault(place="index.sqlite3", reason=error.message, fix=error.hint or "")
             return
         if not same:
             self._stale_index = True
             yield Fault(place=str(self._repository.state / "index.sqlite3"),
-                        reason="differs from what the branch says", todo="gitml fsck --repair",
+                        reason="differs from what the branch says", fix="gitml fsck --repair",
                         repairable=True)  # fmt: skip
 
     # Repairs -------------------------------------------------------------------------------------

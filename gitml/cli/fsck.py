@@ -40,7 +40,7 @@ def _tell(report: Report) -> None:
         say(line)
     for fault in report.faults:
         say(f"{fault.place}: {fault.reason}", colour="red")
-        say(f"  fix: {fault.todo}")
+        say(f"  fix: {fault.fix}")
     for path in report.foreign[:_NAMED]:
         talk(f"{path}: not of gitml, left alone")
     if len(report.foreign) > _NAMED:

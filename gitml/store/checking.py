@@ -33,13 +33,13 @@ class Fault:
     Attributes:
         place: Path on the branch, name of a tag or ref, or file of this machine.
         reason: What is wrong with it.
-        todo: What to do.
+        fix: What to do.
         repairable: Whether ``gitml fsck --repair`` can make it good from what is there.
     """
 
     place: str
     reason: str
-    todo: str
+    fix: str
     repairable: bool = False
 
 
@@ -295,5 +295,5 @@ def _with_summaries(data: bytes, history: Any) -> bytes | None:
 
 
 def _fault(path: str, reason: str, *, repairable: bool = False) -> Fault:
-    todo = "gitml fsck --repair" if repairable else f"git log BRANCH -- {path}"
-    return Fault(place=path, reason=reason.rstrip("."), todo=todo, repairable=repairable)
+    fix = "gitml fsck --repair" if repairable else f"git log BRANCH -- {path}"
+    return Fault(place=path, reason=reason.rstrip("."), fix=fix, repairable=repairable)
