@@ -42,7 +42,7 @@ gitml.charts = (() => {
   // Draws into `box`; a newer drawing into the same box replaces an older one that is under way.
   const show = async (box, name, {values, signals, change}) => {
     const turn = box.turn = (box.turn || 0) + 1;
-    await gitml.script(document.body.dataset.vega);
+    await gitml.load("vega", "specs");
     const spec = structuredClone(await gitml.get("specs"));
     if (turn !== box.turn) return null;
     if (change) change(spec[name]);

@@ -6,6 +6,7 @@
   address.watch(() => location.reload());
   if (!ids.length) return;
   const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(() => null)));
+  await gitml.load("charts", "curves");
   const runs = answers.filter(Boolean), gone = ids.filter((_, k) => !answers[k]);
   at("trouble").hidden = !gone.length;
   at("trouble").textContent = `Not in this site: ${gone.join(", ")}.`;

@@ -32,7 +32,7 @@
       document.title = `${run.name} · ${document.title}`;
       crumbs.append(slash(), " ", el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0])), " ", slash(), " ", el("span", {"aria-current": "page"}, el("bdi", {}, run.name)));
       gitml.copy(main);
-      if (run.curves.length) gitml.curves.panels([run]);
+      if (run.curves.length) gitml.later(document.getElementById("curves"), ["charts", "curves"], () => gitml.curves.panels([run]));
     }
   } catch (error) {
     tell("This run could not be loaded", `${error.message}. Reload the page to try again.`);

@@ -1,4 +1,4 @@
-// What every page has: data scripts, the address as state, numbers as text, theme, copying.
+// What every page has: data scripts, features loaded when used, the address as state, numbers as text, theme.
 "use strict";
 window.gitml = (() => {
   const waiting = new Map(), arrived = new Map();
@@ -12,9 +12,9 @@ window.gitml = (() => {
     return JSON.parse(await new Response(stream).text());
   };
   const push = (key, value) => arrived.set(key, typeof value === "string" ? unpack(value) : value);
-  const script = address => {
+  const script = (address, ordered = false) => {
     if (!waiting.has(address)) waiting.set(address, new Promise((good, bad) => {
-      const node = el("script", {src: root + address});
+      const node = el("script", {src: root + address, async: !ordered});
       node.onload = good;
       node.onerror = () => { waiting.delete(address); bad(new Error(`${address} cannot be loaded`)); };
       document.head.append(node);
@@ -25,6 +25,20 @@ window.gitml = (() => {
     if (!arrived.has(key)) await script(address);
     return arrived.get(key);
   };
+
+  // ---- features: own scripts a page does not need at once; load("charts", "curves") runs them in that order
+  const features = new Map(document.body.dataset.features.split(" ").map(address => [address.split(/[/.]/)[1], address]));
+  const load = (...names) => Promise.all(names.map(name => script(features.get(name), true)));
+  // Loads them once a box is nearly in sight or there is nothing else to do, and says in the box where that fails.
+  const later = (box, names, then) => new Promise(go => {
+    new IntersectionObserver((entries, watch) => {
+      if (entries.some(e => e.isIntersecting)) { watch.disconnect(); go(); }
+    }, {rootMargin: "400px"}).observe(box);
+    (window.requestIdleCallback || setTimeout)(go);
+  }).then(() => load(...names)).then(then, error => {
+    box.hidden = false;
+    box.replaceChildren(el("p", {class: "quiet"}, `${error.message}. Reload the page to try again.`));
+  });
 
   // ---- elements: text only ever becomes text nodes and attributes
   const el = (tag, props = {}, ...children) => {
@@ -95,5 +109,5 @@ window.gitml = (() => {
     for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
   });
 
-  return {push, get, script, el, choices, address, number, moment, duration, root};
+  return {push, get, load, later, el, choices, address, number, moment, duration, root};
 })();

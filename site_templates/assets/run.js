@@ -1,5 +1,7 @@
 // A run page's curves.
 "use strict";
-gitml.get(document.body.dataset.run, document.getElementById("curves").dataset.src)
-  .then(run => gitml.curves.panels([run]))
-  .catch(error => document.getElementById("curves").replaceChildren(error.message));
+(() => {
+  const section = document.getElementById("curves");
+  gitml.later(section, ["charts", "curves"], () => gitml.get(document.body.dataset.run, section.dataset.src)
+    .then(run => gitml.curves.panels([run]), error => section.replaceChildren(error.message)));
+})();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -309,6 +310,20 @@ def test_only_rows_in_sight_are_in_the_page(table: Any) -> None:
     assert table.locator("#grid tbody tr").count() < 45
     table.locator("#grid").evaluate("box => box.scrollTop = box.scrollHeight")
     until(lambda: column(table, "run")[-2:-1], ["tree-58"])
+
+
+def test_a_table_works_without_the_scripts_of_the_charts_and_says_so(
+    chromium: Any, site: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(site, tmp_path / "site")
+    next((tmp_path / "site" / "static").glob("charts.*")).unlink()
+    tab = chromium.new_page()
+    tab.goto((tmp_path / "site" / experiment(site)).as_uri())
+    tab.locator("#filter").fill("params.model = 'tree'")
+    until(lambda: count(tab), "20 of 60 runs")
+    trouble = r"static/charts\.\w+\.js cannot be loaded\. Reload the page to try again\."
+    until(lambda: bool(re.fullmatch(trouble, tab.locator("#charts").inner_text())), True)
+    tab.close()
 
 
 def test_several_shards_become_one_table(

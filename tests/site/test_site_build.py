@@ -185,7 +185,7 @@ def test_the_report_says_what_was_dropped_and_progress_ends_whole(
     assert report.bytes == sum(map(len, snapshot(tmp_path / "site").values()))
 
 
-def test_no_page_loads_more_than_40_kb_of_our_own(site: Path) -> None:
+def test_no_page_loads_more_than_40_kb_of_our_own_at_the_start(site: Path) -> None:
     heaviest = 0
     fixed = ("index.html", "compare.html", "run.html", "404.html")
     for page in (*(site / name for name in fixed), *site.glob("*s/*.html")):
@@ -193,6 +193,11 @@ def test_no_page_loads_more_than_40_kb_of_our_own(site: Path) -> None:
         own = [name for name in names if "/specs." not in name]
         heaviest = max(heaviest, sum((site / name).stat().st_size for name in own))
     assert 20_000 < heaviest <= 40_000
+
+
+def test_what_we_wrote_ourselves_is_at_most_100_kb(site: Path) -> None:
+    files = [path for path in (site / "static").iterdir() if path.name[:5] not in ("vega.", "specs")]
+    assert 40_000 < sum(path.stat().st_size for path in files) <= 100_000
     assert next((site / "static").glob("vega.*")).stat().st_size <= 620_000
 
 
