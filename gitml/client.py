@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitml import logged_models, uris
+from gitml import lineage, logged_models, uris
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.lineage import Descendants, Lineage
 from gitml.registry.registry import Registry
 from gitml.tracking.client import TrackingClient
 
@@ -175,3 +176,21 @@ class MlflowClient(TrackingClient):
     def model_history(self, name: str) -> list[ModelEvent]:
         """Read who changed what, when and why, oldest first."""
         return self.registry.history(name)
+
+    # Lineage -------------------------------------------------------------------------------------
+
+    def get_model_version_lineage(self, name: str, version: int | str) -> Lineage:
+        """Trace a version back: stage, run, code, data, parent run, environment.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        return lineage.ancestry(self.repository, self.registry.get_model_version(name, version))
+
+    def get_descendants(self, commit_or_digest: str) -> Descendants:
+        """Find the runs and versions that come from a commit, a data set's digest or a run.
+
+        Raises:
+            NotFound: Nothing is called that, several things are, or no run was made by that commit.
+        """
+        return lineage.descendants(self.repository, commit_or_digest)

@@ -38,7 +38,7 @@ class ViewType(IntEnum):
     ALL = 3
 
 
-class _Value:
+class Value:
     """Iteration over ``(field, value)`` pairs, so that ``dict(entity)`` works as in MLflow."""
 
     __slots__ = ()
@@ -49,7 +49,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric(_Value):
+class Metric(Value):
     """One point of a metric's history.
 
     Attributes:
@@ -66,7 +66,7 @@ class Metric(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSummary(_Value):
+class MetricSummary(Value):
     """What a metric's history boils down to.
 
     Attributes:
@@ -87,7 +87,7 @@ class MetricSummary(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Param(_Value):
+class Param(Value):
     """A parameter; immutable once logged."""
 
     key: str
@@ -95,7 +95,7 @@ class Param(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunTag(_Value):
+class RunTag(Value):
     """A tag on a run."""
 
     key: str
@@ -103,7 +103,7 @@ class RunTag(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset(_Value):
+class Dataset(Value):
     """A data set a run read.
 
     Attributes:
@@ -126,7 +126,7 @@ class Dataset(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedModelInfo(_Value):
+class LoggedModelInfo(Value):
     """A model directory that a run logged.
 
     Attributes:
@@ -143,7 +143,7 @@ class LoggedModelInfo(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source(_Value):
+class Source(Value):
     """What code made a run.
 
     Attributes:
@@ -168,7 +168,7 @@ class Source(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact(_Value):
+class Artifact(Value):
     """One file of a run, as its manifest lists it.
 
     Attributes:
@@ -183,7 +183,7 @@ class Artifact(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileInfo(_Value):
+class FileInfo(Value):
     """An entry of an artifact listing; ``file_size`` is None for a folder."""
 
     path: str
@@ -192,7 +192,7 @@ class FileInfo(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo(_Value):
+class RunInfo(Value):
     """What identifies a run. Times are ms since the Unix epoch."""
 
     run_id: str
@@ -216,7 +216,7 @@ class RunInfo(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunData(_Value):
+class RunData(Value):
     """What a run logged; ``metrics`` holds the last value of each key."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -226,21 +226,21 @@ class RunData(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunInputs(_Value):
+class RunInputs(Value):
     """The data sets a run read."""
 
     dataset_inputs: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOutputs(_Value):
+class RunOutputs(Value):
     """The models a run logged."""
 
     model_outputs: tuple[LoggedModelInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run(_Value):
+class Run(Value):
     """A run: identity, data, inputs, outputs, and the code that made it."""
 
     info: RunInfo
@@ -257,7 +257,7 @@ class Run(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment(_Value):
+class Experiment(Value):
     """A named group of runs. Times are ms since the Unix epoch."""
 
     experiment_id: str
@@ -274,7 +274,7 @@ class Experiment(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelVersion(_Value):
+class ModelVersion(Value):
     """One registered version of a model. Times are ms since the Unix epoch.
 
     Attributes:
@@ -306,7 +306,7 @@ class ModelVersion(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredModel(_Value):
+class RegisteredModel(Value):
     """A registered model. Times are ms since the Unix epoch."""
 
     name: str
@@ -319,7 +319,7 @@ class RegisteredModel(_Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEvent(_Value):
+class ModelEvent(Value):
     """One entry of a model's history, read from a git tag.
 
     Attributes:

@@ -26,6 +26,10 @@ _COMMANDS = {
     "experiments": ("experiments", "List, create, rename, delete and restore experiments."),
     "artifacts": ("artifacts", "List and download the files of runs and models."),
     "registry": ("registry", "Register models, move them through stages, see their history."),
+    "blame": (
+        "blame",
+        "Trace a model to its run, code and data, and these to what is live.",
+    ),
     "site": ("site", "Build and serve the dashboard."),
     "push": ("exchange", "Send artifacts, runs and model tags to the remotes."),
     "pull": ("exchange", "Bring the team's runs and model tags here."),

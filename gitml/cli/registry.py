@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import click
 
 from gitml import logged_models
-from gitml.cli import promotion
+from gitml.cli import blame, promotion
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.lineage import Lineage
 
 
 @click.group()
@@ -59,8 +60,7 @@ def show(name: str, version: str | None, json_: bool) -> None:
     """Show a model with its versions, or one version of it."""
     client = MlflowClient()
     if version is not None:
-        found = client.get_model_version(name, version)
-        _show_version(found, client.model_history(name), json_)
+        _show_version(client.get_model_version_lineage(name, version), json_)
         return
     model = client.get_registered_model(name)
     versions = client.registry.model_versions(model.name)
@@ -97,14 +97,18 @@ def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     )
 
 
-def _show_version(version: ModelVersion, events: list[ModelEvent], json_: bool) -> None:
+def _show_version(found: Lineage, json_: bool) -> None:
+    version = found.version
     if json_:
-        print_json(version)
+        told = blame.document(found)
+        del told["version"]
+        print_json({**dict(version), "lineage": told})
         return
     facts([
         ("Model", version.name),
         ("Version", version.version),
         ("Stage", version.current_stage),
+        *blame.placement(found),
         ("Aliases", ", ".join(version.aliases)),
         ("Description", version.description),
         ("Tags", pairs(version.tags)),
@@ -113,24 +117,17 @@ def _show_version(version: ModelVersion, events: list[ModelEvent], json_: bool) 
         ("Source", version.source),
         ("Digest", Identifier(version.digest)),
         ("Commit", Identifier(version.commit)),
-        ("Code", Identifier(version.code_commit or "")),
+        *blame.origin(found),
     ])  # fmt: skip
-    entered = [e for e in events if e.version == version.version and e.detail.get("gates")]
-    if entered:
-        forced = ", forced" if entered[-1].detail.get("forced") is True else ""
-        heading(f"Gates of {entered[-1].value}{forced}")
+    if found.judged:
+        forced = ", forced" if found.judged.detail.get("forced") is True else ""
+        heading(f"Gates of {found.judged.value}{forced}")
         table(
             ("GATE", "MEASURED", "HOLDS", "NOTE"),
             [[_text(gate.get(key)) for key in ("gate", "measured", "holds", "note")]
-             for gate in _gates(entered[-1])],
+             for gate in blame.gates_of(found.judged)],
             empty="No gates.",
         )  # fmt: skip
-
-
-def _gates(event: ModelEvent) -> list[Mapping[str, object]]:
-    """The gates of a tag's message, which anybody may have written."""
-    told = event.detail.get("gates")
-    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 def _text(value: object) -> str:
@@ -247,7 +244,7 @@ def history(name: str, json_: bool) -> None:
 
 
 def _what(event: ModelEvent) -> str:
-    gates = _gates(event)
+    gates = blame.gates_of(event)
     held = sum(gate.get("holds") is True for gate in gates)
     forced = ", forced" if event.detail.get("forced") is True else ""
     told = f" ({held} of {len(gates)} gates hold{forced})" if gates else ""

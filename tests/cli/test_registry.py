@@ -20,7 +20,9 @@ def test_a_model_goes_from_registration_to_production(cli: Cli, model: str) -> N
     assert [(v["version"], v["current_stage"], v["aliases"]) for v in shown["versions"]] == [
         (2, "Production", ["best"]), (1, "Archived", []),
     ]  # fmt: skip
-    assert loaded(cli("registry", "show", "Price", "2", "--json")) == shown["versions"][0]
+    second = loaded(cli("registry", "show", "Price", "2", "--json"))
+    assert second.pop("lineage")["entered"]["detail"]["reason"] == "better"
+    assert second == shown["versions"][0]
     (listed,) = loaded(cli("registry", "list", "--json"))
     assert (listed["name"], listed["aliases"]) == ("Price", {"best": 2})
     line = cli("registry", "list").stdout.splitlines()[1].split()

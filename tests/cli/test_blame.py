@@ -1,0 +1,167 @@
+"""``gitml blame``: the chain from a live model to code and data, and back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import gitml
+from tests.cli.conftest import Cli, loaded, log_model, refs
+from tests.cli.test_gates import declare
+from tests.conftest import git
+
+DIGEST = "4f7b01a9"
+
+
+def train(
+    folder: Path, name: str = "baseline", digest: str = DIGEST, parent: str | None = None
+) -> str:
+    """Log a run as a script would, with a data set and a model; returns its id."""
+    gitml.set_tracking_uri(folder)
+    gitml.set_experiment("houses")
+    with gitml.start_run(run_name=name, parent_run_id=parent) as run:
+        gitml.log_metric("rmse", 3.25)
+        gitml.log_param("depth", 3)
+        gitml.log_input(gitml.Dataset(name="prices", digest=digest), context="train")
+    log_model(folder, run.info.run_id)
+    return run.info.run_id
+
+
+def register(cli: Cli, run_id: str) -> None:
+    cli("registry", "register", f"runs:/{run_id}/model", "Price")
+
+
+@pytest.fixture
+def promoted(cli: Cli, tracked: Path) -> str:
+    """Id of the run whose model is live, after another one was; its code was not committed."""
+    register(cli, train(tracked, "first", "00aa11bb"))
+    declare(tracked, "metrics.rmse < 3.5")
+    cli("registry", "transition", "Price", "1", "Production")
+    (tracked / "train.py").write_text("print('changed')\n")
+    parent = train(tracked, "sweep", "77777777")
+    run_id = train(tracked, parent=parent)
+    register(cli, run_id)
+    cli("registry", "transition", "Price", "2", "Production", "-m", "4 % better",
+        "--archive-existing")  # fmt: skip
+    cli("registry", "alias", "set", "Price", "champion", "2")
+    return run_id
+
+
+def test_blame_prints_the_whole_chain_of_a_live_model(
+    cli: Cli, tracked: Path, promoted: str
+) -> None:
+    commit = git(tracked, "rev-parse", "HEAD")
+    before = refs(tracked)
+    printed = cli("blame", "models:/Price/Production").stdout
+    told = dict(re.findall(r"^([^:]+): +(.*)$", printed, re.MULTILINE))
+
+    folder = f"gitml/runs:runs/{gitml.get_run(promoted).info.experiment_id}/{promoted[:2]}"
+    assert {
+        key: told[key]
+        for key in ("Model", "Version", "Stage", "Moved by", "Reason", "Gate of Production", "Tag")
+    } == {
+        "Model": "Price",
+        "Version": "2",
+        "Stage": "Production",
+        "Moved by": "Ada Example <ada@example.org>",
+        "Reason": "4 % better",
+        "Gate of Production": "holds: metrics.rmse < 3.5 (3.25 < 3.5)",
+        "Tag": "Price#Production#4",
+    }
+    assert told["Run"] == f"{promoted} baseline" and told["Experiment"] == "houses"
+    assert (told["Metrics"], told["Params"]) == ("rmse=3.25", "depth=3")
+    assert told["Data"] == f"{DIGEST} prices, train"
+    assert told["Code"] == f"{commit} Add training" and told["Branch"] == "main"
+    assert told["Not committed"] == f"1 file: git show {folder}/{promoted}/source.patch"
+    assert told["Parent run"].endswith(" sweep")
+    assert told["Environment"].startswith("Python 3.")
+    assert (told["Before it"], told["Aliases"]) == ("version 1", "champion")
+    assert told["Go back"] == "gitml registry rollback Price Production -m WHY"
+    assert len(printed.splitlines()) <= 32  # one screen
+    patch = git(tracked, *told["Not committed"].removeprefix("1 file: git ").split())
+    assert "+print('changed')" in patch
+    assert cli("blame", "models:/Price@champion").stdout == printed
+    assert refs(tracked) == before
+
+
+def test_show_and_json_tell_the_same_chain(cli: Cli, tracked: Path, promoted: str) -> None:
+    shown = loaded(cli("registry", "show", "Price", "2", "--json"))
+    blamed = loaded(cli("blame", "models:/Price/2", "--json"))
+    assert shown.pop("lineage") | {"version": shown} == blamed
+    assert blamed["run"]["run_id"] == promoted
+    assert blamed["run"]["inputs"][0]["digest"] == DIGEST
+    assert [m["path"] for m in blamed["run"]["models"]] == []  # written by hand, not logged
+    assert blamed["code"]["subject"] == "Add training"
+    assert (blamed["previous"], blamed["patch"]["count"]) == (1, 1)
+    assert blamed["entered"]["detail"]["reason"] == "4 % better"
+    assert blamed["parent"]["run_name"] == "sweep"
+    text = cli("registry", "show", "Price", "2").stdout
+    assert DIGEST in text and "Add training" in text and "4 % better" in text
+
+
+def test_a_version_tag_and_its_commit_name_the_version(cli: Cli, promoted: str) -> None:
+    by_uri = cli("blame", "models:/Price/2").stdout
+    commit = loaded(cli("registry", "show", "Price", "2", "--json"))["commit"]
+    assert cli("blame", "Price@v2.0.0").stdout == by_uri
+    assert cli("blame", commit[:12]).stdout == by_uri
+
+
+def test_a_commit_leads_to_its_runs_and_to_what_is_live(
+    cli: Cli, tracked: Path, promoted: str
+) -> None:
+    commit = git(tracked, "rev-parse", "HEAD")
+    for text in (commit, commit[:7], commit[:7].upper(), "HEAD", "main"):
+        found = loaded(cli("blame", text, "--json"))
+        assert (found["origin"], found["id"], found["names"]) == (
+            "commit", commit, ["Add training"],
+        )  # fmt: skip
+        assert [run["run_name"] for run in found["runs"]] == ["baseline", "first", "sweep"]
+    assert [v["version"] for run in found["runs"] for v in run["versions"]] == [2, 1]
+    printed = cli("blame", commit[:7]).stdout.splitlines()
+    assert printed[:2] == [
+        f"Commit {commit} Add training",
+        "Live: Price 2 (Production, @champion)",
+    ]
+    assert re.search(r"baseline .* Price 2$", printed[4])
+
+
+def test_a_digest_or_a_run_leads_to_what_is_live(cli: Cli, promoted: str) -> None:
+    for text in (DIGEST, DIGEST[:4]):
+        lines = cli("blame", text).stdout.splitlines()
+        assert lines[0] == f"Dataset {DIGEST} prices"
+        assert lines[1] == "Live: Price 2 (Production, @champion)"
+    for text in (promoted, promoted[:10], f"runs:/{promoted}"):
+        assert cli("blame", text).stdout.startswith(f"Run {promoted} baseline\nLive: Price 2 (")
+    assert "Nothing of it is live." in cli("blame", "77777777").stdout
+
+
+def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promoted: str) -> None:
+    def refused(text: str, code: int = 3) -> str:
+        result = cli("blame", text, code=code)
+        assert result.stdout == ""
+        return result.stderr
+
+    assert refused("deadbeef").startswith("error: Nothing is called 'deadbeef'.\nhint: Give ")
+    assert "Nothing is called ''" in refused("")
+    assert "Nothing is called \"%'; --\"" in refused("%'; --")
+    assert "No registered model 'Nope'" in refused("models:/Nope/Production")
+    assert "has no version in stage Staging" in refused("models:/Price/Staging")
+    assert "does not say which version" in refused("models:/Price", code=2)
+    git(tracked, "commit", "-q", "--allow-empty", "-m", "Tidy")
+    assert "(Tidy)" in refused("HEAD") and "No run was made by commit" in refused("HEAD")
+    train(tracked, "twin", DIGEST[:6] + "00")
+    told = refused(DIGEST[:5])
+    assert f"2 things are called '{DIGEST[:5]}'." in told
+    assert f"dataset {DIGEST[:6]}00, dataset {DIGEST}" in told
+
+
+def test_a_commit_that_the_clone_lacks_is_still_found(cli: Cli, tracked: Path) -> None:
+    with gitml.start_run() as run:
+        pass
+    client = gitml.MlflowClient(tracked)
+    gone = "ab" * 20
+    client.set_tag(run.info.run_id, "mlflow.source.git.commit", gone)
+
+    assert loaded(cli("blame", "abababab", "--json"))["id"] == gone
