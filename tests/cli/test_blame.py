@@ -145,7 +145,7 @@ def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promot
 
     assert refused("deadbeef").startswith("error: Nothing is called 'deadbeef'.\nhint: Give ")
     assert "Nothing is called ''" in refused("")
-    assert "Nothing is called \"%'; --\"" in refused("%'; --")
+    assert 'Nothing is called "%\'; --"' in refused("%'; --")
     assert "No registered model 'Nope'" in refused("models:/Nope/Production")
     assert "has no version in stage Staging" in refused("models:/Price/Staging")
     assert "does not say which version" in refused("models:/Price", code=2)
