@@ -19,6 +19,7 @@ from gitml.site import (
     pages,
     previews,
     run_pages,
+    search,
     templates,
     urls,
 )
@@ -133,6 +134,11 @@ class _Builder:
         address = urls.shard(key, content)
         self.out.write(address, content)
         return address
+
+    def search(self) -> None:
+        """Write the search index."""
+        head = search.index(self.shown, tuple(search.pages(self.shown)), self.shard)
+        self.out.write(urls.search(), data.script("search", head))
 
     def run(self, item: Run, old: Rendered | None) -> Rendered:
         """Write a run's page, its numbers and its pictures, unless the old ones still hold."""
@@ -257,6 +263,7 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     builder.page("index.html", "home.html", page=home, commit=shown.content.commit)
     step()
     builder.places(older)
+    builder.search()
     step()
     builder.page("404.html", "404.html", root=builder.options.base_url or "../")
     step()

@@ -22,6 +22,7 @@ ASSETS = (
     "page.js",
     "copy.js",
     "find.js",
+    "search.js",
     "missing.js",
     "older.js",
     "filter.js",

@@ -60,6 +60,11 @@ def ids(name: str) -> str:
     return f"data/ids/{name}.js"
 
 
+def search() -> str:
+    """Give the address of the head of the search index."""
+    return "data/search.js"
+
+
 def run_data(run_id: str) -> str:
     """Give the address of the script that holds a run's numbers and curves."""
     return f"data/runs/{_checked(run_id)}.js"

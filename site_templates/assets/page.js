@@ -100,6 +100,25 @@ window.gitml = (() => {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
   announce();
 
+  // ---- search: a dialog that takes letters at once, and a script that then looks them up
+  const seek = document.getElementById("seek");
+  seek.hidden = false;
+  seek.addEventListener("click", () => {
+    const box = document.querySelector(".search") || el("dialog", {class: "search", "aria-label": "Search"}, el("input", {role: "combobox",
+      "aria-expanded": "false", "aria-label": "Search runs, experiments, models and notes", placeholder: "Name, id, commit or words of a note",
+      spellcheck: "false", autocomplete: "off"}), el("p", {class: "quiet small", role: "status"}, "Loading…"));
+    document.body.append(box);
+    if (!box.open) box.showModal();
+    box.firstChild.select();
+    load("search").then(() => gitml.search(), error => { box.lastChild.textContent = `${error.message}. Close this and try again.`; });
+  });
+  addEventListener("keydown", e => {
+    const typing = e.target.closest("input, textarea, select"), inSight = typing && typing.getClientRects().length;
+    if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || inSight) return;  // a closed dialog keeps the focus for a moment
+    e.preventDefault();
+    seek.click();
+  });
+
   // ---- menus close on Escape and on a click elsewhere
   addEventListener("keydown", e => {
     const menu = e.key === "Escape" && document.querySelector(".menu[open]");

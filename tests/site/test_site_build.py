@@ -196,7 +196,9 @@ def test_no_page_loads_more_than_40_kb_of_our_own_at_the_start(site: Path) -> No
 
 
 def test_what_we_wrote_ourselves_is_at_most_100_kb(site: Path) -> None:
-    files = [path for path in (site / "static").iterdir() if path.name[:5] not in ("vega.", "specs")]
+    files = [
+        path for path in (site / "static").iterdir() if path.name[:5] not in ("vega.", "specs")
+    ]
     assert 40_000 < sum(path.stat().st_size for path in files) <= 100_000
     assert next((site / "static").glob("vega.*")).stat().st_size <= 620_000
 

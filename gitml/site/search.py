@@ -1,0 +1,102 @@
+"""The search index: what every page can look through once somebody presses ``/``.
+
+``data/search.js`` hands over ``{"pages": [[kind, title, address, text], …], "paged": rows whose
+runs have a page of their own, "runs": table, "more": [[key, address], …], "left": runs beyond}``.
+Tables have the format of :mod:`gitml.site.data`, newest runs first; the other blocks are counted
+from the oldest run, so that a full one never changes. The address is always the same, for pages
+that name it must not change with every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gitml.entities import Run
+from gitml.site import data, formats, urls
+from gitml.site.catalogue import Catalogue, run_name
+
+BLOCKS = 6  # the newest 100,000 runs; older ones are found by their whole id
+TEXT_CHARS = 1_000
+BLOCK_CHARS = 400_000
+
+Page = tuple[str, str, str, str]
+"""Kind, title, address from the site's root, and more words it is found by."""
+
+
+@dataclass(slots=True)
+class _Words:
+    """Texts that share a space; a text that no longer fits is left out."""
+
+    left: int = BLOCK_CHARS
+
+    def take(self, text: str) -> str:
+        """Clip a text to its words, and to what is left."""
+        words = formats.clip(" ".join(data.well_formed(text).split()), TEXT_CHARS)
+        if len(words) > self.left:
+            return ""
+        self.left -= len(words)
+        return words
+
+
+def pages(shown: Catalogue) -> Iterator[Page]:
+    """List everything but runs: experiments, models and their versions."""
+    words = _Words()
+    for item in shown.experiments.values():
+        address = urls.experiment_page(item.name, item.experiment_id)
+        yield "experiment", item.name, address, words.take(item.tags.get(data.NOTE_TAG, ""))
+    for model in shown.content.models:
+        address = urls.model_page(model.name)
+        yield "model", model.name, address, words.take(model.description)
+        for one in shown.versions[model.name]:
+            labels = " ".join(
+                (one.current_stage, *(f"@{alias}" for alias in one.aliases), one.description)
+            )
+            title = f"{model.name} version {one.version}"
+            yield "version", title, f"{address}#v{one.version}", words.take(labels)
+
+
+def index(
+    shown: Catalogue, listed: Sequence[Page], shard: Callable[[str, object], str]
+) -> dict[str, object]:
+    """Give the head of the index, after its other blocks were written.
+
+    Args:
+        shown: What the site shows.
+        listed: Everything that is found besides runs.
+        shard: (key, table) → address of the script that was written for it.
+    """
+    parts = list(data.shards(shown.runs))
+    more = []
+    for number, part in enumerate(parts[1:BLOCKS], 1):
+        key = f"search-{len(parts) - number}"
+        more.append([key, shard(key, _table(shown, part))])
+    paged = (n for n, run in enumerate(shown.runs) if run.info.run_id not in shown.paged)
+    return {
+        "pages": [[kind, data.well_formed(title), *rest] for kind, title, *rest in listed],
+        "paged": next(paged, len(shown.runs)),
+        "runs": _table(shown, parts[0]),
+        "more": more,
+        "left": sum(map(len, parts[BLOCKS:])),
+    }
+
+
+def _table(shown: Catalogue, runs: Sequence[Run]) -> dict[str, object]:
+    words = _Words()
+    cells: dict[str, list[data.Value]] = {
+        "id": [run.info.run_id for run in runs],
+        "name": [formats.clip(run_name(run), data.CELL_CHARS) for run in runs],
+        "start": [run.info.start_time for run in runs],
+        "experiment": [shown.experiments[run.info.experiment_id].name for run in runs],
+        "commit": [(run.source.commit or "")[:12] or None for run in runs],
+        "note": [words.take(run.data.tags.get(data.NOTE_TAG, "")) or None for run in runs],
+    }
+    columns = [
+        data.Column(
+            kind="search",
+            name=name,
+            values=[data.well_formed(v) if isinstance(v, str) else v for v in values],
+        )
+        for name, values in cells.items()
+    ]
+    return data.encode(columns, len(runs))
