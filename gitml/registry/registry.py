@@ -13,7 +13,7 @@ from gitml.registry.events import VersionState
 from gitml.registry.gates import Gate
 from gitml.registry.names import check_alias, check_key, check_stage
 from gitml.registry.plan import Step
-from gitml.registry.reading import Snapshot
+from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import Kind, Stage
 from gitml.registry.version_commit import ModelSource
 from gitml.registry.writing import RegistryWriter

@@ -17,7 +17,8 @@ from gitml.git import GitRepo, RefUpdate
 from gitml.registry import plan
 from gitml.registry.names import alike, shown
 from gitml.registry.plan import Step
-from gitml.registry.reading import RegistryReader, Snapshot
+from gitml.registry.reading import RegistryReader
+from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import format_message, one_line
 from gitml.registry.version_commit import ModelSource, NewCommit, VersionCommits, about
 from gitml.store import model_records
