@@ -16,6 +16,13 @@ from gitml.registry.promotion import Proposal, Review
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
+_approved_by = click.option(
+    "--approved-by",
+    multiple=True,
+    metavar="NAME",
+    help="Who approved the pull request; give it again for each.",
+)
+
 
 def _client() -> MlflowClient:
     """A client that knows what the team's clones recorded."""
@@ -26,6 +33,7 @@ def _client() -> MlflowClient:
 
 
 @click.command()
+@_approved_by
 @click.option("--base", metavar="REV", help="Compare with REV; default the remote's main branch.")
 @click.option(
     "--output",
@@ -34,13 +42,13 @@ def _client() -> MlflowClient:
     help="Write the Markdown there too.",
 )
 @as_json
-def check(base: str | None, output: Path | None, json_: bool) -> None:
+def check(approved_by: tuple[str, ...], base: str | None, output: Path | None, json_: bool) -> None:
     """Judge what registry/*.yaml changes, and print the review report.
 
     Validates the files of the work tree and evaluates the gates against what is live now. Markdown
     for a pull request's comment; exit code 4 when a gate fails.
     """
-    review = promotion.check(_client().registry, base)
+    review = promotion.check(_client().registry, base, approved_by=approved_by)
     if output:
         output.write_text(report.markdown(review), encoding="utf-8")
     _print_review(review, json_)
@@ -109,15 +117,17 @@ def _tell_proposal(made: Proposal, json_: bool) -> None:
 
 
 @click.command()
+@_approved_by
 @click.option("--push", is_flag=True, help="Push the tags, those that start workflows last.")
 @as_json
-def apply(push: bool, json_: bool) -> None:
+def apply(approved_by: tuple[str, ...], push: bool, json_: bool) -> None:
     """Let the tags say what registry/*.yaml of HEAD declares.
 
     Repeatable: where all is as declared nothing happens. The tags tell who merged the declaration,
-    in which pull request, and every gate with its measured values.
+    in which pull request, who approved it, and every gate with its measured values. --approved-by
+    counts for what HEAD itself changed; else the trailers of the merge commit do.
     """
-    done = promotion.apply(_client().registry, push=push)
+    done = promotion.apply(_client().registry, push=push, approved_by=approved_by)
     if json_:
         print_json(done)
         return

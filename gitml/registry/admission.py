@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gitml.entities import ModelVersion
 from gitml.errors import GateFailed, InvalidInput
+from gitml.registry.approvals import NOBODY, Approvals
 from gitml.registry.evidence import Evidence, collect
-from gitml.registry.expression_nodes import fields_of
+from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry.gates import Facts, Gate, Verdict, judge
 from gitml.registry.reading import RegistryReader
 from gitml.registry.tags import Stage, one_line
@@ -26,17 +28,29 @@ class Admission:
         stage: The stage.
         incumbent: What is known of the version that is in it now.
         verdicts: One per gate.
+        approvals: Who approved it.
     """
 
     candidate: Evidence
     stage: Stage
     incumbent: Evidence | None
     verdicts: tuple[Verdict, ...]
+    approvals: Approvals = NOBODY
+
+    @property
+    def unmet(self) -> tuple[Verdict, ...]:
+        """The gates that do not hold, for whatever reason."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.holds)
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
-        """The gates that do not hold."""
-        return tuple(verdict for verdict in self.verdicts if not verdict.holds)
+        """The gates that do not hold and that no approval can help."""
+        return tuple(verdict for verdict in self.unmet if not verdict.pending)
+
+    @property
+    def pending(self) -> tuple[Verdict, ...]:
+        """The gates that wait for approvals only."""
+        return tuple(verdict for verdict in self.unmet if verdict.pending)
 
 
 def examine(
@@ -47,6 +61,7 @@ def examine(
     gates: Sequence[Gate],
     *,
     returning: bool = False,
+    approvals: Approvals = NOBODY,
 ) -> Admission:
     """Judge a version by gates, against what the tags say is live now.
 
@@ -57,6 +72,7 @@ def examine(
         stage: Where it is to go.
         gates: What it must meet.
         returning: Whether it was live there before: it need not beat what it comes back for.
+        approvals: Who approved it.
 
     Raises:
         NotFound: The model or the version does not exist.
@@ -74,19 +90,46 @@ def examine(
         candidate=candidate,
         stage=stage,
         incumbent=incumbents.get(stage.lower()),
-        verdicts=tuple(_judged(gate, candidate.facts, facts, returning) for gate in gates),
+        verdicts=tuple(
+            _judged(gate, candidate.facts, facts, returning, approvals) for gate in gates
+        ),
+        approvals=approvals,
     )
 
 
 def _judged(
-    gate: Gate, candidate: Facts, facts: Mapping[str, Facts | None], returning: bool
+    gate: Gate,
+    candidate: Facts,
+    facts: Mapping[str, Facts | None],
+    returning: bool,
+    approvals: Approvals,
 ) -> Verdict:
-    verdict = judge(gate, candidate, facts)
-    compares = any(one.stage for one in fields_of(gate.node))
-    if verdict.holds or not (returning and compares):
+    fields = fields_of(gate.node)
+    people = [one.key for one in fields if one.kind == "approved_by"]
+    verdict = judge(gate, {**candidate, **approvals.facts(people)}, facts)
+    if any(one.kind in APPROVAL_KINDS for one in fields):
+        verdict = _with_approvals(verdict, gate, candidate, facts, approvals)
+    if verdict.holds or not (returning and any(one.stage for one in fields)):
         return verdict
     note = "waived: it was live here before and need not beat what it comes back for"
     return replace(verdict, holds=True, note=note)
+
+
+def _with_approvals(
+    verdict: Verdict,
+    gate: Gate,
+    candidate: Facts,
+    facts: Mapping[str, Facts | None],
+    approvals: Approvals,
+) -> Verdict:
+    """Tell who approved, and whether more approvals would do."""
+    people = [one.key for one in fields_of(gate.node) if one.kind == "approved_by"]
+    all_of_them: Facts = {
+        "approvals": {"count": math.inf}, "approved_by": dict.fromkeys(people, True),
+    }  # fmt: skip
+    pending = not verdict.holds and judge(gate, {**candidate, **all_of_them}, facts).holds
+    who = f"approved by {', '.join(approvals.names)}" if approvals.names else "nobody approved yet"
+    return replace(verdict, pending=pending, note=verdict.note or who)
 
 
 def in_stages(registry: RegistryReader, name: str) -> dict[str, ModelVersion]:
@@ -105,8 +148,8 @@ def require(admission: Admission, *, force: bool, reason: str) -> None:
         raise InvalidInput(
             "Forcing a transition past its gates needs a reason.", hint="Give it with -m WHY."
         )
-    if admission.failed and not force:
-        version, failed = admission.candidate.version, admission.failed
+    if admission.unmet and not force:
+        version, failed = admission.candidate.version, admission.unmet
         many = "a gate" if len(failed) == 1 else f"{len(failed)} gates"
         raise GateFailed(
             f"{version.name} version {version.version} does not meet {many} of "
@@ -123,11 +166,14 @@ def told(verdict: Verdict) -> str:
 
 
 def recorded(admission: Admission, *, force: bool) -> dict[str, Any]:
-    """What the tag's YAML says of the gates."""
-    if not admission.verdicts:
-        return {}
-    gates = [_recorded(verdict) for verdict in admission.verdicts]
-    return {"gates": gates, **({"forced": True} if force and admission.failed else {})}
+    """What the tag's YAML says of the gates and of who approved."""
+    approvals = admission.approvals
+    return {
+        "approved_by": list(approvals.names),
+        "approvals_from": approvals.source,
+        "gates": [_recorded(verdict) for verdict in admission.verdicts],
+        **({"forced": True} if force and admission.unmet else {}),
+    }
 
 
 def _recorded(verdict: Verdict) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from gitml.errors import (
 from gitml.git import GitRepo
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
+from gitml.registry.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.declared import Declaration
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
@@ -38,12 +39,29 @@ class Applied:
     pushed: tuple[str, ...] = ()
 
 
-def apply(registry: Registry, *, push: bool = False) -> Applied:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """How a declaration came onto the branch.
+
+    Attributes:
+        told: What tags say of it.
+        reason: Why, in the words of who asked.
+        approvals: Who approved it.
+    """
+
+    told: Mapping[str, Any]
+    reason: str = ""
+    approvals: Approvals = NOBODY
+
+
+def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] = ()) -> Applied:
     """Let the tags say what the declarations of HEAD say; nothing where they do already.
 
     Args:
         registry: The registry, brought up to date with the remote.
         push: Push the tags, those that start workflows last.
+        approved_by: Who approved what the commit of HEAD itself changed in the declarations, in
+            place of its trailers; earlier changes keep the approvals of their own commits.
 
     Raises:
         InvalidInput: A file is not as it should be.
@@ -58,11 +76,17 @@ def apply(registry: Registry, *, push: bool = False) -> Applied:
     wanted = declared.read_all(registry.repo, commit)
     for one in wanted.values():
         check_versions(registry, one)
-    admitted = [found for one in wanted.values() for found in _to_admit(registry, one)]
+    given = from_workflow(approved_by)
+    decisions = {one.path: _decision(registry, commit, one.path, given) for one in wanted.values()}
+    admitted = [
+        (one, found)
+        for one in wanted.values()
+        for found in _to_admit(registry, one, decisions[one.path].approvals)
+    ]
     _require_all([found for _, found in admitted])
-    done = [_enter(registry, one, found, commit) for one, found in admitted]
+    done = [_enter(registry, one, found, decisions[one.path]) for one, found in admitted]
     for one in wanted.values():
-        done += _settle(registry, one, commit)
+        done += _settle(registry, one, decisions[one.path])
     pushed = push_tags(registry, wanted) if push else []
     return Applied(commit=commit, done=tuple(done), pushed=tuple(pushed))
 
@@ -81,7 +105,7 @@ def _require_current(registry: Registry, commit: str) -> None:
         )
 
 
-def _to_admit(registry: Registry, one: Declaration) -> Iterable[tuple[Declaration, Admission]]:
+def _to_admit(registry: Registry, one: Declaration, approvals: Approvals) -> Iterable[Admission]:
     if not any(version for version in one.stages.values()):
         return
     live = _holders(registry, one.model)
@@ -89,7 +113,7 @@ def _to_admit(registry: Registry, one: Declaration) -> Iterable[tuple[Declaratio
         held = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
         if version is not None and (held != [version] if alone else version not in held):
-            yield one, examined(registry, one, stage, version)
+            yield examined(registry, one, stage, version, approvals)
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
@@ -109,26 +133,28 @@ def _require_all(found: Iterable[Admission]) -> None:
             failures.append(error.message)
     if failures:
         raise GateFailed(
-            " ".join(failures), hint="Nothing was changed. Correct the declaration in a new commit."
+            " ".join(failures),
+            hint="Nothing was changed. Correct the declaration in a new commit; approvals are the "
+            "trailers of the commit that brought it to the branch, or --approved-by where that is "
+            "HEAD.",
         )
 
 
-def _enter(registry: Registry, one: Declaration, found: Admission, commit: str) -> str:
+def _enter(registry: Registry, one: Declaration, found: Admission, decision: _Decision) -> str:
     version = found.candidate.version.version
-    decision, reason = _decision(registry, commit, one.path)
-    told = {**decision, **admission.recorded(found, force=False)}
-    registry.enter(one.model, version, found.stage, told, reason=reason)
+    told = {**decision.told, **admission.recorded(found, force=False)}
+    registry.enter(one.model, version, found.stage, told, reason=decision.reason)
     return f"{one.model} version {version} is in {found.stage.value}."
 
 
-def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
+def _settle(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[str]:
     """Empty the stages that are declared empty, then set the aliases."""
     empty = [stage for stage, version in one.stages.items() if version is None]
     holders = _holders(registry, one.model) if empty else {}
-    decision, reason = _decision(registry, commit, one.path)
+    reason = decision.reason
     for stage in empty:
         for version in holders.get(stage, []):
-            registry.enter(one.model, version, Stage.NONE, decision, reason=reason)
+            registry.enter(one.model, version, Stage.NONE, decision.told, reason=reason)
             yield f"{one.model} version {version} left {stage.value}."
     if not one.aliases or not registry.model_versions(one.model):
         return
@@ -144,24 +170,25 @@ def _settle(registry: Registry, one: Declaration, commit: str) -> Iterable[str]:
             yield f"{one.model} alias {alias} names version {wanted}."
 
 
-def _decision(registry: Registry, commit: str, path: str) -> tuple[Mapping[str, Any], str]:
-    """Who brought a file to a branch, in which pull request, and why."""
+def _decision(registry: Registry, commit: str, path: str, given: Approvals) -> _Decision:
+    """Who brought a file to a branch, in which pull request, why, and who approved."""
     repo = registry.repo
     log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
     merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
     asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
     if not merged:
-        return {"merge_commit": commit}, ""
+        return _Decision(told={"merge_commit": commit})
     where, author, committer, message = merged.split("\0", 3)
-    words = asked.split("\0", 3)[3] if asked else message
+    proposer, words = asked.split("\0", 3)[1::2] if asked else (author, message)
     title, _, body = words.strip().partition("\n")
-    decision = {
+    told = {
         "merged_by": one_line(author),
         "committer": one_line(committer),
         "merge_commit": where,
         "pull_request": hosting.request_of(message),
     }
-    return decision, one_line(body.strip() or title)
+    approvals = given if given.names and where == commit else from_trailers(message, proposer)
+    return _Decision(told=told, reason=one_line(body.strip() or title), approvals=approvals)
 
 
 def _merge_of(registry: Registry, log: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
 from gitml.registry.gates import Gate, read as read_gate
 from gitml.registry.names import check_alias, check_model_name, check_stage, check_version
+from gitml.registry.shorthand import expanded
 from gitml.registry.tags import Stage, slug
 
 FOLDER = "registry"
@@ -253,10 +254,30 @@ class _Reader:
             raise self._wrong(node, "gates of a stage are a list", "Begin each gate with '- '.")
         if len(node.value) > MAX_GATES:
             raise self._wrong(node, f"a stage has {len(node.value)} gates, over {MAX_GATES}")
-        return tuple(
-            self._checked(item, lambda item=item: read_gate(self._string(item)))
-            for item in node.value
-        )
+        return tuple(map(self._gate, node.value))
+
+    def _gate(self, node: Node) -> Gate:
+        text = self._expression(node)
+        gate: Gate = self._checked(node, lambda: read_gate(text))
+        return gate
+
+    def _expression(self, node: Node) -> str:
+        """The expression that an entry of a list of gates is, or is short for."""
+        if node.id != "mapping":
+            return self._string(node)
+        if len(node.value) != 1 or node.value[0][0].id != "scalar":
+            raise self._wrong(node, "a gate has one key", "Begin each gate with '- '.")
+        key, value = node.value[0]
+        plain = self._plain(value)
+        return str(self._checked(node, lambda: expanded(key.value, plain)))
+
+    def _plain(self, node: Node) -> Any:
+        """Texts, lists and mappings of texts, as they stand in the file."""
+        if node.id == "sequence":
+            return [self._plain(item) for item in node.value]
+        if node.id == "mapping":
+            return {name: self._plain(item) for name, item in self._mapping(node, "gate").items()}
+        return node.value
 
 
 def _compose(text: str, path: str) -> Node:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitml.entities import ModelVersion, Run
+from gitml.entities import Dataset, ModelVersion, Run
 from gitml.errors import StoreError
 from gitml.git import GitRepo
 from gitml.registry.gates import Facts, Value
@@ -49,10 +50,23 @@ class Evidence:
             "metrics": self.run.data.metrics,
             "params": self.run.data.params,
             "tags": self.run.data.tags,
-            "datasets": {one.name: one.digest for one in self.run.inputs.dataset_inputs},
+            "datasets": _digests(self.run.inputs.dataset_inputs),
+            "evaluations": _digests(
+                one for one in self.run.inputs.dataset_inputs
+                if one.context and not one.context.lower().startswith("train")
+            ),
             "source": {key: value for key, value in told.items() if value not in (None, "")},
             "signature": self.signature,
-        }
+        }  # fmt: skip
+
+
+def _digests(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """Digest of each data set; all of them where several share a name, so that none passes."""
+    found: dict[str, list[str]] = {}
+    for one in datasets:
+        if one.digest not in found.setdefault(one.name, []):
+            found[one.name].append(one.digest)
+    return {name: ", ".join(sorted(digests)) for name, digests in found.items()}
 
 
 def collect(repo: GitRepo, branch: Branch, version: ModelVersion) -> Evidence:

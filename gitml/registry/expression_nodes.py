@@ -18,9 +18,13 @@ class Type(StrEnum):
 
 FIELDS = MappingProxyType({
     "metrics": Type.NUMBER, "params": Type.LABEL, "tags": Type.LABEL, "datasets": Type.TEXT,
-    "source": Type.TEXT, "signature": Type.TEXT,
+    "evaluations": Type.TEXT, "source": Type.TEXT, "signature": Type.TEXT,
+    "approvals": Type.NUMBER, "approved_by": Type.BOOLEAN,
 })  # fmt: skip
-"""Type of each kind of field; ``source.dirty`` alone is a boolean."""
+"""Type of each kind of field; of ``source`` only ``dirty`` is a boolean."""
+APPROVAL_KINDS = ("approvals", "approved_by")
+"""Kinds that tell of the promotion, not of a version: no stage stands before them."""
+APPROVAL_KEYS = ("count",)
 SOURCE_KEYS = ("branch", "commit", "dirty", "name", "python", "remote", "type")
 SIGNATURE_KEYS = ("inputs", "outputs", "params")
 FUNCTIONS = ("min", "max", "abs")

@@ -26,6 +26,8 @@ from collections.abc import Callable
 
 from gitml.errors import InvalidInput
 from gitml.registry.expression_nodes import (
+    APPROVAL_KEYS,
+    APPROVAL_KINDS,
     FIELDS,
     FUNCTIONS,
     SIGNATURE_KEYS,
@@ -46,10 +48,11 @@ STAGES = tuple(stage.lower() for stage in Stage if stage is not Stage.NONE)
 
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_KEY = re.compile(r"[\w:]+(?:\.[\w:]+)*")
+PLAIN_KEY = re.compile(r"[\w:]+(?:\.[\w:]+)*")
+"""A key that needs no quotes."""
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?![\w.])", re.ASCII | re.IGNORECASE)
 _COMPARISON = re.compile(r"<=|>=|<>|!=|=|<|>")
-_KEYS = {"source": SOURCE_KEYS, "signature": SIGNATURE_KEYS}
+_KEYS = {"source": SOURCE_KEYS, "signature": SIGNATURE_KEYS, "approvals": APPROVAL_KEYS}
 _HINTS = {"==": "Write = for equality.", "&&": "Write and.", "||": "Write or."}
 
 
@@ -265,9 +268,11 @@ class _Parser:
                 "or a stage)",
                 start,
             )
+        if stage and kind in APPROVAL_KINDS:
+            raise self._wrong(f"{kind}. without a stage: only a promotion has approvals", start)
         key_at = self._at
         quoted = QUOTED_KEY.match(self._text, key_at)
-        found = quoted or _KEY.match(self._text, key_at)
+        found = quoted or PLAIN_KEY.match(self._text, key_at)
         if not found:
             raise self._wrong(f"a key behind {kind}., quoted with ` where it has signs")
         key = (found[1] or found[2]) if quoted else found[0]

@@ -48,6 +48,7 @@ class Verdict:
         holds: Whether it is met.
         note: Why it fails or holds where the numbers do not tell.
         values: Each field and its value; None where it is missing.
+        pending: Whether it does not hold yet and only approvals are wanting.
     """
 
     gate: str
@@ -55,6 +56,7 @@ class Verdict:
     holds: bool
     note: str = ""
     values: Mapping[str, Value | None] = field(default_factory=dict)
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

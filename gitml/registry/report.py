@@ -60,8 +60,14 @@ def _change(change: StageChange, address: str) -> dict[str, Any]:
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
-    return {"gate": verdict.gate, "measured": verdict.filled, "holds": verdict.holds,
-            "note": verdict.note, "values": dict(verdict.values)}  # fmt: skip
+    return {
+        "gate": verdict.gate,
+        "measured": verdict.filled,
+        "holds": verdict.holds,
+        "pending": verdict.pending,
+        "note": verdict.note,
+        "values": dict(verdict.values),
+    }
 
 
 def _metrics(one: Evidence | None) -> Mapping[str, float]:
@@ -139,6 +145,9 @@ def _verdict(review: Review) -> str:
     failed = sum(len(change.admission.failed) for change in review.changes)
     if failed:
         return f"{failed} gate{'s fail' if failed > 1 else ' fails'} ❌"
+    waiting = sum(len(change.admission.pending) for change in review.changes)
+    if waiting:
+        return f"{waiting} gate{'s wait' if waiting > 1 else ' waits'} for approval ⏳"
     if any(change.admission.verdicts for change in review.changes):
         return "all gates hold ✅"
     return "no gates are declared ⚠️"
@@ -158,7 +167,7 @@ def _section(change: Mapping[str, Any]) -> Iterable[str]:
     yield _table(
         ("gate", "measured", "", "note"),
         [
-            (_code_span(gate["gate"]), _code_span(gate["measured"]), _mark(gate["holds"]),
+            (_code_span(gate["gate"]), _code_span(gate["measured"]), _mark(gate),
              _code_span(gate["note"]))
             for gate in change["gates"]
         ],
@@ -179,8 +188,8 @@ def _section(change: Mapping[str, Any]) -> Iterable[str]:
     yield _table(("", "candidate", "incumbent"), _origin_rows(change))
 
 
-def _mark(holds: bool) -> str:
-    return "✅ holds" if holds else "❌ fails"
+def _mark(gate: Mapping[str, Any]) -> str:
+    return "✅ holds" if gate["holds"] else "⏳ waits" if gate["pending"] else "❌ fails"
 
 
 def _metric_rows(change: Mapping[str, Any]) -> list[Sequence[str]]:

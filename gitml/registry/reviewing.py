@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitml.errors import (
@@ -11,6 +11,7 @@ from gitml.errors import (
 )
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
+from gitml.registry.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.declared import Declaration
 from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
@@ -60,21 +61,25 @@ class Review:
 
     @property
     def holds(self) -> bool:
-        """Whether every gate holds."""
+        """Whether every gate holds, but for those that wait for approvals only."""
         return not any(change.admission.failed for change in self.changes)
 
 
-def check(registry: Registry, base: str | None = None) -> Review:
+def check(
+    registry: Registry, base: str | None = None, *, approved_by: Sequence[str] = ()
+) -> Review:
     """Validate the declarations of the work tree and judge what they change.
 
     Args:
         registry: The registry.
         base: Revision to compare with; default the remote's default branch.
+        approved_by: Who approved the proposal so far.
 
     Raises:
         InvalidInput: A file is not as it should be, or there is no such revision.
     """
     repo = registry.repo
+    approvals = from_workflow(approved_by)
     commit = _base_commit(registry, base)
     before, after = declared.read_all(repo, commit), declared.read_all(repo)
     changes: list[StageChange] = []
@@ -82,7 +87,7 @@ def check(registry: Registry, base: str | None = None) -> Review:
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
-        changes += _stage_changes(registry, old, new)
+        changes += _stage_changes(registry, old, new, approvals)
         notes += _notes(old, new)
     url = repo.remotes().get(registry.remote, "")
     return Review(
@@ -126,20 +131,25 @@ def check_versions(registry: Registry, one: Declaration) -> None:
 
 
 def _stage_changes(
-    registry: Registry, old: Declaration | None, new: Declaration
+    registry: Registry, old: Declaration | None, new: Declaration, approvals: Approvals
 ) -> Iterable[StageChange]:
     for stage, version in new.stages.items():
         if version is None or (old and old.stages.get(stage) == version):
             continue
-        yield _change(registry, old, new, stage, version)
+        yield _change(registry, old, new, stage, version, approvals)
 
 
 def _change(
-    registry: Registry, old: Declaration | None, new: Declaration, stage: Stage, version: int
+    registry: Registry,
+    old: Declaration | None,
+    new: Declaration,
+    stage: Stage,
+    version: int,
+    approvals: Approvals = NOBODY,
 ) -> StageChange:
     texts = [gate.text for gate in new.gates.get(stage, ())]
     before = [gate.text for gate in old.gates.get(stage, ())] if old else []
-    judged = examined(registry, new, stage, version)
+    judged = examined(registry, new, stage, version, approvals)
     return StageChange(
         model=new.model,
         stage=stage,
@@ -186,7 +196,13 @@ def consider(registry: Registry, name: str, version: int | str, stage: str) -> R
     )
 
 
-def examined(registry: Registry, one: Declaration, stage: Stage, version: int) -> Admission:
+def examined(
+    registry: Registry,
+    one: Declaration,
+    stage: Stage,
+    version: int,
+    approvals: Approvals = NOBODY,
+) -> Admission:
     """Judge a version by what is declared for a stage."""
     former = {
         event.version
@@ -194,8 +210,15 @@ def examined(registry: Registry, one: Declaration, stage: Stage, version: int) -
         if event.kind == Kind.STAGE and event.value == stage
     }
     gates = one.gates.get(stage, ())
-    returning = version in former
-    return admission.examine(registry, one.model, version, stage, gates, returning=returning)
+    return admission.examine(
+        registry,
+        one.model,
+        version,
+        stage,
+        gates,
+        returning=version in former,
+        approvals=approvals,
+    )
 
 
 def _notes(old: Declaration | None, new: Declaration) -> Iterable[str]:

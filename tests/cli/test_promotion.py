@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gitml
+from gitml.entities import Dataset
 from gitml.registry import report
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
@@ -342,3 +343,65 @@ def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: 
     git(repository, "commit", "-q", "-m", "Archive")
 
     assert cli("registry", "apply").stderr == "All is as declared.\n"
+
+
+def test_approvals_come_from_the_workflow_or_from_trailers_of_the_merge(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    declared = repository / "registry" / "Price.yaml"
+    declared.write_text("model: Price\ngates: {Production: [approvals: 1, approvals: [bo]]}\n")
+    git(repository, "commit", "-q", "-am", "Ask for approvals")
+    git(repository, "push", "-q", "origin", "main")
+    refused = cli("registry", "transition", "Price", "1", "Production", code=4)
+    assert "approvals.count >= 1 (0 >= 1) – nobody approved yet" in refused.stderr
+
+    cli("registry", "propose", "Price", "1", "Production", "-m", "fine")
+    git(repository, "checkout", "-q", "promote/Price-v1-production")
+    assert "# Model registry: 2 gates wait for approval ⏳" in cli("registry", "check").stdout
+    waiting = loaded(cli("registry", "check", "--approved-by", "cy", "--json"))["changes"][0]
+    assert [(gate["holds"], gate["pending"]) for gate in waiting["gates"]] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    git(repository, "checkout", "-q", "main")
+    merge(repository, "promote/Price-v1-production", 7)
+    assert "nobody approved yet" in cli("registry", "apply", code=4).stderr
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Something else")
+    git(repository, "push", "-q", "origin", "main")
+    # Whoever approved this commit has not approved the one before.
+    assert "nobody" in cli("registry", "apply", "--approved-by", "Bo", code=4).stderr
+
+    git(repository, "reset", "-q", "--hard", "HEAD~1")
+    git(repository, "push", "-q", "--force", "origin", "main")
+    cli("registry", "apply", "--approved-by", "Bo", "--push")
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert (event["approved_by"], event["approvals_from"]) == (["Bo"], "workflow")
+
+    cli("registry", "propose", "Price", "2", "Production", "-m", "better")
+    branch = "promote/Price-v2-production"
+    git(repository, "merge", "-q", "--no-ff", branch, "-m", "Merge\n\nApproved-by: Bo <b@x.org>")
+    git(repository, "push", "-q", "origin", "main")
+    cli("registry", "apply", "--push")
+    event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
+    assert (event["approved_by"], event["approvals_from"]) == (["Bo <b@x.org>"], "trailers")
+    assert [gate["measured"] for gate in event["gates"]] == ["1 >= 1", "true"]
+
+
+def test_an_evaluation_and_a_signature_can_be_asked_for(cli: Cli, repository: Path) -> None:
+    client = gitml.MlflowClient(repository)
+    run_id = log_run(repository)
+    for digest, context in (("d1", "train"), ("d2", "eval")):
+        client.log_inputs(run_id, [Dataset(name="cars", digest=digest, context=context)])
+    cli("registry", "register", log_model(repository, run_id), "Price")
+    (repository / "registry").mkdir()
+    (repository / "registry" / "Price.yaml").write_text(
+        "model: Price\ngates:\n  Production:\n"
+        "  - dataset: {name: cars, digest: d2}\n  - dataset: {name: cars, digest: d1}\n"
+        "  - signature: required\n  - source: clean\n"
+    )
+    gates = loaded(cli("registry", "report", "Price", "1", "--json"))["changes"][0]["gates"]
+    assert [(gate["measured"], gate["holds"]) for gate in gates] == [
+        ("'d2' = 'd2'", True),
+        ("'d2' = 'd1'", False),
+        ("(missing) is not null and (missing) is not null", False),
+        ("false = false", True),
+    ]
