@@ -74,6 +74,12 @@ class Lane(Journal):
             super().metric(key, value, step, timestamp)
             self.ops.append(["metric", key, records.number_out(value), step, timestamp])
 
+    def param(self, key: str, value: str, time: int) -> None:
+        """Append a param; see ``Journal.param``."""
+        with self.batch.lock:
+            super().param(key, value, time)
+            self.ops.append(["param", key, value, time])
+
     def _write(self, line: bytes) -> None:
         self.batch.journal._write(self._prefix + line)
 

@@ -11,10 +11,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gitml import manifest
-from gitml.entities import Artifact, RunStatus
+from gitml.entities import Artifact, Run, RunStatus
 from gitml.errors import GitmlError, InvalidInput, NotFound, StoreError
 from gitml.store import batch, bulk, folder, journal, leftovers, records
 from gitml.store.batch import Batch, BatchedRun, Lane
@@ -70,7 +71,7 @@ class Writer:
             now = self.now()
             for key, value in params.items():
                 if key not in self.params:
-                    self.journal.append(["param", key, value, now])
+                    self.journal.param(key, value, now)
                     self.params[key] = value
 
     def record_source(self, source: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
@@ -157,8 +158,26 @@ class RunStore:
 
     # Writing -------------------------------------------------------------------------------------
 
-    def start(self, experiment_id: str, run_name: str, user_id: str, start_time: int) -> Writer:
-        """Begin a new run; it is visible in this clone at once and committed when it ends."""
+    def start(
+        self,
+        experiment_id: str,
+        run_name: str,
+        user_id: str,
+        start_time: int,
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Writer, Run]:
+        """Begin a new run; it is visible in this clone at once and committed when it ends.
+
+        Args:
+            experiment_id: Where it belongs.
+            run_name: Its name.
+            user_id: Who runs it.
+            start_time: ms since the Unix epoch.
+            tags: Its first tags.
+
+        Returns:
+            What it is written with, and the run as it begins.
+        """
         run_id = uuid.uuid4().hex
         header = {
             "schema": records.SCHEMA,
@@ -168,20 +187,24 @@ class RunStore:
             "user_id": user_id,
             "start_time": start_time,
         }
-        first = ["start", header]
+        first: Op = ["start", header]
         batched = self.batch
         if batched is None:
             with exclusive(self.folder / run_id / "lock"):  # a folder that is locked is not swept
-                return self._open(run_id, experiment_id, first)
-        writer = self._writers[run_id] = Writer(
-            run_id=run_id,
-            experiment_id=experiment_id,
-            folder=batched.staging(run_id),
-            context=batched.folder,
-            journal=batched.lane(run_id, first),
-            clock=self._clock,
-        )
-        return writer
+                writer = self._open(run_id, experiment_id, first)
+        else:
+            writer = self._writers[run_id] = Writer(
+                run_id=run_id,
+                experiment_id=experiment_id,
+                folder=batched.staging(run_id),
+                context=batched.folder,
+                journal=batched.lane(run_id, first),
+                clock=self._clock,
+            )
+        ops: list[Op] = [["tag", key, value, start_time] for key, value in tags.items()]
+        for op in ops:
+            writer.journal.append(op)
+        return writer, fold(None, [first, *ops]).record.run
 
     @property
     def batch(self) -> Batch | None:

@@ -169,10 +169,10 @@ class TrackingClient:
         name = validation.run_name(run_name or checked.get(RUN_NAME_TAG) or random_name())
         user = checked.get(USER_TAG) or self.repository.git.identity.name
         start = validation.now_ms() if start_time is None else int(start_time)
-        writer = self.repository.runs.start(record.experiment.experiment_id, name, user, start)
-        for key, value in {USER_TAG: user, **checked, RUN_NAME_TAG: name}.items():
-            writer.journal.append(["tag", key, value, start])
-        return self.get_run(writer.run_id)
+        labels = {USER_TAG: user, **checked, RUN_NAME_TAG: name}
+        experiment = record.experiment.experiment_id
+        _, run = self.repository.runs.start(experiment, name, user, start, labels)
+        return run
 
     def get_run(self, run_id: str) -> Run:
         """Get a run, in progress or ended.
