@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
-from gitml.site import urls
+from gitml.site import formats, urls
 from gitml.site.content import Content
 
 K = TypeVar("K")
@@ -97,12 +97,13 @@ def _run_link(item: Run, paged: frozenset[str]) -> Link:
 
 def experiment_link(item: Experiment) -> Link:
     """Link an experiment's name to its page."""
-    return Link(text=item.name, address=urls.experiment_page(item.name, item.experiment_id))
+    address = urls.experiment_page(item.name, item.experiment_id)
+    return Link(text=formats.name(item.name), address=address)
 
 
 def run_name(item: Run) -> str:
     """Give a run's name, or the beginning of its id where it has none."""
-    return item.info.run_name.strip() or item.info.run_id[:8]
+    return formats.name(item.info.run_name.strip()) or item.info.run_id[:8]
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+NAME_CHARS = 200
+VALUE_CHARS = 2_000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -57,6 +60,16 @@ def size(count: int) -> str:
 def clip(text: str, limit: int) -> str:
     """Cut a text to ``limit`` characters, the last one an ellipsis where it was longer."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def name(text: str) -> str:
+    """Cut a name to what a heading, a link or a cell can hold."""
+    return clip(text, NAME_CHARS)
+
+
+def pairs(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Give names and values by name, both cut to what a table can hold."""
+    return tuple((name(key), clip(value, VALUE_CHARS)) for key, value in sorted(texts.items()))
 
 
 def _strftime(ms: int | None, pattern: str) -> str:

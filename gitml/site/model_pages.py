@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
-from gitml.site import commands, markdown, urls
+from gitml.site import commands, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link
 
 
@@ -67,9 +67,9 @@ def model(shown: Catalogue, item: RegisteredModel) -> ModelPage:
     versions = shown.versions[item.name]
     events = sorted(shown.content.events(item.name), key=lambda e: e.timestamp, reverse=True)
     return ModelPage(
-        name=item.name,
+        name=formats.name(item.name),
         description=markdown.render(item.description),
-        tags=tuple(sorted(item.tags.items())),
+        tags=formats.pairs(item.tags),
         versions=tuple(_version(shown, version) for version in versions),
         live=live(versions),
         events=tuple(_event(event) for event in events),

@@ -116,7 +116,7 @@ def experiment(shown: Catalogue, item: Experiment, head: str) -> ExperimentTable
     for run in runs:
         numbers = [_optional(run.data.metrics.get(key)) for key in metrics]
         texts = [formats.clip(run.data.params.get(key, ""), 60) for key in params]
-        link = shown.links.get(run.info.run_id, Link(text=run.info.run_name))
+        link = shown.links.get(run.info.run_id, Link(text=run_name(run)))
         elapsed = formats.duration(data.elapsed(run))
         cells = (*numbers, *texts, (run.source.commit or "")[:8])
         rows.append((link, run.info.status, run.info.start_time, elapsed, cells))
@@ -124,7 +124,7 @@ def experiment(shown: Catalogue, item: Experiment, head: str) -> ExperimentTable
         link=experiment_link(item),
         runs=len(shown.by_experiment.get(item.experiment_id, ())),
         description=markdown.render(item.tags.get(data.NOTE_TAG, "")),
-        header=(*metrics, *params, "commit"),
+        header=(*map(formats.name, (*metrics, *params)), "commit"),
         rows=tuple(rows),
         head=head,
     )
@@ -144,8 +144,10 @@ def _row(shown: Catalogue, item: Run) -> RunRow:
         status=item.info.status,
         start=item.info.start_time,
         duration=formats.duration(data.elapsed(item)),
-        user=item.info.user_id,
-        highlights=tuple((key, formats.number(item.data.metrics[key])) for key in keys),
+        user=formats.name(item.info.user_id),
+        highlights=tuple(
+            (formats.name(key), formats.number(item.data.metrics[key])) for key in keys
+        ),
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 160),
     )
 
@@ -166,7 +168,7 @@ def _range(key: str, runs: Sequence[Run]) -> MetricRange:
     values = [run.data.metrics[key] for run in runs if key in run.data.metrics]
     finite = [value for value in values if math.isfinite(value)] or [math.nan]
     return MetricRange(
-        name=key,
+        name=formats.name(key),
         newest=formats.number(values[0]),
         lowest=formats.number(min(finite)),
         highest=formats.number(max(finite)),
@@ -190,7 +192,7 @@ def _telling_params(runs: Sequence[Run], limit: int) -> list[str]:
 def _model_card(shown: Catalogue, item: RegisteredModel) -> ModelCard:
     versions = shown.versions[item.name]
     return ModelCard(
-        link=Link(text=item.name, address=urls.model_page(item.name)),
+        link=Link(text=formats.name(item.name), address=urls.model_page(item.name)),
         versions=len(versions),
         updated=item.last_updated_timestamp,
         live=live(versions),

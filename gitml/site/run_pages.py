@@ -14,7 +14,6 @@ from gitml.site.model_pages import artifact_path
 from gitml.site.previews import File
 
 PATCH_CHARS = 200_000
-VALUE_CHARS = 2_000
 REQUIREMENT_CHARS = 40_000
 _HOUSEKEEPING = ("mlflow.", "gitml.")
 
@@ -105,8 +104,8 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         files: Its artifacts, looked at.
         curves: Whether a metric has more than one point.
     """
-    info, tags = item.info, sorted(item.data.tags.items())
-    plain = [tag for tag in tags if not tag[0].startswith(_HOUSEKEEPING)]
+    info, tags = item.info, item.data.tags
+    plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
     parent = item.parent_run_id
     return RunPage(
         run_id=info.run_id,
@@ -116,24 +115,26 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         start=info.start_time,
         end=info.end_time,
         duration=formats.duration(data.elapsed(item)),
-        user=info.user_id,
-        params=_clipped(sorted(item.data.params.items())),
+        user=formats.name(info.user_id),
+        params=formats.pairs(item.data.params),
         metrics=_metrics(item),
-        tags=_clipped(plain),
-        system_tags=_clipped([t for t in tags if t not in plain and t[0] != data.NOTE_TAG]),
+        tags=formats.pairs(plain),
+        system_tags=formats.pairs(
+            {k: tags[k] for k in tags if k not in plain and k != data.NOTE_TAG}
+        ),
         note=markdown.render(item.data.tags.get(data.NOTE_TAG, "")),
         files=tuple(files),
         models=_logged_models(shown, item),
         datasets=item.inputs.dataset_inputs,
         code=_code(shown.content, item),
         requirements=formats.clip(shown.content.requirements(info.run_id) or "", REQUIREMENT_CHARS),
-        parent=shown.links.get(parent, Link(text=parent)) if parent else None,
+        parent=shown.links.get(parent, Link(text=formats.name(parent))) if parent else None,
         children=tuple(
             shown.links.get(child.info.run_id, Link(text=run_name(child)))
             for child in shown.children.get(info.run_id, ())
         ),
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
-        conflicts=_clipped(sorted((key, " · ".join(v)) for key, v in item.conflicts.items())),
+        conflicts=formats.pairs({key: " · ".join(v) for key, v in item.conflicts.items()}),
         curves=curves,
         data=urls.run_data(info.run_id),
         download=commands.download_run(info.run_id),
@@ -185,7 +186,7 @@ def _metrics(item: Run) -> tuple[MetricRow, ...]:
         )
         rows.append(
             MetricRow(
-                name=key,
+                name=formats.name(key),
                 last=formats.number(summary.last),
                 min=formats.number(summary.min),
                 max=formats.number(summary.max),
@@ -201,7 +202,7 @@ def _logged_models(shown: Catalogue, item: Run) -> tuple[LoggedModel, ...]:
     return tuple(
         LoggedModel(
             path=logged.path,
-            flavors=", ".join(logged.flavors),
+            flavors=formats.name(", ".join(logged.flavors)),
             load=commands.load_model(f"runs:/{item.info.run_id}/{logged.path}"),
             versions=tuple(
                 Link(text=f"{v.name} version {v.version}", address=urls.model_page(v.name))
@@ -217,25 +218,21 @@ def _code(content: Content, item: Run) -> Code:
     source = item.source
     patch = content.patch(item.info.run_id) or ""
     return Code(
-        commit=source.commit or "",
+        commit=formats.name(source.commit or ""),
         commit_link=urls.commit(content.forge_url, source.commit),
-        branch=source.branch or "",
-        remote=source.remote or "",
+        branch=formats.name(source.branch or ""),
+        remote=formats.name(source.remote or ""),
         dirty=source.dirty,
-        entry=source.name,
-        command=shlex.join(source.command),
-        python=source.python,
+        entry=formats.name(source.name),
+        command=formats.clip(shlex.join(source.command), formats.VALUE_CHARS),
+        python=formats.name(source.python),
         patch=patch_lines(patch[:PATCH_CHARS]),
         patch_cut=len(patch) > PATCH_CHARS,
     )
 
 
-def _clipped(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((key, formats.clip(value, VALUE_CHARS)) for key, value in pairs)
-
-
 def _texts(pairs: Mapping[str, str]) -> list[list[str]]:
     return [
-        [data.well_formed(key), data.well_formed(formats.clip(value, VALUE_CHARS))]
+        [data.well_formed(key), data.well_formed(formats.clip(value, formats.VALUE_CHARS))]
         for key, value in sorted(pairs.items())
     ]

@@ -6,6 +6,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +43,10 @@ class _Handler(SimpleHTTPRequestHandler):
     server_version = "gitml"
     sys_version = ""
     server: _Server
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the browser went to another page meanwhile
+            super().handle()
 
     def do_GET(self) -> None:
         if not self._is_for_us():

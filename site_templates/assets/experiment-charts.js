@@ -77,11 +77,11 @@ gitml.experiment.then(page => {
     if (charts.scatter) same("x", "y") ? charts.scatter.update(test) : draw.scatter();
   };
 
-  gitml.sheet(at("axes"), {columns: () => table.all.filter(drawable), chosen: () => view.axes, change: next => page.write({axes: next.map(name).join(",")})});
   for (const word of ["colour", "x", "y"]) at(word).addEventListener("change", e => page.write({[word]: e.target.value}));
   at("filter").addEventListener("change", () => { if (charts.cut) draw.parallel(); });
   page.follow(follow);
   follow();
+  gitml.sheet(at("axes"), {columns: () => table.all.filter(drawable), chosen: () => view.axes, change: next => page.write({axes: next.map(name).join(",")})});
   vega.seen(at("parallel"), draw.parallel);
   vega.seen(at("scatter"), draw.scatter);
 });

@@ -10,6 +10,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +38,6 @@ from gitml.site.serve import server
 
 START = 1_772_000_000_000
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
-HOSTILE = (
-    "</script><img src=x onerror=alert(1)>",
-    "__proto__",
-    "a'b\"c`d",
-    "constructor",
-    "x'] || alert(2) || datum['x",
-    "\u202eright to left",
-    "🙂 émoji",
-    "val.acc[0]",
-    "  ",
-    "{{ 7 * 7 }}",
-    "line\nbreak",
-)
 NOTE = """# Shallow trees generalise better
 
 Depth **6** is the sweet spot; see `curve.png`.
@@ -276,53 +264,6 @@ def event(kind: str, version: int, value: str, tag: str, when: int) -> ModelEven
     )
 
 
-def hostile_content() -> Content:
-    """Make one experiment whose every text is an attack or an accident."""
-    keyed = {text: f"{text} value" for text in HOSTILE}
-    runs = [
-        make_run(
-            n,
-            HOSTILE[0],
-            run_name=HOSTILE[n % len(HOSTILE)],
-            user_id=HOSTILE[0],
-            params={**keyed, "long": "x" * 100_000, "n": str(n), "\ud800": "\udfff"},
-            metrics={
-                **{text: math.nan if n % 3 else n + k / 10 for k, text in enumerate(HOSTILE)},
-                "inf": math.inf,
-                "rmse": float(n),
-            },
-            tags={**keyed, "mlflow.note.content": "\n".join(HOSTILE) + NOTE},
-            summaries={},
-            source=Source(name=HOSTILE[0], command=HOSTILE, commit=HOSTILE[0], branch=HOSTILE[0]),
-        )
-        for n in range(len(HOSTILE))
-    ]
-    return make_content(
-        title=HOSTILE[0],
-        experiments=[
-            Experiment(experiment_id=HOSTILE[0], name=HOSTILE[0]),
-            Experiment(experiment_id="empty", name="../../empty"),
-        ],
-        runs=runs,
-        models=[
-            RegisteredModel(
-                name=HOSTILE[0],
-                creation_timestamp=10**18,
-                last_updated_timestamp=START,
-                description=HOSTILE[0],
-            )
-        ],
-        forge_url="javascript:alert(9)",
-        history=lambda key: [
-            Metric(key=text, value=float(step), timestamp=step, step=step)
-            for text in HOSTILE
-            for step in range(3)
-        ],
-        artifacts=lambda key: [Artifact(path=path, size=len(data)) for path, data in FILES.items()],
-        patch=lambda key: PATCH,
-    )
-
-
 @pytest.fixture
 def content() -> Callable[..., Content]:
     return make_content
@@ -330,6 +271,8 @@ def content() -> Callable[..., Content]:
 
 @pytest.fixture
 def hostile() -> Callable[[], Content]:
+    from tests.site.hostile import hostile_content
+
     return hostile_content
 
 
@@ -353,19 +296,34 @@ def site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path
 
 @pytest.fixture(scope="session")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
+    from tests.site.hostile import hostile_content
+
     folder = tmp_path_factory.mktemp("hostile") / "site"
     build(hostile_content(), folder, options=options)
     return folder
 
 
-@pytest.fixture(scope="session")
-def http(site: Path) -> Iterator[str]:
-    with server(site) as listening:
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a site over HTTP and give its address, with a slash at the end."""
+    with server(folder) as listening:
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield listening.url
         listening.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def http(site: Path) -> Iterator[str]:
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def hostile_http(hostile_site: Path) -> Iterator[str]:
+    with served(hostile_site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -388,8 +346,11 @@ def page(chromium: Any) -> Iterator[Any]:
     """A page that fails the test on a console error, a dialog or a request elsewhere."""
     context = chromium.new_context(viewport={"width": 1360, "height": 900}, color_scheme="light")
     tab, wrong = context.new_page(), []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("pageerror", lambda error: wrong.append(f"{tab.url}: {error.stack or error}"))
+
+    def hear(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            wrong.append(f"{tab.url}: {message.text} {message.location['url']}")
 
     def refuse(dialog: Any) -> None:
         wrong.append(f"dialog {dialog.message}")
@@ -399,6 +360,7 @@ def page(chromium: Any) -> Iterator[Any]:
         if not request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):
             wrong.append(f"request {request.url}")
 
+    tab.on("console", hear)
     tab.on("dialog", refuse)
     tab.on("request", check)
     tab.set_default_timeout(10_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,12 @@ def test_ctrl_c_ends_serving_quietly(site: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_browser_that_went_away_is_no_trouble(site: Path) -> None:
+    vega = next((site / "static").glob("vega.*.js"))
+    ours, theirs = socket.socketpair()
+    theirs.sendall(f"GET /static/{vega.name} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    theirs.close()
+    with server(site) as listening, ours:
+        listening.finish_request(ours, ("127.0.0.1", 0))
