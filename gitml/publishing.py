@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gitml import site, uris
+from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric, Run
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.site import BuildReport, Content, SiteOptions
@@ -109,10 +110,11 @@ class _Source:
         by_model = {
             name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
         }
+        runs = tuple(_runs(self._repository))
         return Content(
             title=self._repository.settings.site.title or _folder_name(self._repository),
             experiments=self._index.search_experiments(),
-            runs=tuple(_runs(self._repository)),
+            runs=runs,
             models=self._registry.search_registered_models(),
             forge_url=_forge_url(self._repository),
             commit=self._repository.branch.tip() or "",
@@ -122,8 +124,9 @@ class _Source:
             patch=self._patch,
             requirements=self._requirements,
             versions=lambda name: by_model.get(name, ()),
-            events=self._registry.history,
+            events=lru_cache(maxsize=None)(self._registry.history),
             run_oid=self._run_oid,
+            concerns=lambda: concerns(self._repository, self._registry, versions, runs),
         )
 
     def _read(self, run_id: str) -> RunFiles | None:

@@ -15,6 +15,7 @@ from gitml.site import (
     charts,
     data,
     fragments,
+    home,
     model_pages,
     pages,
     previews,
@@ -259,8 +260,8 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
         progress(done, total)
 
     builder.assets()
-    home = pages.home(shown)
-    builder.page("index.html", "home.html", page=home, commit=shown.content.commit)
+    first = home.home(shown)
+    builder.page("index.html", "home.html", page=first, commit=shown.content.commit)
     step()
     builder.places(older)
     builder.search()

@@ -32,6 +32,25 @@ def _no_oid(_: str) -> str:
     return ""
 
 
+def _no_concerns() -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Something that somebody should look at.
+
+    Attributes:
+        text: One sentence.
+        model: Name of the model it is about, if any.
+        run_id: Id of the run it is about, if any.
+    """
+
+    text: str
+    model: str = ""
+    run_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """Everything a site shows; functions are called lazily, once per page that needs them.
@@ -53,6 +72,7 @@ class Content:
         events: model name → its history.
         run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
             id did not change is not rendered again.
+        concerns: What needs a look besides failed runs, the most urgent first.
     """
 
     title: str
@@ -69,3 +89,4 @@ class Content:
     versions: Callable[[str], Sequence[ModelVersion]] = _nothing
     events: Callable[[str], Sequence[ModelEvent]] = _nothing
     run_oid: Callable[[str], str] = _no_oid
+    concerns: Callable[[], Sequence[Concern]] = _no_concerns

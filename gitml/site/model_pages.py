@@ -72,7 +72,7 @@ def model(shown: Catalogue, item: RegisteredModel) -> ModelPage:
         tags=formats.pairs(item.tags),
         versions=tuple(_version(shown, version) for version in versions),
         live=live(versions),
-        events=tuple(_event(event) for event in events),
+        events=tuple(event_row(event) for event in events),
         usage=_usage(shown, versions, events),
     )
 
@@ -146,7 +146,8 @@ _EVENTS = {
 }
 
 
-def _event(event: ModelEvent) -> EventRow:
+def event_row(event: ModelEvent) -> EventRow:
+    """Put an event into words."""
     # str.format would let braces in a name reach attributes, hence plain replacing.
     pattern = _EVENTS.get(event.kind, event.kind)
     what = pattern.replace("{version}", str(event.version)).replace("{value}", event.value)

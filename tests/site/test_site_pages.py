@@ -13,8 +13,10 @@ import pytest
 
 from gitml.entities import Artifact, LifecycleStage
 from gitml.errors import InvalidInput
-from gitml.site import charts, formats, markdown, model_pages, pages, previews, run_pages, urls
+from gitml.site import charts, formats, home, markdown, model_pages, previews, run_pages, urls
 from gitml.site.catalogue import Link, catalogue
+from gitml.site.content import Concern
+from gitml.site.directions import Better, better
 
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
 
@@ -30,20 +32,72 @@ def test_importing_the_site_loads_no_heavy_library() -> None:
 
 
 def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> None:
-    home = pages.home(catalogue(content(), 5000))
-    assert (home.runs, len(home.newest), home.newest[0].run.text) == (72, pages.NEWEST, "forest-0")
-    assert [row.run.text for row in home.failed] == [
+    shown = catalogue(content(), 5000)
+    first = home.home(shown)
+    assert (first.runs, len(first.newest), first.newest[0].run.text) == (
+        72,
+        home.NEWEST,
+        "forest-0",
+    )
+    assert [row.run.text for row in first.failed] == [
         "linear-5", "forest-18", "tree-31", "linear-44", "forest-57",
     ]  # fmt: skip
-    assert [(live.label, live.version) for live in home.models[0].live] == [
+    assert [(live.label, live.version) for live in first.models[0].live] == [
         ("Production", 2),
         ("@champion", 2),
     ]
-    card = home.experiments[0]
+    card = first.experiments[0]
     assert (card.link.text, card.runs, card.failed) == ("fuel economy", 60, 5)
-    assert card.metrics[1] == pages.MetricRange(
-        name="rmse", newest="3.48", lowest="2.6067", highest="3.7793"
+    best = min(shown.by_experiment["fuel"], key=lambda run: run.data.metrics["rmse"])
+    assert card.metrics[1] == home.MetricRange(
+        name="rmse",
+        newest="3.48",
+        best="2.6067",
+        run=shown.links[best.info.run_id],
+        way="lowest",
+        lowest="2.6067",
+        highest="3.7793",
     )
+    assert [(c.event.what, c.model.text) for c in first.changes][:2] == [
+        ("Alias champion on version 2", "FuelModel"),
+        ("Version 2 to Production", "FuelModel"),
+    ]
+
+
+def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
+    run = content().runs[3]
+    concerns = [
+        Concern(text="Production is declared to hold version 1.", model="FuelModel"),
+        Concern(text="model.pkl is nowhere.", run_id=run.info.run_id, model="FuelModel"),
+        *(Concern(text=f"Tag {n} is odd.", model="Gone") for n in range(12)),
+    ]
+    shown = catalogue(content(concerns=lambda: concerns), 5000)
+    first = home.home(shown)
+    assert first.concerns[:3] == (
+        (concerns[0].text, Link(text="FuelModel", address=urls.model_page("FuelModel"))),
+        (concerns[1].text, shown.links[run.info.run_id]),
+        ("Tag 0 is odd.", None),
+    )
+    assert (len(first.concerns), first.more_concerns) == (home.CONCERNS, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("rmse", "lowest"),
+        ("val/log_loss", "lowest"),
+        ("testAccuracy", "highest"),
+        ("f1_score", "highest"),
+        ("fit_seconds", "lowest"),
+        ("r2", "highest"),
+        ("r2_error", "lowest"),
+        ("embedding_norm", ""),
+        ("</script>", ""),
+    ],
+)
+def test_a_metric_names_which_way_is_better(name: str, way: str) -> None:
+    ways = {Better.LOWER: "lowest", Better.HIGHER: "highest", Better.UNKNOWN: ""}
+    assert ways[better(name)] == way
 
 
 def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
@@ -222,5 +276,5 @@ def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any
     changed = dataclasses.replace(full, runs=[*full.runs[:5], run, *full.runs[6:]])
     shown = catalogue(changed, 5000)
 
-    assert pages.home(shown).failed[0].error == "ValueError: no data"
+    assert home.home(shown).failed[0].error == "ValueError: no data"
     assert run_pages.run(shown, run, [], False).error == "ValueError: no data"

@@ -1,0 +1,24 @@
+"""The line of code that the dashboard speaks of: the default branch, as this clone knows it."""
+
+from __future__ import annotations
+
+from gitml.git import GitRepo
+
+
+def tip(git: GitRepo, remote: str) -> str | None:
+    """Find the newest commit of the default branch without a network; None before the first.
+
+    It is HEAD, unless that is another branch than the remote's default one: what a branch under
+    review declares does not hold yet.
+
+    Args:
+        git: The repository.
+        remote: Name of the git remote.
+    """
+    head, branch = git.head()
+    prefix = f"refs/remotes/{remote}/"
+    found = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", ok=(0, 1, 128)).decode().strip()
+    default = found.removeprefix(prefix) if found.startswith(prefix) else None
+    if default is None or branch is None or branch == default:
+        return head
+    return git.ref(found) or head
