@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from gitml import sync
 from gitml.cli.options import as_json
-from gitml.cli.output import print_json, say, talk
+from gitml.cli.output import print_json, say, talk, to_json
 from gitml.client import MlflowClient
-from gitml.errors import GateFailed
-from gitml.registry import promotion, report
+from gitml.errors import GateFailed, InvalidInput
+from gitml.registry import comparison, evidence, promotion, report, report_charts
 from gitml.registry.promotion import Proposal, Review
+from gitml.registry.registry import Registry
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
@@ -21,6 +23,13 @@ _approved_by = click.option(
     multiple=True,
     metavar="NAME",
     help="Who approved the pull request; give it again for each.",
+)
+
+_output = click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write it to a .md file, or to a folder with JSON and charts beside it.",
 )
 
 
@@ -35,12 +44,7 @@ def _client() -> MlflowClient:
 @click.command()
 @_approved_by
 @click.option("--base", metavar="REV", help="Compare with REV; default the remote's main branch.")
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the Markdown there too.",
-)
+@_output
 @as_json
 def check(approved_by: tuple[str, ...], base: str | None, output: Path | None, json_: bool) -> None:
     """Judge what registry/*.yaml changes, and print the review report.
@@ -48,17 +52,24 @@ def check(approved_by: tuple[str, ...], base: str | None, output: Path | None, j
     Validates the files of the work tree and evaluates the gates against what is live now. Markdown
     for a pull request's comment; exit code 4 when a gate fails.
     """
-    review = promotion.check(_client().registry, base, approved_by=approved_by)
-    if output:
-        output.write_text(report.markdown(review), encoding="utf-8")
-    _print_review(review, json_)
+    client = _client()
+    review = promotion.check(client.registry, base, approved_by=approved_by)
+    _show(client, review, output, json_)
     if not review.holds:
         raise GateFailed("The proposal does not meet its gates.", hint="See the report above.")
 
 
-def _print_review(review: Review, json_: bool) -> None:
+def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool) -> None:
+    if output:
+        try:
+            _write(client.registry, review, output)
+        except OSError as error:
+            raise InvalidInput(
+                f"The report cannot be written to {output}: {error.strerror or error}.",
+                hint="Give another place with --output.",
+            ) from error
     if json_:
-        print_json(report.summary(review))
+        print_json(comparison.report(review))
         return
     for line in report.markdown(review).splitlines():
         say(line)
@@ -68,10 +79,34 @@ def _print_review(review: Review, json_: bool) -> None:
 @click.argument("name")
 @click.argument("version")
 @click.argument("stage", default="Production")
+@_output
 @as_json
-def report_(name: str, version: str, stage: str, json_: bool) -> None:
+def report_(name: str, version: str, stage: str, output: Path | None, json_: bool) -> None:
     """Print the review report of a version for a stage, without proposing it."""
-    _print_review(promotion.consider(MlflowClient().registry, name, version, stage), json_)
+    client = MlflowClient()
+    _show(client, promotion.consider(client.registry, name, version, stage), output, json_)
+
+
+def _write(registry: Registry, review: Review, output: Path) -> None:
+    """Write a report: into a ``.md`` file, else into a folder with JSON and charts beside it."""
+    text = report.markdown(review)
+    if output.suffix.lower() == ".md":
+        output.write_text(text, encoding="utf-8")
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    told = comparison.report(review)
+    document = json.dumps(to_json(told), indent=2, ensure_ascii=False, allow_nan=False)
+    (output / "report.md").write_text(text, encoding="utf-8")
+    (output / "report.json").write_text(document + "\n", encoding="utf-8")
+    for change, compared in zip(review.changes, told.changes, strict=True):
+        both = (change.admission.candidate, change.admission.incumbent)
+        curves = {
+            one.version.version: evidence.curves(registry.repo, registry.branch, one.version)
+            for one in both
+            if one
+        }
+        for name, data in report_charts.pictures(compared, curves):
+            (output / name).write_bytes(data)
 
 
 @click.command()

@@ -162,7 +162,7 @@ def require(admission: Admission, *, force: bool, reason: str) -> None:
 def told(verdict: Verdict) -> str:
     """Tell a gate with its values, in one line."""
     note = f" – {verdict.note}" if verdict.note else ""
-    return one_line(f"{verdict.gate} ({verdict.filled}){note}")
+    return one_line(f"{verdict.gate} ({verdict.measured}){note}")
 
 
 def recorded(admission: Admission, *, force: bool) -> dict[str, Any]:
@@ -177,6 +177,6 @@ def recorded(admission: Admission, *, force: bool) -> dict[str, Any]:
 
 
 def _recorded(verdict: Verdict) -> Mapping[str, Any]:
-    found = {"gate": one_line(verdict.gate), "measured": one_line(verdict.filled),
+    found = {"gate": one_line(verdict.gate), "measured": one_line(verdict.measured),
              "holds": verdict.holds, "values": dict(verdict.values)}  # fmt: skip
     return {**found, "note": one_line(verdict.note)} if verdict.note else found

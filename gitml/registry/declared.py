@@ -13,6 +13,7 @@ from typing import Any
 
 from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
+from gitml.registry.better import Better
 from gitml.registry.gates import Gate, read as read_gate
 from gitml.registry.names import check_alias, check_model_name, check_stage, check_version
 from gitml.registry.shorthand import expanded
@@ -25,7 +26,7 @@ SCHEMA_FILE = Path(__file__).with_name("declared.schema.json")
 """JSON Schema of the format, for editors."""
 MAX_BYTES = 256 * 1024
 MAX_GATES = 50  # per stage: their verdicts go into a tag's message
-KEYS = ("model", "description", "stages", "aliases", "gates")
+KEYS = ("model", "description", "stages", "aliases", "better", "gates")
 _CONFLICT = re.compile(r"^(<{7}|\|{7}|={7}|>{7})( .*)?\r?$", re.MULTILINE)
 _HINT = "See the section Promotion of the README for the format."
 
@@ -41,6 +42,7 @@ class Declaration:
         description: Markdown.
         stages: Version wanted in each stage that is named; None where nothing should be in it.
         aliases: Version wanted for each alias; None where nobody should hold it.
+        better: Which direction of a metric is the better one.
         gates: Criteria for entering a stage; all of them must hold.
         lines: Line of ``stages.<Stage>`` and ``aliases.<alias>``, from 1.
     """
@@ -51,6 +53,7 @@ class Declaration:
     description: str = ""
     stages: Mapping[Stage, int | None] = field(default_factory=dict)
     aliases: Mapping[str, int | None] = field(default_factory=dict)
+    better: Mapping[str, Better] = field(default_factory=dict)
     gates: Mapping[Stage, tuple[Gate, ...]] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
 
@@ -179,6 +182,10 @@ class _Reader:
                 self._checked(node, lambda name=name: check_alias(name)): version
                 for name, (version, node) in self._versions(items, "aliases").items()
             },
+            better={
+                name: self._better(node)
+                for name, node in self._mapping(items.get("better"), "better").items()
+            },
             gates={
                 self._stage(name, node): self._gates(node)
                 for name, node in self._mapping(items.get("gates"), "gates").items()
@@ -206,7 +213,9 @@ class _Reader:
         found: dict[str, Node] = {}
         for key, value in node.value:
             name = key.value if key.id == "scalar" else ""
-            if name in found or (what != "aliases" and name.lower() in map(str.lower, found)):
+            if name in found or (
+                what not in ("aliases", "better") and name.lower() in map(str.lower, found)
+            ):
                 raise self._wrong(key, f"{name!r:.60} is declared twice", "Keep one of them.")
             if known and name not in known:
                 raise self._wrong(key, f"unknown key {name!r:.60}", f"Known: {', '.join(known)}.")
@@ -243,6 +252,11 @@ class _Reader:
                 node, "stage None cannot be declared", "Write `Production: null` to empty a stage."
             )
         return stage
+
+    def _better(self, node: Node) -> Better:
+        if node.id != "scalar" or node.value not in tuple(Better):
+            raise self._wrong(node, "better is lower or higher", "Such as `rmse: lower`.")
+        return Better(node.value)
 
     def _string(self, node: Node) -> str:
         if node.id != "scalar":

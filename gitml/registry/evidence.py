@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitml.entities import Dataset, ModelVersion, Run
+from gitml.entities import Dataset, Metric, ModelVersion, Run
 from gitml.errors import StoreError
 from gitml.git import GitRepo
 from gitml.registry.gates import Facts, Value
@@ -17,6 +17,7 @@ from gitml.store.branch import Branch
 from gitml.store.model_records import VersionFile
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,12 @@ class Evidence:
     file: VersionFile | None = None
     run: Run | None = None
     signature: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def code_commit(self) -> str:
+        """Id of the commit that trained it; empty where it is not known."""
+        commit = self.version.code_commit or ""
+        return commit if _COMMIT.fullmatch(commit) else ""
 
     @property
     def facts(self) -> Facts:
@@ -87,16 +94,31 @@ def _version_file(repo: GitRepo, version: ModelVersion) -> VersionFile | None:
         return None
 
 
+def curves(repo: GitRepo, branch: Branch, version: ModelVersion) -> tuple[Metric, ...]:
+    """Read every point of every metric of a version's run; none where they cannot be read."""
+    folder = _folder(repo, branch, version)
+    data = repo.read(f"{folder}/metrics.jsonl") if folder else None
+    try:
+        return records.history_from_jsonl(data) if data else ()
+    except StoreError:
+        return ()
+
+
 def _run(repo: GitRepo, branch: Branch, version: ModelVersion) -> Run | None:
-    """Read a version's run as of now, else as of the version's own history."""
+    folder = _folder(repo, branch, version)
+    data = repo.read(f"{folder}/run.json") if folder else None
+    return records.run_from_json(data, f"{folder}/run.json").run if data else None
+
+
+def _folder(repo: GitRepo, branch: Branch, version: ModelVersion) -> str | None:
+    """Where a version's run is, as ``<rev>:<path>``: as of now, else as of its own history."""
     if not _RUN_ID.fullmatch(version.run_id):
         return None
     for tip in (branch.tip(), f"{version.commit}^2", f"{version.commit}^1"):
         for entry in repo.tree(tip, "runs") if tip else []:
-            path = f"{records.run_folder(entry.path, version.run_id)}/run.json"
-            data = repo.read(f"{tip}:{path}")
-            if data is not None:
-                return records.run_from_json(data, path).run
+            folder = f"{tip}:{records.run_folder(entry.path, version.run_id)}"
+            if repo.read(f"{folder}/run.json") is not None:
+                return folder
     return None
 
 

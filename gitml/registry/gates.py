@@ -44,7 +44,7 @@ class Verdict:
 
     Attributes:
         gate: The expression.
-        filled: The expression with the measured values in it.
+        measured: The expression with the measured values in it.
         holds: Whether it is met.
         note: Why it fails or holds where the numbers do not tell.
         values: Each field and its value; None where it is missing.
@@ -52,7 +52,7 @@ class Verdict:
     """
 
     gate: str
-    filled: str
+    measured: str
     holds: bool
     note: str = ""
     values: Mapping[str, Value | None] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def judge(gate: Gate, candidate: Facts, incumbents: Mapping[str, Facts | None]) 
     found = {one: bench.value(one) for one in fields}
     return Verdict(
         gate=gate.text,
-        filled=_filled(gate.text, found),
+        measured=_filled(gate.text, found),
         holds=result is True or isinstance(result, _Vacant),
         note=_note(result, found.values()),
         values={gate.text[one.start : one.end]: _recorded(value) for one, value in found.items()},

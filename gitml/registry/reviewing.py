@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gitml.errors import (
     InvalidInput,
     NotFound,
 )
+from gitml.git import GitRepo
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import NOBODY, Approvals, from_workflow
+from gitml.registry.better import Better
 from gitml.registry.declared import Declaration
+from gitml.registry.gates import Gate
 from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
+from gitml.registry.stage_history import StageEntry, entries
 from gitml.registry.tags import Kind, Stage
+
+_SHOWN = 10  # commits, and entries of a stage's history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,12 @@ class StageChange:
         gates_added: Gates that the base does not have.
         gates_removed: Gates that only the base has.
         forced: Why the present version was forced past its gates; empty where it was not.
+        gates: What was declared for the stage.
+        better: Which direction of a metric is declared to be better.
+        commits: Number of code commits from the present version to this one; None where the clone
+            does not have them.
+        subjects: Their first lines, newest first, as far as there are not too many.
+        history: Who was in the stage before, newest first.
     """
 
     model: str
@@ -41,6 +53,11 @@ class StageChange:
     gates_added: tuple[str, ...] = ()
     gates_removed: tuple[str, ...] = ()
     forced: str = ""
+    gates: tuple[Gate, ...] = ()
+    better: Mapping[str, Better] = field(default_factory=dict)
+    commits: int | None = None
+    subjects: tuple[str, ...] = ()
+    history: tuple[StageEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +164,13 @@ def _change(
     version: int,
     approvals: Approvals = NOBODY,
 ) -> StageChange:
-    texts = [gate.text for gate in new.gates.get(stage, ())]
+    gates = new.gates.get(stage, ())
+    texts = [gate.text for gate in gates]
     before = [gate.text for gate in old.gates.get(stage, ())] if old else []
     judged = examined(registry, new, stage, version, approvals)
+    history = entries(registry.history(new.model), stage)
+    was = judged.incumbent.code_commit if judged.incumbent else ""
+    commits, subjects = code_between(registry.repo, was, judged.candidate.code_commit)
     return StageChange(
         model=new.model,
         stage=stage,
@@ -158,22 +179,39 @@ def _change(
         admission=judged,
         gates_added=tuple(text for text in texts if text not in before) if old else (),
         gates_removed=tuple(text for text in before if text not in texts),
-        forced=_forced(registry, judged),
+        forced=_forced(judged, history),
+        gates=gates,
+        better=new.better,
+        commits=commits,
+        subjects=subjects,
+        history=tuple(history[::-1][:_SHOWN]),
     )
 
 
-def _forced(registry: Registry, judged: Admission) -> str:
+def _forced(judged: Admission, history: Sequence[StageEntry]) -> str:
     """Why the incumbent was forced past its gates."""
-    live = judged.incumbent.version if judged.incumbent else None
-    entered = [
-        event
-        for event in (registry.history(live.name) if live else ())
-        if live and event.kind == Kind.STAGE and event.value == judged.stage
-        and event.version == live.version
-    ]  # fmt: skip
-    if not entered or entered[-1].detail.get("forced") is not True:
+    live = judged.incumbent.version.version if judged.incumbent else None
+    entered = [one for one in history if one.version == live]
+    if not entered or not entered[-1].forced:
         return ""
-    return str(entered[-1].detail.get("reason") or "no reason given")
+    return entered[-1].reason or "no reason given"
+
+
+def code_between(repo: GitRepo, old: str, new: str) -> tuple[int | None, tuple[str, ...]]:
+    """Count the commits from one to another, and give the first lines of the newest.
+
+    Args:
+        repo: The repository.
+        old: Full id of a commit, or empty.
+        new: Likewise.
+    """
+    if not (old and new and repo.contains(f"{old}^{{commit}}")):
+        return None, ()
+    if not repo.contains(f"{new}^{{commit}}"):
+        return None, ()
+    count = int(repo.run("rev-list", "--count", f"{old}..{new}"))
+    log = repo.run("log", f"-{_SHOWN}", "--format=%h %s", f"{old}..{new}")
+    return count, tuple(log.decode("utf-8", "replace").splitlines())
 
 
 def consider(registry: Registry, name: str, version: int | str, stage: str) -> Review:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -112,14 +113,32 @@ def test_the_report_shows_candidate_beside_incumbent(
     assert text.splitlines()[:3] == [report.MARKER, "", "# Model registry: all gates hold ✅"]
     assert "## `Price` version 2 → Production (now version 1)" in text
     assert "| `metrics.rmse < 3.5` | `2 < 3.5` | ✅ holds |  |" in text
-    assert "| `rmse` | `2` | `3` | -1 (-33.3%) |" in text
+    assert "| `rmse` ↓ | `2` | `3` | -1 (-33.3%) | 🟢 better |" in text
+    assert "↓ lower is better, as a gate says: `rmse`" in text
+    assert "<summary>History of Production</summary>" in text
     told = loaded(cli("registry", "check", "--base", "main", "--json"))
     (change,) = told["changes"]
     assert (told["holds"], change["version"], change["incumbent"]) == (True, 2, 1)
     assert change["metrics"] == [
-        {"metric": "rmse", "candidate": 2.0, "incumbent": 3.0, "difference": -1.0}
-    ]
+        {
+            "metric": "rmse", "candidate": 2.0, "incumbent": 3.0, "difference": -1.0,
+            "better": "lower", "better_from": "gate", "outcome": "better",
+        }
+    ]  # fmt: skip
     assert change["candidate"]["files"] == 2
+    assert change["size_difference"] == 0
+    assert [(one["version"], one["reason"]) for one in change["history"]] == [(1, "why 1")]
+
+    cli("registry", "check", "--base", "main", "--output", str(tmp_path / "report"))
+    written = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
+    stem = "Price-v2-production-differences"
+    assert set(written) == {"report.md", "report.json", f"{stem}.svg", f"{stem}.png"}
+    assert written["report.md"].decode() == text
+    assert json.loads(written["report.json"]) == told
+    assert b"Version 2 compared with version 1" in written[f"{stem}.svg"]
+    assert written[f"{stem}.png"].startswith(b"\x89PNG")
+    nowhere = cli("registry", "report", "Price", "2", "--output", "train.py/x", code=2)
+    assert "cannot be written to train.py/x" in nowhere.stderr
 
 
 def test_a_failing_gate_fails_check_and_apply_and_changes_nothing(

@@ -60,7 +60,7 @@ def test_gates_ask_for_approvals(gate: str, filled: str, holds: bool) -> None:
     approvals = from_workflow(["Bo <bo@example.org>", "Cy <cy@example.org>"])
     asked = ["bo", "BO@example.org", "cy", "di"]
     verdict = judge(read(gate), approvals.facts(asked), {})
-    assert (verdict.filled, verdict.holds) == (filled, holds)
+    assert (verdict.measured, verdict.holds) == (filled, holds)
 
 
 NAMES = st.lists(st.sampled_from(["ada", "Ada", "bo", "bo <b@x>", "c <b@x>", "d", "é\n"]))

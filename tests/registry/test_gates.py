@@ -51,7 +51,7 @@ def verdict(text: str, live: Any = LIVE) -> Verdict:
 )  # fmt: skip
 def test_a_gate_that_holds_shows_the_values(text: str, filled: str) -> None:
     found = verdict(text)
-    assert (found.holds, found.filled, found.note) == (True, filled, "")
+    assert (found.holds, found.measured, found.note) == (True, filled, "")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_where_nothing_is_live_the_comparison_is_vacant(text: str, holds: bool) 
     assert found.holds is holds
     if holds:
         assert found.note == "nothing is live in Production"
-        assert "(nothing live)" in found.filled
+        assert "(nothing live)" in found.measured
 
 
 @pytest.mark.parametrize(
