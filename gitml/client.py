@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from gitml import lineage, logged_models, uris
-from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
+from gitml.errors import InvalidInput
 from gitml.lineage import Descendants, Lineage
+from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
+from gitml.registry.tags import Stage
 from gitml.tracking.client import TrackingClient
 
 
@@ -55,27 +59,34 @@ class MlflowClient(TrackingClient):
         filter_string: str | None = None,
         max_results: int | None = 100,
         order_by: Sequence[str] | None = None,
-    ) -> list[RegisteredModel]:
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
         """Search models by name and tags."""
         return self.registry.search_registered_models(
-            filter_string=filter_string, order_by=order_by, max_results=max_results
+            filter_string, order_by, max_results, page_token
         )
 
-    def update_registered_model(self, name: str, description: str) -> RegisteredModel:
-        """Set a model's description (Markdown)."""
-        return self.registry.update_registered_model(name, description)
+    def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
+        """Refuse, and say what to do instead; see ``Registry.rename_registered_model``."""
+        self.registry.rename_registered_model(name, new_name)
 
-    def delete_registered_model(self, name: str) -> None:
+    def update_registered_model(
+        self, name: str, description: str | None = None, reason: str = ""
+    ) -> RegisteredModel:
+        """Set a model's description (Markdown); None removes it."""
+        return self.registry.update_registered_model(name, description or "", reason)
+
+    def delete_registered_model(self, name: str, reason: str = "") -> None:
         """Delete a model with all its versions."""
-        self.registry.delete_registered_model(name)
+        self.registry.delete_registered_model(name, reason)
 
-    def set_registered_model_tag(self, name: str, key: str, value: Any) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: Any, reason: str = "") -> None:
         """Set a tag on a model."""
-        self.registry.set_registered_model_tag(name, key, value)
+        self.registry.set_registered_model_tag(name, key, value, reason)
 
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, reason: str = "") -> None:
         """Remove a tag from a model."""
-        self.registry.delete_registered_model_tag(name, key)
+        self.registry.delete_registered_model_tag(name, key, reason)
 
     # Versions ------------------------------------------------------------------------------------
 
@@ -85,7 +96,9 @@ class MlflowClient(TrackingClient):
         source: str,
         run_id: str | None = None,
         tags: Mapping[str, Any] | None = None,
+        run_link: str | None = None,
         description: str | None = None,
+        await_creation_for: int | None = None,
     ) -> ModelVersion:
         """Register a logged model as the next version of an existing registered model.
 
@@ -94,15 +107,40 @@ class MlflowClient(TrackingClient):
             source: ``runs:/<run_id>/<path>``; or only the path, where ``run_id`` is given.
             run_id: The run that logged it.
             tags: Tags of the version.
+            run_link: Address of the run in another system, to be shown with the version.
             description: Of the version, Markdown.
+            await_creation_for: Accepted for MLflow's scripts: the version is ready on return.
 
         Raises:
             NotFound: There is no such registered model, run, or model in the run.
         """
-        uri = source if uris.parse(source) or not run_id else f"runs:/{run_id}/{source}"
+        del await_creation_for
+        below_run = run_id and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:", source)
+        uri = f"runs:/{run_id}/{source}" if below_run else source
         return logged_models.register(
-            self, uri, name, tags=tags, description=description or "", existing_only=True
+            self,
+            uri,
+            name,
+            tags=tags,
+            description=description or "",
+            run_link=run_link or "",
+            existing_only=True,
         )
+
+    def copy_model_version(self, src_model_uri: str, dst_name: str) -> ModelVersion:
+        """Register a version of one model as the next version of another.
+
+        Its tags and its description go along.
+
+        Args:
+            src_model_uri: ``models:/<name>/<version or stage>`` or ``models:/<name>@<alias>``.
+            dst_name: The other model; created where it does not exist.
+
+        Raises:
+            InvalidInput: That is no such URI.
+            NotFound: What it names does not exist.
+        """
+        return logged_models.copy_version(self, src_model_uri, dst_name)
 
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """Get a version by number."""
@@ -116,6 +154,15 @@ class MlflowClient(TrackingClient):
         """Where a version's files are: ``runs:/<run_id>/<path>``."""
         return self.registry.get_model_version(name, version).source
 
+    def get_model_version_stages(self, name: str, version: int | str) -> list[str]:
+        """List the stages that a version can be in.
+
+        Raises:
+            NotFound: The model or the version does not exist.
+        """
+        self.registry.get_model_version(name, version)
+        return [stage.value for stage in Stage]
+
     def get_latest_versions(
         self, name: str, stages: Sequence[str] | None = None
     ) -> list[ModelVersion]:
@@ -127,27 +174,77 @@ class MlflowClient(TrackingClient):
         filter_string: str | None = None,
         max_results: int | None = 10_000,
         order_by: Sequence[str] | None = None,
-    ) -> list[ModelVersion]:
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
         """Search versions, such as with ``name = 'Price' and run_id = '…'``."""
-        return self.registry.search_model_versions(
-            filter_string=filter_string, order_by=order_by, max_results=max_results
-        )
+        return self.registry.search_model_versions(filter_string, order_by, max_results, page_token)
 
-    def update_model_version(self, name: str, version: int | str, description: str) -> ModelVersion:
-        """Set a version's description (Markdown)."""
-        return self.registry.update_model_version(name, version, description)
+    def update_model_version(
+        self, name: str, version: int | str, description: str | None = None, reason: str = ""
+    ) -> ModelVersion:
+        """Set a version's description (Markdown).
 
-    def delete_model_version(self, name: str, version: int | str) -> None:
+        Raises:
+            InvalidInput: None is given.
+            NotFound: There is no such model or version.
+        """
+        if description is None:
+            raise InvalidInput(
+                f"Nothing was given to change version {version!s:.40} of {name!r:.80} to.",
+                hint='Give a description; "" removes it.',
+            )
+        return self.registry.update_model_version(name, version, description, reason)
+
+    def delete_model_version(self, name: str, version: int | str, reason: str = "") -> None:
         """Delete a version; its number is never used again."""
-        self.registry.delete_model_version(name, version)
+        self.registry.delete_model_version(name, version, reason)
 
-    def set_model_version_tag(self, name: str, version: int | str, key: str, value: Any) -> None:
-        """Set a tag on a version."""
-        self.registry.set_model_version_tag(name, version, key, value)
+    def set_model_version_tag(
+        self,
+        name: str,
+        version: int | str | None = None,
+        key: str | None = None,
+        value: Any = None,
+        stage: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Set a tag on a version, or on the newest version in a stage.
 
-    def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
-        """Remove a tag from a version."""
-        self.registry.delete_model_version_tag(name, version, key)
+        Raises:
+            InvalidInput: Not exactly one of ``version`` and ``stage`` is given, or no key.
+            NotFound: There is no such model or version, or nothing in that stage.
+        """
+        chosen = self._version_or_stage(name, version, stage)
+        self.registry.set_model_version_tag(name, chosen, key or "", value, reason)
+
+    def delete_model_version_tag(
+        self,
+        name: str,
+        version: int | str | None = None,
+        key: str | None = None,
+        stage: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Remove a tag from a version, or from the newest version in a stage.
+
+        Raises:
+            InvalidInput: Not exactly one of ``version`` and ``stage`` is given, or no key.
+            NotFound: There is no such model or version, or nothing in that stage.
+        """
+        chosen = self._version_or_stage(name, version, stage)
+        self.registry.delete_model_version_tag(name, chosen, key or "", reason)
+
+    def _version_or_stage(
+        self, name: str, version: int | str | None, stage: str | None
+    ) -> int | str:
+        if (version is None) == (stage is None):
+            raise InvalidInput(
+                "A tag is for one version of a model.", hint="Give either version or stage."
+            )
+        if version is not None:
+            return version
+        uri = uris.ModelUri(name=name, stage=check_stage(str(stage)))
+        return uris.model_version(uri, self.registry).version
 
     # Stages and aliases --------------------------------------------------------------------------
 
@@ -165,17 +262,24 @@ class MlflowClient(TrackingClient):
             name, version, stage, archive_existing_versions, reason, force
         )
 
-    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+    def set_registered_model_alias(
+        self, name: str, alias: str, version: int | str, reason: str = ""
+    ) -> None:
         """Let an alias name a version."""
-        self.registry.set_registered_model_alias(name, alias, version)
+        self.registry.set_registered_model_alias(name, alias, version, reason)
 
-    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+    def delete_registered_model_alias(self, name: str, alias: str, reason: str = "") -> None:
         """Remove an alias."""
-        self.registry.delete_registered_model_alias(name, alias)
+        self.registry.delete_registered_model_alias(name, alias, reason)
 
-    def model_history(self, name: str) -> list[ModelEvent]:
-        """Read who changed what, when and why, oldest first."""
-        return self.registry.history(name)
+    def model_history(self, name: str, *, edits: bool = False) -> list[ModelEvent]:
+        """Read who changed what, when and why, oldest first.
+
+        Args:
+            name: The model.
+            edits: Also who edited descriptions and tags.
+        """
+        return self.registry.history(name, edits=edits)
 
     # Lineage -------------------------------------------------------------------------------------
 

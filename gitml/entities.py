@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
+
+_Item = TypeVar("_Item")
 
 
 class RunStatus(StrEnum):
@@ -36,6 +38,14 @@ class ViewType(IntEnum):
     ACTIVE_ONLY = 1
     DELETED_ONLY = 2
     ALL = 3
+
+
+class PagedList(list[_Item]):
+    """A page of results; ``token`` asks for the next one and is None on the last."""
+
+    def __init__(self, items: Iterable[_Item], token: str | None = None) -> None:
+        super().__init__(items)
+        self.token = token
 
 
 class Value:
@@ -284,6 +294,8 @@ class ModelVersion(Value):
         digest: DVC hash of the model directory, 32 hex digits and ``.dir``.
         commit: Id of the version commit, the one the tags point at.
         code_commit: Id of the commit that trained it.
+        run_link: Address of the run in another system, as given when it was registered.
+        status: ``READY``: a version is registered when its files are there, or not at all.
     """
 
     name: str
@@ -320,21 +332,21 @@ class RegisteredModel(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEvent(Value):
-    """One entry of a model's history, read from a git tag.
+    """One entry of a model's history, read from a git tag or, of an edit, from the branch.
 
     Attributes:
         model: The model's true name.
-        kind: ``registered``, ``deleted``, ``stage``, ``left``, ``alias``, ``unalias`` or
-            ``deprecated``.
-        version: The version concerned; None for ``deprecated``.
-        value: The stage or alias name, else empty.
-        tag: The git tag that records it.
-        commit: Id of the version commit.
+        kind: ``registered``, ``deleted``, ``stage``, ``left``, ``alias``, ``unalias``,
+            ``deprecated`` or ``edited``.
+        version: The version concerned; None where that is the model as a whole.
+        value: The stage or alias; of an edit ``description`` or ``tags.<key>``; else empty.
+        tag: The git tag that records it; empty for an edit.
+        commit: Id of the version commit; of an edit, of the commit on the branch.
         timestamp: ms since the Unix epoch.
-        user: Name of the tagger.
-        email: E-mail of the tagger.
-        message: The human line of the tag's message.
-        detail: The YAML below it: reason, from, to, run_id and so on.
+        user: Name of who did it.
+        email: E-mail of who did it.
+        message: One line for people.
+        detail: What else is told: reason, from, to, run_id and so on.
     """
 
     model: str

@@ -81,19 +81,25 @@ def allow_pickles() -> bool:
 
 
 def register_model(
-    model_uri: str, name: str, tags: Mapping[str, Any] | None = None
+    model_uri: str,
+    name: str,
+    await_registration_for: int | None = None,
+    *,
+    tags: Mapping[str, Any] | None = None,
 ) -> ModelVersion:
     """Register a logged model as the next version of a registered model.
 
     Args:
         model_uri: ``runs:/<run_id>/<path>``, or ``models:/…`` for a version of another model.
         name: The registered model; created where it does not exist.
+        await_registration_for: Accepted for MLflow's scripts: the version is ready on return.
         tags: Tags of the version.
 
     Raises:
         InvalidInput: The URI is malformed, or the name cannot be used.
         NotFound: There is no such run, or no model at that path.
     """
+    del await_registration_for
     return register(fluent.client(), model_uri, name, tags=tags)
 
 
@@ -104,6 +110,7 @@ def register(
     *,
     tags: Mapping[str, Any] | None = None,
     description: str = "",
+    run_link: str = "",
     existing_only: bool = False,
 ) -> ModelVersion:
     """As ``register_model``, in the repository of a client.
@@ -114,13 +121,38 @@ def register(
         name: As there.
         tags: As there.
         description: Of the version, Markdown.
+        run_link: Address of the run in another system.
         existing_only: Refuse to create the registered model.
     """
-    source = _source(client, model_uri)
+    source = replace(_source(client, model_uri), run_link=run_link)
     models = uris.registry(client.repository)
     make = models.create_model_version if existing_only else models.register
     labels = {key: str(value) for key, value in (tags or {}).items()}
     return make(name, source, description=description, tags=labels)
+
+
+def copy_version(client: TrackingClient, model_uri: str, name: str) -> ModelVersion:
+    """Register a version of one model as the next version of another, with tags and description.
+
+    Raises:
+        InvalidInput: That is no ``models:/`` URI.
+        NotFound: What it names does not exist.
+    """
+    parsed = uris.parse(model_uri)
+    if not isinstance(parsed, uris.ModelUri):
+        raise InvalidInput(
+            f"{model_uri!r:.200} is not the URI of a model version.",
+            hint="Give models:/<name>/<version>; `register_model` takes runs:/<run id>/<path>.",
+        )
+    version = uris.model_version(parsed, uris.registry(client.repository))
+    return register(
+        client,
+        model_uri,
+        name,
+        tags=version.tags,
+        description=version.description,
+        run_link=version.run_link,
+    )
 
 
 def _source(client: TrackingClient, model_uri: str) -> ModelSource:
@@ -183,9 +215,8 @@ def search_registered_models(
     order_by: Sequence[str] | None = None,
 ) -> list[RegisteredModel]:
     """Search registered models; see ``MlflowClient.search_registered_models``."""
-    return uris.registry(fluent.client().repository).search_registered_models(
-        filter_string=filter_string, order_by=order_by, max_results=max_results
-    )
+    models = uris.registry(fluent.client().repository)
+    return list(models.search_registered_models(filter_string, order_by, max_results))
 
 
 def search_model_versions(
@@ -194,12 +225,18 @@ def search_model_versions(
     order_by: Sequence[str] | None = None,
 ) -> list[ModelVersion]:
     """Search model versions; see ``MlflowClient.search_model_versions``."""
-    return uris.registry(fluent.client().repository).search_model_versions(
-        filter_string=filter_string, order_by=order_by, max_results=max_results
-    )
+    models = uris.registry(fluent.client().repository)
+    return list(models.search_model_versions(filter_string, order_by, max_results))
 
 
-def set_model_version_tag(name: str, version: int | str, key: str, value: Any) -> None:
-    """Set a tag on a model version."""
+def set_model_version_tag(
+    name: str, version: int | str | None = None, key: str | None = None, value: Any = None
+) -> None:
+    """Set a tag on a model version.
+
+    Raises:
+        InvalidInput: ``version`` or ``key`` is missing or cannot be used.
+        NotFound: The model or the version does not exist.
+    """
     registry = uris.registry(fluent.client().repository)
-    registry.set_model_version_tag(name, version, key, value)
+    registry.set_model_version_tag(name, version or "", key or "", value)

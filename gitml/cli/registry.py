@@ -15,6 +15,8 @@ from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.lineage import Lineage
 
+_reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
+
 
 @click.group()
 def registry() -> None:
@@ -158,7 +160,7 @@ def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_
 @click.argument("name")
 @click.argument("version")
 @click.argument("stage")
-@click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
+@_reason
 @click.option("--archive-existing", is_flag=True, help="Archive what is in that stage now.")
 @click.option("--force", is_flag=True, help="Move it although gates fail; needs -m, is recorded.")
 @as_json
@@ -197,22 +199,24 @@ def alias() -> None:
 @click.argument("name")
 @click.argument("alias")
 @click.argument("version")
+@_reason
 @as_json
-def set_(name: str, alias: str, version: str, json_: bool) -> None:
+def set_(name: str, alias: str, version: str, reason: str, json_: bool) -> None:
     """Let an alias name a version, whatever it named before."""
     client = MlflowClient()
-    client.set_registered_model_alias(name, alias, version)
+    client.set_registered_model_alias(name, alias, version, reason)
     _tell_aliases(client, name, json_)
 
 
 @alias.command()
 @click.argument("name")
 @click.argument("alias")
+@_reason
 @as_json
-def delete(name: str, alias: str, json_: bool) -> None:
+def delete(name: str, alias: str, reason: str, json_: bool) -> None:
     """Remove an alias."""
     client = MlflowClient()
-    client.delete_registered_model_alias(name, alias)
+    client.delete_registered_model_alias(name, alias, reason)
     _tell_aliases(client, name, json_)
 
 
@@ -226,10 +230,11 @@ def _tell_aliases(client: MlflowClient, name: str, json_: bool) -> None:
 
 @registry.command()
 @click.argument("name")
+@click.option("--edits", is_flag=True, help="Also edits of descriptions and tags.")
 @as_json
-def history(name: str, json_: bool) -> None:
+def history(name: str, edits: bool, json_: bool) -> None:
     """Show who changed what, when and why, oldest first."""
-    events = MlflowClient().model_history(name)
+    events = MlflowClient().model_history(name, edits=edits)
     if json_:
         print_json(events)
         return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
 from gitml.errors import NotFound, StoreError
 from gitml.git import GitRepo
-from gitml.registry import events, search, tags
+from gitml.registry import edits as edit_log, events, search, tags
 from gitml.registry.events import VersionState
 from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
@@ -42,20 +42,25 @@ class RegistryReader(SnapshotReader):
         filter_string: str | None = None,
         order_by: Sequence[str] | None = None,
         max_results: int | None = None,
-    ) -> list[RegisteredModel]:
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
         """List models.
 
         Args:
             filter_string: ``name = 'x'``, ``name LIKE 'x%'``, ``tags.key = 'x'``, joined by AND.
             order_by: Such as ``["last_updated_timestamp DESC"]``; by name without any.
-            max_results: How many at most.
+            max_results: How many at most; all without any.
+            page_token: The ``token`` of the page before.
+
+        Returns:
+            A list with the attribute ``token``, None on the last page.
 
         Raises:
-            InvalidInput: The filter or the order cannot be understood.
+            InvalidInput: The filter, the order or the token cannot be understood.
         """
-        limit = search.check_limit(max_results)
         models = [self._model(snapshot) for snapshot in self._snapshots() if snapshot.exists]
-        return search.search_models(models, filter_string, order_by)[:limit]
+        found = search.search_models(models, filter_string, order_by)
+        return search.page(found, max_results, page_token)
 
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """Read one version.
@@ -76,7 +81,7 @@ class RegistryReader(SnapshotReader):
     def get_latest_versions(
         self, name: str, stages: Sequence[str] | None = None
     ) -> list[ModelVersion]:
-        """List the highest version in each stage.
+        """List the highest version in each stage, by number.
 
         Args:
             name: The model.
@@ -90,9 +95,9 @@ class RegistryReader(SnapshotReader):
         snapshot = self._existing(name)
         highest = {version.stage: version for version in snapshot.versions}
         return [
-            self._version(snapshot, highest[stage])
-            for stage in dict.fromkeys(wanted)
-            if stage in highest
+            self._version(snapshot, version)
+            for version in snapshot.versions
+            if version.stage in wanted and version is highest[version.stage]
         ]
 
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
@@ -116,29 +121,38 @@ class RegistryReader(SnapshotReader):
         filter_string: str | None = None,
         order_by: Sequence[str] | None = None,
         max_results: int | None = None,
-    ) -> list[ModelVersion]:
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
         """List versions, the last updated first.
 
         Args:
             filter_string: ``name='x'``, ``run_id='x'``, ``version_number > 2``, ``source_path``,
                 ``tags.key = 'x'``, joined by AND.
             order_by: Such as ``["version_number DESC"]``.
-            max_results: How many at most.
+            max_results: How many at most; all without any.
+            page_token: The ``token`` of the page before.
+
+        Returns:
+            A list with the attribute ``token``, None on the last page.
 
         Raises:
-            InvalidInput: The filter or the order cannot be understood.
+            InvalidInput: The filter, the order or the token cannot be understood.
         """
-        limit = search.check_limit(max_results)
         versions = [
             self._version(snapshot, version)
             for snapshot in self._snapshots()
             if snapshot.exists
             for version in snapshot.versions
         ]
-        return search.search_versions(versions, filter_string, order_by)[:limit]
+        found = search.search_versions(versions, filter_string, order_by)
+        return search.page(found, max_results, page_token)
 
-    def history(self, name: str) -> list[ModelEvent]:
+    def history(self, name: str, *, edits: bool = False) -> list[ModelEvent]:
         """List everything that happened to a model, oldest first; also of a deleted one.
+
+        Args:
+            name: The model.
+            edits: Also when descriptions and tags were edited, which asks the whole branch.
 
         Raises:
             NotFound: There never was such a model.
@@ -146,8 +160,20 @@ class RegistryReader(SnapshotReader):
         snapshot = self._snapshot(name, lenient=True)
         if not snapshot.exists and not snapshot.state.tags:
             raise self._missing(name)
-        found = self.repo.tags(*tags.patterns(snapshot.slug))
-        return events.history(found, snapshot.slug, snapshot.name)
+        told = self.repo.tags(*tags.patterns(snapshot.slug))
+        found = events.history(told, snapshot.slug, snapshot.name)
+        if edits:
+            found += self._edits(snapshot)
+        return sorted(found, key=lambda event: event.timestamp)
+
+    def _edits(self, snapshot: Snapshot) -> list[ModelEvent]:
+        tip = self.branch.tip()
+        if tip is None:
+            return []
+        folder = f"{model_records.ROOT}/{snapshot.slug}"
+        log = ("log", "--no-show-signature", "--full-history", f"--format={edit_log.LOG_FORMAT}")
+        out = self.repo.run(*log, tip, "--", folder).decode("utf-8", "replace")
+        return list(edit_log.events(out, snapshot.name))[::-1]
 
     # Views --------------------------------------------------------------------------------------
 
@@ -192,6 +218,7 @@ class RegistryReader(SnapshotReader):
             user_id=file.user,
             source=file.source,
             run_id=file.run_id,
+            run_link=file.run_link,
             tags=dict(record.tags) if record else {},
             aliases=tuple(aliases),
             digest=file.digest,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from gitml.entities import ModelVersion, RegisteredModel
-from gitml.errors import InvalidInput
+from gitml.errors import AlreadyExists, InvalidInput
 from gitml.registry import admission, declared as declaration, plan
+from gitml.registry.edits import Edit
 from gitml.registry.events import VersionState
 from gitml.registry.gates import Gate
-from gitml.registry.names import check_alias, check_key, check_stage
+from gitml.registry.names import check_alias, check_key, check_stage, shown
 from gitml.registry.plan import Step
 from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import Kind, Stage
@@ -46,39 +47,65 @@ class Registry(RegistryWriter):
         self._create(name, description, _checked(tags))
         return self.get_registered_model(name)
 
-    def update_registered_model(self, name: str, description: str) -> RegisteredModel:
+    def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
+        """Refuse: the tags that tell who approved what bear the model's name, for ever.
+
+        Raises:
+            NotFound: There is no such model.
+            AlreadyExists: The new name is taken.
+            InvalidInput: Always otherwise; the message says what to do instead.
+        """
+        old, new = self._existing(name), self._snapshot(new_name)
+        if new.exists:
+            raise AlreadyExists(f"Registered model {shown(new.name)} already exists.")
+        best = sorted(old.versions, key=lambda v: (v.stage == Stage.PRODUCTION, v.number or 0))
+        version = best[-1].label if best else "<version>"
+        raise InvalidInput(
+            f"Registered model {shown(old.name)} cannot be renamed: the git tags that record who "
+            "approved its versions bear its name.",
+            hint=f"Register what is live under the new name (`gitml registry register "
+            f"models:/{old.name}/{version} {new_name}`), promote it there, then "
+            f"delete_registered_model({old.name!r}).",
+        )
+
+    def update_registered_model(
+        self, name: str, description: str, reason: str = ""
+    ) -> RegisteredModel:
         """Set a model's description (Markdown).
 
         Raises:
             NotFound: There is no such model.
         """
         self._edit_model(
-            name, lambda record, now: model_records.described(record, description, now), "described"
+            name,
+            lambda record, now: model_records.described(record, description, now),
+            Edit(field="description", done="changed", reason=reason),
         )
         return self.get_registered_model(name)
 
-    def set_registered_model_tag(self, name: str, key: str, value: Any) -> None:
+    def set_registered_model_tag(self, name: str, key: str, value: Any, reason: str = "") -> None:
         """Set a tag on a model.
 
         Raises:
             NotFound: There is no such model.
             InvalidInput: The key cannot be used.
         """
-        changes = {check_key(key): str(value)}
-        self._edit_model(
-            name, lambda record, now: model_records.tagged(record, changes, now), "tagged"
-        )
+        self._tag_model(name, key, str(value), reason)
 
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
+    def delete_registered_model_tag(self, name: str, key: str, reason: str = "") -> None:
         """Remove a tag from a model; nothing happens where it has none.
 
         Raises:
             NotFound: There is no such model.
         """
-        changes = {check_key(key): None}
+        self._tag_model(name, key, None, reason)
+
+    def _tag_model(self, name: str, key: str, value: str | None, reason: str) -> None:
+        changes = {check_key(key): value}
         self._edit_model(
-            name, lambda record, now: model_records.tagged(record, changes, now), "untagged"
-        )
+            name, lambda record, now: model_records.tagged(record, changes, now),
+            _tagging(key, value, reason),
+        )  # fmt: skip
 
     def delete_registered_model(self, name: str, reason: str = "") -> None:
         """Delete a model with all its versions; their numbers are never used again.
@@ -130,7 +157,9 @@ class Registry(RegistryWriter):
         """
         return self._register(name, source, description, _checked(tags), create=False)
 
-    def update_model_version(self, name: str, version: int | str, description: str) -> ModelVersion:
+    def update_model_version(
+        self, name: str, version: int | str, description: str, reason: str = ""
+    ) -> ModelVersion:
         """Set a version's description (Markdown).
 
         Raises:
@@ -140,35 +169,39 @@ class Registry(RegistryWriter):
             name,
             version,
             lambda record, now: model_records.described(record, description, now),
-            "described",
+            Edit(field="description", done="changed", reason=reason),
         )
         return self.get_model_version(name, version)
 
-    def set_model_version_tag(self, name: str, version: int | str, key: str, value: Any) -> None:
+    def set_model_version_tag(
+        self, name: str, version: int | str, key: str, value: Any, reason: str = ""
+    ) -> None:
         """Set a tag on a version.
 
         Raises:
             NotFound: The model or the version does not exist.
             InvalidInput: The key cannot be used.
         """
-        changes = {check_key(key): str(value)}
-        self._edit_version(
-            name, version, lambda record, now: model_records.tagged(record, changes, now), "tagged"
-        )
+        self._tag_version_record(name, version, key, str(value), reason)
 
-    def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
+    def delete_model_version_tag(
+        self, name: str, version: int | str, key: str, reason: str = ""
+    ) -> None:
         """Remove a tag from a version; nothing happens where it has none.
 
         Raises:
             NotFound: The model or the version does not exist.
         """
-        changes = {check_key(key): None}
+        self._tag_version_record(name, version, key, None, reason)
+
+    def _tag_version_record(
+        self, name: str, version: int | str, key: str, value: str | None, reason: str
+    ) -> None:
+        changes = {check_key(key): value}
         self._edit_version(
-            name,
-            version,
-            lambda record, now: model_records.tagged(record, changes, now),
-            "untagged",
-        )
+            name, version, lambda record, now: model_records.tagged(record, changes, now),
+            _tagging(key, value, reason),
+        )  # fmt: skip
 
     def delete_model_version(self, name: str, version: int | str, reason: str = "") -> None:
         """Delete a version: out of its stage, aliases removed; its number is never used again.
@@ -314,6 +347,10 @@ class Registry(RegistryWriter):
         check_alias(alias)
         with exclusive(self._lock):
             self._write(name, lambda s: plan.alias_removed(s.state, alias), reason)
+
+
+def _tagging(key: str, value: str | None, reason: str) -> Edit:
+    return Edit(field=f"tags.{key}", done="removed" if value is None else "set", reason=reason)
 
 
 def _checked(labels: Mapping[str, Any] | None) -> dict[str, str]:

@@ -6,9 +6,15 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from gitml.entities import ModelVersion, RegisteredModel
+from gitml.entities import ModelVersion, PagedList, RegisteredModel
 from gitml.errors import InvalidInput
-from gitml.store.search import holds, parse_filter, parse_order_by
+from gitml.store.search import (
+    decode_token,
+    encode_token,
+    holds,
+    parse_filter,
+    parse_order_by,
+)
 from gitml.store.search_nodes import Entity, Field, Literal, Node, OrderKey, Target
 
 _Entity = TypeVar("_Entity", RegisteredModel, ModelVersion)
@@ -56,15 +62,26 @@ def search_versions(
     return _search(newest, VERSIONS, text, order_by)
 
 
-def check_limit(max_results: int | None) -> int | None:
-    """Return how many results are wanted at most.
+def page(found: list[_Entity], max_results: int | None, token: str | None) -> PagedList[_Entity]:
+    """Cut one page out of all results.
+
+    Args:
+        found: All results, in order.
+        max_results: How many at most; all without any.
+        token: The ``token`` of the page before.
 
     Raises:
-        InvalidInput: That is no whole number from 0.
+        InvalidInput: ``max_results`` is no whole number from 1, or the token is none of ours.
     """
-    if max_results is None or (type(max_results) is int and max_results >= 0):
-        return max_results
-    raise InvalidInput(f"max_results is {max_results!r:.40}.", hint="Give a whole number from 0.")
+    start = decode_token(token)
+    if max_results is None:
+        return PagedList(found[start:])
+    if type(max_results) is not int or max_results < 1:
+        raise InvalidInput(
+            f"max_results is {max_results!r:.40}.", hint="Give a whole number from 1."
+        )
+    end = start + max_results
+    return PagedList(found[start:end], encode_token(end) if end < len(found) else None)
 
 
 def _search(

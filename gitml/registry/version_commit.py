@@ -38,6 +38,7 @@ class ModelSource:
         dvc_file: Bytes of a DVC file with one out: path ``model``, remote ``gitml``.
         mlmodel: Bytes of the model's ``MLmodel`` file.
         flavors: Names of its flavors.
+        run_link: Address of the run in another system; empty for none.
     """
 
     run: Run
@@ -49,6 +50,7 @@ class ModelSource:
     dvc_file: bytes
     mlmodel: bytes
     flavors: tuple[str, ...] = ()
+    run_link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from gitml.entities import LifecycleStage, ModelVersion
 from gitml.errors import AlreadyExists, Conflict, GitmlError
 from gitml.git import GitRepo, RefUpdate
-from gitml.registry import plan
+from gitml.registry import edits, plan
+from gitml.registry.edits import Edit
 from gitml.registry.names import alike, shown
 from gitml.registry.plan import Step
 from gitml.registry.reading import RegistryReader
@@ -132,7 +133,7 @@ class RegistryWriter(RegistryReader):
         def change(record: ModelRecord, now: int) -> ModelRecord:
             return model_records.moved_to(record, LifecycleStage.DELETED, max(now, newest))
 
-        self._edit_model_record(snapshot, change, "deleted")
+        self._edit_model_record(snapshot, change, f"model {snapshot.slug}: deleted\n")
 
     def _register(
         self,
@@ -187,6 +188,7 @@ class RegistryWriter(RegistryReader):
             dirty=source.run.source.dirty,
             created=self._clock(),
             user=self.repo.identity.name,
+            run_link=source.run_link,
         )
 
     def _record_version(
@@ -247,20 +249,21 @@ class RegistryWriter(RegistryReader):
     # Edits of records ---------------------------------------------------------------------------
 
     def _edit_model(
-        self, name: str, change: Callable[[ModelRecord, int], ModelRecord], what: str
+        self, name: str, change: Callable[[ModelRecord, int], ModelRecord], edit: Edit
     ) -> None:
         with exclusive(self._lock):
-            self._edit_model_record(self._existing(name), change, what)
+            snapshot = self._existing(name)
+            self._edit_model_record(snapshot, change, edits.message(snapshot.slug, None, edit))
 
     def _edit_model_record(
-        self, snapshot: Snapshot, change: Callable[[ModelRecord, int], ModelRecord], what: str
+        self, snapshot: Snapshot, change: Callable[[ModelRecord, int], ModelRecord], message: str
     ) -> None:
         path = model_records.model_path(snapshot.slug)
 
         def make(tip: str | None) -> _Files:
             old = self._model_record(snapshot, tip)
             new = change(old, model_records.edit_time(old, self._clock()))
-            return {path: model_records.model_to_json(new)}, f"model {snapshot.slug}: {what}\n"
+            return {path: model_records.model_to_json(new)}, message
 
         self.branch.update(make)
 
@@ -279,7 +282,7 @@ class RegistryWriter(RegistryReader):
         name: str,
         version: int | str,
         change: Callable[[VersionRecord, int], VersionRecord],
-        what: str,
+        edit: Edit,
     ) -> None:
         with exclusive(self._lock):
             snapshot = self._existing(name)
@@ -290,7 +293,7 @@ class RegistryWriter(RegistryReader):
                 data = self.branch.read(path, tip) if tip else None
                 old = _version_record(data, path, found)
                 new = change(old, model_records.edit_time(old, self._clock()))
-                message = f"model {snapshot.slug}: version {found.version} {what}\n"
+                message = edits.message(snapshot.slug, found.version, edit)
                 return {path: model_records.version_to_json(new)}, message
 
             self.branch.update(make)

@@ -88,6 +88,7 @@ class VersionFile:
         dirty: Whether tracked files differed from that commit.
         created: ms since the Unix epoch.
         user: Who registered it.
+        run_link: Address of the run in another system; empty for none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class VersionFile:
     dirty: bool = False
     created: int = 0
     user: str = ""
+    run_link: str = ""
 
 
 # Paths ------------------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ def version_file_from_json(data: bytes, what: str = "version.json") -> VersionFi
     }
     texts: dict[str, Any] = {
         key: _get(value, key, str, what, "")
-        for key in ("run_id", "source", "path", "digest", "code_commit", "user")
+        for key in ("run_id", "source", "path", "digest", "code_commit", "user", "run_link")
     }
     return VersionFile(
         name=_get(value, "name", str, what),

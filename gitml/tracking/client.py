@@ -19,6 +19,7 @@ from gitml.entities import (
     LifecycleStage,
     LoggedModelInfo,
     Metric,
+    PagedList,
     Param,
     Run,
     RunStatus,
@@ -242,7 +243,7 @@ class TrackingClient:
         max_results: int = 1000,
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
-    ) -> PagedList:
+    ) -> PagedList[Run]:
         """Search runs with MLflow's filter language.
 
         Args:
@@ -520,14 +521,6 @@ class TrackingClient:
         for artifact in wanted:
             if not artifact.md5 and writer:
                 _copy(writer.artifacts / artifact.path, target / artifact.path)
-
-
-class PagedList(list[Any]):
-    """A page of results; ``token`` asks for the next one and is None on the last."""
-
-    def __init__(self, items: Iterable[Any], token: str | None) -> None:
-        super().__init__(items)
-        self.token = token
 
 
 class _Staging:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import gitml
 from tests.cli.conftest import Cli, loaded
 
 
@@ -42,6 +45,19 @@ def test_history_tells_who_changed_what_and_why(cli: Cli, model: str) -> None:
     assert events[1]["detail"]["reason"] == "worth a try"
     lines = cli("registry", "history", "Price").stdout.splitlines()
     assert lines[2].split("  ")[1:] == ["version 1 moved to Staging", "worth a try", "Ada Example"]
+
+
+def test_history_tells_edits_when_asked(cli: Cli, model: str) -> None:
+    cli("registry", "register", model, "Price")
+    cli("registry", "alias", "set", "Price", "best", "1", "-m", "wins the sweep")
+    gitml.MlflowClient().set_model_version_tag("Price", 1, "audited", True, reason="by law")
+
+    assert "audited" not in cli("registry", "history", "Price").stdout
+    told = cli("registry", "history", "Price", "--edits").stdout
+    assert re.search(r"alias best set to version 1 +wins the sweep +Ada Example", told)
+    assert re.search(r"version 1 tags.audited set +by law +Ada Example", told)
+    events = loaded(cli("registry", "history", "Price", "--edits", "--json"))
+    assert sorted(one["kind"] for one in events) == ["alias", "edited", "registered"]
 
 
 def test_an_alias_is_removed(cli: Cli, model: str) -> None:

@@ -85,6 +85,7 @@ def test_a_version_commit_is_minimal_and_keeps_code_and_run_reachable(world: Wor
         "dirty": False,
         "created": START,
         "user": "Ada Example",
+        "run_link": "",
     }
     assert world.git("for-each-ref", "refs/gitml") == ""
     assert world.git("fsck", "--strict", "--no-dangling") == ""
@@ -119,9 +120,9 @@ def test_stages_move_and_archive_like_those_of_mlflow(world: World) -> None:
     )
     assert moved.current_stage == "Production"
     assert [(v.version, v.current_stage) for v in registry.get_latest_versions("m")] == [
-        (3, "None"),
-        (2, "Production"),
         (1, "Archived"),
+        (2, "Production"),
+        (3, "None"),
     ]
     assert [v.version for v in registry.get_latest_versions("m", ["production", "Staging"])] == [2]
     assert world.tags()[3:] == [
