@@ -23,11 +23,17 @@ class SiteSettings:
         title: Heading of the dashboard; the repository's folder name where empty.
         run_pages: How many of the newest runs get a page of their own.
         templates: Folder of templates that come before the built-in ones.
+        accent: Accent colour, such as ``#0a58b5``.
+        logo: Picture for the bar of every page.
+        pages: Folder of extra pages in Markdown.
     """
 
     title: str = ""
     run_pages: int = 5000
     templates: str = ""
+    accent: str = ""
+    logo: str = ""
+    pages: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +129,10 @@ def _fill(settings: Any, value: Any, where: str) -> Any:
             changes[key] = _fill(old, new, name)
         elif type(new) is not type(old):
             raise InvalidInput(
-                f"{FILE_NAME}: {name} is {new!r:.60}, not a {type(old).__name__} value."
+                f"{FILE_NAME}: {name} is {new!r:.60}, not a {type(old).__name__} value.",
+                hint="YAML takes what follows # for a comment: put the value in quotes."
+                if new is None
+                else None,
             )
         else:
             changes[key] = new

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from gitml import site, uris
+from gitml import site, uris, written
 from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric, Run
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
@@ -52,6 +52,8 @@ def build_site(
     options = SiteOptions(
         run_pages=settings.run_pages,
         templates=root / settings.templates if settings.templates else None,
+        accent=settings.accent,
+        logo=written.inside(root, settings.logo, "site.logo") if settings.logo else None,
         cache=repository.state / "site-cache",
         live=live,
     )
@@ -126,6 +128,7 @@ class _Source:
             versions=lambda name: by_model.get(name, ()),
             events=lru_cache(maxsize=None)(self._registry.history),
             run_oid=self._run_oid,
+            pages=written.pages(self._repository),
             concerns=lambda: concerns(self._repository, self._registry, versions, runs),
         )
 

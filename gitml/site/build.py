@@ -11,11 +11,14 @@ from pathlib import Path
 from gitml import version
 from gitml.entities import Experiment, Run
 from gitml.site import (
+    branding,
     bundle,
     charts,
     data,
+    formats,
     fragments,
     home,
+    markdown,
     model_pages,
     pages,
     previews,
@@ -25,7 +28,7 @@ from gitml.site import (
     urls,
 )
 from gitml.site.catalogue import Catalogue, catalogue
-from gitml.site.content import Content
+from gitml.site.content import Content, Document
 from gitml.site.output import Output, Rendered
 
 Progress = Callable[[int, int], None]
@@ -42,6 +45,8 @@ class SiteOptions:
         cache: Folder where the chart library is kept between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
             pages needs it, because it cannot know how deep the missing one lay.
+        accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
+        logo: Picture for the bar of every page.
         live: How often pages ask whether the site changed, in ms; 0 for never. Only
             :func:`~gitml.site.serve.serve_live` has an answer.
     """
@@ -50,6 +55,8 @@ class SiteOptions:
     templates: Path | None = None
     cache: Path | None = None
     base_url: str = ""
+    accent: str = ""
+    logo: Path | None = None
     live: int = 0
 
 
@@ -90,7 +97,17 @@ class _Builder:
             "project": urls.digest(content.title.encode("utf-8", "replace")),
             "notices": templates.NOTICES,
             "live": self.options.live,
+            "logo": "",
+            "bar": [
+                (formats.name(title), urls.extra_page(one.name))
+                for one in content.pages
+                for title in [markdown.titled(one.text, one.name)[0]]
+            ],
         }
+        logo = branding.logo(self.options.logo)
+        if logo:
+            self.out.write(logo.address, logo.data)
+            self.frame["logo"] = logo.address
 
     def assets(self) -> None:
         """Write style sheet, scripts, charts and licence notices."""
@@ -98,6 +115,7 @@ class _Builder:
         if not self.options.live:
             own = {name: content for name, content in own.items() if name != templates.LIVE}
         files = {n: bundle.style(css) for n, css in own.items() if n.endswith(".css")}
+        files["gitml.css"] += branding.accent_style(self.options.accent)
         files |= bundle.scripts({n: js for n, js in own.items() if n.endswith(".js")}, cache)
         files["vega.js"] = bundle.vega(cache)
         files["specs.js"] = data.script("specs", charts.specs())
@@ -135,6 +153,16 @@ class _Builder:
         address = urls.shard(key, content)
         self.out.write(address, content)
         return address
+
+    def extra(self, item: Document) -> None:
+        """Write a page that people wrote."""
+        title, text = markdown.titled(item.text, item.name)
+        self.page(
+            urls.extra_page(item.name),
+            "extra.html",
+            heading=formats.name(title),
+            text=markdown.render(text, shift=0),
+        )
 
     def search(self) -> None:
         """Write the search index."""
@@ -268,6 +296,8 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     step()
     builder.page("404.html", "404.html", root=builder.options.base_url or "../")
     step()
+    for document in shown.content.pages:
+        builder.extra(document)
     for experiment in shown.experiments.values():
         builder.experiment(experiment)
         step()

@@ -52,6 +52,19 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A Markdown file that people wrote for the site.
+
+    Attributes:
+        name: Its file name without the suffix.
+        text: Markdown.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """Everything a site shows; functions are called lazily, once per page that needs them.
 
@@ -72,6 +85,7 @@ class Content:
         events: model name → its history.
         run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
             id did not change is not rendered again.
+        pages: Extra pages, in the order in which the bar lists them.
         concerns: What needs a look besides failed runs, the most urgent first.
     """
 
@@ -89,4 +103,5 @@ class Content:
     versions: Callable[[str], Sequence[ModelVersion]] = _nothing
     events: Callable[[str], Sequence[ModelEvent]] = _nothing
     run_oid: Callable[[str], str] = _no_oid
+    pages: Sequence[Document] = ()
     concerns: Callable[[], Sequence[Concern]] = _no_concerns

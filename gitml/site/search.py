@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Run
-from gitml.site import data, formats, urls
+from gitml.site import data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, run_name
 
 BLOCKS = 6  # the newest 100,000 runs; older ones are found by their whole id
@@ -54,6 +54,9 @@ def pages(shown: Catalogue) -> Iterator[Page]:
             )
             title = f"{model.name} version {one.version}"
             yield "version", title, f"{address}#v{one.version}", words.take(labels)
+    for document in shown.content.pages:
+        title, text = markdown.titled(document.text, document.name)
+        yield "page", formats.name(title), urls.extra_page(document.name), words.take(text)
 
 
 def index(

@@ -85,17 +85,32 @@ def load(own: Path | None = None) -> Templates:
     for name in names:
         total.update(name.encode() + b"\0" + source(name) + b"\0")
     return Templates(
-        render=lambda name, values: environment.get_template(name).render(values),
+        render=lambda name, values: _render(environment, name, values),
         digest=total.hexdigest()[:16],
         assets={name: source(f"assets/{name}") for name in ASSETS},
         notices=source(f"assets/{NOTICES}"),
     )
 
 
-def _environment(folders: list[Path]) -> Environment:
+def _render(environment: Environment, name: str, values: dict[str, object]) -> str:
     import jinja2
 
-    environment = jinja2.Environment(
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateError as error:
+        where = f"{getattr(error, 'name', None) or name}, line {getattr(error, 'lineno', None)}"
+        raise InvalidInput(
+            f"The template {where.removesuffix(', line None')} cannot be used: {error.message}.",
+            hint="Correct it in the folder that site.templates names.",
+        ) from error
+
+
+def _environment(folders: list[Path]) -> Environment:
+    import jinja2.sandbox
+
+    # A user's templates came with the repository, and looking at it must run no code of it.
+    kind = jinja2.sandbox.ImmutableSandboxedEnvironment if folders[1:] else jinja2.Environment
+    environment = kind(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,

@@ -40,6 +40,11 @@ def model_page(name: str) -> str:
     return f"models/{slug(name, name)}.html"
 
 
+def extra_page(name: str) -> str:
+    """Give the address of a page that people wrote."""
+    return f"pages/{slug(name, name)}.html"
+
+
 def run_page(run_id: str) -> str:
     """Give the address of a run's page."""
     return f"runs/{_checked(run_id)}.html"

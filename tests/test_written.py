@@ -1,0 +1,46 @@
+"""What people wrote for the site: where it may lie, and what is said where it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitml.errors import InvalidInput
+from gitml.publishing import build_site, site_content
+from gitml.tracking.repository import Repository
+
+
+def settings(repository: Path, text: str) -> Repository:
+    (repository / "gitml.yaml").write_text(f"site: {{{text}}}\n")
+    return Repository.open(repository)
+
+
+def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> None:
+    (repository / "docs").mkdir()
+    (repository / "docs" / "b.md").write_text("# B\n")
+    (repository / "docs" / "a.md").write_bytes(b"\xef\xbb\xbf# A\n")
+    (repository / "docs" / "c.txt").write_text("no page")
+    (repository / "docs" / "link.md").symlink_to("/etc/hostname")
+    content = site_content(settings(repository, "pages: docs"))
+    assert [(page.name, page.text) for page in content.pages] == [("a", "# A\n"), ("b", "# B\n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pages: docs", "The folder docs of extra pages does not exist"),
+        ("pages: ../other", "site.pages is '../other', which is outside the repository"),
+        ("logo: /etc/hostname", "site.logo is '/etc/hostname', which is outside the repository"),
+        ("logo: train.py", "is no PNG, JPEG, GIF, WebP or SVG picture"),
+        ("accent: blueish", "site.accent is 'blueish', not a colour"),
+        ("accent: ", "site.accent is None, not a str value"),
+        ("accent: 12", "site.accent is 12, not a str value"),
+    ],
+)
+def test_settings_that_cannot_be_followed_are_said(
+    repository: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        build_site(settings(repository, text), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
