@@ -379,6 +379,27 @@ def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
     assert ids(root / "fresh") == {run_id for run_id, _ in logged}
 
 
+def test_runs_that_somebody_removed_with_git_come_back(origin: Path) -> None:
+    first, second = origin.parent / "c0", origin.parent / "c1"
+    git(origin.parent, "clone", "-q", "origin.git", "c1")
+    kept, removed = log_run(first), log_run(first)
+    exchange(first, second)
+    git(second, "worktree", "add", "-q", "../by-hand", BRANCH)
+    by_hand = origin.parent / "by-hand"
+    git(by_hand, "rm", "-rq", f"runs/shared/{removed[:2]}/{removed}", "experiments/shared.json")
+    git(by_hand, "commit", "-qm", "Remove a run")
+    git(by_hand, "push", "-q", "origin", BRANCH)
+    assert ids(second) == {kept}
+
+    sync.pull(repo(first))
+    assert ids(first) == {kept, removed}
+    exchange(first, second)
+    git(origin.parent, "clone", "-q", "origin.git", "fresh")
+    for folder in (first, second, origin.parent / "fresh"):
+        assert ids(folder) == {kept, removed}
+    assert git(first, "rev-parse", BRANCH) == git(second, "rev-parse", BRANCH)
+
+
 def test_clones_without_news_make_no_commits(origin: Path) -> None:
     first, second = origin.parent / "c0", origin.parent / "c1"
     git(origin.parent, "clone", "-q", "origin.git", "c1")

@@ -53,6 +53,7 @@ def _status(repository: Repository) -> dict[str, Any]:
             }
             for run in live
         ],
+        "in_batches": repository.runs.in_batches(),
         "not_pushed": _not_pushed(repository),
         "artifacts": {
             "url": mask(repository.remote_url()),
@@ -97,6 +98,9 @@ def _print(found: dict[str, Any]) -> None:
         ("Not pushed", _waiting(waiting, branch)),
         ("Artifacts", _artifacts(found["artifacts"])),
     ]
+    if found["in_batches"]:
+        waiting_runs = count(found["in_batches"], "run")
+        lines.append(("In a batch", f"{waiting_runs}, seen here once the batch commits them"))
     if found["problems"]:
         lines.append(
             ("Problems", f"{count(found['problems'], 'record')} not readable: `gitml doctor`")

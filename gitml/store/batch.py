@@ -10,6 +10,7 @@ the runs that go on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -183,6 +184,22 @@ class Batch:
             self.flush()
 
 
+def waiting(batches: Path) -> int:
+    """Count the runs of this clone's batches that are not committed yet."""
+    if not batches.is_dir():
+        return 0
+    ids: set[bytes] = set()
+    for path in batches.glob("*/journal*.jsonl"):
+        with contextlib.suppress(FileNotFoundError):  # the batch went on meanwhile
+            ids |= {line[:_ID] for line in path.read_bytes().splitlines() if _is_op(line)}
+    return len(ids)
+
+
+def _is_op(line: bytes) -> bool:
+    """Tell a run's line of a journal from its header and from a torn one."""
+    return line[_ID : _ID + 1] == b" " and records.is_run_id(line[:_ID].decode("ascii", "replace"))
+
+
 def recover(batches: Path, commit: CommitRuns) -> list[str]:
     """Commit the runs of batches whose process died.
 
@@ -232,9 +249,8 @@ def _runs(folder: Path, ops: Mapping[str, list[Op]]) -> list[BatchedRun]:
 def _parse(data: bytes) -> Iterable[tuple[str, Op]]:
     by_run: dict[str, list[bytes]] = {}
     for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
-        run_id = line[:_ID].decode("ascii", "replace")
-        if line[_ID : _ID + 1] == b" " and records.is_run_id(run_id):
-            by_run.setdefault(run_id, []).append(line[_ID + 1 :])
+        if _is_op(line):
+            by_run.setdefault(line[:_ID].decode("ascii"), []).append(line[_ID + 1 :])
     for run_id, lines in by_run.items():
         for op in journal.parse(b"".join(lines)):
             yield run_id, op

@@ -18,7 +18,7 @@ from gitml.errors import Conflict, InvalidInput
 from gitml.git import Change, RefUpdate
 from gitml.store import folder
 from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
-from gitml.store.tree_merge import merged
+from gitml.store.tree_merge import merged, removes_records
 
 INCOMING = "refs/gitml/incoming"
 _TAGS = "refs/tags/"
@@ -279,9 +279,10 @@ class Exchange:
         if had == theirs or self._git.is_ancestor(theirs, had):
             return report
         if self._git.is_ancestor(had, theirs):
-            runs = len(_new_runs(self._git.diff(had, theirs)))
-            self._git.update_refs([RefUpdate(name=self._branch.ref, new=theirs, old=had)])
-            return ExchangeReport(runs=runs, changed=True)
+            changes = self._git.diff(had, theirs)
+            if not removes_records(changes):
+                self._git.update_refs([RefUpdate(name=self._branch.ref, new=theirs, old=had)])
+                return ExchangeReport(runs=len(_new_runs(changes)), changed=True)
         self._branch.update(make, also_parent=theirs)
         return report
 

@@ -359,6 +359,10 @@ class RunStore:
             if not place.name.startswith(leftovers.DONE) and journal.journals(place)
         }
 
+    def in_batches(self) -> int:
+        """Count the runs of any process's batches that are not committed yet."""
+        return batch.waiting(self._batches)
+
     def recover(self) -> list[str]:
         """Commit the runs of dead processes.
 

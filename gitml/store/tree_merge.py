@@ -62,6 +62,14 @@ def merged(
     return {p: data for p, data in files.items() if data is not None or p not in absent}, joined
 
 
+def removes_records(changes: Iterable[Change]) -> bool:
+    """Tell whether a difference takes away what gitml only ever adds: somebody else made it.
+
+    Such a commit is merged, even on top of ours, so that what it removed comes back.
+    """
+    return any(change.new is None and _is_record(change.path) for change in changes)
+
+
 def _in_the_way(paths: set[str]) -> set[str]:
     """Of files that cannot be in one tree, those that have to go."""
     gone = set()

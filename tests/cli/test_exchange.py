@@ -113,7 +113,7 @@ def test_status_tells_what_is_not_pushed_and_where_artifacts_are(
     found = loaded(cli("status", "--json"))
     assert set(found) == {
         "repository", "branch", "runs", "deleted_runs", "experiments", "problems", "in_progress",
-        "not_pushed", "artifacts", "models",
+        "in_batches", "not_pushed", "artifacts", "models",
     }  # fmt: skip
     assert found["branch"]["name"] == "gitml/runs"
     assert (found["runs"], found["not_pushed"]) == (1, {"new": 1, "changed": 0})
@@ -146,3 +146,17 @@ def test_status_shows_runs_in_progress(cli: Cli, repository: Path) -> None:
     assert lines[lines.index("In progress") + 2].split()[:2] == [run.info.run_id, "training"]
     client.set_terminated(run.info.run_id)
     assert loaded(cli("status", "--json"))["in_progress"] == []
+
+
+def test_status_counts_the_runs_that_a_batch_still_holds(cli: Cli, repository: Path) -> None:
+    client = gitml.MlflowClient(repository)
+    experiment = client.create_experiment("house")
+    with client.repository.runs.batching():
+        run = client.create_run(experiment)
+        client.log_param(run.info.run_id, "depth", 3)
+
+        assert loaded(cli("status", "--json"))["in_batches"] == 1
+        assert "1 run, seen here once the batch commits them" in cli("status").stdout
+        client.set_terminated(run.info.run_id)
+    found = loaded(cli("status", "--json"))
+    assert (found["in_batches"], found["runs"]) == (0, 1)
