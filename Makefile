@@ -23,7 +23,7 @@ layers: $(STAMP)-test
 	$(BIN)/lint-imports --no-cache
 
 tests: $(STAMP)-test
-	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m pytest -n auto --dist loadfile
+	GITML_CHROMIUM="$$(.ci/chromium)" GITML_FIREFOX="$$(.ci/firefox)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 soak: $(STAMP)-test
 	$(BIN)/python -m pytest -m soak -s

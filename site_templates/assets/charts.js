@@ -42,8 +42,11 @@ gitml.charts = (() => {
   // Draws into `box`; a newer drawing into the same box replaces an older one that is under way.
   const show = async (box, name, {values, signals, change}) => {
     const turn = box.turn = (box.turn || 0) + 1;
-    await gitml.load("vega", "specs");
-    const spec = structuredClone(await gitml.get("specs"));
+    let spec;
+    try {
+      await gitml.load("vega", "specs");
+      spec = structuredClone(await gitml.get("specs"));
+    } catch (error) { gitml.failed(box, error); return null; }
     if (turn !== box.turn) return null;
     if (change) change(spec[name]);
     if (box.chart) { live.delete(box.chart); box.chart.close(); }

@@ -7,6 +7,7 @@ gitml.experiment = (async () => {
   if (!filter) return new Promise(() => {});
   const start = await gitml.get(key, head).catch(error => { at("tools").hidden = false; at("tools").replaceChildren(error.message); });
   if (!start) return new Promise(() => {});
+  let rest = "loading";
 
   // ---- names of columns in the address
   const name = column => `${column.kind}.${encodeURIComponent(column.name)}`;
@@ -76,7 +77,7 @@ gitml.experiment = (async () => {
     page.view = {parsed, cols: list(state, "cols", preset), rows: shown};
     if (!page.view.cols.includes(attribute("run_name"))) page.view.cols.unshift(attribute("run_name"));
     grid.show({rows: shown, columns: page.view.cols, order, picked: {has: row => picked.has(id(row))}, total: table.rows});
-    at("count").textContent = `${shown.length} of ${start.rows} runs${table.rows < start.rows ? ", loading" : ""}`;
+    at("count").textContent = `${shown.length} of ${start.rows} runs${table.rows < start.rows ? `, ${rest}` : ""}`;
     link();
     for (const then of followers) then(how);
   };
@@ -100,8 +101,9 @@ gitml.experiment = (async () => {
   apply();
   gitml.later(at("charts"), ["sheet", "charts", "experiment-charts"]);
   (async () => {
-    for (const [part, place] of start.more) table.add(await gitml.get(part, place));
     if (!start.more.length) return;
+    try { for (const [part, place] of start.more) table.add(await gitml.get(part, place)); }
+    catch (error) { rest = `${error.message}, so the others are not shown`; }
     table.settle();
     apply();
   })();

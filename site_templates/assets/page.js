@@ -35,10 +35,11 @@ window.gitml = (() => {
       if (entries.some(e => e.isIntersecting)) { watch.disconnect(); go(); }
     }, {rootMargin: "400px"}).observe(box);
     (window.requestIdleCallback || setTimeout)(go);
-  }).then(() => load(...names)).then(then, error => {
+  }).then(() => load(...names)).then(then, error => failed(box, error));
+  const failed = (box, error) => {
     box.hidden = false;
     box.replaceChildren(el("p", {class: "quiet"}, `${error.message}. Reload the page to try again.`));
-  });
+  };
 
   // ---- elements: text only ever becomes text nodes and attributes
   const el = (tag, props = {}, ...children) => {
@@ -128,5 +129,5 @@ window.gitml = (() => {
     for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
   });
 
-  return {push, get, load, later, el, choices, address, number, moment, duration, root};
+  return {push, get, load, later, failed, el, choices, address, number, moment, duration, root};
 })();

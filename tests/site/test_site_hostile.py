@@ -27,22 +27,29 @@ def attacked(site: Path) -> str:
     return pages[-1].relative_to(site).as_posix()
 
 
+def addresses(site: Path) -> list[str]:
+    """Give every page, but of the runs that differ in nothing but their name only three."""
+    found = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    alike = {f"runs/{run_id(number)}.html" for number in range(3, len(TEXTS))}
+    return sorted(found - alike - {"404.html"})  # that one is only ever shown elsewhere
+
+
+WHOLE = """() => !!document.querySelector("main h1").textContent.trim()
+  && document.body.lastElementChild.matches("footer, .tip")
+  && document.title !== "acted"
+  && document.documentElement.scrollWidth <= innerWidth
+  && typeof vega + typeof polluted + typeof ({}).value === "undefined".repeat(3)"""
+
+
 def whole(page: Any) -> bool:
     """Tell whether a page came to its end, kept its frame, and nothing took it over."""
-    return page.evaluate(
-        """() => !!document.querySelector("main h1").textContent.trim()
-          && document.body.lastElementChild.matches("footer, .tip")
-          && document.title !== "acted"
-          && document.documentElement.scrollWidth <= innerWidth
-          && typeof vega + typeof polluted + typeof ({}).value === "undefined".repeat(3)"""
-    )
+    return bool(page.evaluate(WHOLE))
 
 
 def test_every_page_shows_hostile_texts_and_does_nothing_else(
     page: Any, home: str, hostile_site: Path
 ) -> None:
-    addresses = {path.relative_to(hostile_site).as_posix() for path in hostile_site.rglob("*.html")}
-    for address in sorted(addresses - {"404.html"}):  # that one is only ever shown elsewhere
+    for address in addresses(hostile_site):
         page.goto(home + address)
         page.evaluate(
             "for (const box of document.querySelectorAll('main details')) box.open = true"

@@ -1,0 +1,104 @@
+"""Stock Firefox driven by Marionette, its own remote control; Playwright needs a patched one."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+_WATCH = """
+window.seen = [];
+Services.console.reset();
+Services.obs.addObserver(subject => {
+  const {loadInfo, URI} = subject.QueryInterface(Ci.nsIHttpChannel);
+  if (loadInfo.triggeringPrincipal.isContentPrincipal) seen.push(`request ${URI.spec}`);
+}, "http-on-modify-request");
+"""
+_SEEN = """
+const storage = Cc["@mozilla.org/consoleAPI-storage;1"].getService(Ci.nsIConsoleAPIStorage);
+const said = storage.getEvents()
+  .filter(e => ["error", "warn"].includes(e.level) && !e.chromeContext)
+  .map(e => `console ${e.filename} ${e.arguments.join(" ")}`);
+const thrown = Services.console.getMessageArray()
+  .filter(m => m instanceof Ci.nsIScriptError && !(m.flags & Ci.nsIScriptError.warningFlag))
+  .filter(m => /^(file|http)/.test(m.sourceName))
+  .map(m => `${m.sourceName}:${m.lineNumber} ${m.errorMessage}`);
+return [...seen, ...said, ...thrown];
+"""
+
+
+class Firefox:
+    """A browser with one tab, a context manager."""
+
+    def __init__(self, path: str) -> None:
+        with warnings.catch_warnings():
+            # It imports what newer Pythons deprecate, and drops sockets while it waits for a port.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", ResourceWarning)
+            from marionette_driver.marionette import Marionette
+
+            self._driver = Marionette(
+                bin=path, headless=True, host="127.0.0.1", port=0, gecko_log=os.devnull
+            )
+            self._driver.start_session()
+
+    def __enter__(self) -> Self:
+        self._chrome(_WATCH)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._driver.quit()
+
+    def goto(self, address: str) -> None:
+        self._driver.navigate(address)
+
+    def back(self) -> None:
+        self._driver.go_back()
+
+    def reload(self) -> None:
+        self._driver.refresh()
+
+    @property
+    def address(self) -> str:
+        return str(self._driver.get_url())
+
+    def js(self, expression: str, *args: Any) -> Any:
+        """Evaluate an expression in the page; ``arguments`` are the further ones."""
+        return self._driver.execute_script(f"return ({expression})", script_args=args)
+
+    def texts(self, selector: str) -> list[str]:
+        """Give the visible texts of all elements that a CSS selector finds."""
+        found = self.js(
+            "[...document.querySelectorAll(arguments[0])].map(e => e.innerText)", selector
+        )
+        return list(found)
+
+    def click(self, selector: str) -> None:
+        """Click the first element that a CSS selector finds, with a real pointer."""
+        self._find(selector).click()
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type into an empty field."""
+        self._find(selector).send_keys(text)
+
+    def until(self, check: Callable[[], Any], wanted: Any) -> None:
+        """Wait until a check gives what is wanted."""
+        end = time.monotonic() + 10
+        while (found := check()) != wanted and time.monotonic() < end:
+            time.sleep(0.02)
+        assert found == wanted
+
+    def wrong(self) -> list[str]:
+        """Give what went wrong: console errors, things thrown, requests to other hosts."""
+        return [
+            text for text in self._chrome(_SEEN) if not text.startswith("request http://127.0.0.1:")
+        ]
+
+    def _find(self, selector: str) -> Any:
+        return self._driver.find_element("css selector", selector)
+
+    def _chrome(self, script: str) -> Any:
+        with self._driver.using_context("chrome"):
+            return self._driver.execute_script(script, sandbox="system", new_sandbox=False)
