@@ -88,7 +88,8 @@ gitml.experiment = (async () => {
 
   const columns = at("columns");
   columns.addEventListener("toggle", () => gitml.load("sheet").then(() =>
-    gitml.sheet(columns, {columns: () => table.all, chosen: () => page.view.cols, change: next => write({cols: next.map(name).join(",")})})), {once: true});
+    gitml.sheet(columns, {columns: () => table.all, chosen: () => page.view.cols, change: next => write({cols: next.map(name).join(",")})}),
+    error => gitml.failed(columns.querySelector(".sheet"), error)), {once: true});
   let typing = false;
   filter.addEventListener("input", () => { address.write({q: filter.value}, !typing); typing = true; apply({light: true}); });
   filter.addEventListener("change", () => { typing = false; });

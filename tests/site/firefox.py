@@ -25,7 +25,10 @@ const thrown = Services.console.getMessageArray()
   .filter(m => m instanceof Ci.nsIScriptError && !(m.flags & Ci.nsIScriptError.warningFlag))
   .filter(m => /^(file|http)/.test(m.sourceName))
   .map(m => `${m.sourceName}:${m.lineNumber} ${m.errorMessage}`);
-return [...seen, ...said, ...thrown];
+const all = [...seen.splice(0), ...said, ...thrown];
+storage.clearEvents();
+Services.console.reset();
+return all;
 """
 
 
@@ -91,7 +94,7 @@ class Firefox:
         assert found == wanted
 
     def wrong(self) -> list[str]:
-        """Give what went wrong: console errors, things thrown, requests to other hosts."""
+        """Give what went wrong since it was last asked: console errors, things thrown, requests to other hosts."""
         return [
             text for text in self._chrome(_SEEN) if not text.startswith("request http://127.0.0.1:")
         ]
