@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from gitml import logged_models
-from gitml.cli import blame, promotion
+from gitml.cli import blame, promotion, verification
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
@@ -262,5 +262,6 @@ for _command in (
     promotion.propose,
     promotion.apply,
     promotion.rollback,
+    verification.verify,
 ):
     registry.add_command(_command)

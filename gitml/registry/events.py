@@ -17,6 +17,7 @@ from gitml.entities import ModelEvent
 from gitml.git import Tag
 from gitml.registry.tags import (
     Kind,
+    Link,
     Stage,
     TagEvent,
     is_slugged,
@@ -93,6 +94,7 @@ class ModelState:
         tags: Names of all its tags.
         first: Time of its first event.
         newest: Time of its last event.
+        last: The tag of its last event.
         counter: Highest counter of its tags.
         highest: Highest major version of its tags.
     """
@@ -105,6 +107,7 @@ class ModelState:
     tags: frozenset[str] = frozenset()
     first: int = 0
     newest: int = 0
+    last: Link | None = None
     counter: int = 0
     highest: int = 0
 
@@ -211,6 +214,7 @@ def _fold_model(slug: str, reads: list[_Read], ignored: list[IgnoredTag]) -> Mod
         tags=frozenset(read.tag.name for read in reads),
         first=min(read.tag.timestamp for read in reads),
         newest=max(read.tag.timestamp for read in reads),
+        last=Link(tag=reads[-1].tag.name, oid=reads[-1].tag.oid),
         counter=max(read.event.counter or 0 for read in reads),
         highest=max((int(major) for major in majors if len(major) <= 9), default=0),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,26 +45,30 @@ class Evidence:
     @property
     def facts(self) -> Facts:
         """What gates can ask."""
-        if self.run is None:
-            return {"signature": self.signature}
-        source = self.run.source
-        told: dict[str, Value | None] = {
-            "branch": source.branch, "commit": source.commit, "dirty": source.dirty,
-            "name": source.name, "python": source.python, "remote": source.remote,
-            "type": source.type,
-        }  # fmt: skip
-        return {
-            "metrics": self.run.data.metrics,
-            "params": self.run.data.params,
-            "tags": self.run.data.tags,
-            "datasets": _digests(self.run.inputs.dataset_inputs),
-            "evaluations": _digests(
-                one for one in self.run.inputs.dataset_inputs
-                if one.context and not one.context.lower().startswith("train")
-            ),
-            "source": {key: value for key, value in told.items() if value not in (None, "")},
-            "signature": self.signature,
-        }  # fmt: skip
+        return _facts(self.run, self.signature)
+
+
+def _facts(run: Run | None, signature: Mapping[str, str]) -> Facts:
+    if run is None:
+        return {"signature": signature}
+    source = run.source
+    told: dict[str, Value | None] = {
+        "branch": source.branch, "commit": source.commit, "dirty": source.dirty,
+        "name": source.name, "python": source.python, "remote": source.remote,
+        "type": source.type,
+    }  # fmt: skip
+    return {
+        "metrics": run.data.metrics,
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "datasets": _digests(run.inputs.dataset_inputs),
+        "evaluations": _digests(
+            one for one in run.inputs.dataset_inputs
+            if one.context and not one.context.lower().startswith("train")
+        ),
+        "source": {key: value for key, value in told.items() if value not in (None, "")},
+        "signature": signature,
+    }  # fmt: skip
 
 
 def _digests(datasets: Iterable[Dataset]) -> dict[str, str]:
@@ -80,14 +84,14 @@ def collect(repo: GitRepo, branch: Branch, version: ModelVersion) -> Evidence:
     """Collect what is known of a version."""
     return Evidence(
         version=version,
-        file=_version_file(repo, version),
+        file=_version_file(repo, version.commit),
         run=_run(repo, branch, version),
         signature=_signature(repo.read(f"{version.commit}:MLmodel")),
     )
 
 
-def _version_file(repo: GitRepo, version: ModelVersion) -> VersionFile | None:
-    data = repo.read(f"{version.commit}:version.json")
+def _version_file(repo: GitRepo, commit: str) -> VersionFile | None:
+    data = repo.read(f"{commit}:version.json")
     try:
         return model_records.version_file_from_json(data) if data else None
     except StoreError:
@@ -112,14 +116,44 @@ def _run(repo: GitRepo, branch: Branch, version: ModelVersion) -> Run | None:
 
 def _folder(repo: GitRepo, branch: Branch, version: ModelVersion) -> str | None:
     """Where a version's run is, as ``<rev>:<path>``: as of now, else as of its own history."""
-    if not _RUN_ID.fullmatch(version.run_id):
-        return None
-    for tip in (branch.tip(), f"{version.commit}^2", f"{version.commit}^1"):
+    return next(_folders(repo, branch, version.run_id, version.commit), None)
+
+
+def _folders(repo: GitRepo, branch: Branch, run_id: str, commit: str) -> Iterator[str]:
+    """Find a run as of now, and as of the history of a version."""
+    if not _RUN_ID.fullmatch(run_id):
+        return
+    for tip in (branch.tip(), f"{commit}^2", f"{commit}^1"):
         for entry in repo.tree(tip, "runs") if tip else []:
-            folder = f"{tip}:{records.run_folder(entry.path, version.run_id)}"
+            folder = f"{tip}:{records.run_folder(entry.path, run_id)}"
             if repo.read(f"{folder}/run.json") is not None:
-                return folder
-    return None
+                yield folder
+
+
+def values_ever(repo: GitRepo, branch: Branch, commit: str, kind: str, key: str) -> set[Value]:
+    """Collect all values that a field of a version ever had, as far as records still tell.
+
+    Args:
+        repo: The repository.
+        branch: Where the runs are recorded.
+        commit: The version commit.
+        kind: Kind of field, such as ``metrics``.
+        key: Name of the metric, param, and so on.
+    """
+    file = _version_file(repo, commit)
+    if file is None:
+        return set()
+    signature = _signature(repo.read(f"{commit}:MLmodel"))
+    found: set[Value] = set()
+    for folder in _folders(repo, branch, file.run_id, commit):
+        data = repo.read(f"{folder}/run.json") or b""
+        run = records.run_from_json(data, f"{folder}/run.json").run
+        value = _facts(run, signature).get(kind, {}).get(key)
+        found |= {value} if value is not None else set()
+        if kind == "metrics":
+            data = repo.read(f"{folder}/metrics.jsonl") or b""
+            found |= {p.value for p in records.history_from_jsonl(data) if p.key == key}
+    return found
 
 
 def _signature(data: bytes | None) -> dict[str, str]:

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gitml.errors import Conflict, StoreError
-from gitml.git import GitRepo, Identity, RefUpdate, Tag
+from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import replay
+from gitml.registry.events import event_order
 from gitml.registry.replay import Moves
-from gitml.registry.tags import Kind, parse
+from gitml.registry.tag_writer import NewestTags, TagWriter
+from gitml.registry.tags import Kind, Link, parse
 from gitml.registry.version_commit import VersionCommits
 from gitml.store import model_records, records
 from gitml.store.branch import TEMPORARY, Branch, exclusive
@@ -38,6 +40,7 @@ class _Plan:
         local: This clone's tags, by name.
         final: Id of every tag that is to exist of the models concerned, by name.
         gone: Tags of ours that go.
+        newest: The last tag of every model that is written anew, by slug.
         releases: Temporary refs that go.
         files: Records that move on the branch.
         renumbered: Versions that got another number.
@@ -47,6 +50,7 @@ class _Plan:
     local: Mapping[str, Tag]
     final: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    newest: dict[str, Link | None] = field(default_factory=dict)
     releases: list[RefUpdate] = field(default_factory=list)
     files: dict[str, bytes | None] = field(default_factory=dict)
     renumbered: list[Renumbered] = field(default_factory=list)
@@ -70,6 +74,7 @@ class Reconciler:
         self._lock = state / "locks" / "registry"
         self._commits = VersionCommits(repo, branch, remote=remote)
         self._shared = _Shared(state / "sent" / "tags.json")
+        self._newest = NewestTags(state)
 
     def is_ours(self, name: str) -> bool:
         """Tell a tag of the registry from the user's other tags."""
@@ -135,14 +140,20 @@ class Reconciler:
         kept = [tag for tag in ours if tag not in requests]
         self._refuse_clashes(kept, arrival)
         news = any(tag.name not in plan.local for tag in theirs)
-        if not requests or not (news or replay.is_concurrent(requests, theirs)):
+        known = [*theirs, *kept]
+        if not requests or not (
+            news or replay.is_concurrent(requests, theirs) or not replay.is_chained(requests, known)
+        ):
             return
-        moves = self._move_versions(plan, slug, requests, [*theirs, *kept], arrival.tip)
-        done = replay.replay(slug, [*theirs, *kept], requests, moves, self._origin)
+        moves = self._move_versions(plan, slug, requests, known, arrival.tip)
+        done = replay.replay(slug, known, requests, moves, self._origin)
         plan.lost += done.lost
         plan.gone |= {tag.name for tag in requests}
-        for tag in done.tags:
-            plan.final[tag.name] = self._written(tag, plan.local.get(tag.name))
+        last = max(known, key=event_order, default=None)
+        before = Link(tag=last.name, oid=last.oid) if last else None
+        written = TagWriter(self._repo, plan.local).write(done.tags, before)
+        plan.final |= {link.tag: link.oid for link in written}
+        plan.newest[slug] = written[-1] if written else before
 
     def _is_whole(self, slug: str, tag: Tag) -> bool:
         """Tell whether a registration can be written again: its commit tells what it is of."""
@@ -215,14 +226,6 @@ class Reconciler:
         file = self._commits.file(commit)
         return {"run_id": file.run_id, "digest": file.digest} if file else {}
 
-    def _written(self, tag: Tag, old: Tag | None) -> str:
-        """Write a tag object; the old one where it says just that."""
-        if old is not None and replace(tag, oid=old.oid, message="") == replace(old, message="") \
-                and tag.message.strip() == old.message.strip():  # fmt: skip
-            return old.oid
-        who = Identity(name=tag.user, email=tag.email)
-        return self._repo.write_tag(tag.name, tag.target, tag.message, who, tag.timestamp)
-
     def _apply(self, plan: _Plan) -> None:
         updates = [
             RefUpdate(name=f"{_TAGS}{name}", new=None, old=plan.local[name].oid)
@@ -241,8 +244,13 @@ class Reconciler:
             plan.releases.append(RefUpdate(name=ref, new=None, old=update.new))
             updates.append(update)
         updates += plan.releases
+        for slug in plan.newest:
+            self._newest.forget(slug)
         if updates:
             self._repo.update_refs(updates)
+        for slug, link in plan.newest.items():
+            if link:
+                self._newest.note(slug, link)
 
     def _abandon(self, plan: _Plan) -> None:
         """Let go of the commits of a transaction that was not made."""

@@ -20,18 +20,21 @@ from gitml.registry.events import ModelState, VersionState, event_order, fold
 from gitml.registry.plan import Step
 from gitml.registry.tags import (
     Kind,
+    Link,
     Stage,
     TagEvent,
     format_message,
+    link_of,
     number_of,
     parse,
     parse_message,
+    signature,
     slug as slug_of,
 )
 
 _STAGES = {stage.value: stage for stage in Stage}
-_SAID_BY_STEP = ("model", "version", "alias", "from", "to", "archive", "replaced_by", "reasserted")
-_SIGNATURE = re.compile(r"^-----BEGIN ", re.MULTILINE)
+_SAID_BY_STEP = ("model", "version", "alias", "from", "to", "archive", "replaced_by", "reasserted",
+                 "previous")  # fmt: skip
 Origin = Callable[[str], Mapping[str, str]]
 """Given a version commit, returns where the version comes from: ``run_id`` and ``digest``."""
 
@@ -54,7 +57,8 @@ class Replayed:
     """Requests made again.
 
     Attributes:
-        tags: The tags to be written; ``oid`` is empty.
+        tags: The tags to be written, in their order; ``oid`` is empty, and their messages do not
+            name the event before them yet.
         lost: Requests that mean nothing any more, in words.
     """
 
@@ -63,9 +67,9 @@ class Replayed:
 
 
 def is_request(tag: Tag) -> bool:
-    """Tell whether a tag is one that gitml wrote and may write again: of ours, and not signed."""
+    """Tell whether a tag is one that gitml wrote and can write again."""
     event = parse(tag.name)
-    if event is None or not tag.annotated or _SIGNATURE.search(tag.message):
+    if event is None or not tag.annotated or signature(tag.message):
         return False
     if event.kind in (Kind.STAGE, Kind.LEFT) and event.value not in _STAGES:
         return False
@@ -86,6 +90,18 @@ def is_concurrent(unpushed: Iterable[Tag], theirs: Sequence[Tag]) -> bool:
         if counter is not None and counter <= max(counters, default=0):
             return True
     return False
+
+
+def is_chained(requests: Iterable[Tag], others: Iterable[Tag]) -> bool:
+    """Tell whether each request names the event before it, among all of the model's."""
+    requests = list(requests)
+    ordered = sorted([*requests, *others], key=event_order)
+    before = dict(zip([tag.oid for tag in ordered], [None, *ordered], strict=False))
+    for tag in requests:
+        link, last = link_of(parse_message(tag.message)[1]), before[tag.oid]
+        if link and link != (Link(tag=last.name, oid=last.oid) if last else None):
+            return False
+    return True
 
 
 def new_numbers(

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from gitml.entities import LifecycleStage, ModelVersion
 from gitml.errors import AlreadyExists, Conflict, GitmlError
-from gitml.git import GitRepo, RefUpdate
+from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import edits, plan
 from gitml.registry.edits import Edit
 from gitml.registry.names import alike, shown
 from gitml.registry.plan import Step
 from gitml.registry.reading import RegistryReader
 from gitml.registry.snapshots import Snapshot
+from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import format_message, one_line
 from gitml.registry.version_commit import ModelSource, NewCommit, VersionCommits, about
 from gitml.store import model_records
@@ -57,7 +58,8 @@ class RegistryWriter(RegistryReader):
         super().__init__(repo, branch)
         self._lock = state / "locks" / "registry"
         self.remote = remote
-        self._commits = VersionCommits(repo, branch, remote=remote)
+        self.commits = VersionCommits(repo, branch, remote=remote)
+        self.newest = NewestTags(state)
         self._clock = clock
 
     def now(self) -> int:
@@ -86,20 +88,34 @@ class RegistryWriter(RegistryReader):
         self, snapshot: Snapshot, steps: list[Step], reason: str, also: Iterable[RefUpdate] = ()
     ) -> None:
         """Write the tags of steps and other ref updates in one transaction."""
+        if not steps:
+            return
         who = self.repo.identity
         when = max(self._clock() // 1000, snapshot.state.newest + 1)  # GTO orders by seconds
-        updates = []
-        for at, (tag, step) in enumerate(
-            zip(plan.tag_names(snapshot.state, steps), steps, strict=True)
-        ):
+        names = plan.tag_names(snapshot.state, steps)
+        drafts = []
+        for at, (name, step) in enumerate(zip(names, steps, strict=True)):
             told = {"user": who.name, "reason": one_line(reason), **self._origin(snapshot, step)}
             detail = plan.message_detail(snapshot.name, step, told)
             message = format_message(plan.sentence(snapshot.name, step), detail)
-            oid = self.repo.write_tag(tag, step.commit, message, who, when + at)
-            updates.append(RefUpdate(name=f"refs/tags/{tag}", new=oid, old=None))
-        updates += also
-        if updates:
-            self.repo.update_refs(updates)
+            drafts.append(
+                Tag(
+                    name=name,
+                    oid="",
+                    target=step.commit,
+                    annotated=True,
+                    timestamp=when + at,
+                    user=who.name,
+                    email=who.email,
+                    message=message,
+                )
+            )
+        written = TagWriter(self.repo).write(drafts, snapshot.state.last)
+        updates = [
+            RefUpdate(name=f"refs/tags/{link.tag}", new=link.oid, old=None) for link in written
+        ]
+        self.repo.update_refs([*updates, *also])
+        self.newest.note(snapshot.slug, written[-1])
 
     def _origin(self, snapshot: Snapshot, step: Step) -> dict[str, str]:
         """Where a version that is registered already comes from."""
@@ -154,7 +170,7 @@ class RegistryWriter(RegistryReader):
                 if not snapshot.exists:
                     self._check_alike(snapshot)
                 file = self._next_version(snapshot, source)
-                new = self._commits.write(snapshot.slug, file, source, about(file, description))
+                new = self.commits.write(snapshot.slug, file, source, about(file, description))
                 try:
                     self._tag_version(snapshot, file, new)
                 except Conflict:
@@ -169,7 +185,7 @@ class RegistryWriter(RegistryReader):
         try:
             self._tag(snapshot, steps, "", [new.release])
         except GitmlError:
-            self._commits.abandon(new)
+            self.commits.abandon(new)
             raise
 
     def _next_version(self, snapshot: Snapshot, source: ModelSource) -> VersionFile:

@@ -7,6 +7,7 @@ is repeated after a random, growing pause.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import uuid
@@ -16,7 +17,7 @@ from typing import Protocol
 
 from gitml.errors import Conflict, InvalidInput
 from gitml.git import Change, RefUpdate
-from gitml.store import folder
+from gitml.store import folder, tag_log
 from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
 from gitml.store.tree_merge import merged, removes_records
 
@@ -174,37 +175,39 @@ class Exchange:
         mine = self._tags()
         new = sorted(name for name in mine if name not in known)
         refspecs = [f"{mine[name]}:{name}" for name in new]
-        if new and ours and ours == theirs:
-            ours = self._mark(new)
+        if new and ours:
+            ours = self._mark({name.removeprefix(_TAGS): mine[name] for name in new})
         if ours and ours != theirs:
             refspecs.insert(0, f"{ours}:{self._branch.ref}")
         if not refspecs:
             return ExchangeReport()
         self._git.push(self._remote, *refspecs)
-        self._note_tracking(ours)
+        self._note_sent(ours)
         self._rules.shared(mine[name] for name in new)
         runs = len(_new_runs(self._git.diff(theirs, ours))) if ours and ours != theirs else 0
         return ExchangeReport(runs=runs, tags=len(new), changed=True)
 
-    def _mark(self, tags: list[str]) -> str | None:
-        """Commit the news that there are tags, without a file.
+    def _mark(self, tags: Mapping[str, str]) -> str | None:
+        """Write a commit without a file that names tags; the branch moves once they are sent.
 
         A remote takes tags of two clones at once where their names differ; it takes only one new
         commit on top of the same branch. Whoever comes second then looks at the other's first.
         """
         ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
-        names = [name.removeprefix(_TAGS) for name in tags]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        moved = self._branch.prepare(ref, {}, f"registry: {', '.join(names[:3])}{more}\n")
-        self._git.update_refs([moved, RefUpdate(name=ref, new=None, old=moved.new)])
+        moved = self._branch.prepare(ref, {}, tag_log.message(tags))
+        self._git.update_refs([RefUpdate(name=ref, new=None, old=moved.new)])
         return moved.new
 
-    def _note_tracking(self, ours: str | None) -> None:
+    def _note_sent(self, ours: str | None) -> None:
         """Say what `git push` cannot know when a bare commit id was pushed."""
-        old = self._git.ref(self._branch.tracking_ref)
-        if ours and ours != old:
-            update = RefUpdate(name=self._branch.tracking_ref, new=ours, old=old)
-            self._git.update_refs([update])
+        if ours is None:
+            return
+        for name in (self._branch.tracking_ref, self._branch.ref):
+            old = self._git.ref(name)
+            forward = old is None or name != self._branch.ref or self._git.is_ancestor(old, ours)
+            if old != ours and forward:
+                with contextlib.suppress(Conflict):  # a run ended just now: the next pull merges
+                    self._git.update_refs([RefUpdate(name=name, new=ours, old=old)])
 
     def _tags(self) -> dict[str, str]:
         """Full names and ids of this clone's registry tags."""

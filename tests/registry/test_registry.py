@@ -146,6 +146,7 @@ def test_stages_move_and_archive_like_those_of_mlflow(world: World) -> None:
         "reason": "beats 1 by far",
         "run_id": moved.run_id,
         "digest": moved.digest,
+        "previous": {"tag": "m#Archived#5", "id": world.git("rev-parse", "m#Archived#5")},
     }
 
 

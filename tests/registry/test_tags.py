@@ -98,7 +98,7 @@ def test_messages_are_one_line_and_yaml() -> None:
         "!!python/object/apply:os.system ['true']",
         "[" * 3000,
         f"a: &a [{'1,' * 40}]\nb: &b [{'*a,' * 40}]\nc: [{'*b,' * 40}]",
-        "a: " + "x" * 20_000,
+        "a: " + "x" * 70_000,
         "a: 2020-99-99",
         "? [1, 2]\n: 3",
         "",
