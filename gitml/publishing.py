@@ -75,6 +75,7 @@ def state_of(repository: Repository) -> tuple[object, ...]:
         repository.branch.tip(),
         repository.git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"),
         sorted((run_id, _signature(place)) for run_id, place in live.items()),
+        written.signature(repository),
     )
 
 
@@ -129,6 +130,8 @@ class _Source:
             events=lru_cache(maxsize=None)(self._registry.history),
             run_oid=self._run_oid,
             pages=written.pages(self._repository),
+            reports=written.in_folder(self._repository, "reports", ".md"),
+            views=written.in_folder(self._repository, "views", ".yaml"),
             concerns=lambda: concerns(self._repository, self._registry, versions, runs),
         )
 

@@ -42,13 +42,30 @@ def pages(repository: Repository) -> tuple[Document, ...]:
             f"The folder {setting} of extra pages does not exist.",
             hint="Change site.pages in gitml.yaml.",
         )
-    return documents(folder)
+    return documents(folder, ".md")
 
 
-def documents(folder: Path) -> tuple[Document, ...]:
-    """Read the Markdown files of a folder, by name."""
-    found = sorted(path for path in folder.glob("*.md") if path.is_file() and not path.is_symlink())
-    return tuple(Document(name=path.stem, text=read(path)) for path in found)
+def in_folder(repository: Repository, name: str, suffix: str) -> tuple[Document, ...]:
+    """Read the files of a folder at the root, by name; none in a bare repository."""
+    root = repository.git.work_tree
+    return documents(root / name, suffix) if root and not (root / name).is_symlink() else ()
+
+
+def signature(repository: Repository) -> tuple[object, ...]:
+    """Give a value that changes whenever one of these files does."""
+    root, setting = repository.git.work_tree, repository.settings.site.pages
+    if root is None:
+        return ()
+    folders = [root / "views", root / "reports", *([inside(root, setting, "")] if setting else [])]
+    files = [path for folder in folders for path in sorted(folder.glob("*.*"))]
+    return tuple((str(p), s.st_mtime_ns, s.st_size) for p in files for s in [p.lstat()])
+
+
+def documents(folder: Path, suffix: str) -> tuple[Document, ...]:
+    """Read the files of a folder that end so, by name."""
+    found = sorted(path for path in folder.glob(f"*{suffix}") if path.is_file())
+    plain = [path for path in found if not path.is_symlink()]
+    return tuple(Document(name=path.stem, text=read(path)) for path in plain)
 
 
 def read(path: Path) -> str:

@@ -22,14 +22,17 @@ from gitml.site import (
     model_pages,
     pages,
     previews,
+    reports,
     run_pages,
     search,
     templates,
     urls,
+    views,
 )
 from gitml.site.catalogue import Catalogue, catalogue
 from gitml.site.content import Content, Document
 from gitml.site.output import Output, Rendered
+from gitml.site.views import View
 
 Progress = Callable[[int, int], None]
 
@@ -88,9 +91,11 @@ class _Builder:
     options: SiteOptions
     out: Output
     frame: dict[str, object] = field(init=False)
+    views: tuple[View, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         content = self.shown.content
+        self.views = tuple(views.parse(one.name, one.text) for one in content.views)
         self.frame = {
             "title": content.title,
             "version": version.__version__,
@@ -144,8 +149,10 @@ class _Builder:
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         head = self.shard(key, {**table, "rows": len(runs), "paged": paged, "more": later})
+        mine = [view for view in self.views if view.experiment == item.name]
+        links = [(reports.link(self.shown, view), view.description) for view in mine]
         view = pages.experiment(self.shown, item, head)
-        self.page(view.link.address, "experiment.html", page=view, key=key)
+        self.page(view.link.address, "experiment.html", page=view, key=key, views=links)
 
     def shard(self, key: str, value: object) -> str:
         """Write one shard and give its address."""
@@ -163,6 +170,21 @@ class _Builder:
             heading=formats.name(title),
             text=markdown.render(text, shift=0),
         )
+
+    def reports(self) -> None:
+        """Write the reports with their pictures."""
+        reporter = reports.Reporter(
+            shown=self.shown,
+            views={view.name: view for view in self.views},
+            render=lambda shown: self.look.render("view.html", {"shown": shown, "root": "../"}),
+            cache=self.options.cache,
+        )
+        for document in self.shown.content.reports:
+            title, text = reporter.page(document)
+            address = urls.report_page(document.name)
+            self.page(address, "extra.html", heading=formats.name(title), text=text)
+        for picture in reporter.pictures:
+            self.out.write(picture.address, picture.data)
 
     def search(self) -> None:
         """Write the search index."""
@@ -298,6 +320,7 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
     step()
     for document in shown.content.pages:
         builder.extra(document)
+    builder.reports()
     for experiment in shown.experiments.values():
         builder.experiment(experiment)
         step()

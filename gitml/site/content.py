@@ -53,11 +53,11 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A Markdown file that people wrote for the site.
+    """A file that people wrote for the site.
 
     Attributes:
         name: Its file name without the suffix.
-        text: Markdown.
+        text: Markdown, or YAML of a view.
     """
 
     name: str
@@ -86,6 +86,8 @@ class Content:
         run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
             id did not change is not rendered again.
         pages: Extra pages, in the order in which the bar lists them.
+        reports: Reports, newest name last.
+        views: Saved views, as YAML.
         concerns: What needs a look besides failed runs, the most urgent first.
     """
 
@@ -104,4 +106,6 @@ class Content:
     events: Callable[[str], Sequence[ModelEvent]] = _nothing
     run_oid: Callable[[str], str] = _no_oid
     pages: Sequence[Document] = ()
+    reports: Sequence[Document] = ()
+    views: Sequence[Document] = ()
     concerns: Callable[[], Sequence[Concern]] = _no_concerns

@@ -51,7 +51,7 @@ class Column:
     values: Sequence[Value]
 
 
-_ATTRIBUTES: Mapping[str, Callable[[Run], Value]] = {
+ATTRIBUTES: Mapping[str, Callable[[Run], Value]] = {
     "run_id": lambda run: run.info.run_id,
     "run_name": lambda run: run.info.run_name,
     "status": lambda run: str(run.info.status),
@@ -73,7 +73,7 @@ def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
     """Turn runs into columns: attributes, then metrics, params and tags by name."""
     found = [
         Column(kind="attributes", name=name, values=[_cell(read(run)) for run in runs])
-        for name, read in _ATTRIBUTES.items()
+        for name, read in ATTRIBUTES.items()
     ]
     found += _keyed("metrics", [run.data.metrics for run in runs])
     found += _keyed("params", [run.data.params for run in runs])

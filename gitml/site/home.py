@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Experiment, RegisteredModel, Run, RunStatus
-from gitml.site import data, formats, urls
+from gitml.site import data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
-from gitml.site.content import Concern
+from gitml.site.content import Concern, Document
 from gitml.site.directions import Better, better
 from gitml.site.model_pages import EventRow, LiveVersion, event_row, live
 from gitml.site.pages import main_metrics
@@ -100,6 +100,7 @@ class Home:
     concerns: tuple[tuple[str, Link | None], ...]
     more_concerns: int
     changes: tuple[Change, ...]
+    reports: tuple[Link, ...]
     runs: int
 
 
@@ -116,6 +117,7 @@ def home(shown: Catalogue) -> Home:
         concerns=tuple((concern.text, _about(shown, concern)) for concern in concerns[:CONCERNS]),
         more_concerns=max(0, len(concerns) - CONCERNS),
         changes=_changes(shown),
+        reports=tuple(_report(document) for document in reversed(shown.content.reports)),
         runs=len(shown.runs),
     )
 
@@ -126,6 +128,11 @@ def _about(shown: Catalogue, concern: Concern) -> Link | None:
     if concern.model in shown.versions:
         return Link(text=formats.name(concern.model), address=urls.model_page(concern.model))
     return None
+
+
+def _report(document: Document) -> Link:
+    title, _ = markdown.titled(document.text, document.name)
+    return Link(text=formats.name(title), address=urls.report_page(document.name))
 
 
 def _changes(shown: Catalogue) -> tuple[Change, ...]:

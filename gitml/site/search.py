@@ -54,9 +54,11 @@ def pages(shown: Catalogue) -> Iterator[Page]:
             )
             title = f"{model.name} version {one.version}"
             yield "version", title, f"{address}#v{one.version}", words.take(labels)
-    for document in shown.content.pages:
+    written = [("page", one, urls.extra_page(one.name)) for one in shown.content.pages]
+    written += [("report", one, urls.report_page(one.name)) for one in shown.content.reports]
+    for kind, document, address in written:
         title, text = markdown.titled(document.text, document.name)
-        yield "page", formats.name(title), urls.extra_page(document.name), words.take(text)
+        yield kind, formats.name(title), address, words.take(text)
 
 
 def index(

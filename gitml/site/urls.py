@@ -45,6 +45,11 @@ def extra_page(name: str) -> str:
     return f"pages/{slug(name, name)}.html"
 
 
+def report_page(name: str) -> str:
+    """Give the address of a report."""
+    return f"reports/{slug(name, name)}.html"
+
+
 def run_page(run_id: str) -> str:
     """Give the address of a run's page."""
     return f"runs/{_checked(run_id)}.html"

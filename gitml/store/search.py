@@ -225,9 +225,18 @@ def _getter(run: Run) -> Getter:
             value = getattr(run.info, field.key)
         else:
             value = by_key[field.entity].get(field.key)
+            if field.numeric and isinstance(value, str):
+                value = _as_number(value)
         return () if value is None else (value,)
 
     return values
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _experiment_getter(experiment: Experiment) -> Getter:

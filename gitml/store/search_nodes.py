@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -120,12 +120,14 @@ class Target:
         entities: Kinds besides attributes, by each name a filter may use.
         attributes: Each name and alias of an attribute, with the true one.
         numeric: Attributes that are numbers.
+        param_numbers: Whether a param compared with a number without quotes counts as a number.
     """
 
     name: str
     entities: Mapping[str, Entity]
     attributes: Mapping[str, str]
     numeric: frozenset[str]
+    param_numbers: bool = False
 
 
 DATASET_FIELDS = ("name", "digest", "context")
@@ -155,6 +157,9 @@ RUNS = Target(
     }),
     numeric=frozenset({"start_time", "end_time"}),
 )  # fmt: skip
+
+SHOWN_RUNS = replace(RUNS, param_numbers=True)
+"""Runs as the dashboard filters them, where a brush on a param's axis compares numbers."""
 
 EXPERIMENTS = Target(
     name="experiment",

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gitml.errors import InvalidInput
 from gitml.store.search_nodes import (
@@ -205,6 +206,8 @@ class _Parser:
         field = self._field()
         at = self._at
         operator = self._operator(field)
+        if self._target.param_numbers and field.entity is Entity.PARAM and self._number_follows():
+            field = replace(field, numeric=True)
         if operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
             return Comparison(field=field, operator=operator)
         self._check_test(field, operator, at)
@@ -282,6 +285,10 @@ class _Parser:
             if word:
                 return Operator(f"NOT {word}" if negated else word)
         raise self._wrong(f"a comparison such as {_some_tests(field)}", at)
+
+    def _number_follows(self) -> bool:
+        word = _WORD.match(self._text, self._at)
+        return word is not None and _NUMBER.fullmatch(word[0]) is not None
 
     def _check_test(self, field: Field, operator: Operator, at: int) -> None:
         textual = operator.removeprefix("NOT ") in ("LIKE", "ILIKE")
