@@ -25,24 +25,24 @@ import {View, parse, loader, changeset} from "https://cdn.jsdelivr.net/npm/vega@
 import {expressionInterpreter as expr}
   from "https://cdn.jsdelivr.net/npm/vega-interpreter@INTERPRETER/+esm";
 const off = Object.assign(loader(), {load: () => Promise.reject(Error("loading is off"))});
-window.gitmlChart = async (el, spec, {tooltip, values = {}, signals = {}} = {}) => {
+window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
   const view = new View(parse(spec, null, {ast: true}),
-    {expr, renderer: "canvas", container: el, hover: true, loader: off, logLevel: 1});
-  if (tooltip) view.tooltip((_, event, item, value) => tooltip(event, value));
-  for (const [name, rows] of Object.entries(values)) view.data(name, rows);
-  for (const [name, value] of Object.entries(signals)) view.signal(name, value);
+    {expr, renderer: "canvas", container: el, loader: off, logLevel: 1});
+  const data = some => { for (const [name, rows] of Object.entries(some)) view.data(name, rows); };
+  const tell = some => { for (const [name, now] of Object.entries(some)) view.signal(name, now); };
+  data(values);
+  tell(signals);
   await view.runAsync();
   return {
-    data: (name, rows) => { view.data(name, rows); return view.runAsync(); },
+    data: some => { data(some); return view.runAsync(); },
     modify: (name, field, value, others = {}) => {
-      for (const [other, rows] of Object.entries(others)) view.data(other, rows);
+      data(others);
       return view.change(name, changeset()
         .modify(row => row[field] !== value(row), field, value)).runAsync();
     },
-    signals: some => { for (const [name, value] of Object.entries(some)) view.signal(name, value);
-      return view.runAsync(); },
-    on: (event, then) => view.addEventListener(event, (e, item) => then(item && item.datum, e)),
-    listen: (name, then) => view.addSignalListener(name, (_, value) => then(value)),
+    signals: some => { tell(some); return view.runAsync(); },
+    svg: () => view.toSVG(),
+    canvas: scale => view.toCanvas(scale),
     close: () => view.finalize(),
   };
 };

@@ -1,9 +1,10 @@
 """Vega specifications of the charts; pure values, without data and without a user's text.
 
-Scripts of the page fill in the data sets (paths already in pixels) and the signals: size, colours
-of the theme, titles, domains. Each specification therefore serves any number of runs and axes, and
-a user's names are only ever data values. Many-line charts use one ``path`` mark per run, which is
-several times faster than line marks.
+Scripts of the page fill in the data sets (everything already in pixels) and the signals: size,
+colours of the theme, titles, domains. Two specifications therefore serve every chart: parallel
+coordinates, and a plane of two axes with whatever marks lie on it. A user's names are only ever
+data values. Many lines are ``path`` marks, which are several times faster than line marks, and
+what is under the pointer is found by the page, because asking a thousand marks is slow.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from typing import Any
 Spec = dict[str, Any]
 
 _COLOURS = {"ink": "#222", "quiet": "#666", "rule": "#ccc", "card": "#fff", "accent": "#06c"}
-_PADDING = {"left": 64, "right": 20, "top": 12, "bottom": 46}
-_AT = {"x": {"scale": "x", "field": "x"}, "y": {"scale": "y", "field": "y"}}
 _FONT = "system-ui, sans-serif"
 
 
@@ -27,6 +26,7 @@ def _spec(**more: object) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega/v6.json",
         "autosize": "none",
+        "background": _signal("card"),
         "config": {"text": {"font": _FONT}, "axis": {"labelFont": _FONT, "titleFont": _FONT}},
         **more,
     }
@@ -47,47 +47,39 @@ def _signal(expression: str) -> Spec:
     return {"signal": expression}
 
 
+def _data(*names: str) -> list[Spec]:
+    return [{"name": name} for name in names]
+
+
 def _mark(kind: str, data: str, update: Spec, **more: object) -> Spec:
-    return {"type": kind, "from": {"data": data}, "encode": {"update": update}, **more}
+    encode = {"update": update}
+    return {"type": kind, "from": {"data": data}, "interactive": False, "encode": encode, **more}
 
 
 def parallel() -> Spec:
-    """Parallel coordinates: one path per run, one brush per axis.
+    """Parallel coordinates: one path per run.
 
-    Data sets: ``lines`` (row, path, colour, on, name), ``axes`` (axis, at; for its title x, align,
-    limit), ``ticks`` (x, dx, y, label, align), ``brushes`` (x, y0, y1). The signal ``drag`` tells
-    an axis, the two ends of a drag in pixels, and whether the pointer was let go.
+    Data sets: ``lines`` (path, colour, on), ``hot`` (path, colour), ``axes`` (at; for its title x,
+    title, align, limit), ``ticks`` (x, dx, y, label, align), ``brushes`` (x, y0, y1), ``legend``.
+    The signal ``titles`` tells whether axes are named in the picture or by the page.
     """
     top, bottom = {"name": "top", "value": 34}, {"name": "bottom", "value": 300}
+    more = {"lineWidth": 1.5, "lineOpacity": 0.8, "titles": False}
     return _spec(
         padding=0,
-        signals=[*_signals(lineWidth=1.5, lineOpacity=0.8), top, bottom, _drag()],
-        data=[{"name": name} for name in ("lines", "axes", "ticks", "brushes")],
+        signals=[*_signals(**more), top, bottom],
+        data=_data("lines", "hot", "axes", "ticks", "brushes", "legend"),
         marks=[
             _run_lines(),
+            *_hot_paths(),
             _axis_rules(),
             _brush_areas(),
             _tick_labels(stroke=_signal("card"), strokeWidth=4, strokeOpacity=0.9),
             _tick_labels(),
             _axis_titles(),
-            _hit_areas(),
+            *_legend("height - 10"),
         ],
     )
-
-
-def _drag() -> Spec:
-    moves = {
-        "@hit:pointerdown": "{axis: datum.axis, from: y(), to: y(), done: false}",
-        "[@hit:pointerdown, window:pointerup] > window:pointermove!": (
-            "{axis: drag.axis, from: drag.from, to: y(), done: false}"
-        ),
-        "window:pointerup": (
-            "drag && !drag.done"
-            " ? {axis: drag.axis, from: drag.from, to: drag.to, done: true} : drag"
-        ),
-    }
-    on = [{"events": events, "update": update} for events, update in moves.items()]
-    return {"name": "drag", "value": None, "on": on}
 
 
 def _run_lines() -> Spec:
@@ -96,17 +88,22 @@ def _run_lines() -> Spec:
         strokeWidth=_signal("datum.on ? lineWidth : 0.75"),
         opacity=_signal("datum.on ? lineOpacity : 0.6"),
         zindex=_signal("datum.on ? 1 : 0"),
-        tooltip=_signal("datum.on ? datum : null"),
     )
-    mark = _mark("path", "lines", update, name="runs")
+    mark = _mark("path", "lines", update)
     mark["encode"]["enter"] = _set(path="=path", strokeJoin="round")
-    mark["encode"]["hover"] = _set(strokeWidth=4, opacity=1, zindex=2)
     return mark
+
+
+def _hot_paths() -> list[Spec]:
+    """Draw what belongs to the run under the pointer, on a halo that parts it from the others."""
+    halo = _set(path="=path", stroke=_signal("card"), strokeWidth=8, strokeOpacity=0.85)
+    line = _set(path="=path", stroke="=colour", strokeWidth=3.5, strokeJoin="round")
+    return [_mark("path", "hot", halo), _mark("path", "hot", line)]
 
 
 def _axis_rules() -> Spec:
     update = _set(x="=at", y=_signal("top"), y2=_signal("bottom"), stroke=_signal("quiet"))
-    return _mark("rule", "axes", update, interactive=False)
+    return _mark("rule", "axes", update)
 
 
 def _brush_areas() -> Spec:
@@ -121,7 +118,7 @@ def _brush_areas() -> Spec:
         stroke=accent,
         cornerRadius=2,
     )
-    return _mark("rect", "brushes", update, interactive=False)
+    return _mark("rect", "brushes", update)
 
 
 def _tick_labels(**style: object) -> Spec:
@@ -136,59 +133,92 @@ def _tick_labels(**style: object) -> Spec:
         fill=_signal("quiet"),
         **style,
     )
-    return _mark("text", "ticks", update, interactive=False)
+    return _mark("text", "ticks", update)
 
 
 def _axis_titles() -> Spec:
     update = _set(
         x="=x",
         y=14,
-        text="=title",
+        text=_signal("titles ? datum.title : ''"),
         align="=align",
         limit="=limit",
         fontSize=12,
         fontWeight=600,
         fill=_signal("ink"),
     )
-    return _mark("text", "axes", update, interactive=False)
+    return _mark("text", "axes", update)
 
 
-def _hit_areas() -> Spec:
-    update = _set(
-        x=_signal("datum.at - 16"),
-        width=32,
-        y=_signal("top - 8"),
-        y2=_signal("bottom + 8"),
-        fill="transparent",
-        cursor="ns-resize",
+def _legend(y: str) -> list[Spec]:
+    """Say what colours mean. Data set ``legend``: x, width, colour, label (in pixels)."""
+    shade = _set(x="=x", width="=width", y=_signal(f"{y} - 5"), height=10, fill="=colour")
+    label = _set(
+        x="=x",
+        y=_signal(y),
+        text="=label",
+        baseline="middle",
+        limit=150,
+        fontSize=11,
+        fill=_signal("quiet"),
     )
-    return _mark("rect", "axes", update, name="hit")
+    return [_mark("rect", "legend", shade), _mark("text", "legend", label)]
 
 
-def scatter() -> Spec:
-    """A point per run. Data set ``points`` (row, x, y, colour, on, name, text).
+def plane() -> Spec:
+    """Two axes and what lies on them: points, curves, boxes, bars and contours.
 
-    The page sets the scales' types; their domains come from signals.
+    Data sets: ``grid`` (width, height, values: what contours are drawn from), ``bars`` (x, x2, y,
+    y2, colour, opacity), ``rules`` (x, x2, y, y2, colour, width), ``lines`` (path, colour, dash,
+    faint), ``dots`` (x, y, size, colour, on), ``labels`` (x, y, text), ``hot`` (path, colour),
+    ``legend``. The page sets the scales' types; their domains come from signals.
     """
-    update = _set(
-        **_AT,
-        size=90,
-        fill=_signal("datum.on ? datum.colour : rule"),
-        fillOpacity=_signal("datum.on ? 0.85 : 0.4"),
-        stroke=_signal("card"),
-        strokeWidth=1,
-        zindex=_signal("datum.on ? 1 : 0"),
-        cursor="pointer",
-        tooltip=_signal("datum"),
+    sets = ("grid", "bars", "rules", "lines", "dots", "labels", "hot", "legend")
+    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False}
+    ends = {"xdomain": [0, 1], "ydomain": [0, 1], "levels": [0, 1], "shades": ["#222", "#222"]}
+    return _spec(
+        padding={"left": 64, "right": 20, "top": 30, "bottom": 46},
+        signals=_signals(**more, **ends),
+        data=[*_data(*sets), _isocontours()],
+        scales=[_scale("x", "width"), _scale("y", "height"), _shades()],
+        axes=[_axis("bottom", "x"), _axis("left", "y")],
+        marks=[*_what_lies_on_it(), *_hot_paths(), *_legend("-18")],
     )
-    points = _mark("symbol", "points", update, name="runs")
-    points["encode"]["hover"] = _set(size=160, zindex=2)
-    return _plane(["points"], [points])
 
 
-def curves() -> Spec:
-    """Metric curves: ``lines`` (path in pixels, colour, dash, faint), ``dots`` (x, y, colour)."""
-    drawn = _set(
+def _what_lies_on_it() -> list[Spec]:
+    return [_areas(), _bars(), _rules(), _curves(), _dots(), _labels()]
+
+
+def _isocontours() -> Spec:
+    steps = {"type": "isocontour", "scale": _signal("cell"), "levels": 12}
+    return {"name": "contours", "source": "grid", "transform": [steps]}
+
+
+def _areas() -> Spec:
+    update = _set(fill={"scale": "shade", "field": "contour.value"}, stroke=_signal("card"))
+    update |= _set(strokeOpacity=0.35, fillOpacity=0.8)
+    geometry = [{"type": "geopath", "field": "datum.contour"}]
+    return _mark("path", "contours", update, clip=True, transform=geometry)
+
+
+def _shades() -> Spec:
+    ends = {"domain": _signal("levels"), "range": _signal("shades")}
+    return {"name": "shade", "type": "linear", "zero": False, **ends}
+
+
+def _bars() -> Spec:
+    update = _set(x="=x", x2="=x2", y="=y", y2="=y2", fill="=colour", cornerRadius=2)
+    return _mark("rect", "bars", update | _set(fillOpacity="=opacity"))
+
+
+def _rules() -> Spec:
+    update = _set(x="=x", x2="=x2", y="=y", y2="=y2", stroke="=colour", strokeWidth="=width")
+    return _mark("rule", "rules", update)
+
+
+def _curves() -> Spec:
+    update = _set(
         path="=path",
         stroke="=colour",
         strokeDash="=dash",
@@ -196,25 +226,31 @@ def curves() -> Spec:
         strokeWidth=_signal("datum.faint ? 1 : 2"),
         opacity=_signal("datum.faint ? 0.3 : 1"),
     )
-    dots = _mark("symbol", "dots", _set(**_AT, size=260, fill="transparent"))
-    dots["encode"]["update"] |= _set(stroke="transparent", tooltip=_signal("datum"))
-    dots["encode"]["hover"] = _set(stroke="=colour", strokeWidth=2, size=60)
-    return _plane(["lines", "dots"], [_mark("path", "lines", drawn, clip=True), dots])
+    return _mark("path", "lines", update, clip=True)
 
 
-def _plane(data: list[str], marks: list[Spec]) -> Spec:
-    return _spec(
-        padding=_PADDING,
-        signals=_signals(xdomain=[0, 1], ydomain=[0, 1], xtitle="", ytitle=""),
-        data=[{"name": name} for name in data],
-        scales=[_scale("x", "width"), _scale("y", "height")],
-        axes=[_axis("bottom", "x"), _axis("left", "y")],
-        marks=marks,
+def _dots() -> Spec:
+    update = _set(
+        x="=x",
+        y="=y",
+        size="=size",
+        fill=_signal("datum.on ? datum.colour : rule"),
+        fillOpacity=_signal("datum.on ? 0.85 : 0.4"),
+        stroke=_signal("card"),
+        strokeWidth=1,
+        zindex=_signal("datum.on ? 1 : 0"),
     )
+    return _mark("symbol", "dots", update)
+
+
+def _labels() -> Spec:
+    update = _set(x="=x", y="=y", text="=text", baseline="middle", fontSize=11)
+    return _mark("text", "labels", update | _set(fill=_signal("ink")))
 
 
 def _scale(name: str, extent: str) -> Spec:
-    ends = [0, _signal(extent)] if name == "x" else [_signal(extent), 0]
+    inner = ["inset", f"{extent} - inset"]
+    ends = [_signal(end) for end in (inner if name == "x" else reversed(inner))]
     return {
         "name": name,
         "type": "linear",
@@ -250,5 +286,5 @@ def _axis(orient: str, scale: str) -> Spec:
 
 
 def specs() -> dict[str, Spec]:
-    """Give every chart by the name under which scripts find it."""
-    return {"parallel": parallel(), "scatter": scatter(), "curves": curves()}
+    """Give every specification by the name under which scripts find it."""
+    return {"parallel": parallel(), "plane": plane()}

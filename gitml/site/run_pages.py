@@ -163,6 +163,7 @@ def record(shown: Catalogue, item: Run, curves: list[list[object]]) -> dict[str,
             for key, value in sorted(item.data.metrics.items())
         ],
         "tags": [t for t in _texts(item.data.tags) if not t[0].startswith(_HOUSEKEEPING)],
+        "start": info.start_time,
         "curves": curves,
     }
 

@@ -30,6 +30,8 @@ ASSETS = (
     "table.js",
     "sheet.js",
     "charts.js",
+    "parallel.js",
+    "plots.js",
     "curves.js",
     "experiment.js",
     "experiment-charts.js",

@@ -1,14 +1,27 @@
-// Parallel coordinates and scatter: fills the specifications of charts.py with data, colours, domains.
+// What all charts share: colours, axes, drawing, the run under the pointer, pictures to keep.
 "use strict";
 gitml.charts = (() => {
-  const {el, number} = gitml;
+  const {el, number} = gitml, html = document.documentElement;
   const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
-  const LINES = 2000;
+  const OKABE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b"];
 
   const viridis = t => {
     if (!(t >= 0)) return "#999";
     const at = (.17 + .68 * Math.min(t, 1)) * (VIRIDIS.length - 1), k = Math.min(Math.floor(at), VIRIDIS.length - 2);
     return `rgb(${VIRIDIS[k].map((c, i) => Math.round(c + (VIRIDIS[k + 1][i] - c) * (at - k)))})`;
+  };
+
+  // A run keeps its colour between views, for it comes from its id. Among runs shown together the
+  // later of two with one colour takes the next that is free.
+  const taken = new Map();
+  const colour = id => {
+    if (!taken.has(id)) {
+      const used = new Set(taken.values());
+      let k = parseInt(id.slice(0, 7), 16) % OKABE.length;
+      if (used.size < OKABE.length) while (used.has(OKABE[k])) k = (k + 1) % OKABE.length;
+      taken.set(id, OKABE[k]);
+    }
+    return taken.get(id);
   };
 
   // A canvas cannot read custom properties, so a probe element resolves them.
@@ -22,139 +35,201 @@ gitml.charts = (() => {
     return found;
   };
 
-  const tip = document.body.appendChild(el("div", {class: "tip", hidden: true}));
-  const tooltip = (event, value) => {
-    tip.hidden = !value || !value.name;
-    if (tip.hidden) return;
-    tip.replaceChildren(el("b", {}, value.name), ...(value.text || "").split("\n").map(text => el("div", {}, text)));
-    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${event.clientY + 14 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 8 : event.clientY + 14}px`;
+  // ---- values as text
+  const worded = (column, v) => {
+    if (v === null || v === undefined) return "–";
+    if (typeof v !== "number") return String(v).slice(0, 60);
+    if (column.kind !== "attributes") return number(v);
+    return column.name === "start_time" ? gitml.moment(v) : column.name === "duration" ? gitml.duration(Math.round(v)) : number(v);
   };
+  const said = (column, row) => `${column.label}: ${worded(column, column.values[row])}`;
 
-  const said = (column, row) => {
-    const v = column.values[row];
-    return `${column.label}: ${typeof v === "number" ? number(v) : String(v ?? "–").slice(0, 60)}`;
-  };
-
-  const live = new Set();
-  addEventListener("gitml:theme", () => live.forEach(chart => chart.signals(theme())));
-
-  // Draws into `box`; a newer drawing into the same box replaces an older one that is under way.
-  const show = async (box, name, {values, signals, change}) => {
-    const turn = box.turn = (box.turn || 0) + 1;
-    let spec;
-    try {
-      await gitml.load("vega", "specs");
-      spec = structuredClone(await gitml.get("specs"));
-    } catch (error) { gitml.failed(box, error); return null; }
-    if (turn !== box.turn) return null;
-    if (change) change(spec[name]);
-    if (box.chart) { live.delete(box.chart); box.chart.close(); }
-    const stage = el("div");
-    box.replaceChildren(stage);
-    box.chart = await gitmlChart(stage, spec[name], {tooltip, values, signals: {...theme(), ...signals}});
-    live.add(box.chart);
-    return turn === box.turn ? box.chart : null;
-  };
-
+  // ---- axes: values to 0 (left or bottom) … 1, and back
   const extent = numbers => {
     let low = Infinity, high = -Infinity;
     for (const v of numbers) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
     if (low > high) return [0, 1];
     return low === high ? [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2] : [low, high];
   };
-
-  const logged = (low, high) => low > 0 && high / low >= 99;
-
-  // One axis of parallel coordinates: values to 0 (bottom) … 1 (top), and back.
-  const axis = column => {
-    if (column.numbers) {
-      const [low, high] = extent(column.numbers);
-      const log = logged(low, high), f = log ? Math.log10 : v => v, a = f(low), b = f(high);
-      const few = [...new Set(column.numbers)].filter(Number.isFinite);
-      const share = v => (f(v) - a) / (b - a), value = t => log ? 10 ** (a + t * (b - a)) : a + t * (b - a);
-      return {column, low, high, log, value, place: row => Number.isFinite(column.numbers[row]) ? share(column.numbers[row]) : NaN,
-        at: v => share(Math.min(Math.max(v, low), high)),
-        ticks: few.length < 7 ? few.map(v => [share(v), number(v)]) : [0, .25, .5, .75, 1].map(t => [t, number(+value(t).toPrecision(3))])};
+  const time = column => column.kind === "attributes" && column.name === "start_time";
+  const able = column => Boolean(column.numbers) && !time(column) && extent(column.numbers)[0] > 0;  // to be a log axis
+  // log: true, false, or undefined for what suits the values
+  const axis = ({column, log, flip}) => {
+    const turn = t => flip ? 1 - t : t;
+    if (!column.numbers) {
+      const names = [...new Set(column.values.filter(v => v !== null))].sort(), spot = new Map(names.map((v, k) => [v, turn((k + .5) / names.length)]));
+      return {column, flip, names, spot, place: row => spot.get(column.values[row]) ?? NaN, ticks: names.slice(0, 40).map(v => [spot.get(v), v])};
     }
-    const names = [...new Set(column.values.filter(v => v !== null))].sort(), spot = new Map(names.map((v, k) => [v, (k + .5) / names.length]));
-    return {column, names, spot, place: row => spot.get(column.values[row]) ?? NaN, ticks: names.slice(0, 40).map(v => [spot.get(v), v])};
+    const [low, high] = extent(column.numbers);
+    log = able(column) && (log ?? high / low >= 99);
+    const f = log ? Math.log10 : v => v, a = f(low), span = f(high) - a;
+    const share = v => turn((f(v) - a) / span), value = t => log ? 10 ** (a + turn(t) * span) : a + turn(t) * span;
+    const few = column.distinct < 7 ? [...new Set(column.numbers)].filter(Number.isFinite) : null;
+    return {column, flip, low, high, log, value, share, place: row => Number.isFinite(column.numbers[row]) ? share(column.numbers[row]) : NaN,
+      at: v => share(Math.min(Math.max(v, low), high)),
+      ticks: few ? few.map(v => [share(v), worded(column, v)]) : [0, .25, .5, .75, 1].map(t => [t, worded(column, +value(t).toPrecision(time(column) ? 15 : 3))])};
   };
 
-  // rows: what may be drawn; lit(row): whether it passes the filter; brushed(axis, [low, high] in 0…1 or null, done)
-  const parallel = async (box, {columns, rows, lit, tint, label, brushed}) => {
-    const width = Math.max(box.clientWidth, 90 * columns.length), height = box.clientHeight - 4, top = 40, bottom = height - 20;
-    const axes = columns.map(axis), left = 28, gap = (width - 2 * left) / Math.max(1, axes.length - 1);
-    const x = k => left + k * gap, y = t => bottom - t * (bottom - top);
-    const drawn = rows.length > LINES ? rows.filter(lit).slice(0, LINES) : rows;
-    const lines = drawn.map(row => {
-      let path = "", pen = false;
-      axes.forEach((a, k) => {
-        const t = a.place(row);
-        if (!(t === t)) { pen = false; return; }
-        path += `${pen ? "L" : "M"}${x(k).toFixed(1)},${y(t).toFixed(1)}`;
-        pen = true;
+  // What colours say: of(row), and entries for the data set `legend` from x on.
+  const tint = column => {
+    const a = axis({column}), few = a.names && a.names.length <= OKABE.length;
+    const index = few && new Map(a.names.map((v, k) => [v, OKABE[k]]));
+    const of = few ? row => index.get(column.values[row]) || "#999" : row => viridis(a.place(row));
+    const legend = x => {
+      const entries = [], word = (label, gap) => { entries.push({x, width: 0, colour: "#0000", label}); x += Math.min(150, 6.3 * label.length) + gap; };
+      word(column.label, 8);
+      if (few) for (const [v, colour] of index) { entries.push({x, width: 10, colour, label: ""}); x += 14; word(v.trim().slice(0, 24) || "“”", 12); }
+      else {
+        word(a.names ? a.names[0] : worded(column, a.low), 4);
+        for (let k = 0; k < 30; k++, x += 3) entries.push({x, width: 3.5, colour: viridis(k / 29), label: ""});
+        x += 4;
+        word(a.names ? a.names.at(-1) : worded(column, a.high), 0);
+      }
+      return entries;
+    };
+    return {of, legend};
+  };
+
+  // ---- one run lights up everywhere: hover(row) tells all who follow; null for none
+  const followers = new Set();
+  let hot = null;
+  const hover = row => {
+    if (row === hot) return;
+    hot = row;
+    for (const then of followers) then(row);
+  };
+
+  const tip = document.body.appendChild(el("div", {class: "tip", hidden: true}));
+  const tell = (event, found) => {
+    tip.hidden = !found;
+    if (!found) return;
+    tip.replaceChildren(el("b", {}, found.name), ...found.text.split("\n").map(text => el("div", {}, text)));
+    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
+    tip.style.top = `${event.clientY + 14 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 8 : event.clientY + 14}px`;
+  };
+  addEventListener("keydown", e => { if (e.key === "Escape") tell(e, null); });
+
+  // near(x, y): {row, name, text} under that pixel, or null; open(row) on a click there
+  const point = (stage, {left, top}, near, open) => {
+    let frame = 0;
+    const find = e => { const at = stage.getBoundingClientRect(); return e.target.tagName === "CANVAS" ? near(e.clientX - at.left - left, e.clientY - at.top - top) : null; };
+    stage.addEventListener("pointermove", e => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(() => {
+        const found = e.buttons ? null : find(e);
+        stage.style.cursor = found && open ? "pointer" : "";
+        hover(found ? found.row : null);
+        tell(e, found);
       });
-      return {row, path: path || "M0,0", colour: tint(row), on: lit(row), name: label(row), text: columns.slice(0, 12).map(c => said(c, row)).join("\n")};
     });
-    const ends = k => k === 0 ? "left" : k === axes.length - 1 ? "right" : "center";
-    const rects = found => found.map(([k, low, high]) => ({x: x(k), y0: y(high), y1: y(low)}));
-    const count = lines.filter(line => line.on).length;
-    const chart = await show(box, "parallel", {
-      values: {lines,
-        axes: axes.map((a, k) => ({axis: k, x: k === 0 ? 4 : k === axes.length - 1 ? width - 4 : x(k), at: x(k), title: a.column.label, align: ends(k), limit: gap - 10})),
-        ticks: axes.flatMap((a, k) => a.ticks.map(([t, text]) => ({x: x(k), y: y(t), label: text, align: k === axes.length - 1 ? "right" : "left", dx: k === axes.length - 1 ? -8 : 8})))},
-      signals: {width, height, top, bottom, lineOpacity: Math.max(.3, Math.min(.9, 12 / Math.sqrt(count || 1))), lineWidth: count > 300 ? 1 : 1.75},
-    });
-    if (!chart) return null;
-    chart.listen("drag", drag => {
-      if (!drag) return;
-      const clamp = p => Math.min(1, Math.max(0, (bottom - p) / (bottom - top)));
-      const low = clamp(Math.max(drag.from, drag.to)), high = clamp(Math.min(drag.from, drag.to)), a = axes[drag.axis];
-      const range = Math.abs(drag.from - drag.to) < 4 ? null : [low, high];
-      brushed(a, range, drag.done);
-    });
-    return {axes, cut: rows.length - drawn.length, update: (test, found) => chart.modify("lines", "on", line => test(line.row), {brushes: rects(found)})};
+    stage.addEventListener("pointerleave", e => { cancelAnimationFrame(frame); hover(null); tell(e, null); });
+    if (open) stage.addEventListener("click", e => { const found = find(e); if (found) open(found.row); });
   };
 
-  const domain = column => {
-    if (!column.numbers) return {type: "point", domain: [...new Set(column.values.filter(v => v !== null))].sort().slice(0, 60)};
-    const [low, high] = extent(column.numbers), pad = (high - low) * .04;
-    if (column.name === "start_time" && column.kind === "attributes") return {type: "utc", domain: [low - pad, high + pad]};
-    return logged(low, high) ? {type: "log", domain: [low / 1.2, high * 1.2]} : {type: "linear", domain: [low - pad, high + pad]};
-  };
-  const scale = (spec, name, type) => {
-    const found = spec.scales.find(s => s.name === name);
-    found.type = type;
-    if (type === "point") { found.padding = .5; delete found.zero; delete found.nice; }
-    if (type === "log" || type === "utc") delete found.zero;
+  // The nearest of many points: items with x, y in pixels, at most 14 of them away.
+  const nearest = items => (x, y) => {
+    let best = null, least = 14 ** 2;
+    for (const item of items) {
+      const far = (item.x - x) ** 2 + (item.y - y) ** 2;
+      if (far < least) { least = far; best = item; }
+    }
+    return best;
   };
 
-  const scatter = async (box, {x, y, rows, lit, tint, label, open}) => {
-    const at = (column, row) => column.numbers ? column.numbers[row] : column.values[row];
-    const fits = v => v !== null && v !== undefined && (typeof v !== "number" || Number.isFinite(v));
-    const points = rows.filter(row => fits(at(x, row)) && fits(at(y, row))).slice(0, 5 * LINES).map(row => ({row, x: at(x, row), y: at(y, row), on: lit(row),
-      colour: tint(row), name: label(row), text: [x, y].map(c => said(c, row)).join("\n")}));
-    const across = domain(x), up = domain(y);
-    const chart = await show(box, "scatter", {
-      change: spec => { scale(spec, "x", across.type); scale(spec, "y", up.type); },
-      values: {points},
-      signals: {width: Math.max(120, box.clientWidth - 84), height: box.clientHeight - 62, xdomain: across.domain, ydomain: up.domain, xtitle: x.label, ytitle: y.label},
-    });
-    if (!chart) return null;
-    chart.on("click", datum => datum && datum.row !== undefined && open(datum.row));
-    return {update: test => chart.modify("points", "on", point => test(point.row))};
+  // ---- pictures of what is shown
+  const keep = async (box, kind) => {
+    const name = (box.getAttribute("aria-label") || document.getElementById(box.getAttribute("aria-labelledby")).textContent).replace(/[^\p{L}\p{N}._-]+/gu, "-");
+    await box.chart.signals({titles: true});
+    const picture = kind === "svg" ? new Blob([await box.chart.svg()], {type: "image/svg+xml"})
+      : await box.chart.canvas(2).then(canvas => new Promise(go => canvas.toBlob(go)));
+    await box.chart.signals({titles: false});
+    const address = URL.createObjectURL(picture);
+    el("a", {href: address, download: `${name}.${kind}`}).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60000);
+  };
+  const offer = box => {
+    const menu = el("details", {class: "menu right save"}, el("summary", {"aria-label": "Save this chart as a picture"}, "Save"));
+    menu.append(el("div", {class: "sheet"}, ...["svg", "png"].map(kind => {
+      const button = el("button", {type: "button"}, kind.toUpperCase());
+      button.addEventListener("click", () => { menu.open = false; keep(box, kind); });
+      return button;
+    })));
+    box.previousElementSibling.append(menu);
   };
 
-  // Calls back when a box gets another width, and once when it first comes into sight.
+  // ---- drawing; a newer one into the same box replaces an older one that is under way
+  const live = new Set(), signals = some => Promise.all([...live].map(chart => chart.signals(some)));
+  addEventListener("gitml:theme", () => signals(theme()));
+  const PADDING = {left: 64, right: 20, top: 30, bottom: 46};
+  // sets: the data; padding: more or less room beside a plane; near, open: as of point(); follow(row): shows the hovered run
+  const show = async (box, name, {sets, signals, padding, scales = {}, near, open, follow}) => {
+    const turn = box.turn = (box.turn || 0) + 1;
+    let spec;
+    try {
+      await gitml.load("vega", "specs");
+      spec = structuredClone((await gitml.get("specs"))[name]);
+    } catch (error) { gitml.failed(box, error); return null; }
+    if (turn !== box.turn) return null;
+    if (padding) spec.padding = padding;
+    for (const scale of spec.scales || []) Object.assign(scale, scales[scale.name]);
+    for (const scale of spec.scales || []) if (scale.type !== "linear") { delete scale.zero; if (scale.type === "band") delete scale.nice; }
+    const stage = el("div", {class: "stage"}), chart = await gitmlChart(stage, spec, {values: sets, signals: {...theme(), ...signals}});
+    if (turn !== box.turn) { chart.close(); return null; }
+    if (box.chart) box.chart.close();
+    else offer(box);
+    const close = chart.close;
+    live.add(chart);
+    if (follow) followers.add(follow);
+    chart.close = () => { live.delete(chart); followers.delete(follow); close(); };
+    if (near) point(stage, spec.padding || {left: 0, top: 0}, near, open);
+    box.replaceChildren(stage);
+    box.chart = chart;
+    return chart;
+  };
+
+  // One side of a plane: {places, signals, scale} for `axis` over so many pixels.
+  const INSET = 16;
+  const side = (word, a, size) => {
+    const inner = size - 2 * INSET, px = t => word === "x" ? INSET + t * inner : size - INSET - t * inner;
+    const type = !a.column.numbers ? "band" : time(a.column) ? "utc" : a.log ? "log" : "linear";
+    return {px, scale: {type}, signals: {inset: INSET, [`${word}domain`]: a.column.numbers ? [a.low, a.high] : a.names, [`${word}title`]: a.column.label}};
+  };
+
+  // ---- when: first in sight or once there is nothing else to do, so that paper and pictures of the
+  // whole page show every chart; and again when a box gets another width
+  const waiting = [];
+  const next = () => (window.requestIdleCallback || setTimeout)(async () => { await waiting[0]?.(); if (waiting.length) next(); });
   const seen = (box, then) => {
     let width = 0;
-    new IntersectionObserver((entries, watch) => {
-      if (!entries.some(e => e.isIntersecting)) return;
+    const start = () => {
+      const mine = waiting.indexOf(start);
+      if (mine < 0) return null;
+      waiting.splice(mine, 1);
       watch.disconnect();
-      new ResizeObserver(() => { if (box.clientWidth && Math.abs(box.clientWidth - width) > 4) { width = box.clientWidth; then(); } }).observe(box);
-    }, {rootMargin: "200px"}).observe(box);
+      width = box.clientWidth;
+      new ResizeObserver(() => { if (box.clientWidth && Math.abs(box.clientWidth - width) > 4 && !printing) { width = box.clientWidth; then(); } }).observe(box);
+      return width && then();
+    };
+    const watch = new IntersectionObserver(entries => { if (entries.some(e => e.isIntersecting)) start(); }, {rootMargin: "200px"});
+    watch.observe(box);
+    if (waiting.push(start) === 1) next();
   };
 
-  return {axis, viridis, show, extent, scale, parallel, scatter, seen};
+  // Paper is white, and has no axis menus.
+  let printing = false, before;
+  addEventListener("beforeprint", () => {
+    if (printing) return;
+    printing = true;
+    before = html.dataset.theme;
+    html.dataset.theme = "light";
+    signals({...theme(), titles: true});
+  });
+  addEventListener("afterprint", () => {
+    if (!printing) return;
+    printing = false;
+    before ? html.dataset.theme = before : delete html.dataset.theme;
+    signals({...theme(), titles: false});
+  });
+
+  return {PADDING, viridis, colour, tint, worded, said, extent, able, axis, side, nearest, show, seen, hover, tell, watch: then => followers.add(then)};
 })();

@@ -6,7 +6,7 @@
   address.watch(() => location.reload());
   if (!ids.length) return;
   const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(() => null)));
-  await gitml.load("charts", "curves");
+  await gitml.load("charts", "parallel", "plots", "curves");
   const runs = answers.filter(Boolean), gone = ids.filter((_, k) => !answers[k]);
   at("trouble").hidden = !gone.length;
   at("trouble").textContent = `Not in this site: ${gone.join(", ")}.`;
@@ -27,7 +27,7 @@
   const text = (kind, v) => v === null ? "" : kind === "metrics" ? number(Number(v)) : v;
   const swatch = run => {
     const node = el("i", {class: "swatch", "aria-hidden": "true"});
-    node.style.background = gitml.curves.colour(run.id);
+    node.style.background = gitml.charts.colour(run.id);
     return node;
   };
   const side = () => {
@@ -42,6 +42,9 @@
             ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))));
       })));
   };
+  at("side").addEventListener("pointerover", e => gitml.charts.hover(e.target.closest("td, thead th")?.cellIndex - 1 >= 0 ? e.target.closest("td, th").cellIndex - 1 : null));
+  at("side").addEventListener("pointerleave", () => gitml.charts.hover(null));
+  gitml.charts.watch(row => at("side").querySelectorAll("thead th").forEach((th, k) => th.classList.toggle("hot", k - 1 === row)));
   at("only").addEventListener("change", side);
   side();
 
@@ -52,23 +55,29 @@
     return {kind, name: line.name, label: line.name, values: line.values, numbers: numeric ? numbers : null, differs: line.differs, key: `${kind}.${line.name}`};
   }) : []);
   const apart = kind => columns.filter(c => c.kind === kind && c.differs), rows = runs.map((_, k) => k);
-  const axes = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)];
+  let axes = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)].map(column => ({column}));
   at("charts").hidden = runs.length < 2 || !axes.length;
-  const shared = {rows, lit: () => true, tint: row => gitml.curves.colour(runs[row].id), label: row => runs[row].name};
+  const label = row => runs[row].name, open = row => { location.href = runs[row].page; };
+  const shared = {rows, label, open, tint: {of: row => gitml.charts.colour(runs[row].id), legend: () => []}};
   const brushes = new Map();
+  const lit = row => [...brushes].every(([column, {axis, low, high}]) => axis.place(row) >= low && axis.place(row) <= high);
   const parallel = async () => {
-    const chart = await gitml.charts.parallel(at("parallel"), {...shared, columns: axes, brushed(axis, range) {
-      range ? brushes.set(axis, range) : brushes.delete(axis);
-      chart.update(row => [...brushes].every(([a, [low, high]]) => a.place(row) >= low && a.place(row) <= high),
-        [...brushes].map(([a, range]) => [chart.axes.indexOf(a), ...range]));
+    const found = () => chart.axes.flatMap((axis, k) => { const mine = brushes.get(axis.column); return mine ? [[k, mine.low, mine.high]] : []; });
+    const chart = await gitml.charts.parallel(at("parallel"), {...shared, axes, lit, brushed(axis, range) {
+      range ? brushes.set(axis.column, {axis, low: range[0], high: range[1]}) : brushes.delete(axis.column);
+      chart.update(lit, found());
+    }, change(next) {
+      axes = next;
+      brushes.clear();
+      parallel();
     }});
   };
   gitml.charts.seen(at("parallel"), parallel);
   const pickable = columns.filter(c => c.numbers || c.differs), first = kind => (apart(kind)[0] || pickable.find(c => c.kind === kind) || pickable[0] || {}).key;
   for (const [id, preset] of [["x", first("params")], ["y", first("metrics")]]) choices(at(id), pickable.map(c => [c.key, c.label]), preset);
   const scatter = () => {
-    const [x, y] = ["x", "y"].map(id => pickable.find(c => c.key === at(id).value));
-    if (x && y) gitml.charts.scatter(at("scatter"), {...shared, x, y, open: row => { location.href = runs[row].page; }});
+    const [x, y] = ["x", "y"].map(id => ({column: pickable.find(c => c.key === at(id).value)}));
+    if (x.column && y.column) gitml.charts.scatter(at("scatter"), {...shared, x, y, lit: () => true});
   };
   for (const id of ["x", "y"]) at(id).addEventListener("change", scatter);
   gitml.charts.seen(at("scatter"), scatter);

@@ -1,22 +1,8 @@
 // Panels of metric curves with smoothing, log scale and a choice of what goes across.
 "use strict";
 gitml.curves = (() => {
-  const {el, number} = gitml, {show, extent, scale, seen} = gitml.charts;
-  const OKABE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b"];
+  const {el, number, charts} = gitml, {show, extent, seen, colour, nearest, PADDING} = charts;
   const DASHES = [[], [7, 3], [2, 2], [10, 3, 2, 3]];
-
-  // A run keeps its colour and dash between views, for both come from its id. Among runs shown
-  // together the later of two with one colour takes the next that is free.
-  const taken = new Map();
-  const colour = id => {
-    if (!taken.has(id)) {
-      const used = new Set(taken.values());
-      let k = parseInt(id.slice(0, 7), 16) % OKABE.length;
-      if (used.size < OKABE.length) while (used.has(OKABE[k])) k = (k + 1) % OKABE.length;
-      taken.set(id, OKABE[k]);
-    }
-    return taken.get(id);
-  };
   const dash = id => DASHES[parseInt(id.slice(7, 12), 16) % DASHES.length];
 
   // Exponential moving average without the pull towards the first value.
@@ -30,36 +16,48 @@ gitml.curves = (() => {
     });
   };
 
-  // series: [{name, id, x: [], y: []}]
-  const curves = (box, {series, title, across, weight, log}) => {
-    const width = Math.max(120, box.clientWidth - 84), height = box.clientHeight - 62;
+  // series: [{row, name, id, x: [], y: []}]
+  const curves = async (box, {series, title, across, weight, log}) => {
+    const width = Math.max(120, box.clientWidth - PADDING.left - PADDING.right), height = box.clientHeight - PADDING.top - PADDING.bottom;
     const [x0, x1] = extent(series.flatMap(s => s.x));
     let [y0, y1] = extent(series.flatMap(s => log ? s.y.filter(v => v > 0) : s.y));
     const f = log ? Math.log : v => v, pad = log ? 0 : (y1 - y0) * .05;
     [y0, y1] = [y0 - pad, y1 + pad];
     if (log && y0 <= 0) y0 = y1 / 10;
+    const px = x => (x - x0) / (x1 - x0) * width, py = v => (f(y1) - f(v)) / (f(y1) - f(y0)) * height;
     const path = (s, values) => {
       let text = "", pen = false;
       s.x.forEach((x, k) => {
         const v = values[k];
         if (!Number.isFinite(v) || (log && v <= 0)) { pen = false; return; }
-        text += `${pen ? "L" : "M"}${((x - x0) / (x1 - x0) * width).toFixed(1)},${((f(y1) - f(v)) / (f(y1) - f(y0)) * height).toFixed(1)}`;
+        text += `${pen ? "L" : "M"}${px(x).toFixed(1)},${py(v).toFixed(1)}`;
         pen = true;
       });
       return text || "M0,0";
     };
+    const mains = new Map(), spots = [];
     const lines = series.flatMap(s => {
-      const look = {colour: colour(s.id), dash: series.length > 1 ? dash(s.id) : [], name: s.name};
-      const main = {...look, faint: false, path: path(s, smooth(s.y, weight))};
+      const look = {colour: colour(s.id), dash: series.length > 1 ? dash(s.id) : []}, main = {...look, faint: false, path: path(s, smooth(s.y, weight))};
+      mains.set(s.row, main);
+      s.x.forEach((x, k) => { if (Number.isFinite(s.y[k]) && (!log || s.y[k] > 0)) spots.push({s, k, x: px(x), y: py(s.y[k])}); });
       return weight ? [{...look, dash: [], faint: true, path: path(s, s.y)}, main] : [main];
     });
-    const dots = series.flatMap(s => s.x.map((x, k) => ({x, y: s.y[k], colour: colour(s.id), name: s.name, text: `${title}: ${number(s.y[k])}\n${across}: ${number(x)}`}))
-      .filter(p => Number.isFinite(p.y) && (!log || p.y > 0)));
-    return show(box, "curves", {
-      change: spec => scale(spec, "y", log ? "log" : "linear"),
-      values: {lines, dots: dots.length > 4000 ? [] : dots},
-      signals: {width, height, xdomain: [x0, x1], ydomain: [y0, y1], xtitle: across, ytitle: ""},
+    const near = (x, y) => {
+      const found = nearest(spots)(x, y);
+      return found && {row: found.s.row, name: found.s.name, text: `${title}: ${number(found.s.y[found.k])}\n${across.label}: ${across.said(found.s.x[found.k])}`};
+    };
+    const chart = await show(box, "plane", {
+      sets: {lines}, scales: {x: {type: across.type}, y: {type: log ? "log" : "linear"}},
+      signals: {width, height, xdomain: [x0, x1], ydomain: [y0, y1], xtitle: across.label},
+      padding: {...PADDING, top: 12}, near,
+      follow: row => chart.data({hot: series.length > 1 && mains.has(row) ? [mains.get(row)] : []}),
     });
+  };
+
+  const ACROSS = {
+    step: {label: "step", type: "linear", said: number, of: (run, [, steps]) => steps},
+    time: {label: "seconds since start", type: "linear", said: number, of: (run, [,, times]) => times.map(t => t / 1000)},
+    clock: {label: "time (UTC)", type: "utc", said: gitml.moment, of: (run, [,, times]) => times.map(t => run.start + t)},
   };
 
   // Panels of curves with their controls; `runs` are records of data/runs/.
@@ -70,12 +68,12 @@ gitml.curves = (() => {
     section.hidden = !names.length;
     const boxes = names.map(name => {
       const box = el("div", {class: "chart small", role: "img", "aria-label": `Curve of ${name}`});
-      grid.append(el("figure", {}, el("figcaption", {}, el("bdi", {}, name)), box));
+      grid.append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
       const draw = () => {
-        const time = control("across").value === "time";
-        const series = runs.flatMap(run => run.curves.filter(c => c[0] === name).map(([, steps, times, values]) => ({
-          name: run.name, id: run.id, x: time ? times.map(t => t / 1000) : steps, y: values.map(Number)})));
-        return curves(box, {series, title: name, across: time ? "seconds" : "step", weight: Number(control("smooth").value), log: control("log").checked});
+        const across = ACROSS[control("across").value];
+        const series = runs.flatMap((run, row) => run.curves.filter(c => c[0] === name).map(curve => ({
+          row, name: run.name, id: run.id, x: across.of(run, curve), y: curve[3].map(Number)})));
+        return curves(box, {series, title: name, across, weight: Number(control("smooth").value), log: control("log").checked});
       };
       seen(box, draw);
       return () => box.chart && draw();
@@ -83,5 +81,5 @@ gitml.curves = (() => {
     for (const id of ["smooth", "across", "log"]) control(id).addEventListener("input", () => boxes.forEach(draw => draw()));
   };
 
-  return {colour, panels};
+  return {panels};
 })();

@@ -100,7 +100,7 @@ gitml.experiment = (async () => {
   table.settle();
   at("tools").hidden = at("charts").hidden = false;
   apply();
-  gitml.later(at("charts"), ["sheet", "charts", "experiment-charts"]);
+  gitml.later(at("charts"), ["sheet", "charts", "parallel", "plots", "experiment-charts"]);
   (async () => {
     if (!start.more.length) return;
     try { for (const [part, place] of start.more) table.add(await gitml.get(part, place)); }

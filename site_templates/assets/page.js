@@ -57,16 +57,23 @@ window.gitml = (() => {
   };
 
   // ---- the address: what is looked at, as a link
+  let held = {};  // what a drag under way says; browsers refuse hundreds of writes in a few seconds
   const address = {
-    read: () => new URLSearchParams(location.hash.slice(1)),
+    hold(changes) { held = changes; },
+    read() {
+      const state = new URLSearchParams(location.hash.slice(1));
+      for (const [key, value] of Object.entries(held)) value ? state.set(key, value) : state.delete(key);
+      return state;
+    },
     write(changes, keep = false) {
+      held = {...held, ...changes};
       const state = address.read();
-      for (const [key, value] of Object.entries(changes)) value ? state.set(key, value) : state.delete(key);
+      held = {};
       const text = state.toString().replaceAll("%2C", ",");
       if (text === location.hash.slice(1)) return;
       history[keep ? "pushState" : "replaceState"](null, "", `${location.pathname}${location.search}${text && "#" + text}`);
     },
-    watch: then => addEventListener("hashchange", then),
+    watch: then => addEventListener("hashchange", () => { held = {}; then(); }),
   };
 
   // ---- the same texts as the pages' own

@@ -9,7 +9,7 @@ gitml.table = (box, {sort, pick, cell}) => {
   const line = (row, place) => {
     const tick = el("input", {type: "checkbox", checked: view.picked.has(row), "aria-label": `Choose ${cell(row, view.columns[0]).textContent}`});
     tick.addEventListener("change", () => pick(row, tick.checked));
-    return el("tr", {"aria-rowindex": String(place + 2)}, el("td", {class: "tick"}, tick), ...view.columns.map((column, k) => {
+    return el("tr", {"aria-rowindex": String(place + 2), "data-row": String(row)}, el("td", {class: "tick"}, tick), ...view.columns.map((column, k) => {
       const content = cell(row, column), node = el(k ? "td" : "th", k ? {} : {scope: "row"}, content);
       if (column.numbers && column.name !== "start_time") node.className = "n";
       if (content.textContent.length > 24) node.title = content.textContent;

@@ -201,7 +201,7 @@ def axis(page: Any, place: int, axes: int) -> tuple[float, float, float]:
     canvas.wait_for()
     size = canvas.bounding_box()
     x = size["x"] + 28 + place * (size["width"] - 56) / (axes - 1)
-    return x, size["y"] + 40, size["y"] + size["height"] - 20
+    return x, size["y"] + 44, size["y"] + size["height"] - 40
 
 
 def drag(page: Any, x: float, start: float, end: float) -> None:
@@ -273,7 +273,7 @@ def test_curves_are_drawn_and_follow_their_controls(page: Any, home: str, site: 
     page.goto(f"{home}runs/{runs(site)['tree-4']}.html")
     page.locator("#curves").scroll_into_view_if_needed()
     until(lambda: page.locator("#panels canvas").count(), 2)
-    assert page.locator("#panels figcaption").all_inner_texts() == ["loss", "rmse"]
+    assert page.locator("#panels figcaption bdi").all_inner_texts() == ["loss", "rmse"]
     seen = [page.locator("#panels").screenshot()]
     page.locator("#smooth").fill("0.9")
     until(lambda: page.locator("#panels").screenshot() != seen[0], True)

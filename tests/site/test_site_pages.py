@@ -260,7 +260,7 @@ def test_files_whose_bytes_are_elsewhere_say_so_and_large_ones_are_not_read() ->
     assert asked == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", ["parallel", "scatter", "curves"])
+@pytest.mark.parametrize("name", ["parallel", "plane"])
 def test_charts_are_valid_vega(name: str) -> None:
     import vl_convert
 

@@ -1,0 +1,194 @@
+"""Charts in a real browser: brushes, axes, the run under the pointer, pictures, paper."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.site.test_site_browser import axis, count, experiment, runs, state, until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def charts(page: Any, site: Path) -> Any:
+    """The page of an experiment of sixty runs, its charts drawn."""
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    drawn(page, "#parallel", "#scatter")
+    return page
+
+
+def drawn(page: Any, *boxes: str) -> None:
+    for box in boxes:
+        page.locator(f"{box} canvas").first.wait_for(state="attached")
+
+
+def svg(page: Any, box: str) -> str:
+    """Give a chart as it is drawn now."""
+    text = page.evaluate("id => document.querySelector(id).chart.svg()", box)
+    assert isinstance(text, str)
+    return text
+
+
+def lit(page: Any, box: str) -> bool:
+    """Tell whether a chart shows a run on a halo."""
+    return 'stroke-width="3.5"' in svg(page, box)
+
+
+def names(page: Any) -> list[str]:
+    return [text.strip() for text in page.locator("#parallel summary bdi").all_inner_texts()]
+
+
+def test_charts_are_drawn_before_anyone_scrolls_to_them(charts: Any) -> None:
+    assert charts.evaluate("scrollY") == 0
+    assert charts.locator("#scatter").bounding_box()["y"] > 900
+
+
+def test_a_run_under_the_pointer_lights_up_in_every_chart_and_in_the_table(charts: Any) -> None:
+    row = charts.locator("#grid tbody tr[data-row='4']")
+    row.hover()
+    for box in ("#parallel", "#scatter"):
+        until(lambda box=box: lit(charts, box), True)
+    assert "hot" in row.get_attribute("class")
+    charts.mouse.move(5, 5)
+    until(lambda: lit(charts, "#parallel"), False)
+    row.get_by_role("checkbox").focus()
+    until(lambda: lit(charts, "#scatter"), True)
+    row.get_by_role("checkbox").blur()
+    until(lambda: lit(charts, "#scatter"), False)
+    x, top, bottom = axis(charts, 3, 6)
+    for share in range(40):  # there is a line somewhere along the way
+        charts.mouse.move(x + 40, top + share * (bottom - top) / 40)
+        if lit(charts, "#parallel"):
+            break
+    until(lambda: lit(charts, "#scatter"), True)
+    name = charts.locator(".tip b").inner_text()
+    assert re.fullmatch(r"(forest|tree|linear)-\d+", name)
+
+
+def test_a_click_on_a_point_opens_its_run(charts: Any) -> None:
+    charts.locator("#scatter").scroll_into_view_if_needed()
+    place = charts.locator("#scatter canvas").bounding_box()
+    marks = re.findall(
+        r'transform="translate\(([\d.]+),([\d.]+)\)" d="M[^"]*A', svg(charts, "#scatter")
+    )
+    assert len(marks) == 60
+    x, y = (float(text) for text in marks[0])
+    charts.mouse.move(place["x"] + 64 + x, place["y"] + 30 + y)
+    until(lambda: charts.locator(".tip b").is_visible(), True)
+    name = charts.locator(".tip b").inner_text()
+    charts.mouse.down()
+    charts.mouse.up()
+    until(lambda: charts.locator("h1").inner_text(), name)
+
+
+def test_axes_are_moved_by_pointer_and_keys_and_the_link_keeps_them(charts: Any) -> None:
+    axis(charts, 0, 6)  # scrolls there
+    before = names(charts)
+    box = charts.locator("#parallel summary").nth(2).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    gap = (charts.locator("#parallel canvas").bounding_box()["width"] - 56) / 5
+    charts.mouse.move(x, y)
+    charts.mouse.down()
+    for part in range(1, 6):
+        charts.mouse.move(x + gap * 2 * part / 5, y)
+    charts.mouse.up()
+    moved = [*before[:2], *before[3:5], before[2], *before[5:]]
+    until(lambda: names(charts), moved)
+    assert state(charts)["axes"].split(",")[4] == f"params.{before[2]}"
+    charts.locator("#parallel summary").first.focus()
+    charts.keyboard.press("ArrowRight")
+    until(lambda: names(charts), [moved[1], moved[0], *moved[2:]])
+    assert charts.evaluate("document.activeElement.textContent") == moved[0]
+    charts.go_back()
+    until(lambda: names(charts), moved)
+    charts.reload()
+    drawn(charts, "#parallel")
+    assert names(charts) == moved
+
+
+def test_an_axis_is_flipped_and_gets_another_scale(charts: Any) -> None:
+    axis(charts, 0, 6)
+    menu = charts.locator("#parallel .axis").nth(4)
+    assert menu.inner_text() == "rmse"
+    for item, look in (("Flip", "-metrics.rmse"), ("Log scale", "-metrics.rmse:log")):
+        menu.locator("summary").click()
+        menu.get_by_role("button", name=item).click()
+        until(lambda look=look: state(charts)["axes"].split(",")[4], look)
+        until(lambda: charts.locator("#parallel .axis summary").nth(4).inner_text(), "rmse ↓")
+    x, top, bottom = axis(charts, 4, 6)
+    charts.mouse.move(x, top - 3)  # now the lowest values
+    charts.mouse.down()
+    charts.mouse.move(x, top + (bottom - top) / 4)
+    charts.mouse.move(x, top + (bottom - top) / 4 + 1)
+    charts.mouse.up()
+    until(lambda: "q" in state(charts), True)
+    low, high = map(float, re.findall(r"[\d.]+(?= |$)", state(charts)["q"]))
+    assert 2.6 < low < 2.63 and 2.8 < high < 2.95
+
+
+def test_a_brush_is_moved_by_dragging_it(charts: Any) -> None:
+    x, top, bottom = axis(charts, 4, 6)
+    middle = (top + bottom) / 2
+
+    def drag(start: float, end: float) -> tuple[float, float]:
+        charts.mouse.move(x, start)
+        charts.mouse.down()
+        charts.mouse.move(x, (start + end) / 2)
+        charts.mouse.move(x, end)
+        charts.mouse.up()
+        low, high = re.findall(r"= ([\d.]+)", state(charts)["q"])
+        return float(low), float(high)
+
+    first = drag(middle, middle + 60)
+    kept = count(charts)
+    second = drag(middle + 30, middle - 50)
+    assert second[0] > first[0]
+    assert second[1] - second[0] == pytest.approx(first[1] - first[0], abs=0.02)
+    until(lambda: count(charts) != kept, True)
+    assert charts.evaluate("history.length") >= 3
+
+
+@pytest.mark.parametrize("box", ["#parallel", "#scatter"])
+def test_a_chart_is_saved_as_a_picture(charts: Any, tmp_path: Path, box: str) -> None:
+    axis(charts, 0, 6)
+    save = charts.locator(f".card:has({box}) .save")
+    for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        save.locator("summary").click()
+        with charts.expect_download() as waiting:
+            save.get_by_role("button", name=kind).click()
+        file = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(file)
+        assert file.read_bytes().startswith(start)
+        assert (
+            file.name
+            == f"{'Parallel-coordinates' if box == '#parallel' else 'Scatter'}.{kind.lower()}"
+        )
+        if kind == "SVG" and box == "#parallel":
+            assert all(f">{name}</text>" in file.read_text() for name in names(charts))
+
+
+def test_paper_is_white_and_shows_every_chart(page: Any, site: Path) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    drawn(page, "#parallel", "#scatter")
+    dark = svg(page, "#scatter")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    until(lambda: 'fill="rgb(255, 255, 255)"' in svg(page, "#scatter").lower(), True)
+    page.pdf()  # tells the page before and after
+    until(lambda: svg(page, "#scatter"), dark)
+
+
+def test_compared_runs_light_up_in_their_curves(page: Any, site: Path) -> None:
+    ids = runs(site)
+    page.goto(f"{site.as_uri()}/compare.html#{ids['forest-0']},{ids['tree-1']},{ids['linear-2']}")
+    panels = "#panels figure:nth-child(2) .chart"
+    drawn(page, "#parallel", "#scatter", panels)
+    page.locator("#side tbody td:nth-child(3)").first.hover()
+    for box in ("#parallel", "#scatter", panels):
+        until(lambda box=box: lit(page, box), True)
+    page.locator("#across").select_option("clock")
+    until(lambda: "time (UTC)" in svg(page, panels), True)
