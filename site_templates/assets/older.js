@@ -16,7 +16,6 @@
   };
   addEventListener("hashchange", () => {
     if (known(location.hash.slice(1).toLowerCase())) location.reload();
-    else { history.replaceState(null, "", `#${id}`); main.tabIndex = -1; main.focus(); }  // the skip link
   });
   if (!known(id)) { tell("No run is named", "The address of this page ends in # and the 32 digits of a run’s id."); arrive(); return; }
   try {

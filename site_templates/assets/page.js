@@ -127,6 +127,15 @@ window.gitml = (() => {
     seek.click();
   });
 
+  // ---- links that skip move the focus and leave the address alone, for there is what is looked at
+  addEventListener("click", e => {
+    const skip = e.target.closest(".skip"), to = skip && document.querySelector(skip.getAttribute("href"));
+    if (!to) return;
+    e.preventDefault();
+    to.tabIndex = -1;
+    to.focus();
+  });
+
   // ---- menus close on Escape and on a click elsewhere
   addEventListener("keydown", e => {
     const menu = e.key === "Escape" && document.querySelector(".menu[open]");

@@ -94,7 +94,7 @@ class Firefox:
         assert found == wanted
 
     def wrong(self) -> list[str]:
-        """Give what went wrong since it was last asked: console errors, things thrown, requests to other hosts."""
+        """Give what went wrong since the last look: errors, things thrown, requests elsewhere."""
         return [
             text for text in self._chrome(_SEEN) if not text.startswith("request http://127.0.0.1:")
         ]

@@ -339,15 +339,3 @@ def test_several_shards_become_one_table(
     until(lambda: count(page), "60 of 60 runs")
     page.locator("#filter").fill("params.model = 'tree' AND metrics.rmse < 3")
     until(lambda: count(page), "6 of 60 runs")
-
-
-@pytest.mark.parametrize("width", [320, 1360])
-def test_no_page_is_wider_than_the_screen(page: Any, site: Path, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 700})
-    ids = runs(site)
-    addresses = ["index.html", experiment(site), f"runs/{ids['forest-0']}.html"]
-    addresses += [f"compare.html#{ids['forest-0']},{ids['tree-1']}"]
-    addresses += [path.relative_to(site).as_posix() for path in (site / "models").iterdir()]
-    for address in addresses:
-        page.goto(f"{site.as_uri()}/{address}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -101,7 +101,7 @@ def test_every_page_shows_hostile_texts_and_does_nothing_else(
     for address in addresses(hostile_site):
         page.goto(hostile_home + address)
         page.js(
-            "document.querySelectorAll('main details:not(.menu)').forEach(box => { box.open = true })"
+            "document.querySelectorAll('details:not(.menu)').forEach(box => { box.open = true })"
         )
         page.until(lambda: page.js(f"({WHOLE})()"), True)
 
