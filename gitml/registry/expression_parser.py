@@ -40,13 +40,12 @@ from gitml.registry.expression_nodes import (
     type_of,
 )
 from gitml.registry.tags import Stage
-from gitml.store.search_parser import QUOTED_KEY, TEXT, unquoted
+from gitml.scanner import Scanner
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 40
 STAGES = tuple(stage.lower() for stage in Stage if stage is not Stage.NONE)
 
-_SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 PLAIN_KEY = re.compile(r"[\w:]+(?:\.[\w:]+)*")
 """A key that needs no quotes."""
@@ -70,86 +69,48 @@ def parse(text: str) -> Node:
     return _Parser(text).gate()
 
 
-class _Parser:
-    """Reads one text from left to right; ``_at`` is the next character."""
+class _Parser(Scanner):
+    """Reads one gate."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
+        super().__init__(text, "gate", word=_WORD, hints=_HINTS)
         self._depth = 0
-        self._skip(_SPACE)
-
-    # Characters ---------------------------------------------------------------------------------
-
-    def _skip(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Step over what the pattern matches here, and over the space behind it."""
-        found = pattern.match(self._text, self._at)
-        if found:
-            behind = _SPACE.match(self._text, found.end())
-            self._at = behind.end() if behind else found.end()
-        return found
-
-    def _sign(self, *signs: str) -> str | None:
-        for sign in signs:
-            if self._text.startswith(sign, self._at):
-                self._at += len(sign)
-                self._skip(_SPACE)
-                return sign
-        return None
-
-    def _keyword(self, *words: str) -> str | None:
-        found = _WORD.match(self._text, self._at)
-        word = found[0].lower() if found else ""
-        if word not in words:
-            return None
-        self._skip(_WORD)
-        return word
-
-    def _wrong(self, expected: str, at: int | None = None) -> InvalidInput:
-        at = self._at if at is None else at
-        rest = self._text[at : at + 25].split("\n")[0].rstrip()
-        hint = next((told for sign, told in _HINTS.items() if rest.startswith(sign)), None)
-        found = f"found {rest!r}" if rest else "but it ends there"
-        return InvalidInput(
-            f"The gate cannot be read at character {at + 1}: expected {expected}, {found}.",
-            hint=hint,
-        )
 
     def _typed(self, node: Node, at: int, *types: Type) -> Node:
         found = type_of(node)
         if found not in types:
-            raise self._wrong(f"{types[0].value}, not {found.value}", at)
+            raise self.wrong(f"{types[0].value}, not {found.value}", at)
         return node
 
     # Logic --------------------------------------------------------------------------------------
 
     def gate(self) -> Node:
-        at = self._at
+        at = self.at
         node = self._any()
-        if self._at < len(self._text):
-            raise self._wrong("and, or or the end")
+        if not self.ended:
+            raise self.wrong("and, or or the end")
         if type_of(node) is not Type.BOOLEAN:
-            raise self._wrong("a comparison such as metrics.rmse < 3.5", at)
+            raise self.wrong("a comparison such as metrics.rmse < 3.5", at)
         return node
 
     def _any(self) -> Node:
         return self._joined("or", lambda: self._joined("and", self._single))
 
     def _joined(self, word: str, part: Callable[[], Node]) -> Node:
-        at = self._at
+        at = self.at
         node: Node = part()
-        while self._keyword(word):
+        while self.keyword(word):
             self._typed(node, at, Type.BOOLEAN)
-            at_next = self._at
+            at_next = self.at
             after = self._typed(part(), at_next, Type.BOOLEAN)
             node = Operation(operator=word, items=(node, after))
         return node
 
     def _single(self) -> Node:
-        if not self._keyword("not"):
+        if not self.keyword("not"):
             return self._test()
         self._deeper()
-        at = self._at
+        at = self.at
         item = self._typed(self._single(), at, Type.BOOLEAN)
         self._depth -= 1
         return Operation(operator="not", items=(item,))
@@ -157,24 +118,23 @@ class _Parser:
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._wrong(f"at most {MAX_DEPTH} levels of parentheses, not and -")
+            raise self.wrong(f"at most {MAX_DEPTH} levels of parentheses, not and -")
 
     def _test(self) -> Node:
-        left_at = self._at
+        left_at = self.at
         left = self._sum()
-        at = self._at
-        if self._keyword("is"):
-            operator = "is not null" if self._keyword("not") else "is null"
-            if not self._keyword("null"):
-                raise self._wrong("null or not null")
+        if self.keyword("is"):
+            operator = "is not null" if self.keyword("not") else "is null"
+            if not self.keyword("null"):
+                raise self.wrong("null or not null")
             return Operation(operator=operator, items=(left,))
-        if self._text.startswith("==", at):
-            raise self._wrong("a comparison")
-        symbol = self._skip(_COMPARISON)
+        if self.follows("=="):
+            raise self.wrong("a comparison")
+        symbol = self.skip(_COMPARISON)
         if not symbol:
             return left
         operator = "!=" if symbol[0] == "<>" else symbol[0]
-        right_at = self._at
+        right_at = self.at
         right = self._sum()
         self._comparable(operator, left, left_at, right, right_at)
         return Operation(operator=operator, items=(left, right))
@@ -192,11 +152,11 @@ class _Parser:
         return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._factor))
 
     def _chain(self, signs: tuple[str, ...], part: Callable[[], Node]) -> Node:
-        at = self._at
+        at = self.at
         node: Node = part()
-        while sign := self._sign(*signs):
+        while sign := self.sign(*signs):
             self._typed(node, at, Type.NUMBER, Type.LABEL)
-            next_at = self._at
+            next_at = self.at
             after = self._typed(part(), next_at, Type.NUMBER, Type.LABEL)
             node = Operation(operator=sign, items=(node, after))
         return node
@@ -208,30 +168,30 @@ class _Parser:
         return node
 
     def _inner(self) -> Node:
-        if self._sign("-"):
-            at = self._at
+        if self.sign("-"):
+            at = self.at
             item = self._typed(self._factor(), at, Type.NUMBER, Type.LABEL)
             return Operation(operator="-", items=(item,))
-        if self._sign("("):
+        if self.sign("("):
             node = self._any()
-            if not self._sign(")"):
-                raise self._wrong("an operator or )")
+            if not self.sign(")"):
+                raise self.wrong("an operator or )")
             return node
         return self._operand()
 
     def _operand(self) -> Node:
-        number = self._skip(_NUMBER)
+        number = self.skip(_NUMBER)
         if number:
             return Literal(value=float(number[0]))
-        text = self._skip(TEXT)
-        if text:
-            return Literal(value=unquoted(text))
-        at = self._at
-        word = _WORD.match(self._text, at)
+        text = self.quoted()
+        if text is not None:
+            return Literal(value=text)
+        at = self.at
+        word = _WORD.match(self.text, at)
         name = word[0].lower() if word else ""
-        behind = self._text[word.end() :].lstrip()[:1] if word else ""
+        behind = self.text[word.end() :].lstrip()[:1] if word else ""
         if name in ("true", "false") and behind != ".":
-            self._skip(_WORD)
+            self.skip(_WORD)
             return Literal(value=name == "true")
         if behind == "(":
             return self._function(name)
@@ -239,52 +199,50 @@ class _Parser:
 
     def _function(self, name: str) -> Node:
         if name not in FUNCTIONS:
-            raise self._wrong(f"one of {', '.join(FUNCTIONS)} before (")
-        self._skip(_WORD)
-        self._sign("(")
+            raise self.wrong(f"one of {', '.join(FUNCTIONS)} before (")
+        self.skip(_WORD)
+        self.sign("(")
         items: list[Node] = []
-        while not items or self._sign(","):
-            at = self._at
+        while not items or self.sign(","):
+            at = self.at
             items.append(self._typed(self._sum(), at, Type.NUMBER, Type.LABEL))
         if name == "abs" and len(items) > 1:
-            raise self._wrong("abs with one value")
-        if not self._sign(")"):
-            raise self._wrong(", or )")
+            raise self.wrong("abs with one value")
+        if not self.sign(")"):
+            raise self.wrong(", or )")
         return Operation(operator=name, items=tuple(items))
 
     # Fields -------------------------------------------------------------------------------------
 
     def _field(self) -> Field:
-        start = self._at
+        start = self.at
         stage = ""
         kind = self._before_dot(start)
         if kind in STAGES:
             stage = kind
-            kind = self._before_dot(self._at)
+            kind = self._before_dot(self.at)
         if kind not in FIELDS:
             known = ", ".join(f"{name}." for name in FIELDS)
-            raise self._wrong(
+            raise self.wrong(
                 f"a value such as metrics.rmse, 3.5, 'text' or true (fields begin with {known} "
                 "or a stage)",
                 start,
             )
         if stage and kind in APPROVAL_KINDS:
-            raise self._wrong(f"{kind}. without a stage: only a promotion has approvals", start)
-        key_at = self._at
-        quoted = QUOTED_KEY.match(self._text, key_at)
-        found = quoted or PLAIN_KEY.match(self._text, key_at)
-        if not found:
-            raise self._wrong(f"a key behind {kind}., quoted with ` where it has signs")
-        key = (found[1] or found[2]) if quoted else found[0]
+            raise self.wrong(f"{kind}. without a stage: only a promotion has approvals", start)
+        key_at = self.at
+        key = self.key(PLAIN_KEY)
+        if key is None:
+            raise self.wrong(f"a key behind {kind}., quoted with ` where it has signs")
         if kind in _KEYS and key not in _KEYS[kind]:
-            raise self._wrong(f"one of {', '.join(_KEYS[kind])} behind {kind}.", key_at)
-        self._at = found.end()
-        self._skip(_SPACE)
-        return Field(stage=stage, kind=kind, key=key, start=start, end=found.end())
+            raise self.wrong(f"one of {', '.join(_KEYS[kind])} behind {kind}.", key_at)
+        end = self.at
+        self.space()
+        return Field(stage=stage, kind=kind, key=key, start=start, end=end)
 
     def _before_dot(self, start: int) -> str:
-        word = _WORD.match(self._text, start)
-        if not word or not self._text.startswith(".", word.end()):
+        word = _WORD.match(self.text, start)
+        if not word or not self.text.startswith(".", word.end()):
             return ""
-        self._at = word.end() + 1
+        self.at = word.end() + 1
         return word[0].lower()

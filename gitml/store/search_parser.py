@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gitml.errors import InvalidInput
+from gitml.scanner import Scanner
 from gitml.store.search_nodes import (
     ATTRIBUTE_WORDS,
     DATASET_FIELDS,
@@ -47,12 +48,8 @@ MAX_CONDITIONS = 500
 MAX_VALUES = 10_000
 MAX_ORDER_KEYS = 20
 
-_SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"[^\s`'\"()=!<>,;]+")
 _ENTITY = re.compile(r"[^\s`'\"()=!<>,;.]+")
-QUOTED_KEY = re.compile(r'`([^`]+)`|"([^"]+)"')
-TEXT = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
-"""A quoted text; gates of the registry quote keys and texts the same way."""
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (
@@ -107,60 +104,22 @@ def parse_order_by(items: Iterable[str] | None, target: Target = RUNS) -> tuple[
     return tuple(keys)
 
 
-class _Parser:
-    """Reads one text from left to right; ``_at`` is the next character."""
+class _Parser(Scanner):
+    """Reads one filter or sort key."""
 
     def __init__(self, text: str, target: Target, what: str) -> None:
         if not isinstance(text, str):
             raise InvalidInput(f"An {what} is a text, not {text!r:.60}.")
-        self._text, self._target, self._what = text, target, what
-        self._at = 0
+        super().__init__(text, what, word=_WORD, hints=_HINTS)
+        self._target = target
         self._depth = 0
         self._conditions = 0
         self._values = 0
-        self._skip(_SPACE)
-
-    # Characters ---------------------------------------------------------------------------------
-
-    def _skip(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Step over what the pattern matches here, and over the space behind it."""
-        found = pattern.match(self._text, self._at)
-        if found:
-            behind = _SPACE.match(self._text, found.end())
-            self._at = behind.end() if behind else found.end()
-        return found
-
-    def _keyword(self, *words: str) -> str | None:
-        """Step over one of some words, in upper or lower case."""
-        found = _WORD.match(self._text, self._at)
-        word = found[0].upper() if found else ""
-        if word not in words:
-            return None
-        self._skip(_WORD)
-        return word
-
-    def _sign(self, sign: str) -> bool:
-        if not self._text.startswith(sign, self._at):
-            return False
-        self._at += len(sign)
-        self._skip(_SPACE)
-        return True
-
-    def _wrong(self, expected: str, at: int | None = None, hint: str | None = None) -> InvalidInput:
-        at = self._at if at is None else at
-        rest = self._text[at : at + 25].split("\n")[0].rstrip()
-        if hint is None:
-            hint = next((text for sign, text in _HINTS.items() if rest.startswith(sign)), None)
-        found = f"found {rest!r}" if rest else "but it ends there"
-        return InvalidInput(
-            f"The {self._what} cannot be read at character {at + 1}: expected {expected}, {found}.",
-            hint=hint,
-        )
 
     def _limit(self, count: int, limit: int, what: str) -> None:
         if count > limit:
             raise InvalidInput(
-                f"The filter has more than {limit} {what} (at character {self._at + 1}).",
+                f"The filter has more than {limit} {what} (at character {self.at + 1}).",
                 hint="Split it into several searches.",
             )
 
@@ -168,25 +127,25 @@ class _Parser:
 
     def filter(self) -> Node:
         node = self._any()
-        if self._at < len(self._text):
-            raise self._wrong("AND, OR or the end")
+        if not self.ended:
+            raise self.wrong("AND, OR or the end")
         return node
 
     def _any(self) -> Node:
         items = [self._all()]
-        while self._keyword("OR"):
+        while self.keyword("OR"):
             items.append(self._all())
         return items[0] if len(items) == 1 else Or(items=tuple(items))
 
     def _all(self) -> Node:
         items = [self._single()]
-        while self._keyword("AND") and self._at < len(self._text):
+        while self.keyword("AND") and not self.ended:
             items.append(self._single())
         return items[0] if len(items) == 1 else And(items=tuple(items))
 
     def _single(self) -> Node:
-        negated = self._keyword("NOT") is not None
-        if not negated and not self._sign("("):
+        negated = self.keyword("NOT") is not None
+        if not negated and not self.sign("("):
             return self._condition()
         self._depth += 1
         self._limit(self._depth, MAX_DEPTH, "levels of parentheses and NOT")
@@ -195,8 +154,8 @@ class _Parser:
             node = Not(item=self._single())
         else:
             node = self._any()
-            if not self._sign(")"):
-                raise self._wrong("AND, OR or )")
+            if not self.sign(")"):
+                raise self.wrong("AND, OR or )")
         self._depth -= 1
         return node
 
@@ -204,7 +163,7 @@ class _Parser:
         self._conditions += 1
         self._limit(self._conditions, MAX_CONDITIONS, "conditions")
         field = self._field()
-        at = self._at
+        at = self.at
         operator = self._operator(field)
         if self._target.param_numbers and field.entity is Entity.PARAM and self._number_follows():
             field = replace(field, numeric=True)
@@ -215,54 +174,49 @@ class _Parser:
             return Comparison(field=field, operator=operator, values=self._list(field))
         values = [self._value(field)]
         if operator in (Operator.BETWEEN, Operator.NOT_BETWEEN):
-            if not self._keyword("AND"):
-                raise self._wrong("AND and the upper bound of BETWEEN")
+            if not self.keyword("AND"):
+                raise self.wrong("AND and the upper bound of BETWEEN")
             values.append(self._value(field))
         return Comparison(field=field, operator=operator, values=tuple(values))
 
     # Fields -------------------------------------------------------------------------------------
 
     def _field(self) -> Field:
-        at = self._at
-        entity = self._piece(_ENTITY)
+        at = self.at
+        entity = self.key(_ENTITY)
         if entity is None:
-            raise self._wrong("a field such as metrics.rmse, params.alpha or tags.team")
-        if not self._text.startswith(".", self._at):
-            self._skip(_SPACE)
+            raise self.wrong("a field such as metrics.rmse, params.alpha or tags.team")
+        if not self.follows("."):
+            self.space()
             return self._attribute(entity, at)
-        self._at += 1
-        key_at = self._at
-        key = self._piece(_WORD)
+        self.at += 1
+        key_at = self.at
+        key = self.key(_WORD)
         if key is None:
-            raise self._wrong(f"a key behind {entity}., quoted with ` where it has spaces")
-        self._skip(_SPACE)
+            raise self.wrong(f"a key behind {entity}., quoted with ` where it has spaces")
+        self.space()
         if entity in ATTRIBUTE_WORDS:
             return self._attribute(key, key_at)
         if entity not in self._target.entities:
             known = ", ".join(dict.fromkeys(self._target.entities.values()))
-            raise self._wrong(f"one of {known} or attributes before the dot", at)
+            raise self.wrong(f"one of {known} or attributes before the dot", at)
         kind = self._target.entities[entity]
         if kind is Entity.DATASET and key not in DATASET_FIELDS:
-            raise self._wrong(f"one of {', '.join(DATASET_FIELDS)} behind datasets.", key_at)
+            raise self.wrong(f"one of {', '.join(DATASET_FIELDS)} behind datasets.", key_at)
         return Field(entity=kind, key=key, numeric=kind is Entity.METRIC)
-
-    def _piece(self, bare: re.Pattern[str]) -> str | None:
-        """Read one side of the dot, quoted or bare; the space behind it stays."""
-        quoted = QUOTED_KEY.match(self._text, self._at)
-        found = quoted or bare.match(self._text, self._at)
-        if not found:
-            return None
-        self._at = found.end()
-        return (found[1] or found[2]) if quoted else found[0]
 
     def _attribute(self, name: str, at: int) -> Field:
         true_name = self._target.attributes.get(name)
         if true_name is None:
-            known = ", ".join(dict.fromkeys(self._target.attributes.values()))
-            raise self._wrong(
-                f"an attribute of the {self._target.name} ({known})",
+            names: dict[str, str] = {}
+            for spelled, known in self._target.attributes.items():
+                names.setdefault(known, spelled)
+            kinds = dict.fromkeys(self._target.entities.values())
+            keyed = [f"{kind}." for kind in kinds if kind is not Entity.DATASET]
+            raise self.wrong(
+                f"an attribute of the {self._target.name} ({', '.join(names.values())})",
                 at,
-                hint="Write metrics., params. or tags. before other keys.",
+                hint=f"Write {_either(keyed)} before other keys.",
             )
         numeric = true_name in self._target.numeric
         return Field(entity=Entity.ATTRIBUTE, key=true_name, numeric=numeric)
@@ -270,24 +224,24 @@ class _Parser:
     # Tests --------------------------------------------------------------------------------------
 
     def _operator(self, field: Field) -> Operator:
-        at = self._at
-        symbol = self._skip(_SYMBOL)
+        at = self.at
+        symbol = self.skip(_SYMBOL)
         if symbol and symbol[0] in _COMPARISONS:
             return _COMPARISONS[symbol[0]]
-        if not symbol and self._keyword("IS"):
-            negated = self._keyword("NOT") is not None
-            if not self._keyword("NULL"):
-                raise self._wrong("NULL" if negated else "NULL or NOT NULL")
+        if not symbol and self.keyword("IS"):
+            negated = self.keyword("NOT") is not None
+            if not self.keyword("NULL"):
+                raise self.wrong("NULL" if negated else "NULL or NOT NULL")
             return Operator.IS_NOT_NULL if negated else Operator.IS_NULL
         if not symbol:
-            negated = self._keyword("NOT") is not None
-            word = self._keyword("LIKE", "ILIKE", "IN", "BETWEEN")
+            negated = self.keyword("NOT") is not None
+            word = self.keyword("LIKE", "ILIKE", "IN", "BETWEEN")
             if word:
                 return Operator(f"NOT {word}" if negated else word)
-        raise self._wrong(f"a comparison such as {_some_tests(field)}", at)
+        raise self.wrong(f"a comparison such as {_some_tests(field)}", at)
 
     def _number_follows(self) -> bool:
-        word = _WORD.match(self._text, self._at)
+        word = _WORD.match(self.text, self.at)
         return word is not None and _NUMBER.fullmatch(word[0]) is not None
 
     def _check_test(self, field: Field, operator: Operator, at: int) -> None:
@@ -295,16 +249,16 @@ class _Parser:
         ordered = operator in _ORDERED or operator.endswith("BETWEEN")
         if textual if field.numeric else ordered:
             kind = "a number" if field.numeric else "a text"
-            raise self._wrong(f"{_some_tests(field)}, because {field} is {kind}", at)
+            raise self.wrong(f"{_some_tests(field)}, because {field} is {kind}", at)
 
     def _list(self, field: Field) -> tuple[Literal, ...]:
-        if not self._sign("("):
-            raise self._wrong("a list in parentheses behind IN")
+        if not self.sign("("):
+            raise self.wrong("a list in parentheses behind IN")
         values = [self._value(field)]
-        while self._sign(","):
+        while self.sign(","):
             values.append(self._value(field))
-        if not self._sign(")"):
-            raise self._wrong(", or )")
+        if not self.sign(")"):
+            raise self.wrong(", or )")
         return tuple(values)
 
     def _value(self, field: Field) -> Literal:
@@ -313,39 +267,32 @@ class _Parser:
         return self._number(field) if field.numeric else self._quoted_text(field)
 
     def _number(self, field: Field) -> Number:
-        at = self._at
-        word = self._skip(_WORD)
+        at = self.at
+        word = self.skip(_WORD)
         if not word or not _NUMBER.fullmatch(word[0]):
-            raise self._wrong(f"a number without quotes, because {field} is a number", at)
+            raise self.wrong(f"a number without quotes, because {field} is a number", at)
         return number(word[0], whole=field.entity is Entity.ATTRIBUTE)
 
     def _quoted_text(self, field: Field) -> str:
-        at = self._at
-        found = self._skip(TEXT)
+        at = self.at
+        found = self.quoted()
         if found is None:
-            word = _WORD.match(self._text, at)
+            word = _WORD.match(self.text, at)
             hint = f"Write '{word[0][:40]}' with the quotes." if word else None
-            raise self._wrong(f"a text in quotes, because {field} is a text", at, hint)
-        return unquoted(found)
+            raise self.wrong(f"a text in quotes, because {field} is a text", at, hint)
+        return found
 
     # Sort keys ----------------------------------------------------------------------------------
 
     def order_key(self) -> OrderKey:
-        at = self._at
+        at = self.at
         field = self._field()
         if field.entity is Entity.DATASET:
-            raise self._wrong("a field with one value per run", at)
-        direction = self._keyword("ASC", "DESC")
-        if self._at < len(self._text):
-            raise self._wrong("ASC, DESC or the end")
+            raise self.wrong("a field with one value per run", at)
+        direction = self.keyword("ASC", "DESC")
+        if not self.ended:
+            raise self.wrong("ASC, DESC or the end")
         return OrderKey(field=field, descending=direction == "DESC")
-
-
-def unquoted(found: re.Match[str]) -> str:
-    """Return what a match of ``TEXT`` stands for."""
-    if found[1] is not None:
-        return found[1].replace("''", "'")
-    return found[2].replace('""', '"')
 
 
 def number(word: str, *, whole: bool) -> Number:
@@ -355,6 +302,11 @@ def number(word: str, *, whole: bool) -> Number:
         exact = int(word)
         return exact if -(2**63) <= exact < 2**63 else value
     return value
+
+
+def _either(words: Sequence[str]) -> str:
+    *some, last = words
+    return f"{', '.join(some)} or {last}" if some else last
 
 
 def _some_tests(field: Field) -> str:

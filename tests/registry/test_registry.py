@@ -340,6 +340,8 @@ def test_search_filters_and_orders(world: World) -> None:
             versions(wrong)
     with pytest.raises(InvalidInput, match="cannot be read"):
         models(None, ["size"])
+    with pytest.raises(InvalidInput, match=r"version_number, source_path\).* Write tags\. before"):
+        versions("size > 3")
     with pytest.raises(InvalidInput, match="max_results is -1"):
         registry.search_registered_models(max_results=-1)
 
