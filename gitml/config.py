@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,30 @@ class SiteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """The ``registry`` section; ``gitml registry verify`` reads it from the default branch.
+
+    Attributes:
+        signatures: ``required`` where every registry tag must be signed by someone allowed, else
+            ``optional``.
+        signed_since: Date (UTC, ISO 8601) from which tags must be signed; all of them where empty.
+        signers: Glob of models to stage to who may sign that.
+    """
+
+    signatures: str = "optional"
+    signed_since: str = ""
+    signers: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    @property
+    def since(self) -> int:
+        """The date as s since the Unix epoch; 0 without one."""
+        if not self.signed_since:
+            return 0
+        when = datetime.fromisoformat(self.signed_since)
+        return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What ``gitml.yaml`` can say.
 
@@ -45,12 +70,14 @@ class Settings:
         git_remote: git remote that ``gitml push`` and ``pull`` talk to.
         allow_pickles: Whether models that were saved as pickles may be loaded, which runs code.
         site: The dashboard.
+        registry: Who may sign registry tags.
     """
 
     branch: str = "gitml/runs"
     git_remote: str = "origin"
     allow_pickles: bool = True
     site: SiteSettings = field(default_factory=SiteSettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +128,52 @@ def load(root: Path | None) -> Settings:
     path = root / FILE_NAME if root else None
     if path is None or not path.is_file():
         return Settings()
+    return parse(path.read_bytes())
+
+
+def parse(data: bytes) -> Settings:
+    """Read the bytes of a ``gitml.yaml``.
+
+    Raises:
+        InvalidInput: It is not YAML, or a key or a value is not one we know.
+    """
     import yaml
 
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        value = yaml.safe_load(data.decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"{FILE_NAME} cannot be read: {_one_line(error)}.") from error
     settings: Settings = _fill(Settings(), {} if value is None else value, "")
     if settings.site.run_pages < 0:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
+    _check_registry(settings.registry)
     return settings
+
+
+def _check_registry(settings: RegistrySettings) -> None:
+    if settings.signatures not in ("optional", "required"):
+        raise InvalidInput(
+            f"{FILE_NAME}: registry.signatures is {settings.signatures!r:.60}.",
+            hint="It is `optional` or `required`.",
+        )
+    try:
+        settings.since  # noqa: B018
+    except ValueError as error:
+        raise InvalidInput(
+            f"{FILE_NAME}: registry.signed_since is {settings.signed_since!r:.60}, no date.",
+            hint="Write one such as 2026-11-21, which is the midnight that begins it in UTC.",
+        ) from error
+    for glob, stages in settings.signers.items():
+        fits = isinstance(glob, str) and isinstance(stages, dict)
+        for stage, names in stages.items() if fits else ():
+            fits &= isinstance(stage, str) and isinstance(names, list)
+            fits &= all(isinstance(name, str) for name in (names if fits else ()))
+        if not fits:
+            raise InvalidInput(
+                f"{FILE_NAME}: registry.signers.{glob!s:.60} is not a mapping of stages to lists "
+                "of signers.",
+                hint='Write for example "Price*": {Production: [ada@example.org]}.',
+            )
 
 
 def _fill(settings: Any, value: Any, where: str) -> Any:
@@ -125,7 +188,9 @@ def _fill(settings: Any, value: Any, where: str) -> Any:
                 f"{FILE_NAME}: unknown key {name!r}.", hint=f"Known: {', '.join(known)}."
             )
         old = known[key]
-        if isinstance(old, SiteSettings):
+        if isinstance(new, date):  # YAML reads 2026-11-21 as one
+            new = new.isoformat()
+        if isinstance(old, SiteSettings | RegistrySettings):
             changes[key] = _fill(old, new, name)
         elif type(new) is not type(old):
             raise InvalidInput(

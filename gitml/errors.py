@@ -13,6 +13,7 @@
     ├── ArtifactError               exit 1   artifact bytes missing or corrupt
     │   └── RemoteUnavailable       exit 1   the DVC remote does not answer
     ├── MissingDependency           exit 1   an optional library is not installed
+    ├── SignatureError              exit 1   a registry tag is not signed by someone allowed
     └── GateFailed                  exit 4   a promotion's criteria are not met
 """
 
@@ -90,6 +91,12 @@ class RemoteUnavailable(ArtifactError):
 
 class MissingDependency(GitmlError):
     """An optional library is needed for this and is not installed."""
+
+
+class SignatureError(GitmlError):
+    """A registry tag cannot be signed, or is not signed by someone who may."""
+
+    error_code = "PERMISSION_DENIED"
 
 
 class GateFailed(GitmlError):

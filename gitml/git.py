@@ -251,9 +251,9 @@ class GitRepo:
             raise StoreError(f"`git {args[0]}` failed: {_complaint(err)}")
         return out
 
-    def start(self, *args: str) -> Running:
+    def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
         """Start a git command without waiting for it; ask the result for its output later."""
-        return self._start(args, None)
+        return self._start(args, env)
 
     def _start(self, args: Sequence[str], env: dict[str, str] | None) -> Running:
         return Running(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.config import Environment, Settings, SiteSettings, load
+from gitml.config import Environment, RegistrySettings, Settings, SiteSettings, load
 from gitml.errors import InvalidInput
 from gitml.store import folder, records
 from tests.conftest import git
@@ -24,13 +24,14 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    for settings, prefix in ((Settings(), ""), (SiteSettings(), "site.")):
+    sections = ((SiteSettings(), "site."), (RegistrySettings(), "registry."))
+    for settings, prefix in ((Settings(), ""), *sections):
         for item in fields(settings):
             value = getattr(settings, item.name)
-            if isinstance(value, SiteSettings):
+            if isinstance(value, SiteSettings | RegistrySettings):
                 continue
             row = next(line for line in README.splitlines() if f"`{prefix}{item.name}`" in line)
-            if value != "":
+            if value not in ("", {}):
                 assert f"`{str(value).lower() if value is True else value}`" in row
 
 
@@ -91,6 +92,12 @@ def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
         ("site: {title: 3}", "site.title is 3, not a str"),
         ("site: {run_pages: -1}", "run_pages is -1"),
         ("site: 5", "site is not a mapping"),
+        ("registry: {signatures: yes}", "signatures is True, not a str"),
+        ("registry: {signatures: always}", "registry.signatures is 'always'"),
+        ("registry: {signed_since: soon}", "signed_since is 'soon', no date"),
+        ("registry: {signers: {Price: [ada]}}", "signers.Price is not a mapping of stages"),
+        ("registry: {signers: {Price: {Production: ada}}}", "signers.Price is not a mapping"),
+        ("registry: {signers: {Price: {Production: [1]}}}", "signers.Price is not a mapping"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -104,5 +111,7 @@ def test_settings_are_read(tmp_path: Path) -> None:
     (tmp_path / "gitml.yaml").write_text("branch: lab\nsite:\n  title: Prices\n")
 
     assert load(tmp_path) == Settings(branch="lab", site=SiteSettings(title="Prices"))
+    (tmp_path / "gitml.yaml").write_text("registry: {signed_since: 2026-11-21}")
+    assert load(tmp_path).registry.since == 1_795_219_200
     (tmp_path / "gitml.yaml").write_text("")
     assert load(tmp_path) == load(None) == Settings()

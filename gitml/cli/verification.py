@@ -22,8 +22,8 @@ def verify(ctx: click.Context, name: str | None, json_: bool) -> None:
     """Replay every tag of the registry, or of the model NAME, and say what is wrong.
 
     Names tags that were deleted, moved or slipped in, events that cannot have happened, gates that
-    their recorded values do not meet, versions whose commit is another. Exits with 1 if there are
-    any. Nothing is changed.
+    their recorded values do not meet, versions whose commit is another, and signatures that are
+    missing, forged or not of someone allowed. Exits with 1 if there are any. Nothing is changed.
     """
     found = promotion.verify(MlflowClient().registry, name)
     if json_:
@@ -46,6 +46,6 @@ def _tell(found: Verification) -> None:
     if len(found.foreign) > _NAMED:
         talk(f"{count(len(found.foreign) - _NAMED, 'more foreign tag')}")
     say(
-        f"Verified {count(found.tags, 'tag')} of {count(found.models, 'model')}: "
-        f"{count(len(found.faults), 'problem')}."
+        f"Verified {count(found.tags, 'tag')} of {count(found.models, 'model')}, "
+        f"{count(found.signed, 'signature')}: {count(len(found.faults), 'problem')}."
     )

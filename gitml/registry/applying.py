@@ -19,6 +19,7 @@ from gitml.registry.declared import Declaration
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
 from gitml.registry.tags import Kind, Stage, one_line, parse, slug
+from gitml.registry.verifying import require_signed
 
 _DEEPER = (1, 20, 500, 10_000)  # commits
 _AT_ONCE = 3  # tags that one push may hold so that workflows start
@@ -67,6 +68,8 @@ def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] 
         InvalidInput: A file is not as it should be.
         GateFailed: A version does not meet its gates; nothing was changed.
         Conflict: The remote's default branch declares something newer.
+        SignatureError: A tag of a declared model is not signed by somebody allowed, or the user's
+            key is not.
     """
     commit, _ = registry.repo.head()
     if commit is None:
@@ -74,6 +77,7 @@ def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] 
     if registry.remote in registry.repo.remotes():
         _require_current(registry, commit)
     wanted = declared.read_all(registry.repo, commit)
+    require_signed(registry, wanted)
     for one in wanted.values():
         check_versions(registry, one)
     given = from_workflow(approved_by)

@@ -167,6 +167,11 @@ def event_order(tag: Tag) -> tuple[int, int, int]:
     return _Read(tag=tag, event=event).order if event else (tag.timestamp, -1, 0)
 
 
+def is_event(tag: Tag) -> bool:
+    """Tell whether a tag of an event's name is one: annotated, on a commit, of a date."""
+    return tag.annotated and 0 <= tag.timestamp < _MAX_TIME
+
+
 def fold(tags: Iterable[Tag]) -> RegistryState:
     """Fold tags into state; tags that are no events are left out, never an error."""
     by_model: dict[str, list[_Read]] = defaultdict(list)
@@ -185,13 +190,10 @@ def _read(tags: Iterable[Tag], ignored: list[IgnoredTag]) -> Iterable[_Read]:
         event = parse(tag.name)
         if event is None:
             continue
-        if not tag.annotated:
-            reason = "not an annotated tag on a commit"
-        elif not 0 <= tag.timestamp < _MAX_TIME:
-            reason = "its date cannot be"
-        else:
+        if is_event(tag):
             yield _Read(tag=tag, event=event)
             continue
+        reason = "its date cannot be" if tag.annotated else "not an annotated tag on a commit"
         ignored.append(IgnoredTag(tag=tag.name, reason=reason))
 
 

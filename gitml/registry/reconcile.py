@@ -21,7 +21,7 @@ from gitml.registry import replay
 from gitml.registry.events import event_order
 from gitml.registry.replay import Moves
 from gitml.registry.tag_writer import NewestTags, TagWriter
-from gitml.registry.tags import Kind, Link, parse
+from gitml.registry.tags import Kind, Link, parse, signature
 from gitml.registry.version_commit import VersionCommits
 from gitml.store import model_records, records
 from gitml.store.branch import TEMPORARY, Branch, exclusive
@@ -136,7 +136,7 @@ class Reconciler:
     ) -> None:
         shared = self._shared.read()
         requests = [tag for tag in ours if tag.oid not in shared and replay.is_request(tag)]
-        requests = [tag for tag in requests if self._is_whole(slug, tag)]
+        requests = [tag for tag in requests if self._is_whole(slug, tag) and self._may_redo(tag)]
         kept = [tag for tag in ours if tag not in requests]
         self._refuse_clashes(kept, arrival)
         news = any(tag.name not in plan.local for tag in theirs)
@@ -151,7 +151,8 @@ class Reconciler:
         plan.gone |= {tag.name for tag in requests}
         last = max(known, key=event_order, default=None)
         before = Link(tag=last.name, oid=last.oid) if last else None
-        written = TagWriter(self._repo, plan.local).write(done.tags, before)
+        mine = {tag.name: tag for tag in requests}
+        written = TagWriter(self._repo, self._remote).write(done.tags, before, mine)
         plan.final |= {link.tag: link.oid for link in written}
         plan.newest[slug] = written[-1] if written else before
 
@@ -162,6 +163,10 @@ class Reconciler:
             return True
         file = self._commits.file(tag.target)
         return file is not None and event.version == f"v{file.version}.0.0"
+
+    def _may_redo(self, tag: Tag) -> bool:
+        """Tell whether a tag is not signed, or signed by who would sign it again."""
+        return not signature(tag.message) or tag.email == self._repo.identity.email
 
     def _refuse_clashes(self, kept: list[Tag], arrival: Arrival) -> None:
         clashing = sorted(tag.name for tag in kept if tag.name in arrival.there)

@@ -28,7 +28,6 @@ from gitml.registry.tags import (
     number_of,
     parse,
     parse_message,
-    signature,
     slug as slug_of,
 )
 
@@ -69,7 +68,7 @@ class Replayed:
 def is_request(tag: Tag) -> bool:
     """Tell whether a tag is one that gitml wrote and can write again."""
     event = parse(tag.name)
-    if event is None or not tag.annotated or signature(tag.message):
+    if event is None or not tag.annotated:
         return False
     if event.kind in (Kind.STAGE, Kind.LEFT) and event.value not in _STAGES:
         return False

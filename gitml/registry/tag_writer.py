@@ -7,54 +7,90 @@ chain is remembered beside the repository, for events that no other clone has se
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gitml.errors import SignatureError
 from gitml.git import GitRepo, Identity, Tag
-from gitml.registry.tags import Link, link_of, linked
+from gitml.registry import signing
+from gitml.registry.policy import Policy, at_hand
+from gitml.registry.signatures import signatures
+from gitml.registry.tags import Link, link_of, linked, signature, unsigned
 from gitml.store import records
 
 
 class TagWriter:
     """Writes tag objects, without the refs that name them.
 
+    Tags are signed where the committed policy asks for it or git's own ``tag.gpgSign`` is set.
+
     Args:
         repo: The repository.
-        local: Tags that are there, by name: what says the same is not written again.
+        remote: The git remote whose default branch has the policy.
     """
 
-    def __init__(self, repo: GitRepo, local: Mapping[str, Tag] | None = None) -> None:
+    def __init__(self, repo: GitRepo, remote: str) -> None:
         self._repo = repo
-        self._local = local or {}
+        self._remote = remote
 
-    def write(self, drafts: Iterable[Tag], previous: Link | None) -> list[Link]:
+    def write(
+        self,
+        drafts: Sequence[Tag],
+        previous: Link | None,
+        replaced: Mapping[str, Tag] | None = None,
+    ) -> list[Link]:
         """Write the next events of a model.
 
         Args:
             drafts: What to write, oldest first; ids are ignored, messages name no event before.
             previous: The model's last event so far.
+            replaced: Tags that make place for these, by name: what says the same is not written
+                again, and what was signed is signed again.
 
         Returns:
             Names and ids, in the same order.
 
         Raises:
+            SignatureError: A tag cannot be signed, or not by who does it.
             StoreError: git refused.
         """
-        written = []
+        replaced = replaced or {}
+        policy = at_hand(self._repo, self._remote)
+        signs = policy.required or signing.is_configured(self._repo)
+        signs = signs or any(signature(tag.message) for tag in replaced.values())
+        written: list[Link] = []
         for draft in drafts:
-            previous = self._one(replace(draft, message=linked(draft.message, previous)))
+            tag = replace(draft, message=linked(draft.message, previous))
+            old = replaced.get(tag.name)
+            if old and bool(signature(old.message)) is signs and _says(old, tag):
+                previous = Link(tag=old.name, oid=old.oid)
+            else:
+                previous = Link(tag=tag.name, oid=self._object(tag, signs))
             written.append(previous)
+        if policy.required:
+            self._require_allowed(policy, written)
         return written
 
-    def _one(self, tag: Tag) -> Link:
-        old = self._local.get(tag.name)
-        if old and replace(tag, oid=old.oid, message="") == replace(old, message="") \
-                and tag.message.strip() == old.message.strip():  # fmt: skip
-            return Link(tag=old.name, oid=old.oid)
+    def _object(self, tag: Tag, signs: bool) -> str:
         who = Identity(name=tag.user, email=tag.email)
-        oid = self._repo.write_tag(tag.name, tag.target, tag.message, who, tag.timestamp)
-        return Link(tag=tag.name, oid=oid)
+        if signs:
+            return signing.write_signed(self._repo, tag, who)
+        return self._repo.write_tag(tag.name, tag.target, tag.message, who, tag.timestamp)
+
+    def _require_allowed(self, policy: Policy, written: Sequence[Link]) -> None:
+        with signatures(self._repo, policy) as checks:
+            for fault in checks.faults({link.tag: link.oid for link in written}):
+                raise SignatureError(
+                    f"Tag {fault.tag} may not be written: {fault.reason}",
+                    hint="Nothing was changed. The README's section Signatures says who may sign.",
+                )
+
+
+def _says(old: Tag, new: Tag) -> bool:
+    """Tell whether a tag that is there says just what is to be written."""
+    same = replace(new, oid=old.oid, message="") == replace(old, message="")
+    return same and unsigned(old.message).strip() == new.message.strip()
 
 
 class NewestTags:

@@ -8,18 +8,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
-from gitml.errors import StoreError
+from gitml.errors import SignatureError, StoreError
 from gitml.git import Tag
 from gitml.registry import audit, evidence, tags
 from gitml.registry.audit import Audit, Claim, Measured, Problem, TagFault
-from gitml.registry.events import IgnoredTag
+from gitml.registry.events import IgnoredTag, is_event
 from gitml.registry.gates import Value
+from gitml.registry.policy import of_team
 from gitml.registry.registry import Registry
+from gitml.registry.signatures import signatures
 from gitml.registry.tags import Kind
 from gitml.store import tag_log
 
 _MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 _EDITED_LATER = ("tags",)  # of a run: what people may change at any time
+_NAMED = 3
 _FIRST = (Problem.DELETED, Problem.MOVED)  # the others may be their consequence
 
 
@@ -30,12 +33,14 @@ class Verification:
     Attributes:
         tags: How many were replayed.
         models: Of how many models.
+        signed: How many must be signed by somebody allowed.
         faults: What is wrong with them; empty where the audit trail is whole.
         foreign: Tags that look like events of the registry and are none; they mean nothing.
     """
 
     tags: int
     models: int
+    signed: int
     faults: tuple[TagFault, ...]
     foreign: tuple[IgnoredTag, ...]
 
@@ -57,9 +62,32 @@ def verify(registry: Registry, name: str | None = None) -> Verification:
 
     Raises:
         NotFound: There never was such a model.
+        InvalidInput: The ``gitml.yaml`` of the default branch is not as it should be.
         StoreError: The git remote does not answer.
     """
     return _Verifier(registry, name).verification()
+
+
+def require_signed(registry: Registry, models: Iterable[str]) -> None:
+    """Refuse to go on from tags of models that nobody allowed has signed.
+
+    Raises:
+        SignatureError: There are some, and the policy of the default branch asks for signatures.
+    """
+    policy = of_team(registry.repo, registry.remote)
+    if not policy.required:
+        return
+    patterns = [pattern for name in models for pattern in tags.patterns(tags.slug(name))]
+    found = registry.repo.tags(*patterns) if patterns else []
+    asked = {tag.name: tag.oid for tag in found if policy.asks(tag) and is_event(tag)}
+    with signatures(registry.repo, policy) as checks:
+        faults = [f"{fault.tag}: {fault.reason}" for fault in checks.faults(asked)]
+    if faults:
+        more = f" And {len(faults) - _NAMED} more." if len(faults) > _NAMED else ""
+        raise SignatureError(
+            f"Registry tags are not signed by somebody allowed. {' '.join(faults[:_NAMED])}{more}",
+            hint="Look at them with `gitml registry verify`, and delete what is forged.",
+        )
 
 
 class _Verifier:
@@ -87,11 +115,17 @@ class _Verifier:
             if event and tag.name not in left_out:
                 events[event.model].append(tag)
         audits = [audit.audit(of_model) for of_model in events.values()]
+        policy = of_team(self._repo, self._registry.remote)
+        signed = {tag.name: tag.oid for of_model in events.values() for tag in of_model
+                  if policy.asks(tag)}  # fmt: skip
         faults = [*self._known(audits), *self._rules(audits, events)]
+        with signatures(self._repo, policy) as checks:
+            faults += checks.faults(signed)
         faults.sort(key=lambda fault: (fault.problem not in _FIRST, fault.tag))
         return Verification(
             tags=sum(map(len, events.values())),
             models=len(events),
+            signed=len(signed),
             faults=tuple(faults),
             foreign=tuple(ignored),
         )

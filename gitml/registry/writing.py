@@ -110,7 +110,7 @@ class RegistryWriter(RegistryReader):
                     message=message,
                 )
             )
-        written = TagWriter(self.repo).write(drafts, snapshot.state.last)
+        written = TagWriter(self.repo, self.remote).write(drafts, snapshot.state.last)
         updates = [
             RefUpdate(name=f"refs/tags/{link.tag}", new=link.oid, old=None) for link in written
         ]

@@ -46,9 +46,12 @@ def forged(folder: Path, tag: str, old: str, new: str) -> None:
 
 
 def test_a_promotion_holds_and_says_what_was_verified(cli: Cli, promoted: Path) -> None:
-    assert cli("registry", "verify").stdout == "Verified 6 tags of 1 model: 0 problems.\n"
+    assert (
+        cli("registry", "verify").stdout
+        == "Verified 6 tags of 1 model, 0 signatures: 0 problems.\n"
+    )
     assert loaded(cli("registry", "verify", "Price", "--json")) == {
-        "holds": True, "tags": 6, "models": 1, "faults": [], "foreign": [],
+        "holds": True, "tags": 6, "models": 1, "signed": 0, "faults": [], "foreign": [],
     }  # fmt: skip
     assert "No registered model 'Other'" in cli("registry", "verify", "Other", code=3).stderr
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gitml
-from gitml.config import Settings, SiteSettings
+from gitml.config import RegistrySettings, Settings, SiteSettings
 from gitml.registry import tags
 from gitml.store import schemas
 from tests.conftest import git
@@ -105,11 +105,14 @@ def test_format_md_names_every_property(name: str) -> None:
 
 def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
     properties = schemas.schema("gitml.yaml")["properties"]
-    for settings, rules in ((Settings(), properties),
-                            (SiteSettings(), properties["site"]["properties"])):  # fmt: skip
+    for settings, rules in (
+        (Settings(), properties),
+        (SiteSettings(), properties["site"]["properties"]),
+        (RegistrySettings(), properties["registry"]["properties"]),
+    ):
         assert {*rules} == {item.name for item in fields(settings)}
         for item in fields(settings):
             value = getattr(settings, item.name)
-            if not isinstance(value, SiteSettings):
+            if not isinstance(value, SiteSettings | RegistrySettings):
                 assert rules[item.name]["default"] == value
     assert re.search(r"schemas/gitml\.yaml\.json", FORMAT)
