@@ -11,6 +11,7 @@ from gitml.store.records import RunFiles
 from gitml.tracking.client import NOTE_TAG
 
 _INTERNAL = ("mlflow.", "gitml.")  # tags that repeat what stands elsewhere
+_LEAD = 8  # characters before a difference that show where one is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,31 @@ def compare(runs: Sequence[RunFiles]) -> list[Row]:
             differs = len({repr(value) for value in values}) > 1
             rows.append(Row(kind=kind, name=name, values=values, differs=differs))
     return rows
+
+
+def excerpts(values: Sequence[Any], room: int) -> tuple[Any, ...]:
+    """Shorten long texts of one row to where they begin to differ.
+
+    Args:
+        values: One per run.
+        room: Characters that each may have; what was left out shows as ``…``.
+    """
+    texts = [value for value in values if isinstance(value, str)]
+    if all(len(text) <= room for text in texts):
+        return tuple(values)
+    first, last = min(texts), max(texts)  # what begins both, begins all
+    pairs = enumerate(zip(first, last, strict=False))
+    same = next((at for at, (a, b) in pairs if a != b), len(first)) if first != last else 0
+    start = same - _LEAD if same > _LEAD else 0
+    return tuple(_cut(value, start, room) if isinstance(value, str) else value for value in values)
+
+
+def _cut(text: str, start: int, room: int) -> str:
+    before = "…" if start else ""
+    shown = text[start : start + room - len(before)]
+    if start + len(shown) < len(text):
+        shown = f"{shown[:-1]}…"
+    return before + shown
 
 
 def _attributes(files: RunFiles) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from gitml.tracking.client import NOTE_TAG
 
 _VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.DELETED_ONLY}
 _INTERNAL = ("mlflow.", "gitml.")  # tags that facts above them repeat
+_LONGEST = 60  # characters of a value that `compare` shows
 
 
 @click.group()
@@ -155,7 +156,8 @@ def _print_list(page: Page, known: Mapping[str, str]) -> None:
 def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
     """Show in what runs differ: params, metrics, tags, data, code, environment.
 
-    RUN is an id, its first digits, or a name.
+    RUN is an id, its first digits, or a name. Long values are cut to where they begin to differ;
+    --json has them whole.
     """
     if len(runs_) < 2:
         raise InvalidInput("There is nothing to compare.", hint="Give at least two runs.")
@@ -168,7 +170,7 @@ def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
         return
     table(
         ("", "", *(for_people(Identifier(info.run_id), 0) for info in infos)),
-        [(row.kind, row.name, *row.values) for row in rows],
+        [(row.kind, row.name, *comparing.excerpts(row.values, _LONGEST)) for row in rows],
         empty="The runs are the same.",
     )
 
