@@ -22,3 +22,21 @@ def tip(git: GitRepo, remote: str) -> str | None:
     if default is None or branch is None or branch == default:
         return head
     return git.ref(found) or head
+
+
+def line(git: GitRepo, commit: str, limit: int) -> list[tuple[str, int, str, str]]:
+    """Follow first parents from a commit, newest first.
+
+    Args:
+        git: The repository.
+        commit: Where to begin.
+        limit: How many commits at most.
+
+    Returns:
+        Id, time of the commit in s since the Unix epoch, author's name and subject of each. A
+        shallow clone has only the newest.
+    """
+    form = "--format=%H%x00%ct%x00%an%x00%s"
+    log = git.run("log", "--first-parent", f"--max-count={limit}", form, commit, "--")
+    found = (text.split("\0", 3) for text in log.decode("utf-8", "replace").splitlines())
+    return [(one[0], int(one[1]), one[2], one[3]) for one in found if len(one) == 4]

@@ -6,6 +6,7 @@ The only reader of ``os.environ``. Every key and variable is listed in the READM
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ class SiteSettings:
         accent: Accent colour, such as ``#0a58b5``.
         logo: Picture for the bar of every page.
         pages: Folder of extra pages in Markdown.
+        url: Address of the published site; feeds and the page for missing pages need it.
     """
 
     title: str = ""
@@ -35,6 +37,7 @@ class SiteSettings:
     accent: str = ""
     logo: str = ""
     pages: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,15 @@ def parse(data: bytes) -> Settings:
     settings: Settings = _fill(Settings(), {} if value is None else value, "")
     if settings.site.run_pages < 0:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
+<<<<<<< HEAD
     _check_registry(settings.registry)
+=======
+    if settings.site.url and not re.fullmatch(r"https?://[^\s<>\"']+", settings.site.url):
+        raise InvalidInput(
+            f"{FILE_NAME}: site.url is {settings.site.url!r:.60}, not the address of a site.",
+            hint="Write it like https://team.github.io/prices/.",
+        )
+>>>>>>> fa00941 (Show metrics over commits: steps, regressions with their commit, an Atom feed)
     return settings
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from gitml import site, uris, written
+from gitml import code_branch, site, uris, written
 from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric, Run
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
+from gitml.registry import declared
+from gitml.registry.better import by_name
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
+from gitml.site.content import CodeCommit
 from gitml.store import journal
 from gitml.store.records import RunFiles
 from gitml.store.search import MAX_RESULTS, RunQuery
 from gitml.tracking.repository import Repository
 
+_COMMITS = 5_000
 _REMEMBERED = 4  # runs; a page asks for several things of one run, then goes to the next
 _SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?([^@/:\s]+\.[^@/:\s]+):(?!//)([^\s]+)")
 
@@ -52,6 +56,7 @@ def build_site(
     options = SiteOptions(
         run_pages=settings.run_pages,
         templates=root / settings.templates if settings.templates else None,
+        base_url=f"{settings.url.rstrip('/')}/" if settings.url else "",
         accent=settings.accent,
         logo=written.inside(root, settings.logo, "site.logo") if settings.logo else None,
         cache=repository.state / "site-cache",
@@ -132,8 +137,31 @@ class _Source:
             pages=written.pages(self._repository),
             reports=written.in_folder(self._repository, "reports", ".md"),
             views=written.in_folder(self._repository, "views", ".yaml"),
+            better=self._better(),
+            commits=self._commits,
             concerns=lambda: concerns(self._repository, self._registry, versions, runs),
         )
+
+    def _commits(self) -> Sequence[CodeCommit]:
+        tip = code_branch.tip(self._repository.git, self._repository.settings.git_remote)
+        return [
+            CodeCommit(commit=commit, timestamp=seconds * 1000, author=author, subject=subject)
+            for commit, seconds, author, subject in (
+                code_branch.line(self._repository.git, tip, _COMMITS) if tip else ()
+            )
+        ]
+
+    def _better(self) -> Callable[[str], str]:
+        """Which way metrics are better: as declared of any model, else as their names tell."""
+        said: dict[str, set[str]] = {}
+        try:
+            files = declared.read_all(self._repository.git)
+        except GitmlError:  # no commit yet, or the first page says what is wrong
+            files = {}
+        for one in files.values():
+            for metric, way in one.better.items():
+                said.setdefault(metric, set()).add(way)
+        return lambda metric: min(said.get(metric) or {by_name(metric) or ""})
 
     def _read(self, run_id: str) -> RunFiles | None:
         """Read a run; None, and a complaint, where somebody pushed files that are malformed."""

@@ -35,6 +35,7 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
         ("logo: train.py", "is no PNG, JPEG, GIF, WebP or SVG picture"),
         ("accent: blueish", "site.accent is 'blueish', not a colour"),
         ("accent: ", "site.accent is None, not a str value"),
+        ("url: team.example", "site.url is 'team.example', not the address of a site"),
         ("accent: 12", "site.accent is 12, not a str value"),
     ],
 )

@@ -15,6 +15,7 @@ from gitml.site import (
     bundle,
     charts,
     data,
+    feed,
     formats,
     fragments,
     home,
@@ -26,11 +27,13 @@ from gitml.site import (
     run_pages,
     search,
     templates,
+    timeline,
     urls,
     views,
 )
-from gitml.site.catalogue import Catalogue, catalogue
+from gitml.site.catalogue import Catalogue, catalogue, experiment_link
 from gitml.site.content import Content, Document
+from gitml.site.feed import Regression
 from gitml.site.output import Output, Rendered
 from gitml.site.views import View
 
@@ -92,6 +95,7 @@ class _Builder:
     out: Output
     frame: dict[str, object] = field(init=False)
     views: tuple[View, ...] = field(init=False)
+    histories: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         content = self.shown.content
@@ -149,10 +153,13 @@ class _Builder:
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         head = self.shard(key, {**table, "rows": len(runs), "paged": paged, "more": later})
+        history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
         links = [(reports.link(self.shown, view), view.description) for view in mine]
         view = pages.experiment(self.shown, item, head)
-        self.page(view.link.address, "experiment.html", page=view, key=key, views=links)
+        self.page(
+            view.link.address, "experiment.html", page=view, key=key, views=links, history=history
+        )
 
     def shard(self, key: str, value: object) -> str:
         """Write one shard and give its address."""
@@ -170,6 +177,34 @@ class _Builder:
             heading=formats.name(title),
             text=markdown.render(text, shift=0),
         )
+
+    def timelines(self) -> list[Regression]:
+        """Write metrics over commits and the feed; give the regressions, newest first."""
+        line = self.shown.content.commits()
+        found = []
+        for item in self.shown.experiments.values():
+            view = timeline.timeline(self.shown, item, line)
+            if not view.metrics:
+                continue
+            address = urls.timeline_page(item.name, item.experiment_id)
+            self.histories[item.experiment_id] = address
+            self.page(address, "timeline.html", page=view, experiment=experiment_link(item))
+            found += [
+                Regression(
+                    experiment=formats.name(item.name),
+                    experiment_id=item.experiment_id,
+                    metric=metric.name,
+                    address=address,
+                    step=step,
+                )
+                for metric in view.metrics
+                for step in metric.steps
+                if step.verdict == "regression"
+            ]
+        found.sort(key=lambda one: (-one.step.commit.timestamp, one.experiment, one.metric))
+        title, base = self.shown.content.title, self.options.base_url
+        self.out.write("feed.xml", feed.atom(title, base, found))
+        return found
 
     def reports(self) -> None:
         """Write the reports with their pictures."""
@@ -310,7 +345,7 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
         progress(done, total)
 
     builder.assets()
-    first = home.home(shown)
+    first = home.home(shown, builder.timelines())
     builder.page("index.html", "home.html", page=first, commit=shown.content.commit)
     step()
     builder.places(older)

@@ -32,6 +32,14 @@ def _no_oid(_: str) -> str:
     return ""
 
 
+def _unknown(_: str) -> str:
+    return ""
+
+
+def _no_commits() -> tuple[()]:
+    return ()
+
+
 def _no_concerns() -> tuple[()]:
     return ()
 
@@ -49,6 +57,23 @@ class Concern:
     text: str
     model: str = ""
     run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCommit:
+    """A commit of the code.
+
+    Attributes:
+        commit: Its id.
+        timestamp: When it was committed, ms since the Unix epoch.
+        author: Its author's name.
+        subject: The first line of its message.
+    """
+
+    commit: str
+    timestamp: int
+    author: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +110,8 @@ class Content:
         events: model name → its history.
         run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
             id did not change is not rendered again.
+        better: metric → ``lower``, ``higher``, or an empty text where that is not known.
+        commits: The first-parent line of the default branch, newest first.
         pages: Extra pages, in the order in which the bar lists them.
         reports: Reports, newest name last.
         views: Saved views, as YAML.
@@ -105,6 +132,8 @@ class Content:
     versions: Callable[[str], Sequence[ModelVersion]] = _nothing
     events: Callable[[str], Sequence[ModelEvent]] = _nothing
     run_oid: Callable[[str], str] = _no_oid
+    better: Callable[[str], str] = _unknown
+    commits: Callable[[], Sequence[CodeCommit]] = _no_commits
     pages: Sequence[Document] = ()
     reports: Sequence[Document] = ()
     views: Sequence[Document] = ()

@@ -10,7 +10,7 @@ from gitml.entities import Experiment, RegisteredModel, Run, RunStatus
 from gitml.site import data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
 from gitml.site.content import Concern, Document
-from gitml.site.directions import Better, better
+from gitml.site.feed import Regression
 from gitml.site.model_pages import EventRow, LiveVersion, event_row, live
 from gitml.site.pages import main_metrics
 
@@ -18,6 +18,7 @@ NEWEST = 12
 CHANGES = 8
 FAILED = 5
 CONCERNS = 10
+REGRESSIONS = 3
 LATELY = 7 * 24 * 3_600_000  # ms
 _ENDED_BADLY = (RunStatus.FAILED, RunStatus.KILLED)
 
@@ -100,12 +101,18 @@ class Home:
     concerns: tuple[tuple[str, Link | None], ...]
     more_concerns: int
     changes: tuple[Change, ...]
+    regressions: tuple[tuple[str, str], ...]
     reports: tuple[Link, ...]
     runs: int
 
 
-def home(shown: Catalogue) -> Home:
-    """Say what changed lately and what is live."""
+def home(shown: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
+    """Say what changed lately and what is live.
+
+    Args:
+        shown: What the site shows.
+        regressions: Steps of metrics for the worse, newest first.
+    """
     failed = [run for run in _lately(shown.runs) if run.info.status in _ENDED_BADLY]
     concerns = shown.content.concerns()
     models = sorted(shown.content.models, key=lambda model: -model.last_updated_timestamp)
@@ -117,6 +124,7 @@ def home(shown: Catalogue) -> Home:
         concerns=tuple((concern.text, _about(shown, concern)) for concern in concerns[:CONCERNS]),
         more_concerns=max(0, len(concerns) - CONCERNS),
         changes=_changes(shown),
+        regressions=tuple((one.sentence, one.address) for one in regressions[:REGRESSIONS]),
         reports=tuple(_report(document) for document in reversed(shown.content.reports)),
         runs=len(shown.runs),
     )
@@ -187,14 +195,15 @@ def _range(shown: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
     def value(run: Run) -> float:
         return run.data.metrics[key]
 
-    low, high, way = min(finite, key=value), max(finite, key=value), better(key)
-    best = {Better.LOWER: low, Better.HIGHER: high}.get(way)
+    low, high = min(finite, key=value), max(finite, key=value)
+    way = {"lower": "lowest", "higher": "highest"}.get(shown.content.better(key), "")
+    best = {"lowest": low, "highest": high}.get(way)
     return MetricRange(
         name=formats.name(key),
         newest=formats.number(value(having[0])),
         best=formats.number(value(best)) if best else "",
         run=shown.links[best.info.run_id] if best else Link(text=""),
-        way={Better.LOWER: "lowest", Better.HIGHER: "highest"}.get(way, ""),
+        way=way,
         lowest=formats.number(value(low)),
         highest=formats.number(value(high)),
     )

@@ -124,5 +124,6 @@ def _environment(folders: list[Path]) -> Environment:
         "moment": formats.moment,
         "iso": formats.iso,
         "clip": formats.clip,
+        "number": formats.number,
     }
     return environment

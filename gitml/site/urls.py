@@ -35,6 +35,11 @@ def experiment_page(name: str, experiment_id: str) -> str:
     return f"experiments/{slug(name, experiment_id)}.html"
 
 
+def timeline_page(name: str, experiment_id: str) -> str:
+    """Give the address of an experiment's metrics over commits."""
+    return f"history/{slug(name, experiment_id)}.html"
+
+
 def model_page(name: str) -> str:
     """Give the address of a model's page."""
     return f"models/{slug(name, name)}.html"

@@ -33,6 +33,7 @@ from gitml.entities import (
     RunOutputs,
     Source,
 )
+from gitml.registry.better import by_name
 from gitml.site import Content, SiteOptions, build
 from gitml.site.serve import server
 
@@ -246,6 +247,7 @@ def make_content(count: int = 60, **more: Any) -> Content:
         "requirements": lambda key: "numpy==2.1.0\nscikit-learn==1.5.2\n",
         "versions": lambda name: [version, newer],
         "events": lambda name: events,
+        "better": lambda metric: by_name(metric) or "",
     }
     return Content(**values | more)
 

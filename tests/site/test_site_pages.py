@@ -16,7 +16,6 @@ from gitml.errors import InvalidInput
 from gitml.site import charts, formats, home, markdown, model_pages, previews, run_pages, urls
 from gitml.site.catalogue import Link, catalogue
 from gitml.site.content import Concern
-from gitml.site.directions import Better, better
 
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
 
@@ -79,25 +78,6 @@ def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
         ("Tag 0 is odd.", None),
     )
     assert (len(first.concerns), first.more_concerns) == (home.CONCERNS, 4)
-
-
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
-        ("rmse", "lowest"),
-        ("val/log_loss", "lowest"),
-        ("testAccuracy", "highest"),
-        ("f1_score", "highest"),
-        ("fit_seconds", "lowest"),
-        ("r2", "highest"),
-        ("r2_error", "lowest"),
-        ("embedding_norm", ""),
-        ("</script>", ""),
-    ],
-)
-def test_a_metric_names_which_way_is_better(name: str, way: str) -> None:
-    ways = {Better.LOWER: "lowest", Better.HIGHER: "highest", Better.UNKNOWN: ""}
-    assert ways[better(name)] == way
 
 
 def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
