@@ -149,15 +149,12 @@ def parse(data: bytes) -> Settings:
     settings: Settings = _fill(Settings(), {} if value is None else value, "")
     if settings.site.run_pages < 0:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
-<<<<<<< HEAD
     _check_registry(settings.registry)
-=======
     if settings.site.url and not re.fullmatch(r"https?://[^\s<>\"']+", settings.site.url):
         raise InvalidInput(
             f"{FILE_NAME}: site.url is {settings.site.url!r:.60}, not the address of a site.",
             hint="Write it like https://team.github.io/prices/.",
         )
->>>>>>> fa00941 (Show metrics over commits: steps, regressions with their commit, an Atom feed)
     return settings
 
 
