@@ -45,24 +45,29 @@ if TYPE_CHECKING:
         search_registered_models as search_registered_models,
         set_model_version_tag as set_model_version_tag,
     )
-    from gitml.tracking.fluent import (
+    from gitml.tracking.active import (
         ActiveRun as ActiveRun,
         active_run as active_run,
         batch as batch,
+        end_run as end_run,
+        get_tracking_uri as get_tracking_uri,
+        is_tracking_uri_set as is_tracking_uri_set,
+        last_active_run as last_active_run,
+        set_experiment as set_experiment,
+        set_tracking_uri as set_tracking_uri,
+        start_run as start_run,
+    )
+    from gitml.tracking.fluent import (
         create_experiment as create_experiment,
         delete_experiment as delete_experiment,
         delete_experiment_tag as delete_experiment_tag,
         delete_run as delete_run,
         delete_tag as delete_tag,
-        end_run as end_run,
         get_artifact_uri as get_artifact_uri,
         get_experiment as get_experiment,
         get_experiment_by_name as get_experiment_by_name,
         get_parent_run as get_parent_run,
         get_run as get_run,
-        get_tracking_uri as get_tracking_uri,
-        is_tracking_uri_set as is_tracking_uri_set,
-        last_active_run as last_active_run,
         log_artifact as log_artifact,
         log_artifacts as log_artifacts,
         log_dict as log_dict,
@@ -79,30 +84,30 @@ if TYPE_CHECKING:
         restore_run as restore_run,
         search_experiments as search_experiments,
         search_runs as search_runs,
-        set_experiment as set_experiment,
         set_experiment_tag as set_experiment_tag,
         set_experiment_tags as set_experiment_tags,
         set_tag as set_tag,
         set_tags as set_tags,
-        set_tracking_uri as set_tracking_uri,
-        start_run as start_run,
     )
 
 _ENTITIES = (
     "Dataset Experiment Metric ModelVersion Param RegisteredModel Run RunStatus RunTag ViewType"
 )
+_ACTIVE = (
+    "ActiveRun active_run batch end_run get_tracking_uri is_tracking_uri_set last_active_run "
+    "set_experiment set_tracking_uri start_run"
+)
 _FLUENT = (
-    "ActiveRun active_run batch create_experiment delete_experiment delete_experiment_tag "
-    "delete_run delete_tag end_run get_artifact_uri get_experiment get_experiment_by_name "
-    "get_parent_run get_run get_tracking_uri is_tracking_uri_set last_active_run log_artifact "
+    "create_experiment delete_experiment delete_experiment_tag delete_run delete_tag "
+    "get_artifact_uri get_experiment get_experiment_by_name get_parent_run get_run log_artifact "
     "log_artifacts log_dict log_figure log_image log_input log_metric log_metrics log_param "
-    "log_params log_table log_text restore_experiment restore_run search_experiments "
-    "search_runs set_experiment set_experiment_tag set_experiment_tags set_tag set_tags "
-    "set_tracking_uri start_run"
+    "log_params log_table log_text restore_experiment restore_run search_experiments search_runs "
+    "set_experiment_tag set_experiment_tags set_tag set_tags"
 )
 _MODELS = "register_model search_model_versions search_registered_models set_model_version_tag"
 _HOMES = {
     **dict.fromkeys(_ENTITIES.split(), "gitml.entities"),
+    **dict.fromkeys(_ACTIVE.split(), "gitml.tracking.active"),
     **dict.fromkeys(_FLUENT.split(), "gitml.tracking.fluent"),
     **dict.fromkeys(_MODELS.split(), "gitml.logged_models"),
     **dict.fromkeys(("GitmlError", "MlflowException"), "gitml.errors"),

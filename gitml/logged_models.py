@@ -14,7 +14,7 @@ from gitml.errors import Conflict, InvalidInput, NoRepository, NotFound
 from gitml.models import Model, ModelInfo
 from gitml.registry.version_commit import ModelSource
 from gitml.store.records import RunFiles
-from gitml.tracking import fluent, validation
+from gitml.tracking import active, fluent, validation
 from gitml.tracking.client import TrackingClient
 
 _MLMODEL = "MLmodel"
@@ -40,13 +40,13 @@ def log_model(
         InvalidInput: The path leaves the run, or the name cannot be used.
     """
     path = validation.artifact_file(artifact_path)
-    run = fluent.active_run() or fluent.start_run()
+    run = active.active_run() or active.start_run()
     with tempfile.TemporaryDirectory(prefix="gitml-model-") as scratch:
         folder = Path(scratch) / "model"
         model = replace(save(folder), run_id=run.info.run_id, artifact_path=path)
         model.save(folder / _MLMODEL)
         fluent.log_artifacts(folder, path)
-    fluent.client().record_model(
+    active.client().record_model(
         run.info.run_id,
         LoggedModelInfo(
             path=path,
@@ -75,7 +75,7 @@ def allow_pickles() -> bool:
     if from_environment is not None:
         return from_environment
     try:
-        return fluent.client().repository.settings.allow_pickles
+        return active.client().repository.settings.allow_pickles
     except NoRepository:  # a plain folder can be loaded anywhere
         return config.Settings().allow_pickles
 
@@ -100,7 +100,7 @@ def register_model(
         NotFound: There is no such run, or no model at that path.
     """
     del await_registration_for
-    return register(fluent.client(), model_uri, name, tags=tags)
+    return register(active.client(), model_uri, name, tags=tags)
 
 
 def register(
@@ -215,7 +215,7 @@ def search_registered_models(
     order_by: Sequence[str] | None = None,
 ) -> list[RegisteredModel]:
     """Search registered models; see ``MlflowClient.search_registered_models``."""
-    models = uris.registry(fluent.client().repository)
+    models = uris.registry(active.client().repository)
     return list(models.search_registered_models(filter_string, order_by, max_results))
 
 
@@ -225,7 +225,7 @@ def search_model_versions(
     order_by: Sequence[str] | None = None,
 ) -> list[ModelVersion]:
     """Search model versions; see ``MlflowClient.search_model_versions``."""
-    models = uris.registry(fluent.client().repository)
+    models = uris.registry(active.client().repository)
     return list(models.search_model_versions(filter_string, order_by, max_results))
 
 
@@ -238,5 +238,5 @@ def set_model_version_tag(
         InvalidInput: ``version`` or ``key`` is missing or cannot be used.
         NotFound: The model or the version does not exist.
     """
-    registry = uris.registry(fluent.client().repository)
+    registry = uris.registry(active.client().repository)
     registry.set_model_version_tag(name, version or "", key or "", value)

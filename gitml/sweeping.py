@@ -24,7 +24,7 @@ from gitml.errors import ArtifactError, InvalidInput, StoreError
 from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
 from gitml.registry import tags
-from gitml.store import checking, records
+from gitml.store import canonical, checking, records
 from gitml.tracking.repository import Repository
 
 GRACE = 14 * 86_400  # s that an object is kept after it was last written or used
@@ -173,7 +173,7 @@ class _Marks:
             return set()
         known = {where: oids["run.json"] for where, oids in runs.items() if "run.json" in oids}
         gone = set()
-        contents = self._git.read_checked(known.values(), records.LARGEST_RECORD)
+        contents = self._git.read_checked(known.values(), canonical.LARGEST_RECORD)
         for where, data in zip(known, contents, strict=True):
             try:
                 if isinstance(data, StoreError):

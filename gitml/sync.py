@@ -16,7 +16,7 @@ from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.git import LARGEST, GitRepo
 from gitml.registry.reconcile import Reconciler
-from gitml.store import records
+from gitml.store import canonical, records
 from gitml.store.exchange import Exchange, ExchangeReport
 from gitml.tracking.repository import Repository
 
@@ -155,7 +155,7 @@ class _Memory:
     def write(self, tip: str, models: set[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._path.with_suffix(".tmp")
-        aside.write_bytes(records.dump({"tip": tip, "models": sorted(self.models | models)}))
+        aside.write_bytes(canonical.dump({"tip": tip, "models": sorted(self.models | models)}))
         aside.replace(self._path)
 
 

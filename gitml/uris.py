@@ -16,7 +16,7 @@ from gitml.entities import Artifact, FileInfo, ModelVersion
 from gitml.errors import InvalidInput, NotFound
 from gitml.registry.registry import Registry
 from gitml.store.records import check_run_id
-from gitml.tracking import fluent, validation
+from gitml.tracking import active, validation
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository
 
@@ -158,7 +158,7 @@ def local_path(uri: str, client: TrackingClient | None = None) -> Path:
         if not path.exists():
             raise NotFound(f"There is no file or folder {text!r:.200}.")
         return path
-    client = client or fluent.client()
+    client = client or active.client()
     place = resolve(text, client)
     assert place is not None  # only plain paths resolve to None
     files = client.repository.files(place.run_id)
@@ -221,7 +221,7 @@ def download_artifacts(
         InvalidInput: Not exactly one of ``artifact_uri`` and ``run_id`` is given.
         NotFound: There is no such artifact.
     """
-    client = fluent.client()
+    client = active.client()
     place = _named(client, artifact_uri, run_id, artifact_path)
     return client.download_artifacts(place.run_id, place.path, dst_path)
 
@@ -232,7 +232,7 @@ def list_artifacts(
     artifact_path: str | None = None,
 ) -> list[FileInfo]:
     """List a folder of artifacts; arguments as for ``download_artifacts``."""
-    client = fluent.client()
+    client = active.client()
     place = _named(client, artifact_uri, run_id, artifact_path)
     return client.list_artifacts(place.run_id, place.path)
 

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import gitml
-from gitml.tracking import fluent, repository as repositories
+from gitml.tracking import active, repository as repositories
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +76,6 @@ def tracked(repository: Path) -> Iterator[Path]:
     yield repository
     while gitml.active_run():
         gitml.end_run()
-    fluent._tracking_uri = None
-    fluent._experiment_ids.clear()
-    fluent._clients.clear()
+    active._tracking_uri = None
+    active._experiment_ids.clear()
+    active._clients.clear()

@@ -138,14 +138,14 @@ def _begin(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
 
 
 def _session(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
-    from gitml.tracking import fluent
+    from gitml.tracking import active
 
-    run = fluent.active_run()
+    run = active.active_run()
     if run is not None and options.get("exclusive"):
         return None
     owned = run is None
     if run is None:
-        run = fluent.start_run(tags={"mlflow.autologging": "sklearn"})
+        run = active.start_run(tags={"mlflow.autologging": "sklearn"})
     return _Session(estimator=estimator, options=options, run_id=run.info.run_id, owned=owned)
 
 
@@ -217,7 +217,7 @@ def _log_figures(session: _Session, data: TrainingData) -> None:
 
 
 def _log_search(session: _Session) -> None:
-    from gitml.tracking import fluent
+    from gitml.tracking import active, fluent
 
     search = session.estimator
     fluent.log_params(searches.best_params(search))
@@ -229,7 +229,7 @@ def _log_search(session: _Session) -> None:
             "estimator_name": found.estimator_name,
             "estimator_class": found.estimator_class,
         }
-        with fluent.start_run(nested=True, tags={**names, **extra_tags}):
+        with active.start_run(nested=True, tags={**names, **extra_tags}):
             fluent.log_params(found.params)
             fluent.log_metrics(found.metrics)
 
@@ -273,11 +273,11 @@ def _first_rows(samples: Any) -> Any:
 
 
 def _end(session: _Session, status: RunStatus) -> None:
-    from gitml.tracking import fluent
+    from gitml.tracking import active
 
     def end() -> None:
-        run = fluent.active_run()
+        run = active.active_run()
         if session.owned and run is not None and run.info.run_id == session.run_id:
-            fluent.end_run(status)
+            active.end_run(status)
 
     session.safely("the end of the run", end)

@@ -12,7 +12,7 @@ from gitml.entities import Dataset, Metric, ModelVersion, Run
 from gitml.errors import StoreError
 from gitml.git import GitRepo
 from gitml.registry.gates import Facts, Value
-from gitml.store import model_records, records
+from gitml.store import metric_history, model_records, records
 from gitml.store.branch import Branch
 from gitml.store.model_records import VersionFile
 
@@ -103,7 +103,7 @@ def curves(repo: GitRepo, branch: Branch, version: ModelVersion) -> tuple[Metric
     folder = _folder(repo, branch, version)
     data = repo.read(f"{folder}/metrics.jsonl") if folder else None
     try:
-        return records.history_from_jsonl(data) if data else ()
+        return metric_history.from_jsonl(data) if data else ()
     except StoreError:
         return ()
 

@@ -23,7 +23,7 @@ from gitml.registry.replay import Moves
 from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import Kind, Link, parse, signature
 from gitml.registry.version_commit import VersionCommits
-from gitml.store import model_records, records
+from gitml.store import canonical, model_records
 from gitml.store.branch import TEMPORARY, Branch, exclusive
 from gitml.store.exchange import INCOMING, Arrival, Renumbered, Settled
 from gitml.store.model_records import VersionFile
@@ -275,7 +275,7 @@ class _Shared:
         if new != known:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             aside = self._path.with_suffix(".tmp")
-            aside.write_bytes(records.dump({"tags": sorted(new)}))
+            aside.write_bytes(canonical.dump({"tags": sorted(new)}))
             aside.replace(self._path)
 
     def read(self) -> set[str]:

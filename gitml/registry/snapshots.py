@@ -14,8 +14,8 @@ from gitml.registry.events import IgnoredTag, ModelState, VersionState
 from gitml.registry.names import check_model_name, check_version, listed, shown
 from gitml.store import model_records
 from gitml.store.branch import Branch
+from gitml.store.canonical import LARGEST_RECORD
 from gitml.store.model_records import ModelRecord, VersionRecord
-from gitml.store.records import LARGEST_RECORD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

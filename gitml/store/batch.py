@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitml.store import journal, records
+from gitml.store import canonical, journal, records
 from gitml.store.branch import exclusive
 from gitml.store.fold import Op
 from gitml.store.journal import Journal
 
 MAX_RUNS = 5_000  # that wait for a commit
 _MAX_WAIT = 10.0  # s that a run waits, if the batch goes on
-_HEADER: Op = ["batch", {"schema": records.SCHEMA}]
+_HEADER: Op = ["batch", {"schema": canonical.SCHEMA}]
 _ID = 32  # hex digits before the space of a line
 
 
@@ -73,7 +73,7 @@ class Lane(Journal):
         """Append a metric point; see ``Journal.metric``."""
         with self.batch.lock:
             super().metric(key, value, step, timestamp)
-            self.ops.append(["metric", key, records.number_out(value), step, timestamp])
+            self.ops.append(["metric", key, canonical.number_out(value), step, timestamp])
 
     def param(self, key: str, value: str, time: int) -> None:
         """Append a param; see ``Journal.param``."""

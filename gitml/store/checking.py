@@ -15,7 +15,7 @@ from typing import Any
 from gitml import dvc_settings, manifest
 from gitml.entities import Artifact
 from gitml.errors import StoreError
-from gitml.store import model_records, records, schemas
+from gitml.store import canonical, metric_history, model_records, records, schemas
 
 RUN_FILES = frozenset({
     "run.json", "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config", "source.patch",
@@ -125,7 +125,7 @@ class _Run:
         history = None
         if points is not None:
             try:
-                history = records.history_from_jsonl(points)
+                history = metric_history.from_jsonl(points)
             except StoreError as error:
                 yield self._fault("metrics.jsonl", error.message)
         told = list(_record_faults(path, data, "run", self._read_record))
@@ -267,7 +267,7 @@ def dvc_digest(data: bytes) -> str | None:
 def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[str]:
     """What schema and reader say of a record, the schema first."""
     try:
-        value: Any = records.load(data, "it")
+        value: Any = canonical.load(data, "it")
     except StoreError as error:
         yield error.message
         return
@@ -285,11 +285,11 @@ def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[st
 def _with_summaries(data: bytes, history: Any) -> bytes | None:
     """A run's record with the metrics of its history; None where it is no record at all."""
     try:
-        value = records.load(data, "it")
-        summaries = records.summarize(history)
-        value["metrics"] = {key: records.number_out(s.last) for key, s in summaries.items()}
+        value = canonical.load(data, "it")
+        summaries = metric_history.summarize(history)
+        value["metrics"] = {key: canonical.number_out(s.last) for key, s in summaries.items()}
         value["metric_stats"] = {key: records.stats_out(s) for key, s in summaries.items()}
-        return records.dump(value)
+        return canonical.dump(value)
     except (StoreError, ValueError, RecursionError):
         return None
 

@@ -34,7 +34,7 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import StoreError
-from gitml.store import records
+from gitml.store import canonical, metric_history
 from gitml.store.records import Record, RunFiles
 
 Op = list[Any]
@@ -129,7 +129,7 @@ class _State:
         kind = op[0]
         if kind == "metric":
             _, key, value, step, timestamp = op
-            number = records.number_in(value)
+            number = canonical.number_in(value)
             self.points.append(Metric(key=key, value=number, step=step, timestamp=timestamp))
         elif kind == "param":
             self._param(*op[1:])
@@ -187,8 +187,8 @@ class _State:
     def files(self, base: RunFiles) -> RunFiles:
         history = base.history
         if self.points:
-            history = records.ordered([*history, *self.points])
-        summaries = records.summarize(history)
+            history = metric_history.ordered([*history, *self.points])
+        summaries = metric_history.summarize(history)
         run = Run(
             info=self.info,
             data=RunData(

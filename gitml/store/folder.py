@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from gitml import manifest
 from gitml.entities import Artifact
-from gitml.store import records
+from gitml.store import metric_history, records
 from gitml.store.records import RunFiles
 
 RECORD = "run.json"
@@ -29,7 +29,7 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
     info = files.record.run.info
     contents = {
         RECORD: records.run_to_json(files.record),
-        HISTORY: records.history_to_jsonl(files.history),
+        HISTORY: metric_history.to_jsonl(files.history),
         PATCH: files.patch,
         REQUIREMENTS: files.requirements,
     }
@@ -59,7 +59,7 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
         return None
     return RunFiles(
         record=records.run_from_json(record, f"{folder}/{RECORD}"),
-        history=records.history_from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
+        history=metric_history.from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
         artifacts=listed(read(f"{folder}/{MANIFEST}") or b""),
         patch=read(f"{folder}/{PATCH}") or b"",
         requirements=read(f"{folder}/{REQUIREMENTS}") or b"",

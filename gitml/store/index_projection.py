@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
 from gitml.git import ZERO, Change, GitRepo
-from gitml.store import model_records, records
+from gitml.store import canonical, model_records, records
 from gitml.store.index_database import Connection
 from gitml.store.index_documents import experiment_to_document, run_to_document
 from gitml.store.index_schema import PROJECTED
@@ -184,7 +184,7 @@ class _Projection:
                 yield from done
 
     def _batch(self, oids: Sequence[str]) -> list[bytes | StoreError]:
-        return list(self._repo.read_checked(oids, records.LARGEST_RECORD))
+        return list(self._repo.read_checked(oids, canonical.LARGEST_RECORD))
 
     # Runs ---------------------------------------------------------------------------------------
 

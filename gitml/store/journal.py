@@ -19,7 +19,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 
 from gitml.errors import StoreError
-from gitml.store import records
+from gitml.store import canonical
 from gitml.store.fold import Op, is_op
 
 _encode = json.JSONEncoder(allow_nan=False).encode
@@ -58,7 +58,7 @@ class Journal:
 
     def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
         """Write a metric point; as ``append``, without the cost of a general encoder."""
-        number = repr(value) if value - value == 0.0 else f'"{records.number_out(value)}"'
+        number = repr(value) if value - value == 0.0 else f'"{canonical.number_out(value)}"'
         self._write(f'["metric",{quoted(key)},{number},{step},{timestamp}]\n'.encode("ascii"))
 
     def param(self, key: str, value: str, time: int) -> None:

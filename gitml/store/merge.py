@@ -24,7 +24,7 @@ from gitml.entities import (
     RunInputs,
     RunOutputs,
 )
-from gitml.store import records
+from gitml.store import metric_history
 from gitml.store.records import ExperimentRecord, Record, RunFiles
 
 _Item = TypeVar("_Item")
@@ -32,7 +32,7 @@ _Item = TypeVar("_Item")
 
 def join_runs(a: RunFiles, b: RunFiles) -> RunFiles:
     """Join two versions of one run."""
-    history = records.ordered([*a.history, *b.history])
+    history = metric_history.ordered([*a.history, *b.history])
     return RunFiles(
         record=_join_records(a.record, b.record, history),
         history=history,
@@ -71,7 +71,7 @@ def _join_records(a: Record, b: Record, history: Iterable[Any]) -> Record:
         ((other.info.status, other.info.end_time), b.written),
     )
     params, conflicts = _join_params(a, b)
-    summaries = records.summarize(history)
+    summaries = metric_history.summarize(history)
     info = replace(
         one.info,
         run_name=_later(

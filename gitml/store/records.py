@@ -6,13 +6,9 @@ it becomes a value, and fields that this version does not know are kept as they 
 
 from __future__ import annotations
 
-import functools
-import json
-import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring as quoted
 from typing import Any
 from urllib.parse import quote
 
@@ -32,17 +28,11 @@ from gitml.entities import (
     RunStatus,
     Source,
 )
-from gitml.errors import InvalidInput, SchemaTooNew, StoreError
+from gitml.errors import InvalidInput, StoreError
+from gitml.store.canonical import SCHEMA, Reader, dump, load, number_in, number_out, unknown
 
-SCHEMA = 1
-LARGEST_RECORD = 16 * 2**20  # bytes of one JSON record; ours have some kilobytes
-_DEEPEST = 64  # levels of lists and objects in fields that we do not know but keep
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
-_INT64 = 2**63
-_CONTAINERS = (dict, list, tuple)
-_HISTORY_LINE = json.JSONEncoder(ensure_ascii=False)
-_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _RUN_FIELDS = frozenset({
     "schema", "run_id", "experiment_id", "run_name", "user_id", "status", "lifecycle_stage",
     "start_time", "end_time", "source", "params", "metrics", "metric_stats", "tags", "inputs",
@@ -170,125 +160,6 @@ def parse_run_path(path: str) -> tuple[str, str, str] | None:
     return parts[1], parts[3], parts[4]
 
 
-# Canonical JSON ---------------------------------------------------------------------------------
-
-
-def dump(value: Mapping[str, Any]) -> bytes:
-    """Canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
-    return _indented(value, 0).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _indented(value: Any, depth: int) -> str:
-    """What ``json.dumps`` with ``indent=2`` gives, which does without the fast encoder in C.
-
-    Where a container holds no other one, that encoder is let do all the work, with the line
-    break as its separator.
-    """
-    is_object = isinstance(value, dict)
-    if not value or not (is_object or isinstance(value, list | tuple)):
-        return _compact(1)(value)
-    inside, outside = "\n" + "  " * (depth + 1), "\n" + "  " * depth
-    if not any(isinstance(one, _CONTAINERS) for one in (value.values() if is_object else value)):
-        text = _compact(depth + 1)(value)
-        return f"{text[0]}{inside}{text[1:-1]}{outside}{text[-1]}"
-    if is_object:
-        items = [f"{quoted(k)}: {_indented(value[k], depth + 1)}" for k in sorted(value)]
-    else:
-        items = [_indented(one, depth + 1) for one in value]
-    opening, closing = "{}" if is_object else "[]"
-    return f"{opening}{inside}{f',{inside}'.join(items)}{outside}{closing}"
-
-
-@functools.cache
-def _compact(depth: int) -> Callable[[Any], str]:
-    """An encoder whose items stand on lines of their own."""
-    separators = (",\n" + "  " * depth, ": ")
-    return json.JSONEncoder(
-        sort_keys=True, ensure_ascii=False, allow_nan=False, separators=separators
-    ).encode
-
-
-def load(data: bytes, what: str) -> dict[str, Any]:
-    """Parse a record's JSON.
-
-    Raises:
-        StoreError: It is not a JSON object of UTF-8 text.
-        SchemaTooNew: A newer gitml wrote it.
-    """
-    if len(data) > LARGEST_RECORD:
-        raise StoreError(f"{what} has {len(data):,} bytes, more than {LARGEST_RECORD:,}.")
-    try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{what} is not valid JSON ({error}).") from error
-    if not isinstance(value, dict):
-        raise StoreError(f"{what} is not a JSON object.")
-    schema = value.get("schema")
-    if type(schema) is not int or schema < 1:
-        raise StoreError(f"{what} has no valid schema number.")
-    if schema > SCHEMA:
-        raise SchemaTooNew(
-            f"{what} has schema {schema}; this gitml reads up to {SCHEMA}.",
-            hint="Upgrade with `pip install --upgrade gitml`.",
-        )
-    return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def unknown(value: Mapping[str, Any], known: Collection[str], what: str) -> dict[str, Any]:
-    """Return the fields of a record that this version does not know, to be kept.
-
-    Raises:
-        StoreError: They could not be written again: too deep, or numbers out of range.
-    """
-    extra = {key: value[key] for key in value.keys() - known}
-    if extra:
-        layer: list[Any] = [extra]
-        for _ in range(_DEEPEST):
-            layer = [item for one in layer for item in _children(one)]
-        if layer:
-            raise StoreError(f"{what} has fields nested deeper than {_DEEPEST} levels.")
-        try:
-            json.dumps(extra, allow_nan=False)
-        except ValueError as error:
-            raise StoreError(f"{what} has a number out of range.") from error
-    return extra
-
-
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-def number_out(value: float) -> float | str:
-    """A metric's value as JSON holds it: NaN and infinities as strings."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-
-
-def number_in(value: object) -> float:
-    """The inverse of ``number_out``.
-
-    Raises:
-        StoreError: Anything else.
-    """
-    if isinstance(value, float):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise StoreError("A metric value is out of range.") from error
-    if isinstance(value, str) and value in _SPECIAL:
-        return _SPECIAL[value]
-    raise StoreError(f"{value!r:.60} is not a metric value.")
-
-
 def stats_out(summary: MetricSummary) -> dict[str, Any]:
     """A metric's entry below ``metric_stats``."""
     return {
@@ -341,7 +212,7 @@ def run_from_json(data: bytes, what: str = "run.json") -> Record:
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
-    read = _Reader(value, what)
+    read = Reader(value, what)
     run_id = read.text("run_id")
     experiment = read.text("experiment_id")
     if not _RUN_ID.fullmatch(run_id) or not _EXPERIMENT_ID.fullmatch(experiment):
@@ -382,7 +253,7 @@ def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) ->
         stat = stats.get(key)
         if not isinstance(stat, dict):
             raise StoreError(f"{what} has no metric_stats for {key!r:.60}.")
-        read = _Reader(stat, what)
+        read = Reader(stat, what)
         summaries[key] = MetricSummary(
             last=value,
             step=read.integer("step"),
@@ -396,7 +267,7 @@ def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) ->
 
 def _datasets_in(items: Iterable[Any], what: str) -> Iterable[Dataset]:
     for item in items:
-        read = _Reader(item if isinstance(item, dict) else {}, what)
+        read = Reader(item if isinstance(item, dict) else {}, what)
         yield Dataset(
             name=read.text("name"),
             digest=read.text("digest"),
@@ -409,7 +280,7 @@ def _datasets_in(items: Iterable[Any], what: str) -> Iterable[Dataset]:
 
 def _models_in(items: Iterable[Any], what: str) -> Iterable[LoggedModelInfo]:
     for item in items:
-        read = _Reader(item if isinstance(item, dict) else {}, what)
+        read = Reader(item if isinstance(item, dict) else {}, what)
         yield LoggedModelInfo(
             path=read.text("path"),
             flavors=_all_texts(read.items("flavors"), "flavors", what),
@@ -419,7 +290,7 @@ def _models_in(items: Iterable[Any], what: str) -> Iterable[LoggedModelInfo]:
 
 
 def _source_in(value: Mapping[str, Any], what: str) -> Source:
-    read = _Reader(value, what)
+    read = Reader(value, what)
     return Source(
         type=read.text("type", ""),
         name=read.text("name", ""),
@@ -436,126 +307,6 @@ def _all_texts(values: Any, key: str, what: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
         raise StoreError(f"{what}: field {key!r} is not a list of texts.")
     return tuple(values)
-
-
-class _Reader:
-    """Typed access to one JSON object of unknown origin."""
-
-    def __init__(self, value: Mapping[str, Any], what: str) -> None:
-        self._value, self._what = value, what
-
-    def _wrong(self, key: str, wanted: str) -> StoreError:
-        return StoreError(f"{self._what}: field {key!r:.60} is not {wanted}.")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._value.get(key, default)
-        if not isinstance(value, str):
-            raise self._wrong(key, "a text")
-        return value
-
-    def choice(self, key: str, choices: type) -> str:
-        value = self.text(key)
-        if value not in list(choices):  # type: ignore[call-overload]
-            raise self._wrong(key, f"one of {', '.join(choices)}")  # type: ignore[arg-type]
-        return value
-
-    def integer(self, key: str) -> int:
-        value = self._value.get(key)
-        if type(value) is not int or not -_INT64 <= value < _INT64:
-            raise self._wrong(key, "a 64-bit integer")
-        return value
-
-    def mapping(self, key: str) -> Mapping[str, Any]:
-        value = self._value.get(key, {})
-        if not isinstance(value, dict):
-            raise self._wrong(key, "an object")
-        return value
-
-    def items(self, key: str) -> list[Any]:
-        value = self._value.get(key, [])
-        if not isinstance(value, list):
-            raise self._wrong(key, "a list")
-        return value
-
-    def texts(self, key: str) -> dict[str, str]:
-        value = self.mapping(key)
-        if not all(isinstance(text, str) for text in value.values()):
-            raise self._wrong(key, "an object of texts")
-        return dict(value)
-
-    def integers(self, key: str) -> dict[str, int]:
-        value = self.mapping(key)
-        if not all(type(n) is int and -_INT64 <= n < _INT64 for n in value.values()):
-            raise self._wrong(key, "an object of 64-bit integers")
-        return dict(value)
-
-
-# Metric history ---------------------------------------------------------------------------------
-
-
-def history_to_jsonl(history: Iterable[Metric]) -> bytes:
-    """Format ``metrics.jsonl``: one ``[key, step, timestamp, value]`` per line."""
-    encode = _HISTORY_LINE.encode
-    lines = (encode([m.key, m.step, m.timestamp, number_out(m.value)]) for m in history)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-
-
-def history_from_jsonl(data: bytes, what: str = "metrics.jsonl") -> tuple[Metric, ...]:
-    """Read ``metrics.jsonl``.
-
-    Raises:
-        StoreError: A line is not such an array; the message gives its number.
-    """
-    points = []
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
-        try:
-            key, step, timestamp, value = json.loads(line.decode("utf-8"))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise StoreError(f"{what}, line {number}: not a metric point.") from error
-        whole = type(step) is int and type(timestamp) is int
-        if (
-            not isinstance(key, str)
-            or not whole
-            or not all(-_INT64 <= n < _INT64 for n in (step, timestamp))
-        ):
-            raise StoreError(f"{what}, line {number}: not a metric point.")
-        points.append(Metric(key=key, value=number_in(value), timestamp=timestamp, step=step))
-    return tuple(points)
-
-
-def ordered(points: Iterable[Metric]) -> tuple[Metric, ...]:
-    """Sort points by (key, timestamp, step, value) and drop exact duplicates; NaN sorts last."""
-    unique = {(p.key, p.timestamp, p.step, _rank(p.value)): p for p in points}
-    return tuple(unique[key] for key in sorted(unique))
-
-
-def summarize(history: Iterable[Metric]) -> dict[str, MetricSummary]:
-    """Boil a history down to one summary per key.
-
-    The last value is the one with the highest (step, timestamp, value), as in MLflow.
-    """
-    by_key: dict[str, list[Metric]] = {}
-    for point in history:
-        by_key.setdefault(point.key, []).append(point)
-    return {key: _summary(points) for key, points in by_key.items()}
-
-
-def _summary(points: list[Metric]) -> MetricSummary:
-    last = max(points, key=lambda p: (p.step, p.timestamp, _rank(p.value)))
-    finite = [p.value for p in points if math.isfinite(p.value)]
-    return MetricSummary(
-        last=last.value,
-        step=last.step,
-        timestamp=last.timestamp,
-        min=min(finite, default=math.nan),
-        max=max(finite, default=math.nan),
-        count=len(points),
-    )
-
-
-def _rank(value: float) -> tuple[bool, float]:
-    """A total order of floats in which every NaN is the same and the highest."""
-    return (True, 0.0) if math.isnan(value) else (False, value)
 
 
 # Experiments ------------------------------------------------------------------------------------
@@ -579,7 +330,7 @@ def experiment_from_json(data: bytes, what: str = "experiment") -> ExperimentRec
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
-    read = _Reader(value, what)
+    read = Reader(value, what)
     identifier = read.text("experiment_id")
     if not _EXPERIMENT_ID.fullmatch(identifier):
         raise StoreError(f"{what} has a malformed experiment_id.")

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
 from gitml.git import Change
-from gitml.store import folder, merge, model_records, records
+from gitml.store import folder, merge, metric_history, model_records, records
 from gitml.store.branch import Blob
 from gitml.store.records import RunFiles
 
@@ -159,7 +159,7 @@ class _Side:
         self._read, self._folder, self._rev = read, where, rev
         self.record = _readable(self._record)
         self.history = _readable(
-            lambda: records.history_from_jsonl(self.data(folder.HISTORY), folder.HISTORY)
+            lambda: metric_history.from_jsonl(self.data(folder.HISTORY), folder.HISTORY)
         ) or ()  # fmt: skip
         self.artifacts = tuple(_readable(lambda: folder.listed(self.data(folder.MANIFEST))) or ())
 

@@ -27,10 +27,10 @@ from gitml.entities import (
     ViewType,
 )
 from gitml.errors import AlreadyExists, InvalidInput, NotFound
-from gitml.store import experiments, journal, records
+from gitml.store import canonical, experiments, journal, records
 from gitml.store.fold import RUN_NAME_TAG, Op
 from gitml.store.records import RunFiles
-from gitml.store.runs import Writer, refuse_changes
+from gitml.store.writer import Writer, refuse_changes
 from gitml.tracking import contents, validation
 from gitml.tracking.names import random_name
 from gitml.tracking.repository import Repository, resolve_path
@@ -325,7 +325,7 @@ class TrackingClient:
         """Log many things at once: all of them, or none if one cannot be used."""
         points = [
             ["metric", validation.key(m.key, "Metric"),
-             records.number_out(validation.metric_value(m.key, m.value)),
+             canonical.number_out(validation.metric_value(m.key, m.value)),
              validation.step(m.key, m.step), validation.timestamp(m.key, m.timestamp)]
             for m in metrics
         ]  # fmt: skip

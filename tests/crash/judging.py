@@ -9,7 +9,7 @@ from typing import Any
 
 import gitml
 from gitml import sync
-from gitml.tracking import fluent
+from gitml.tracking import active
 from gitml.tracking.repository import Repository
 
 Note = list[Any]
@@ -147,7 +147,7 @@ def _next_run(client: gitml.MlflowClient, root: Path, push: bool) -> Iterator[st
         there = client.repository.git.remote_refs("origin", client.repository.branch.ref)
         if there != {client.repository.branch.ref: tip}:
             yield f"the next push left {there}, not {tip}"
-    fluent._clients.clear()
+    active._clients.clear()
 
 
 def _locks(root: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ from gitml.registry.comparison import DatasetRow, compared
 from gitml.registry.evidence import Evidence
 from gitml.registry.reviewing import StageChange
 from gitml.registry.tags import Stage
-from gitml.store import records
+from gitml.store import metric_history, records
 from gitml.store.model_records import VersionFile
 from gitml.store.records import Record
 from tests.registry.conftest import World
@@ -103,7 +103,7 @@ def test_curves_are_read_from_the_run_and_drawn_with_any_name(world: World) -> N
     folder = records.run_folder("0", run.info.run_id)
     files = {
         f"{folder}/run.json": records.run_to_json(Record(run=run)),
-        f"{folder}/metrics.jsonl": records.history_to_jsonl(points),
+        f"{folder}/metrics.jsonl": metric_history.to_jsonl(points),
     }
     world.branch.update(lambda tip: (files, "curves\n"))
     registered = world.registry.register("Price", world.model(run=run))

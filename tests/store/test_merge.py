@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, strategies as st
 
 from gitml.entities import Artifact, Experiment, Metric
-from gitml.store import folder, merge, records
+from gitml.store import folder, merge, metric_history
 from gitml.store.fold import fold, new_run
 from gitml.store.records import ExperimentRecord, RunFiles
 
@@ -207,6 +207,6 @@ def test_the_laws_hold_for_experiments(a, b, c) -> None:
 
 def test_a_new_run_is_running() -> None:
     assert new_run(HEADER).record.run.info.status == "RUNNING"
-    assert records.ordered([Metric(key="a", value=1, timestamp=1)] * 2) == (
+    assert metric_history.ordered([Metric(key="a", value=1, timestamp=1)] * 2) == (
         Metric(key="a", value=1, timestamp=1),
     )

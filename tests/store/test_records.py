@@ -20,7 +20,7 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import InvalidInput, SchemaTooNew, StoreError
-from gitml.store import records
+from gitml.store import metric_history, records
 from gitml.store.records import Record
 
 texts = st.text(max_size=20)
@@ -56,7 +56,7 @@ def a_run(**info: object) -> Run:
     name=texts,
 )
 def test_a_run_reads_back_as_it_was_written(params, tags, history, written, name) -> None:
-    summaries = records.summarize(history)
+    summaries = metric_history.summarize(history)
     run = Run(
         info=a_run(run_name=name).info,
         data=RunData(
@@ -85,9 +85,9 @@ def test_a_run_reads_back_as_it_was_written(params, tags, history, written, name
 
 @given(st.lists(points, max_size=12))
 def test_a_history_reads_back_as_it_was_written(history: list[Metric]) -> None:
-    data = records.history_to_jsonl(history)
+    data = metric_history.to_jsonl(history)
 
-    assert repr(records.history_from_jsonl(data)) == repr(tuple(history))
+    assert repr(metric_history.from_jsonl(data)) == repr(tuple(history))
 
 
 def test_the_last_value_is_the_one_of_the_highest_step_not_the_one_logged_last() -> None:
@@ -97,7 +97,7 @@ def test_the_last_value_is_the_one_of_the_highest_step_not_the_one_logged_last()
         Metric(key="m", value=math.nan, timestamp=5, step=0),
     ]
 
-    summary = records.summarize(history)["m"]
+    summary = metric_history.summarize(history)["m"]
 
     assert (summary.last, summary.step, summary.min, summary.max, summary.count) == (1, 5, 1, 9, 3)
 
