@@ -152,7 +152,7 @@ def values_ever(repo: GitRepo, branch: Branch, commit: str, kind: str, key: str)
         found |= {value} if value is not None else set()
         if kind == "metrics":
             data = repo.read(f"{folder}/metrics.jsonl") or b""
-            found |= {p.value for p in records.history_from_jsonl(data) if p.key == key}
+            found |= {p.value for p in metric_history.from_jsonl(data) if p.key == key}
     return found
 
 

@@ -17,7 +17,7 @@ from gitml.registry import signing
 from gitml.registry.policy import Policy, at_hand
 from gitml.registry.signatures import signatures
 from gitml.registry.tags import Link, link_of, linked, signature, unsigned
-from gitml.store import records
+from gitml.store import canonical
 
 
 class TagWriter:
@@ -107,7 +107,7 @@ class NewestTags:
         """Remember the last tag of a model."""
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / f"{slug}.tmp"
-        aside.write_bytes(records.dump({"previous": {"tag": link.tag, "id": link.oid}}))
+        aside.write_bytes(canonical.dump({"previous": {"tag": link.tag, "id": link.oid}}))
         aside.replace(self._folder / f"{slug}.json")
 
     def forget(self, slug: str) -> None:

@@ -24,7 +24,7 @@ import gitml
 from gitml.entities import Run
 from gitml.errors import InvalidInput
 from gitml.models import infer_signature
-from gitml.tracking import fluent
+from gitml.tracking import active
 
 X = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0)[::-1] ** 2})
 Y = pd.Series([0.1, 0.9, 2.2, 2.8, 4.1, 5.0, 6.2, 6.9], name="y")
@@ -50,7 +50,7 @@ def the_run() -> Run:
 
 
 def files(run: Run) -> list[str]:
-    return sorted(info.path for info in fluent.client().list_artifacts(run.info.run_id))
+    return sorted(info.path for info in active.client().list_artifacts(run.info.run_id))
 
 
 def test_a_fit_becomes_a_finished_run_with_mlflows_names() -> None:
@@ -200,7 +200,7 @@ def test_without_a_repository_training_goes_on(
     outside = tmp_path / "outside"
     outside.mkdir()
     monkeypatch.chdir(outside)
-    monkeypatch.setattr(fluent, "_tracking_uri", None)
+    monkeypatch.setattr(active, "_tracking_uri", None)
     assert Ridge().fit(X, Y).predict(X).shape == (8,)
     assert "Autologging left out a run (NoRepository" in caplog.text
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 _WATCH = """
@@ -42,8 +43,11 @@ class Firefox:
             warnings.simplefilter("ignore", ResourceWarning)
             from marionette_driver.marionette import Marionette
 
+            # Its log: "-" would be our output, and the null device it would replace by a file.
+            self._scratch = tempfile.TemporaryDirectory(prefix="firefox-")
+            log = str(Path(self._scratch.name) / "log")
             self._driver = Marionette(
-                bin=path, headless=True, host="127.0.0.1", port=0, gecko_log=os.devnull
+                bin=path, headless=True, host="127.0.0.1", port=0, gecko_log=log
             )
             self._driver.start_session()
 
@@ -53,6 +57,7 @@ class Firefox:
 
     def __exit__(self, *_: object) -> None:
         self._driver.quit()
+        self._scratch.cleanup()
 
     def goto(self, address: str) -> None:
         self._driver.navigate(address)
