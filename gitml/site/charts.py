@@ -174,7 +174,7 @@ def plane() -> Spec:
     ``legend``. The page sets the scales' types; their domains come from signals.
     """
     sets = ("grid", "bars", "rules", "lines", "dots", "labels", "hot", "legend")
-    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False}
+    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False, "room": 110}
     ends = {"xdomain": [0, 1], "ydomain": [0, 1], "levels": [0, 1], "shades": ["#222", "#222"]}
     return _spec(
         padding={"left": 64, "right": 20, "top": 30, "bottom": 46},
@@ -187,7 +187,7 @@ def plane() -> Spec:
 
 
 def _what_lies_on_it() -> list[Spec]:
-    return [_areas(), _bars(), _rules(), _curves(), _dots(), _labels()]
+    return [_bars(), _areas(), _rules(), _curves(), _dots(), _labels()]
 
 
 def _isocontours() -> Spec:
@@ -197,7 +197,7 @@ def _isocontours() -> Spec:
 
 def _areas() -> Spec:
     update = _set(fill={"scale": "shade", "field": "contour.value"}, stroke=_signal("card"))
-    update |= _set(strokeOpacity=0.35, fillOpacity=0.8)
+    update |= _set(strokeOpacity=0.25)
     geometry = [{"type": "geopath", "field": "datum.contour"}]
     return _mark("path", "contours", update, clip=True, transform=geometry)
 
@@ -273,7 +273,7 @@ def _axis(orient: str, scale: str) -> Spec:
         "titleLimit": 360,
         "titlePadding": 8,
         "labelColor": _signal("quiet"),
-        "labelLimit": 110,
+        "labelLimit": 110 if scale == "x" else _signal("room"),
         "labelOverlap": True,
         "labelFontSize": 11,
         "domain": False,

@@ -117,13 +117,13 @@ gitml.charts = (() => {
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => {
         const found = e.buttons ? null : find(e);
-        stage.style.cursor = found && open ? "pointer" : "";
+        stage.style.cursor = found && found.row !== null && open ? "pointer" : "";
         hover(found ? found.row : null);
         tell(e, found);
       });
     });
     stage.addEventListener("pointerleave", e => { cancelAnimationFrame(frame); hover(null); tell(e, null); });
-    if (open) stage.addEventListener("click", e => { const found = find(e); if (found) open(found.row); });
+    if (open) stage.addEventListener("click", e => { const found = find(e); if (found && found.row !== null) open(found.row); });
   };
 
   // The nearest of many points: items with x, y in pixels, at most 14 of them away.
@@ -176,7 +176,7 @@ gitml.charts = (() => {
     const stage = el("div", {class: "stage"}), chart = await gitmlChart(stage, spec, {values: sets, signals: {...theme(), ...signals}});
     if (turn !== box.turn) { chart.close(); return null; }
     if (box.chart) box.chart.close();
-    else offer(box);
+    if (!box.previousElementSibling.querySelector(".save")) offer(box);
     const close = chart.close;
     live.add(chart);
     if (follow) followers.add(follow);
@@ -185,6 +185,16 @@ gitml.charts = (() => {
     box.replaceChildren(stage);
     box.chart = chart;
     return chart;
+  };
+
+  // Says why there is no chart.
+  const none = (box, why) => {
+    box.turn = (box.turn || 0) + 1;
+    if (box.chart) box.chart.close();
+    box.chart = null;
+    box.previousElementSibling.querySelector(".save")?.remove();
+    box.replaceChildren(el("p", {class: "quiet"}, why));
+    return null;
   };
 
   // One side of a plane: {places, signals, scale} for `axis` over so many pixels.
@@ -231,5 +241,5 @@ gitml.charts = (() => {
     signals({...theme(), titles: false});
   });
 
-  return {PADDING, viridis, colour, tint, worded, said, extent, able, axis, side, nearest, show, seen, hover, tell, watch: then => followers.add(then)};
+  return {PADDING, INSET, OKABE, viridis, colour, tint, worded, said, extent, able, axis, side, nearest, show, none, seen, hover, tell, watch: then => followers.add(then)};
 })();

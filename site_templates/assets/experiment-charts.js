@@ -3,14 +3,24 @@
 gitml.experiment.then(page => {
   const {address, choices, charts: vega} = gitml, {table, name, column, label} = page, at = id => document.getElementById(id);
   const drawable = c => c.numbers || c.distinct <= 40;
-  const presets = {
-    axes: () => [...page.telling().filter(drawable).slice(0, 5), ...page.metrics().slice(0, 3)].map(column => ({column})),
-    colour: () => page.metrics()[0] || page.attribute("start_time"),
-    x: () => page.telling().find(c => c.numbers) || page.attribute("start_time"),
-    y: () => page.metrics()[0] || page.attribute("duration"),
+  const few = c => c.distinct > 1 && c.distinct <= 20;
+  const numeric = () => page.telling().filter(c => c.numbers), first = () => page.metrics()[0] || page.attribute("duration");
+  const axes = () => [...page.telling().filter(drawable).slice(0, 5), ...page.metrics().slice(0, 3)].map(column => ({column}));
+  // What is chosen in each select: which columns may be, and which one is when the address does not say
+  const picks = {
+    colour: [drawable, () => page.metrics()[0] || page.attribute("start_time")],
+    x: [drawable, () => numeric()[0] || page.attribute("start_time")],
+    y: [drawable, first],
+    goal: [c => c.numbers && c.kind !== "params", first],
+    of: [c => c.numbers, first],
+    by: [few, () => page.telling().find(c => few(c) && !c.numbers) || table.all.find(few)],
+    split: [c => few(c) && c.distinct < 7, () => null],
+    cx: [c => c.numbers, () => numeric()[0]],
+    cy: [c => c.numbers, () => numeric()[1]],
+    cz: [c => c.numbers, first],
   };
   const help = at("parallel-help").textContent, charts = {};
-  let view = {}, test = () => true;
+  let view = {looks: {}}, test = () => true;
 
   // ---- an axis in the address: -metrics.rmse:log is rmse upside down on a log scale
   const written = ({column, log, flip}) => `${flip ? "-" : ""}${name(column)}${log === undefined ? "" : log ? ":log" : ":lin"}`;
@@ -69,10 +79,11 @@ gitml.experiment.then(page => {
     });
   };
 
+  const picked = word => view.picks[word], shown = () => page.view.rows;
   const rows = () => Array.from({length: table.rows}, (_, row) => row), open = row => { location.href = page.home(row); };
   const draw = {
     async parallel() {
-      const found = await vega.parallel(at("parallel"), {axes: view.axes, rows: rows(), lit: test, tint: vega.tint(view.colour), label, brushed, open,
+      const found = await vega.parallel(at("parallel"), {axes: view.axes, rows: rows(), lit: test, tint: vega.tint(picked("colour").column), label, brushed, open,
         change: axes => page.write({axes: axes.map(written).join(",")})});
       if (!found) return;
       charts.parallel = found;
@@ -80,25 +91,44 @@ gitml.experiment.then(page => {
       at("parallel-help").firstChild.data = found.cut ? `${table.rows - found.cut} of ${table.rows} runs are drawn. ${help}` : help;
     },
     async scatter() {
-      charts.scatter = await vega.scatter(at("scatter"), {x: {column: view.x}, y: {column: view.y}, rows: rows(), lit: test, tint: vega.tint(view.colour), label, open});
+      charts.scatter = await vega.scatter(at("scatter"), {x: picked("x"), y: picked("y"), rows: rows(), lit: test, tint: vega.tint(picked("colour").column), label, open});
     },
+    importance: () => vega.importance(at("importance"), {goal: picked("goal").column, columns: page.telling(), rows: shown()}),
+    box: () => picked("by") ? vega.box(at("box"), {by: picked("by").column, split: picked("split")?.column, of: picked("of"), rows: shown(), label, open})
+      : vega.none(at("box"), "A box plot needs a parameter or tag of at most 20 different values."),
+    contour: () => picked("cx") && picked("cy") ? vega.contour(at("contour"), {x: picked("cx").column, y: picked("cy").column, z: picked("cz").column, rows: shown(), label, open})
+      : vega.none(at("contour"), "A contour needs two parameters that are numbers and differ between runs."),
   };
+  // Those of the runs that pass the filter, drawn anew when it rests.
+  const SHOWN = ["importance", "box", "contour"];
+  let rest = 0;
+  const redraw = (words, wait) => { clearTimeout(rest); rest = setTimeout(() => words.forEach(word => at(word).turn && draw[word]()), wait); };
 
   // light: only the filter changed; dragging: and it will again in a moment
   const follow = ({light, dragging} = {}) => {
-    const state = address.read(), before = view, one = word => (state.has(word) && column(state.get(word))) || presets[word]();
+    const state = address.read(), before = view;
     test = page.view.parsed.test;
     if (light && view.axes) {
       if (charts.parallel) charts.parallel.cut && !dragging ? draw.parallel() : charts.parallel.update(test, brushes(charts.parallel.axes));
-      if (!dragging) charts.scatter?.update(test);
+      if (dragging) return;
+      charts.scatter?.update(test);
+      redraw(SHOWN, 200);
       return;
     }
-    const axes = state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : presets.axes();
-    view = {axes, looks: axes.map(written), colour: one("colour"), x: one("x"), y: one("y"), rows: table.rows};
-    for (const word of ["colour", "x", "y"]) choices(at(word), table.all.filter(drawable).map(c => [name(c), c.kind === "attributes" ? c.label : `${c.kind}.${c.name}`]), name(view[word]));
-    const same = (...words) => ["rows", "colour", ...words].every(word => String(before[word]) === String(view[word]));
-    if (charts.parallel) same("looks") && !charts.parallel.cut ? charts.parallel.update(test, brushes(charts.parallel.axes)) : draw.parallel();
-    if (charts.scatter) same("x", "y") ? charts.scatter.update(test) : draw.scatter();
+    view = {axes: state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : axes(), picks: {}, rows: table.rows};
+    for (const [word, [fits, preset]] of Object.entries(picks)) {
+      const fit = table.all.filter(fits), asked = state.has(word) && read(state.get(word)), column = preset();
+      const pick = view.picks[word] = asked && fit.includes(asked.column) ? asked : column && {column}, log = at(`${word}-log`);
+      choices(at(word), [...(word === "split" ? [["", "nothing"]] : []), ...fit.map(c => [name(c), c.kind === "attributes" ? c.label : `${c.kind}.${c.name}`])], pick ? name(pick.column) : "");
+      if (!log) continue;
+      log.disabled = !pick || !vega.able(pick.column);
+      log.checked = Boolean(pick && vega.axis(pick).log);
+    }
+    view.looks = {axes: view.axes.map(written), ...Object.fromEntries(Object.entries(view.picks).map(([word, pick]) => [word, pick ? written(pick) : ""]))};
+    const same = (...words) => before.rows === view.rows && words.every(word => String(before.looks[word]) === String(view.looks[word]));
+    if (charts.parallel) same("axes", "colour") && !charts.parallel.cut ? charts.parallel.update(test, brushes(charts.parallel.axes)) : draw.parallel();
+    if (charts.scatter) same("colour", "x", "y") ? charts.scatter.update(test) : draw.scatter();
+    redraw(SHOWN, 0);
   };
 
   // ---- the run under the pointer or the keys, in the table as in the charts
@@ -110,11 +140,13 @@ gitml.experiment.then(page => {
     grid.querySelector(`[data-row="${hot}"]`)?.classList.add("hot");
   });
 
-  for (const word of ["colour", "x", "y"]) at(word).addEventListener("change", e => page.write({[word]: e.target.value}));
+  for (const word of Object.keys(picks)) {
+    at(word).addEventListener("change", e => page.write({[word]: e.target.value}));
+    at(`${word}-log`)?.addEventListener("change", e => page.write({[word]: written({column: picked(word).column, log: e.target.checked})}));
+  }
   page.follow(follow);
   follow();
   gitml.sheet(at("axes"), {columns: () => table.all.filter(drawable), chosen: () => view.axes.map(axis => axis.column),
     change: next => page.write({axes: next.map(c => written(view.axes.find(axis => axis.column === c) || {column: c})).join(",")})});
-  vega.seen(at("parallel"), draw.parallel);
-  vega.seen(at("scatter"), draw.scatter);
+  for (const [word, then] of Object.entries(draw)) vega.seen(at(word), then);
 });

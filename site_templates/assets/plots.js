@@ -1,32 +1,191 @@
-// Charts on a plane: a point per run.
+// Charts on a plane of runs: scatter, contour, box plot, importance of parameters.
 "use strict";
 (() => {
-  const {charts} = gitml, {axis, side, show, said, nearest, PADDING} = charts, DOTS = 10000;
+  const {charts} = gitml, {axis, side, show, said, worded, nearest, viridis, PADDING, OKABE} = charts, DOTS = 10000;
 
-  const size = box => [Math.max(120, box.clientWidth - PADDING.left - PADDING.right), box.clientHeight - PADDING.top - PADDING.bottom];
+  const room = (box, padding = PADDING) => [Math.max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom];
   const ring = (spot, colour) => ({path: `M${spot.x - 7},${spot.y}a7,7,0,1,0,14,0a7,7,0,1,0,-14,0`, colour});
-  // Runs of one name would lie on one line: each is moved a little, the same way every time.
-  const jitter = (a, row) => a.names ? ((row * 2654435761 % 1000) / 1000 - .5) * .6 / a.names.length : 0;
+  // Runs of one name would lie on one line: each is moved a little, the same way every time, by -.5 … .5.
+  const scatter = row => (row * 2654435761 % 1000) / 1000 - .5;
+  const jitter = (a, row) => a.names ? scatter(row) * .6 / a.names.length : 0;
+
+  // What charts of points have in common. dots: [{row, x, y, size, colour, on}]
+  const plot = async (box, {dots, columns, across, up, sets, signals, padding, colour, label, open, instead = () => null}) => {
+    const [width, height] = room(box, padding), spots = new Map(dots.map(dot => [dot.row, dot])), find = nearest(dots);
+    const near = (x, y) => {
+      const found = find(x, y);
+      return found ? {row: found.row, name: label(found.row), text: columns.map(c => said(c, found.row)).join("\n")} : instead(x, y);
+    };
+    const chart = await show(box, "plane", {
+      sets: {dots, ...sets}, scales: {x: across.scale, y: up.scale}, padding,
+      signals: {width, height, ...across.signals, ...up.signals, ...signals}, near, open,
+      follow: row => chart.data({hot: spots.has(row) ? [ring(spots.get(row), colour(row))] : []}),
+    });
+    return chart && {update: test => chart.modify("dots", "on", dot => test(dot.row))};
+  };
 
   // x, y: {column, log}
-  charts.scatter = async (box, {x, y, rows, lit, tint, label, open}) => {
-    const [width, height] = size(box), [ax, ay] = [axis(x), axis(y)], across = side("x", ax, width), up = side("y", ay, height);
-    const dots = [], spots = new Map();
+  charts.scatter = (box, {x, y, rows, lit, tint, label, open}) => {
+    const [width, height] = room(box), [ax, ay] = [axis(x), axis(y)], across = side("x", ax, width), up = side("y", ay, height), dots = [];
     for (const row of rows) {
       const spot = {row, x: across.px(ax.place(row) + jitter(ax, row)), y: up.px(ay.place(row) + jitter(ay, row + 1))};
       if (Number.isNaN(spot.x + spot.y)) continue;
       if (dots.push({...spot, size: 80, colour: tint.of(row), on: lit(row)}) === DOTS) break;
     }
-    for (const dot of dots) spots.set(dot.row, dot);
-    const near = (px, py) => {
-      const found = nearest(dots)(px, py);
-      return found && {row: found.row, name: label(found.row), text: [x, y].map(s => said(s.column, found.row)).join("\n")};
-    };
-    const chart = await show(box, "plane", {
-      sets: {dots, legend: tint.legend(0)}, scales: {x: across.scale, y: up.scale},
-      signals: {width, height, ...across.signals, ...up.signals}, near, open,
-      follow: row => chart.data({hot: spots.has(row) ? [ring(spots.get(row), tint.of(row))] : []}),
+    return plot(box, {dots, columns: [x.column, y.column], across, up, sets: {legend: tint.legend(0)}, colour: tint.of, label, open});
+  };
+
+  // Between the runs the surface is their mean, weighted by the inverse fourth power of the
+  // distance (Shepard, A two-dimensional interpolation function for irregularly-spaced data, 1968).
+  charts.contour = (box, {x, y, z, rows, label, open}) => {
+    const [width, height] = room(box), [ax, ay, az] = [{column: x}, {column: y}, {column: z}].map(axis), cell = 12;
+    const across = side("x", ax, width), up = side("y", ay, height), places = new Map(), dots = [];
+    for (const row of rows) {
+      const dot = {row, x: across.px(ax.place(row)), y: up.px(ay.place(row)), t: az.place(row)}, key = `${dot.x},${dot.y}`;
+      if (Number.isNaN(dot.x + dot.y + dot.t)) continue;
+      if (dots.push({...dot, size: 60, colour: viridis(dot.t), on: true}) === DOTS) break;
+      const place = places.get(key) || {x: dot.x, y: dot.y, sum: 0, n: 0};
+      places.set(key, {...place, sum: place.sum + dot.t, n: place.n + 1});
+    }
+    const known = [...places.values()].slice(0, 1500);
+    if (known.length < 4) return charts.none(box, "A contour needs runs at four or more places of the two parameters.");
+    const wide = Math.ceil(width / cell), down = Math.ceil(height / cell), values = new Array(wide * down);
+    for (let i = 0; i < values.length; i++) {
+      const px = (i % wide + .5) * cell, py = (Math.floor(i / wide) + .5) * cell;
+      let sum = 0, weight = 0;
+      for (const {x, y, sum: total, n} of known) {
+        const w = n / ((x - px) ** 2 + (y - py) ** 2 + 1) ** 2;
+        sum += w * total / n;
+        weight += w;
+      }
+      values[i] = sum / weight;
+    }
+    const levels = [0, .25, .5, .75, 1], lowest = Math.min(...values);
+    return plot(box, {dots, columns: [x, y, z], across, up, colour: row => viridis(az.place(row)), label, open,
+      sets: {grid: [{width: wide, height: down, values}], legend: charts.tint(z).legend(0),
+        bars: [{x: 0, x2: width, y: 0, y2: height, colour: viridis(lowest), opacity: 1}]},
+      signals: {cell, levels, shades: levels.map(viridis)}});
+  };
+
+  // Bands from top to bottom, one per name, with room for the names.
+  const bands = (box, names, step) => {
+    const left = 24 + Math.min(150, box.clientWidth * .3, Math.max(...names.map(name => name.length)) * 6.6), padding = {...PADDING, left};
+    box.style.height = `${Math.max(352, PADDING.top + PADDING.bottom + 2 * charts.INSET + names.length * step)}px`;
+    const [width, height] = room(box, padding), inner = (height - 2 * charts.INSET) / names.length;
+    const up = {scale: {type: "band"}, signals: {ydomain: names.map((name, k) => names.indexOf(name) < k ? `${name} (${k + 1})` : name).reverse(), ytitle: "", room: left - 16}};
+    return {padding, width, height, inner, up, middle: k => charts.INSET + (k + .5) * inner};
+  };
+
+  // Linear interpolation between the sorted values (Hyndman and Fan, type 7).
+  const quantile = (sorted, p) => {
+    const at = (sorted.length - 1) * p, k = Math.floor(at);
+    return sorted[k] + (at - k) * ((sorted[k + 1] ?? sorted[k]) - sorted[k]);
+  };
+
+  // by, split (or null): columns of few values; of: {column, log}. Whiskers reach the last value
+  // within 1.5 times the box (Tukey, Exploratory Data Analysis, 1977).
+  charts.box = (box, {by, split, of, rows, label, open}) => {
+    const text = (column, row) => worded(column, column.values[row]);
+    const order = column => [...new Map(rows.filter(row => column.values[row] !== null).map(row => [text(column, row), column.numbers ? column.numbers[row] : text(column, row)]))]
+      .sort(([, a], [, b]) => a < b ? -1 : a > b ? 1 : 0).map(([name]) => name);
+    const names = order(by), parts = split ? order(split) : [""], ax = axis(of), values = of.column.numbers;
+    if (!names.length) return charts.none(box, "No run shown has a value of it.");
+    const {padding, width, inner, up, middle: at} = bands(box, names, Math.max(30, 16 * parts.length + 10)), across = side("x", ax, width);
+    const thick = Math.min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
+    for (const row of rows) {
+      const k = names.indexOf(text(by, row)), j = split ? parts.indexOf(text(split, row)) : 0;
+      if (k < 0 || j < 0 || by.values[row] === null || !Number.isFinite(values[row])) continue;
+      const key = k * parts.length + j, group = groups.get(key) || {k, j, rows: []};
+      group.rows.push(row);
+      groups.set(key, group);
+    }
+    const colour = j => OKABE[j % OKABE.length], px = v => across.px(ax.share(v)), part = new Map();
+    for (const {k, j, rows: mine} of groups.values()) {
+      const sorted = mine.map(row => values[row]).sort((a, b) => a - b), [q1, q2, q3] = [.25, .5, .75].map(p => quantile(sorted, p));
+      const reach = 1.5 * (q3 - q1), low = sorted.find(v => v >= q1 - reach), high = sorted.findLast(v => v <= q3 + reach);
+      const y = at(k) + (j - parts.length / 2) * thick, y2 = y + thick - 2, middle = (y + y2) / 2, line = {y: middle, y2: middle, colour: colour(j), width: 1.5};
+      bars.push({x: px(q1), x2: px(q3), y, y2, colour: colour(j), opacity: .35});
+      rules.push({...line, x: px(low), x2: px(q1)}, {...line, x: px(q3), x2: px(high)}, {...line, x: px(q2), x2: px(q2), y, y2, width: 3});
+      stats.push({x: px(low), x2: px(high), y, y2, row: null, name: [names[k], parts[j]].filter(Boolean).join(", "),
+        text: `${of.column.label}: median ${worded(of.column, q2)}\nmiddle half ${worded(of.column, q1)} to ${worded(of.column, q3)}\n${mine.length} run${mine.length === 1 ? "" : "s"}`});
+      for (const row of mine) {
+        part.set(row, j);
+        const out = values[row] < low || values[row] > high;
+        if (rows.length <= 500 || (out && dots.length < DOTS)) dots.push({row, x: px(values[row]), y: middle + scatter(row) * thick * .6, size: 28, colour: colour(j), on: true});
+      }
+    }
+    let x = 0;
+    const legend = parts.length < 2 ? [] : parts.flatMap((name, j) => {
+      const at = x;
+      x += 34 + Math.min(150, 6.3 * name.length);
+      return [{x: at, width: 10, colour: colour(j), label: ""}, {x: at + 14, width: 0, colour: "#0000", label: name}];
     });
-    return chart && {update: test => chart.modify("dots", "on", dot => test(dot.row))};
+    return plot(box, {dots, columns: [by, ...(split ? [split] : []), of.column], across, up, padding, colour: row => colour(part.get(row)), label, open, sets: {bars, rules, legend},
+      instead: (x, y) => stats.find(s => x >= s.x - 4 && x <= s.x2 + 4 && y >= s.y && y <= s.y2) || null});
+  };
+
+  // ---- importance: how far a parameter alone orders a metric, 0 … 1
+  const ranks = values => {
+    const order = values.map((_, k) => k).sort((a, b) => values[a] - values[b]), found = new Float64Array(values.length);
+    for (let i = 0, j; i < order.length; i = j) {
+      for (j = i + 1; j < order.length && values[order[j]] === values[order[i]];) j++;
+      for (let k = i; k < j; k++) found[order[k]] = (i + j - 1) / 2;  // ties share their mean
+    }
+    return found;
+  };
+  // Spearman's rank correlation (1904): Pearson's of the ranks.
+  const spearman = (a, b) => {
+    const mean = (a.length - 1) / 2;
+    let ab = 0, aa = 0, bb = 0;
+    for (let k = 0; k < a.length; k++) { const p = a[k] - mean, q = b[k] - mean; ab += p * q; aa += p * p; bb += q * q; }
+    return aa && bb ? ab / Math.sqrt(aa * bb) : 0;
+  };
+  // The square root of eta squared from Kruskal and Wallis's H (1952): (H - k + 1) / (n - k), which
+  // chance alone keeps at 0 (Tomczak and Tomczak, The need to report effect size estimates, 2014).
+  const eta = (keys, ranked) => {
+    const n = keys.length, groups = new Map(), mean = (n - 1) / 2;
+    let all = 0, between = 0;
+    keys.forEach((key, k) => {
+      const group = groups.get(key) || {sum: 0, n: 0};
+      groups.set(key, {sum: group.sum + ranked[k] - mean, n: group.n + 1});
+      all += (ranked[k] - mean) ** 2;
+    });
+    for (const {sum, n} of groups.values()) between += sum * sum / n;
+    const k = groups.size, h = all ? (n - 1) * between / all : 0;
+    return n > k ? Math.sqrt(Math.max(0, (h - k + 1) / (n - k))) : 0;
+  };
+  const MOST = 5000, LEAST = 8, FEW = 12, SHOWN = 15;
+
+  // Gives {strength, rho or null, n} of one parameter, or null where it says nothing.
+  const weigh = (column, goal, rows) => {
+    const fit = rows.filter(row => Number.isFinite(goal.numbers[row]) && column.values[row] !== null && (!column.numbers || Number.isFinite(column.numbers[row])));
+    const keys = fit.map(row => column.values[row]), different = new Set(keys).size;
+    if (fit.length < LEAST || different < 2) return null;
+    const ranked = ranks(fit.map(row => goal.numbers[row])), told = different <= Math.max(FEW, column.numbers ? 0 : fit.length / 3), groups = told ? eta(keys, ranked) : 0;
+    if (!column.numbers) return told ? {column, strength: groups, rho: null, n: fit.length} : null;
+    const rho = spearman(ranks(fit.map(row => column.numbers[row])), ranked), bent = groups > Math.abs(rho) + .05;
+    return {column, strength: Math.max(Math.abs(rho), groups), rho: bent ? null : rho, n: fit.length};
+  };
+
+  charts.importance = (box, {goal, columns, rows}) => {
+    const step = Math.ceil(rows.length / MOST), some = step > 1 ? rows.filter((_, k) => k % step === 0) : rows;
+    const found = columns.map(column => weigh(column, goal, some)).filter(Boolean).sort((a, b) => b.strength - a.strength).slice(0, SHOWN);
+    if (!found.length) return charts.none(box, `Importance needs ${LEAST} or more runs with ${goal.label} and a parameter that differs between them.`);
+    const names = found.map(f => f.column.label.slice(0, 40)), {padding, width, inner, up, middle} = bands(box, names, 26);
+    const px = t => charts.INSET + t * (width - 44 - 2 * charts.INSET), thick = Math.min(26, inner * .7), tone = f => f.rho === null ? OKABE[2] : f.rho > 0 ? OKABE[1] : OKABE[0];
+    const bars = found.map((f, k) => ({x: px(0), x2: px(Math.max(.005, f.strength)), y: middle(k) - thick / 2, y2: middle(k) + thick / 2, colour: tone(f), opacity: .85}));
+    const labels = found.map((f, k) => ({x: px(f.strength) + 8, y: middle(k), text: f.strength.toFixed(2)}));
+    const legend = [[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]].reduce((all, [colour, label]) => {
+      const x = all.at(-1) ? all.at(-1).x + Math.min(150, 6 * all.at(-1).label.length) + 16 : 0;
+      return [...all, {x, width: 10, colour, label: ""}, {x: x + 14, width: 0, colour: "#0000", label}];
+    }, []);
+    return show(box, "plane", {
+      sets: {bars, labels, legend}, scales: {y: up.scale}, padding,
+      signals: {width: width - 44, height: room(box, padding)[1], inset: charts.INSET, ...up.signals, xdomain: [0, 1], xtitle: `how far it alone orders ${goal.label}`},
+      near: (x, y) => {
+        const f = found[Math.floor((y - charts.INSET) / inner)];
+        return f && x > -padding.left ? {row: null, name: f.column.label, text: `${f.strength.toFixed(3)} of 1 over ${f.n} runs\n${f.rho === null ? "its values differ, in no one direction" : `Spearman’s ρ ${f.rho.toFixed(3)}`}`} : null;
+      },
+    });
   };
 })();

@@ -192,3 +192,98 @@ def test_compared_runs_light_up_in_their_curves(page: Any, site: Path) -> None:
         until(lambda box=box: lit(page, box), True)
     page.locator("#across").select_option("clock")
     until(lambda: "time (UTC)" in svg(page, panels), True)
+
+
+def bars(page: Any) -> dict[str, str]:
+    """Give the importance of each parameter as it is written."""
+    drawing = svg(page, "#importance")
+    texts = re.findall(r">([^<>]+)</text>", drawing)
+    figures = [text for text in texts if re.fullmatch(r"\d\.\d\d", text)]
+    names = [text for text in texts if text in {"max_depth", "model", "learning_rate"}]
+    return dict(zip(reversed(names), figures, strict=True))
+
+
+def test_importance_is_that_of_the_rank_statistics_and_follows_the_filter(
+    page: Any, site: Path, content: Any
+) -> None:
+    from scipy import stats
+
+    page.goto(f"{site.as_uri()}/{experiment(site)}#goal=metrics.rmse&q=params.seed+%3D+'7'")
+    drawn(page, "#importance")
+    mine = [run.data for run in content().runs if run.info.experiment_id == "fuel"]
+
+    def eta(key: str, runs: list[Any]) -> float:
+        groups: dict[str, list[float]] = {}
+        for run in runs:
+            groups.setdefault(run.params[key], []).append(run.metrics["rmse"])
+        statistic = stats.kruskal(*groups.values()).statistic
+        return max(0.0, (statistic - len(groups) + 1) / (len(runs) - len(groups))) ** 0.5
+
+    def wanted(runs: list[Any]) -> dict[str, str]:
+        found = {}
+        for key in ("max_depth", "model", "learning_rate"):
+            strength = eta(key, runs)
+            if key != "model":
+                numbers = [float(run.params[key]) for run in runs]
+                rho = stats.spearmanr(numbers, [run.metrics["rmse"] for run in runs]).statistic
+                strength = max(strength, abs(rho))
+            found[key] = f"{strength:.2f}"
+        return found
+
+    until(lambda: bars(page), wanted(mine))
+    page.locator("#filter").fill("params.max_depth > 5")
+    deep = [run for run in mine if int(run.params["max_depth"]) > 5]
+    until(lambda: bars(page), wanted(deep))
+
+
+def test_a_box_plot_groups_and_splits_and_tells_its_median(charts: Any) -> None:
+    drawn(charts, "#box")
+    for word in ("forest", "linear", "tree"):
+        assert f">{word}</text>" in svg(charts, "#box")
+    charts.locator("#split").select_option("tags.team")
+    until(lambda: ">green</text>" in svg(charts, "#box"), True)
+    charts.locator("#by").select_option("params.max_depth")
+    until(lambda: re.findall(r">(\d)</text>", svg(charts, "#box"))[:7], list("8765432"))
+    charts.locator("#of-log").check()
+    until(lambda: state(charts).get("of"), "metrics.r2:log")
+    charts.locator("#box").scroll_into_view_if_needed()
+    place = charts.locator("#box canvas").bounding_box()
+    for share in range(60):
+        charts.mouse.move(place["x"] + place["width"] * share / 60, place["y"] + 60)
+        if charts.locator(".tip").is_visible():
+            break
+    until(lambda: charts.locator(".tip").is_visible(), True)
+
+
+def test_a_contour_is_drawn_over_two_parameters(charts: Any) -> None:
+    drawn(charts, "#contour")
+    drawing = svg(charts, "#contour")
+    assert drawing.count('stroke-opacity="0.25"') >= 8
+    charts.locator("#filter").fill("params.max_depth = '4'")
+    said = "A contour needs runs at four or more places of the two parameters."
+    until(lambda: charts.locator("#contour").inner_text(), said)
+    charts.locator("#filter").fill("")
+    drawn(charts, "#contour")
+
+
+def test_a_scatter_takes_log_axes_and_spreads_names(charts: Any) -> None:
+    assert charts.locator("#x-log").is_checked()
+    charts.locator("#x-log").uncheck()
+    until(lambda: state(charts).get("x"), "params.learning_rate:lin")
+    until(lambda: "linear scale" in svg(charts, "#scatter"), True)
+    charts.locator("#x").select_option("params.model")
+    until(lambda: "X-axis titled 'model'" in svg(charts, "#scatter"), True)
+    assert charts.locator("#x-log").is_disabled()
+    drawing = svg(charts, "#scatter")
+    across = re.findall(r'transform="translate\(([\d.]+),[\d.]+\)" d="M[^"]*A', drawing)
+    assert len(set(across)) > 50
+
+
+def test_charts_say_what_they_lack(page: Any, content: Any, options: Any, tmp_path: Path) -> None:
+    from gitml.site import build
+
+    build(content(1), tmp_path / "site", options=options)
+    page.goto(f"{(tmp_path / 'site').as_uri()}/{experiment(tmp_path / 'site')}")
+    until(lambda: page.locator("#contour").inner_text()[:25], "A contour needs two param")
+    until(lambda: page.locator("#box").inner_text()[:25], "A box plot needs a parame")
+    until(lambda: page.locator("#importance").inner_text()[:25], "Importance needs 8 or mor")
