@@ -24,6 +24,7 @@ class SiteSettings:
     Attributes:
         title: Heading of the dashboard; the repository's folder name where empty.
         run_pages: How many of the newest runs get a page of their own.
+        max_bytes: How large the dashboard may become; 0 for any size.
         templates: Folder of templates that come before the built-in ones.
         accent: Accent colour, such as ``#0a58b5``.
         logo: Picture for the bar of every page.
@@ -33,6 +34,7 @@ class SiteSettings:
 
     title: str = ""
     run_pages: int = 5000
+    max_bytes: int = 200_000_000
     templates: str = ""
     accent: str = ""
     logo: str = ""
@@ -149,6 +151,8 @@ def parse(data: bytes) -> Settings:
     settings: Settings = _fill(Settings(), {} if value is None else value, "")
     if settings.site.run_pages < 0:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
+    if settings.site.max_bytes < 0:
+        raise InvalidInput(f"{FILE_NAME}: site.max_bytes is {settings.site.max_bytes}, not 0 up.")
     _check_registry(settings.registry)
     if settings.site.url and not re.fullmatch(r"https?://[^\s<>\"']+", settings.site.url):
         raise InvalidInput(

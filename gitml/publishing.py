@@ -55,6 +55,7 @@ def build_site(
     root = repository.git.work_tree or repository.git.git_dir
     options = SiteOptions(
         run_pages=settings.run_pages,
+        max_bytes=settings.max_bytes,
         templates=root / settings.templates if settings.templates else None,
         base_url=f"{settings.url.rstrip('/')}/" if settings.url else "",
         accent=settings.accent,

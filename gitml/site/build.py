@@ -12,6 +12,7 @@ from gitml import version
 from gitml.entities import Experiment, Run
 from gitml.site import (
     branding,
+    budget,
     bundle,
     charts,
     data,
@@ -31,6 +32,7 @@ from gitml.site import (
     urls,
     views,
 )
+from gitml.site.budget import OverBudget, Plan
 from gitml.site.catalogue import Catalogue, catalogue, experiment_link
 from gitml.site.content import Content, Document
 from gitml.site.feed import Regression
@@ -53,6 +55,7 @@ class SiteOptions:
             pages needs it, because it cannot know how deep the missing one lay.
         accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
         logo: Picture for the bar of every page.
+        max_bytes: How large the site may become; 0 for any size. See :mod:`gitml.site.budget`.
         live: How often pages ask whether the site changed, in ms; 0 for never. Only
             :func:`~gitml.site.serve.serve_live` has an answer.
     """
@@ -64,6 +67,7 @@ class SiteOptions:
     accent: str = ""
     logo: Path | None = None
     live: int = 0
+    max_bytes: int = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +96,16 @@ class _Builder:
     shown: Catalogue
     look: templates.Templates
     options: SiteOptions
+    plan: Plan
     out: Output
+    curved: frozenset[str] = field(init=False)
     frame: dict[str, object] = field(init=False)
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         content = self.shown.content
+        self.curved = frozenset(r.info.run_id for r in self.shown.runs[: self.plan.curves])
         self.views = tuple(views.parse(one.name, one.text) for one in content.views)
         self.frame = {
             "title": content.title,
@@ -232,7 +239,8 @@ class _Builder:
         if old and key and old.key == key and self.out.reuse(old.files):
             return old
         content, run_id = self.shown.content, item.info.run_id
-        curves = data.curves(content.history(run_id), item.info.start_time)
+        kept = run_id in self.curved
+        curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
         files = previews.look(
             content.artifacts(run_id),
             lambda path, limit: content.read_artifact(run_id, path, limit),
@@ -266,7 +274,7 @@ class _Builder:
             return old
         value = {}
         for run in part.runs:
-            view, record = fragments.page(self.shown, run)
+            view, record = fragments.page(self.shown, run, run.info.run_id in self.curved)
             html = self.look.render("fragment.html", {"page": view})
             value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
         self.out.write(address, data.script(f"older/{part.number}", value))
@@ -279,6 +287,7 @@ class _Builder:
             return ""
         around = {
             "oid": oid,
+            "curves": item.info.run_id in self.curved,
             "look": self.look.digest,
             "frame": self.frame,
             "forge": self.shown.content.forge_url,
@@ -317,25 +326,36 @@ def build(
         InvalidInput: The folder holds something that is not a site of ours, or is not writable.
     """
     options = options or SiteOptions()
-    shown = catalogue(content, options.run_pages)
     look = templates.load(options.templates)
-    out = Output(folder=output)
-    with out:
-        builder = _Builder(shown=shown, look=look, options=options, out=out)
-        out.mark(_write(builder, progress or (lambda done, total: None)))
+    full = catalogue(content, options.run_pages)
+    for plan in budget.plans(len(full.runs), options.run_pages):
+        shown = full if plan.full else catalogue(content, plan.pages)
+        out = Output(folder=output, limit=0 if plan.last else options.max_bytes)
+        left_out = budget.sentences(
+            plan, len(full.runs), len(full.runs) - len(shown.paged), options.max_bytes
+        )
+        try:
+            with out:
+                builder = _Builder(shown=shown, look=look, options=options, plan=plan, out=out)
+                out.mark(_write(builder, left_out, progress or (lambda done, total: None)))
+        except OverBudget:
+            continue
+        break
     return BuildReport(
         output=out.folder,
         written=out.written,
         unchanged=out.unchanged,
         bytes=out.total_bytes,
-        dropped=_dropped(shown),
+        dropped=(*left_out, *budget.excess(out.total_bytes, options.max_bytes)),
     )
 
 
-def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
+def _write(
+    builder: _Builder, left_out: Sequence[str], progress: Progress
+) -> Mapping[str, Rendered]:
     shown, previous = builder.shown, builder.out.previous()
     runs = [run for run in shown.runs if run.info.run_id in shown.paged]
-    older = list(fragments.shards(shown, builder.options.run_pages))
+    older = list(fragments.shards(shown, builder.plan.pages))
     total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
     done = 0
 
@@ -346,7 +366,9 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
 
     builder.assets()
     first = home.home(shown, builder.timelines())
-    builder.page("index.html", "home.html", page=first, commit=shown.content.commit)
+    builder.page(
+        "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out
+    )
     step()
     builder.places(older)
     builder.search()
@@ -372,10 +394,3 @@ def _write(builder: _Builder, progress: Progress) -> Mapping[str, Rendered]:
         rendered[name] = builder.older(part, previous.get(name))
         step()
     return rendered
-
-
-def _dropped(shown: Catalogue) -> tuple[str, ...]:
-    older = len(shown.runs) - len(shown.paged)
-    if not older:
-        return ()
-    return (f"{older} older runs are shown without previews of their files (site.run_pages).",)

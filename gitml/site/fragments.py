@@ -40,10 +40,17 @@ def shards(shown: Catalogue, run_pages: int) -> Iterator[Shard]:
         yield Shard(number=number, runs=older[start : start + RUNS])
 
 
-def page(shown: Catalogue, item: Run) -> tuple[run_pages.RunPage, dict[str, object]]:
-    """Fill a run's page and record for a shard: files by name only, curves and patch shorter."""
+def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, dict[str, object]]:
+    """Fill a run's page and record for a shard: files by name only, curves and patch shorter.
+
+    Args:
+        shown: What the site shows.
+        item: The run.
+        curved: Whether there is space for its curves.
+    """
     content, run_id = shown.content, item.info.run_id
-    curves = data.curves(content.history(run_id), item.info.start_time, CURVE_POINTS)
+    history = content.history(run_id) if curved else ()
+    curves = data.curves(history, item.info.start_time, CURVE_POINTS)
     files = previews.listed(content.artifacts(run_id))
     view = run_pages.run(shown, item, files, bool(curves))
     code = view.code

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from gitml.errors import GitmlError, InvalidInput
+from gitml.site.budget import OverBudget
 
 MARKER = ".gitml.json"
 _SCHEMA = 1
@@ -36,12 +37,14 @@ class Output:
 
     Attributes:
         folder: Where the site is to be.
+        limit: How many bytes it may have; 0 for any number.
         written: Files whose bytes are new.
         unchanged: Files taken over from the site that was there.
         total_bytes: Size of all files.
     """
 
     folder: Path
+    limit: int = 0
     written: int = 0
     unchanged: int = 0
     total_bytes: int = 0
@@ -106,7 +109,7 @@ class Output:
         path = self._place(address)
         path.write_bytes(data)
         self.written += 1
-        self.total_bytes += len(data)
+        self._count(len(data))
 
     def reuse(self, addresses: Iterable[str]) -> bool:
         """Take files over from the old site; False, and nothing is done, unless all are there."""
@@ -120,7 +123,7 @@ class Output:
             except OSError:  # a file system without hard links
                 shutil.copyfile(self.folder / address, path)
             self.unchanged += 1
-            self.total_bytes += path.stat().st_size
+            self._count(path.stat().st_size)
         return True
 
     def mark(self, runs: Mapping[str, Rendered]) -> None:
@@ -131,6 +134,11 @@ class Output:
             "runs": {run_id: {"key": r.key, "files": r.files} for run_id, r in runs.items()},
         }
         self.write(MARKER, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
+
+    def _count(self, size: int) -> None:
+        self.total_bytes += size
+        if self.limit and self.total_bytes > self.limit:
+            raise OverBudget(f"The site has more than {self.limit} bytes.")
 
     def _place(self, address: str) -> Path:
         path = self._aside / address

@@ -91,6 +91,7 @@ class RunPage:
     conflicts: tuple[tuple[str, str], ...]
     error: str
     curves: bool
+    left_out: bool
     data: str
     download: str
 
@@ -136,6 +137,7 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in item.conflicts.items()}),
         curves=curves,
+        left_out=not curves and any(s.count > 1 for s in item.data.summaries.values()),
         data=urls.run_data(info.run_id),
         download=commands.download_run(info.run_id),
     )
