@@ -5,6 +5,7 @@ The only reader of ``os.environ``. Every key and variable is listed in the READM
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field, fields, replace
@@ -116,6 +117,79 @@ def environment() -> Environment:
         allow_pickles=None if allow is None else allow.lower() in ("1", "true", "yes"),
         on_error="warn" if on_error and on_error.lower() == "warn" else "raise",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The CI job that this process is a step of, as its host's variables tell.
+
+    Attributes:
+        host: ``github`` or ``gitlab``.
+        api: Address of the host's API.
+        project: Whose repository it is.
+        token: What the API is asked with; empty for none.
+        request: Number of the pull request that the job is for, None for none.
+        base: Branch that the pull request is to go into; empty where there is none.
+        output: File that takes the step's outputs, None where the host has no such thing.
+        summary: File that takes Markdown for the job's page, likewise.
+    """
+
+    host: str
+    api: str
+    project: str
+    token: str = field(repr=False)
+    request: int | None = None
+    base: str = ""
+    output: Path | None = None
+    summary: Path | None = None
+
+
+def job() -> Job | None:
+    """Read what GitHub Actions or GitLab CI tell of the job; None outside of both."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        pull = _event().get("pull_request")
+        pull = pull if isinstance(pull, dict) else {}
+        base = pull.get("base")
+        return Job(
+            host="github",
+            api=os.environ.get("GITHUB_API_URL", "https://api.github.com"),
+            project=os.environ.get("GITHUB_REPOSITORY", ""),
+            token=os.environ.get("GITHUB_TOKEN", ""),
+            request=_number(pull.get("number")),
+            base=str(base.get("ref", "")) if isinstance(base, dict) else "",
+            output=_file("GITHUB_OUTPUT"),
+            summary=_file("GITHUB_STEP_SUMMARY"),
+        )
+    if os.environ.get("GITLAB_CI") == "true":
+        return Job(
+            host="gitlab",
+            api=os.environ.get("CI_API_V4_URL", "https://gitlab.com/api/v4"),
+            project=os.environ.get("CI_PROJECT_ID", ""),
+            token=os.environ.get("GITLAB_TOKEN", ""),
+            request=_number(os.environ.get("CI_MERGE_REQUEST_IID")),
+            base=os.environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
+        )
+    return None
+
+
+def _event() -> dict[str, Any]:
+    """What started the job, as GitHub tells it."""
+    path = _file("GITHUB_EVENT_PATH")
+    try:
+        value = json.loads(path.read_bytes()) if path else {}
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _file(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value) if value else None
+
+
+def _number(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def child_environment(**changes: str | None) -> dict[str, str]:

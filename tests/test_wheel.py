@@ -36,6 +36,8 @@ def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel:
         "gitml/site/_templates/layout.html",
         "gitml/site/_templates/assets/gitml.css",
         "gitml/_examples/minimal.py",
+        "gitml/ci/github/gitml-review.yml",
+        "gitml/ci/gitlab/gitml.yml",
     ):
         assert wanted in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"gitml"}
@@ -59,8 +61,10 @@ def test_a_site_is_built_by_the_installed_wheel(wheel: Path, tmp_path: Path) -> 
 
     assert str(packages) in run("-c", "import gitml; print(gitml.__file__)")
     run("-c", "import gitml\nwith gitml.start_run(): gitml.log_metric('rmse', 3)")
+    run("-c", "from gitml.cli import main; main()", "init", "--ci", "github")
     run("-c", "from gitml.cli import main; main()", "site", "build", "-o", "site")
 
     pages = sorted(path.name for path in (project / "site" / "runs").glob("*.html"))
     assert (project / "site" / "index.html").is_file()
     assert len(pages) == 1
+    assert len(list((project / ".github" / "workflows").iterdir())) == 5

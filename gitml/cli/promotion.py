@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from gitml import sync
+from gitml import config, sync
+from gitml.ci import pull_requests, release as releases
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk, to_json
 from gitml.client import MlflowClient
-from gitml.errors import GateFailed, InvalidInput
+from gitml.config import Job
+from gitml.errors import GateFailed, GitmlError, InvalidInput
 from gitml.registry import comparison, evidence, promotion, report, report_charts
 from gitml.registry.promotion import Proposal, Review
 from gitml.registry.registry import Registry
+from gitml.registry.tags import Kind, Stage, parse
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
@@ -32,6 +35,20 @@ _output = click.option(
     help="Write it to a .md file, or to a folder with JSON and charts beside it.",
 )
 
+_in_ci = click.option(
+    "--ci", is_flag=True, help="As a job of GitHub Actions or GitLab CI: ask and tell the host."
+)
+
+
+def _job() -> Job:
+    job = config.job()
+    if job is None:
+        raise InvalidInput(
+            "--ci is for jobs of GitHub Actions and GitLab CI, and this is none.",
+            hint="Leave it out.",
+        )
+    return job
+
 
 def _client() -> MlflowClient:
     """A client that knows what the team's clones recorded."""
@@ -44,19 +61,52 @@ def _client() -> MlflowClient:
 @click.command()
 @_approved_by
 @click.option("--base", metavar="REV", help="Compare with REV; default the remote's main branch.")
+@_in_ci
 @_output
 @as_json
-def check(approved_by: tuple[str, ...], base: str | None, output: Path | None, json_: bool) -> None:
+def check(
+    approved_by: tuple[str, ...], base: str | None, ci: bool, output: Path | None, json_: bool
+) -> None:
     """Judge what registry/*.yaml changes, and print the review report.
 
     Validates the files of the work tree and evaluates the gates against what is live now. Markdown
-    for a pull request's comment; exit code 4 when a gate fails.
+    for a pull request's comment; exit code 4 when a gate fails. With --ci the pull request gives
+    base and approvals, and gets the report as a comment, which later reports replace.
     """
+    job = _job() if ci else None
     client = _client()
+    if job and job.base:
+        base = base or f"{client.registry.remote}/{job.base}"
+    if job and job.request is not None:
+        approved_by = approved_by or _approvers(job)
     review = promotion.check(client.registry, base, approved_by=approved_by)
+    if job:
+        _tell_host(job, review)
     _show(client, review, output, json_)
     if not review.holds:
         raise GateFailed("The proposal does not meet its gates.", hint="See the report above.")
+
+
+def _approvers(job: Job) -> tuple[str, ...]:
+    try:
+        return pull_requests.of(job).approvers()
+    except GitmlError as error:
+        talk(f"It is not known who approved: {error.message}")
+        return ()
+
+
+def _tell_host(job: Job, review: Review) -> None:
+    """Put the report onto the job's page and into its pull request."""
+    text = report.markdown(review)
+    if job.summary:
+        with job.summary.open("a", encoding="utf-8") as file:
+            file.write(text)
+    if job.request is None:
+        return
+    try:
+        pull_requests.of(job).comment(text, new=bool(review.changes or review.notes))
+    except GitmlError as error:  # such as in a pull request from a fork: its token only reads
+        talk(f"The report is not in the pull request: {error.message}")
 
 
 def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool) -> None:
@@ -154,15 +204,25 @@ def _tell_proposal(made: Proposal, json_: bool) -> None:
 @click.command()
 @_approved_by
 @click.option("--push", is_flag=True, help="Push the tags, those that start workflows last.")
+@_in_ci
 @as_json
-def apply(approved_by: tuple[str, ...], push: bool, json_: bool) -> None:
+def apply(approved_by: tuple[str, ...], push: bool, ci: bool, json_: bool) -> None:
     """Let the tags say what registry/*.yaml of HEAD declares.
 
     Repeatable: where all is as declared nothing happens. The tags tell who merged the declaration,
     in which pull request, who approved it, and every gate with its measured values. --approved-by
-    counts for what HEAD itself changed; else the trailers of the merge commit do.
+    counts for what HEAD itself changed; else the trailers of the merge commit do. With --ci the
+    merged pull requests tell who approved, and the step's output `entered` lists the pushed tags
+    that let a version enter Production.
     """
-    done = promotion.apply(_client().registry, push=push, approved_by=approved_by)
+    job = _job() if ci else None
+    reviews = pull_requests.of(job).approvers_of if job and job.token else None
+    done = promotion.apply(
+        _client().registry, push=push, approved_by=approved_by, approvers_of=reviews
+    )
+    if job and job.output:
+        with job.output.open("a", encoding="utf-8") as file:
+            file.write(f"entered={json.dumps(list(filter(_enters_production, done.pushed)))}\n")
     if json_:
         print_json(done)
         return
@@ -172,3 +232,33 @@ def apply(approved_by: tuple[str, ...], push: bool, json_: bool) -> None:
         talk("All is as declared.")
     if done.pushed:
         talk(f"Pushed {', '.join(done.pushed)}.")
+
+
+def _enters_production(tag: str) -> bool:
+    event = parse(tag)
+    return event is not None and event.kind is Kind.STAGE and event.value == Stage.PRODUCTION
+
+
+@click.command()
+@click.argument("what", metavar="TAG_OR_URI")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("model-release"),
+    show_default=True,
+    metavar="DIR",
+)
+@as_json
+def release(what: str, output: Path, json_: bool) -> None:
+    """Pack a version for a release, and print the git tag of the version.
+
+    TAG_OR_URI is a tag such as Price#Production#7 or Price@v2.0.0, or a URI such as
+    models:/Price/Production. DIR gets the packed model directory, notes.md and release.json.
+    """
+    made = releases.pack(_client(), what, output)
+    if json_:
+        print_json(made)
+        return
+    say(made.tag)
+    talk(f"Packed {output / made.archive}.")

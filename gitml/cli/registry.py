@@ -261,6 +261,7 @@ for _command in (
     promotion.report_,
     promotion.propose,
     promotion.apply,
+    promotion.release,
     promotion.rollback,
     verification.verify,
 ):

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from gitml import config
+from gitml.ci import workflows
+from gitml.ci.workflows import Host
 from gitml.cli.output import say, talk
 from gitml.errors import InvalidInput, NoRepository
 from gitml.git import GitRepo
@@ -34,20 +36,69 @@ Put this into a training script:
 Run it, then type `gitml runs list`, or `gitml ui` for the dashboard."""
 
 
+_NEXT_IN_CI = {
+    Host.GITHUB: """
+Next:
+  1. Commit .github/workflows, push the default branch, then type `gitml push`.
+  2. Settings > Pages > Source: GitHub Actions, for the dashboard.
+  3. Settings > Rules: require a pull request for the default branch, and the check `review`; let
+     GitHub Actions create tags, where a rule restricts that.
+  4. Settings > Secrets: what the artifacts' remote needs; see gitml-release.yml.""",
+    Host.GITLAB: """
+Next:
+  1. Settings > Access tokens, then Settings > CI/CD > Variables: GITML_REVIEW_TOKEN and
+     GITML_APPLY_TOKEN, as .gitlab/gitml.yml tells.
+  2. Commit .gitlab and .gitlab-ci.yml, push the default branch, then type `gitml push`.
+  3. Protect the default branch; let Maintainers create tags, where a rule restricts that.
+  4. Build > Pipeline schedules: one for the default branch, such as nightly.""",
+}
+
+
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
+@click.option("--ci", type=click.Choice([host.value for host in Host]), help="Write its workflows.")
+@click.option("--force", is_flag=True, help="Let --ci replace files that differ.")
+def init(folder: Path, ci: str | None, force: bool) -> None:
     """Make a repository ready for tracking.
 
     The repository is the one that DIR (default: the current folder) is in; where there is none, or
     DIR does not exist yet, a new one is made there. Doing it again changes nothing.
+
+    --ci adds workflows that put the review report into pull requests, apply what was merged,
+    release what enters Production, and publish the dashboard.
     """
+    if force and ci is None:
+        raise InvalidInput("--force is for workflows.", hint="Add --ci github or --ci gitlab.")
     git = _repository(folder)
     repository = Repository.open(git.work_tree or git.git_dir)
     made = [_branch(repository), _settings(git.work_tree)]
+    if ci is not None:
+        _workflows(repository, Host(ci), force)
+        return
     if not any(made):
         talk(f"{git.work_tree or git.git_dir} is ready for tracking already.")
     for line in _NEXT.splitlines():
+        say(line)
+
+
+def _workflows(repository: Repository, host: Host, force: bool) -> None:
+    done = workflows.write(repository, host, overwrite=force)
+    for path in done.files:
+        talk(f"Wrote {path}.")
+    for path in done.branch_files:
+        talk(f"Committed {path} to {repository.branch.name}.")
+    if not done.files and not done.branch_files:
+        talk("The workflows are there already.")
+    if done.include:
+        talk(".gitlab-ci.yml is yours and stays as it is; add this to it:")
+        for line in done.include.splitlines():
+            say(f"    {line}")
+    if repository.uses_default_remote():
+        talk(
+            "Artifacts are in a folder of this clone, where no job finds them: releases need "
+            "`gitml remote add NAME URL`."
+        )
+    for line in _NEXT_IN_CI[host].splitlines():
         say(line)
 
 

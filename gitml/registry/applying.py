@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from gitml.errors import (
@@ -16,6 +17,7 @@ from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.declared import Declaration
+from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
 from gitml.registry.tags import Kind, Stage, one_line, parse, slug
@@ -47,15 +49,21 @@ class _Decision:
     Attributes:
         told: What tags say of it.
         reason: Why, in the words of who asked.
-        approvals: Who approved it.
+        approvals: Finds out who approved it.
     """
 
     told: Mapping[str, Any]
     reason: str = ""
-    approvals: Approvals = NOBODY
+    approvals: Callable[[], Approvals] = lambda: NOBODY
 
 
-def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] = ()) -> Applied:
+def apply(
+    registry: Registry,
+    *,
+    push: bool = False,
+    approved_by: Sequence[str] = (),
+    approvers_of: Callable[[str], Sequence[str]] | None = None,
+) -> Applied:
     """Let the tags say what the declarations of HEAD say; nothing where they do already.
 
     Args:
@@ -63,6 +71,8 @@ def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] 
         push: Push the tags, those that start workflows last.
         approved_by: Who approved what the commit of HEAD itself changed in the declarations, in
             place of its trailers; earlier changes keep the approvals of their own commits.
+        approvers_of: Tells who approved what a commit brought, in place of its trailers; asked
+            only where a gate wants approvals.
 
     Raises:
         InvalidInput: A file is not as it should be.
@@ -80,12 +90,12 @@ def apply(registry: Registry, *, push: bool = False, approved_by: Sequence[str] 
     require_signed(registry, wanted)
     for one in wanted.values():
         check_versions(registry, one)
-    given = from_workflow(approved_by)
-    decisions = {one.path: _decision(registry, commit, one.path, given) for one in wanted.values()}
+    asked = _Approvers(commit, from_workflow(approved_by), approvers_of)
+    decisions = {one.path: _decision(registry, commit, one, asked) for one in wanted.values()}
     admitted = [
         (one, found)
         for one in wanted.values()
-        for found in _to_admit(registry, one, decisions[one.path].approvals)
+        for found in _to_admit(registry, one, decisions[one.path])
     ]
     _require_all([found for _, found in admitted])
     done = [_enter(registry, one, found, decisions[one.path]) for one, found in admitted]
@@ -109,7 +119,7 @@ def _require_current(registry: Registry, commit: str) -> None:
         )
 
 
-def _to_admit(registry: Registry, one: Declaration, approvals: Approvals) -> Iterable[Admission]:
+def _to_admit(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[Admission]:
     if not any(version for version in one.stages.values()):
         return
     live = _holders(registry, one.model)
@@ -117,7 +127,7 @@ def _to_admit(registry: Registry, one: Declaration, approvals: Approvals) -> Ite
         held = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
         if version is not None and (held != [version] if alone else version not in held):
-            yield examined(registry, one, stage, version, approvals)
+            yield examined(registry, one, stage, version, decision.approvals())
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
@@ -174,9 +184,29 @@ def _settle(registry: Registry, one: Declaration, decision: _Decision) -> Iterab
             yield f"{one.model} alias {alias} names version {wanted}."
 
 
-def _decision(registry: Registry, commit: str, path: str, given: Approvals) -> _Decision:
+@dataclass(frozen=True, slots=True)
+class _Approvers:
+    """Whom a workflow names: for what ``head`` brought, or by asking who approved a commit."""
+
+    head: str
+    given: Approvals
+    of: Callable[[str], Sequence[str]] | None
+
+    def find(self, one: Declaration, commit: str, message: str, proposer: str) -> Approvals:
+        if self.given.names and commit == self.head:
+            return self.given
+        if self.of is None:
+            return from_trailers(message, proposer)
+        gates = [gate for stage in one.gates.values() for gate in stage]
+        wanted = any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node))
+        return from_workflow(self.of(commit)) if wanted else NOBODY
+
+
+def _decision(
+    registry: Registry, commit: str, one: Declaration, approvers: _Approvers
+) -> _Decision:
     """Who brought a file to a branch, in which pull request, why, and who approved."""
-    repo = registry.repo
+    repo, path = registry.repo, one.path
     log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
     merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
     asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
@@ -191,8 +221,11 @@ def _decision(registry: Registry, commit: str, path: str, given: Approvals) -> _
         "merge_commit": where,
         "pull_request": hosting.request_of(message),
     }
-    approvals = given if given.names and where == commit else from_trailers(message, proposer)
-    return _Decision(told=told, reason=one_line(body.strip() or title), approvals=approvals)
+    return _Decision(
+        told=told,
+        reason=one_line(body.strip() or title),
+        approvals=cache(lambda: approvers.find(one, where, message, proposer)),
+    )
 
 
 def _merge_of(registry: Registry, log: Sequence[str]) -> str:

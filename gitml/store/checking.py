@@ -21,7 +21,10 @@ RUN_FILES = frozenset({
     "run.json", "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config", "source.patch",
     "requirements.txt",
 })  # fmt: skip
-ROOT_FILES = frozenset({"README.md", ".dvc/config", ".dvcignore"})
+ROOT_FILES = frozenset({
+    "README.md", ".dvc/config", ".dvcignore", ".github/workflows/gitml-records.yml",
+    ".gitlab-ci.yml",
+})  # fmt: skip
 _EXPERIMENT = re.compile(r"experiments/([^/]+)\.json")
 _SHOWN = 3  # faults told of one file
 

@@ -1,0 +1,194 @@
+"""Hides the APIs of GitHub and GitLab: the comment of a job's pull request, and who approved it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from gitml.config import Job
+from gitml.errors import InvalidInput, StoreError
+from gitml.registry.report import MARKER
+
+_TIMEOUT = 30  # s
+_PAGE = 100
+_PAGES = 50
+_LONGEST = 60_000  # characters of a comment; GitHub takes 65,536
+_MEMBERS = ("OWNER", "MEMBER", "COLLABORATOR")
+_CUT = "\n\n… the rest is in the job's artifact.\n"
+
+
+class PullRequests(Protocol):
+    """What a job asks of its host."""
+
+    def approvers(self) -> tuple[str, ...]:
+        """Who approved the pull request that the job is for, as it is now."""
+
+    def approvers_of(self, commit: str) -> tuple[str, ...]:
+        """Who approved the merged pull request that brought a commit."""
+
+    def comment(self, markdown: str, *, new: bool = True) -> bool:
+        """Put a report into the pull request, in place of the one that is there.
+
+        Args:
+            markdown: The report; it begins with the marker by which it is found again.
+            new: Whether a comment is made where there is none yet.
+
+        Returns:
+            Whether there is one now.
+        """
+
+
+def of(job: Job) -> PullRequests:
+    """Choose the API of the job's host."""
+    return _GitHub(job) if job.host == "github" else _GitLab(job)
+
+
+class _Api:
+    """JSON over HTTP, page by page."""
+
+    def __init__(self, job: Job, headers: Mapping[str, str]) -> None:
+        if not job.api.startswith(("https://", "http://")):
+            raise InvalidInput(f"{job.api!r:.80} is no address of an API.")
+        self._address = job.api.rstrip("/")
+        self._headers = {**headers, "Content-Type": "application/json", "User-Agent": "gitml"}
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Make a request.
+
+        Raises:
+            StoreError: The host refuses or does not answer.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{self._address}/{path}"
+        request = urllib.request.Request(url, data, dict(self._headers), method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise StoreError(
+                    f"{method} {url} was refused: {error.code} {error.reason}.",
+                    hint="See the job's permissions and its token.",
+                ) from error
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{method} {url} got no answer: {error}.", hint="Repeat the job."
+            ) from error
+
+    def list(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """List things, page after page."""
+        for page in range(1, _PAGES + 1):
+            found = self.ask(f"{path}{'&' if '?' in path else '?'}per_page={_PAGE}&page={page}")
+            if not isinstance(found, list):
+                raise StoreError(f"{self._address}/{path} did not answer with a list.")
+            yield from (one for one in found if isinstance(one, dict))
+            if len(found) < _PAGE:
+                return
+
+
+class _GitHub:
+    def __init__(self, job: Job) -> None:
+        self._api = _Api(job, {
+            "Authorization": f"Bearer {job.token}", "Accept": "application/vnd.github+json",
+        })  # fmt: skip
+        self._job = job
+        self._root = f"repos/{quote(job.project)}"
+
+    def approvers(self) -> tuple[str, ...]:
+        number = _number(self._job)
+        return self._reviewers(number, self._api.ask(f"{self._root}/pulls/{number}"))
+
+    def approvers_of(self, commit: str) -> tuple[str, ...]:
+        for pull in self._api.list(f"{self._root}/commits/{quote(commit)}/pulls"):
+            if pull.get("merged_at"):
+                return self._reviewers(int(pull["number"]), pull)
+        return ()
+
+    def _reviewers(self, number: int, pull: Mapping[str, Any]) -> tuple[str, ...]:
+        """Members whose last word on the newest commit is an approval."""
+        newest = _at(pull, "head", "sha")
+        last: dict[str, str] = {}
+        for review in self._api.list(f"{self._root}/pulls/{number}/reviews"):
+            state = review.get("state")
+            if state == "COMMENTED" or review.get("author_association") not in _MEMBERS:
+                continue
+            current = state != "APPROVED" or review.get("commit_id") == newest
+            last[str(_at(review, "user", "login"))] = str(state) if current else "STALE"
+        author = _at(pull, "user", "login")
+        return tuple(who for who, state in last.items() if state == "APPROVED" and who != author)
+
+    def comment(self, markdown: str, *, new: bool = True) -> bool:
+        number = _number(self._job)
+        comments = self._api.list(f"{self._root}/issues/{number}/comments")
+        mine = (one for one in comments if _at(one, "user", "type") == "Bot")
+        there = _marked(mine, "body")
+        if there:
+            path = f"{self._root}/issues/comments/{int(there['id'])}"
+            self._api.ask(path, "PATCH", {"body": _fitting(markdown)})
+        elif new:
+            path = f"{self._root}/issues/{number}/comments"
+            self._api.ask(path, "POST", {"body": _fitting(markdown)})
+        return bool(there) or new
+
+
+class _GitLab:
+    def __init__(self, job: Job) -> None:
+        self._api = _Api(job, {"PRIVATE-TOKEN": job.token})
+        self._job = job
+        self._root = f"projects/{quote(job.project, safe='')}"
+
+    def approvers(self) -> tuple[str, ...]:
+        return self._approved(_number(self._job))
+
+    def approvers_of(self, commit: str) -> tuple[str, ...]:
+        path = f"{self._root}/repository/commits/{quote(commit)}/merge_requests"
+        for one in self._api.list(path):
+            if one.get("state") == "merged":
+                return self._approved(int(one["iid"]))
+        return ()
+
+    def _approved(self, number: int) -> tuple[str, ...]:
+        found = self._api.ask(f"{self._root}/merge_requests/{number}/approvals")
+        listed = found.get("approved_by") if isinstance(found, dict) else None
+        names = (_at(one, "user", "username") for one in listed or ())
+        return tuple(str(name) for name in names if name)
+
+    def comment(self, markdown: str, *, new: bool = True) -> bool:
+        path = f"{self._root}/merge_requests/{_number(self._job)}/notes"
+        me = _at(self._api.ask("user"), "id")
+        mine = (one for one in self._api.list(path) if _at(one, "author", "id") == me)
+        there = _marked(mine, "body")
+        if there:
+            self._api.ask(f"{path}/{int(there['id'])}", "PUT", {"body": _fitting(markdown)})
+        elif new:
+            self._api.ask(path, "POST", {"body": _fitting(markdown)})
+        return bool(there) or new
+
+
+def _number(job: Job) -> int:
+    if job.request is None:
+        raise InvalidInput(
+            "This job is for no pull request.", hint="Leave out --ci, or start it by one."
+        )
+    return job.request
+
+
+def _at(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _marked(comments: Iterable[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    return next((one for one in comments if str(one.get(key)).startswith(MARKER)), None)
+
+
+def _fitting(markdown: str) -> str:
+    """Cut a report at a line so that a host takes it."""
+    if len(markdown) <= _LONGEST:
+        return markdown
+    return markdown[: markdown.rfind("\n", 0, _LONGEST)] + _CUT

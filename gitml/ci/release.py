@@ -1,0 +1,193 @@
+"""Hides what a release of a model version is made of: packed directory, notes, description."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gitml import manifest, uris
+from gitml.client import MlflowClient
+from gitml.entities import ModelEvent, ModelVersion, Run
+from gitml.errors import ArtifactError, InvalidInput, NotFound
+from gitml.registry import stage_history
+from gitml.registry.gates import shown
+from gitml.registry.stage_history import StageEntry
+from gitml.registry.tags import Kind, one_line, parse, slug
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A packed version; ``release.json`` has these keys.
+
+    Attributes:
+        model: The model's name.
+        version: Its version.
+        tag: The git tag of the version.
+        stage_tag: The git tag that let it enter the stage it is released for; empty for none.
+        run_id: The run that logged it.
+        code_commit: Commit that trained it; empty where unknown.
+        digest: DVC hash of the model directory.
+        archive: Name of the packed directory.
+        sha256: Its SHA-256, hexadecimal.
+        size: Its bytes.
+    """
+
+    model: str
+    version: int
+    tag: str
+    stage_tag: str
+    run_id: str
+    code_commit: str
+    digest: str
+    archive: str
+    sha256: str
+    size: int
+
+
+def pack(client: MlflowClient, what: str, folder: Path) -> Release:
+    """Pack a version's model directory, with notes for people and a description for programs.
+
+    The archive's bytes depend on the version alone, so a release can be repeated and compared.
+
+    Args:
+        client: Knows the repository.
+        what: A tag such as ``Price#Production#7`` or ``Price@v2.0.0``, or a ``models:/`` URI.
+        folder: Where ``<model>-v<version>.tar.gz``, ``notes.md`` and ``release.json`` go.
+
+    Raises:
+        InvalidInput: That is neither, or says nothing of one version.
+        NotFound: There is no such tag, model or version.
+        ArtifactError: The model's files are gone, or are not those that were registered.
+    """
+    version, entry = _meant(client, what)
+    stem = f"{slug(version.name).replace('/', '-').replace('=', '-')}-v{version.version}"
+    archive = folder / f"{stem}.tar.gz"
+    place = _verified(client, version)
+    folder.mkdir(parents=True, exist_ok=True)
+    digest, size = _write(place, archive, stem, version.creation_timestamp // 1000)
+    made = Release(
+        model=version.name,
+        version=version.version,
+        tag=_tag_of(client.model_history(version.name), version),
+        stage_tag=entry.tag if entry else "",
+        run_id=version.run_id,
+        code_commit=version.code_commit or "",
+        digest=version.digest,
+        archive=archive.name,
+        sha256=digest,
+        size=size,
+    )
+    run = client.get_run(version.run_id) if version.run_id else None
+    (folder / "notes.md").write_text(_notes(made, entry, run), encoding="utf-8")
+    text = json.dumps(asdict(made), indent=2, ensure_ascii=False)
+    (folder / "release.json").write_text(f"{text}\n", encoding="utf-8")
+    return made
+
+
+def _meant(client: MlflowClient, what: str) -> tuple[ModelVersion, StageEntry | None]:
+    if what.startswith("models:"):
+        uri = uris.parse(what)
+        assert isinstance(uri, uris.ModelUri)
+        return uris.model_version(uri, client.registry), None
+    event = parse(what)
+    if event is None or event.kind not in (Kind.STAGE, Kind.REGISTERED):
+        raise InvalidInput(
+            f"{what!r:.120} is not the tag of a version, nor of one that entered a stage.",
+            hint="Give a tag such as Price#Production#7 or Price@v2.0.0, or models:/Price/2.",
+        )
+    found = [one for one in client.model_history(event.model) if one.tag == what]
+    if not found or found[0].version is None:
+        raise NotFound(
+            f"There is no registry tag {what!r:.120} here.", hint="Run `gitml pull` first."
+        )
+    told = found[0]
+    entry = None
+    if event.kind is Kind.STAGE:
+        entry = stage_history.entry(told, told.version or 0, None)
+    return client.get_model_version(told.model, told.version or 0), entry
+
+
+def _tag_of(history: list[ModelEvent], version: ModelVersion) -> str:
+    tags = [e.tag for e in history if e.kind == Kind.REGISTERED and e.version == version.version]
+    return tags[0] if tags else ""
+
+
+def _verified(client: MlflowClient, version: ModelVersion) -> Path:
+    """Bring the model directory here, if it is still the one that was registered."""
+    source = uris.parse(version.source) if version.source else None
+    if not isinstance(source, uris.RunUri):
+        raise ArtifactError(f"Version {version.version} of {version.name!r:.80} has no run.")
+    listed = client.repository.files(source.run_id).artifacts
+    now = manifest.directory_hash(manifest.subdirectory(listed, source.path))
+    if version.digest and now != version.digest:
+        raise ArtifactError(
+            f"{version.source} is not what was registered as version {version.version} of "
+            f"{version.name!r:.80}: its digest is {now}, not {version.digest}.",
+            hint="Register it as a new version.",
+        )
+    return uris.local_path(version.source, client)
+
+
+def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
+    """Pack a folder; returns SHA-256 and bytes of the archive."""
+    aside = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
+    try:
+        with (
+            aside.open("wb") as raw,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=when) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for path in sorted(path for path in place.rglob("*") if path.is_file()):
+                info = tarfile.TarInfo(f"{stem}/{path.relative_to(place).as_posix()}")
+                info.size, info.mtime, info.mode = path.stat().st_size, when, 0o644
+                with path.open("rb") as file:
+                    tar.addfile(info, file)
+        digest = hashlib.sha256()
+        with aside.open("rb") as file:
+            for block in iter(lambda: file.read(_CHUNK), b""):
+                digest.update(block)
+        aside.replace(archive)
+    finally:
+        aside.unlink(missing_ok=True)
+    return digest.hexdigest(), archive.stat().st_size
+
+
+def _notes(made: Release, entry: StageEntry | None, run: Run | None) -> str:
+    """Notes in an indented block: whatever people wrote stays text."""
+    out = io.StringIO()
+    out.write("Model directory in MLflow's format, with the record of its promotion.\n\n")
+    for label, text in _facts(made, entry, run):
+        if text:
+            out.write(f"    {label:<14}{one_line(text)}\n")
+    return out.getvalue()
+
+
+def _facts(made: Release, entry: StageEntry | None, run: Run | None) -> Iterator[tuple[str, str]]:
+    yield "model", made.model
+    yield "version", f"{made.version}"
+    if entry:
+        yield "entered", entry.tag
+        yield "reason", entry.reason
+        yield "forced", "past its gates" if entry.forced else ""
+        yield "merged by", entry.merged_by
+        yield "pull request", entry.pull_request
+        yield "merge commit", entry.merge_commit
+        yield "approved by", ", ".join(entry.approved_by)
+        for gate in entry.gates:
+            verdict = "holds" if gate.holds else "fails"
+            yield "gate", f"{gate.gate}    {gate.measured}    {verdict}"
+    for key, value in sorted(run.data.metrics.items()) if run else ():
+        yield "metric", f"{key} = {shown(value)}"
+    yield "run", made.run_id
+    yield "code commit", made.code_commit
+    yield "digest", made.digest
+    yield "sha256", f"{made.sha256}  {made.archive}"

@@ -1,0 +1,158 @@
+"""Hides which files let CI review, apply and release promotions, and how a project gets them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+
+from gitml.errors import InvalidInput
+from gitml.store.branch import Files
+from gitml.tracking.repository import Repository
+from gitml.version import __version__
+
+_RECORDS = {
+    "github": {".github/workflows/gitml-records.yml": "github/gitml-records.yml"},
+    "gitlab": {".gitlab-ci.yml": "gitlab/gitlab-ci.yml"},
+}
+"""What goes onto the branch of the runs as well: path to template."""
+_WORK_TREE = {
+    "github": {
+        f".github/workflows/gitml-{name}.yml": f"github/gitml-{name}.yml"
+        for name in ("review", "registry", "release", "dashboard", "records")
+    },
+    "gitlab": {".gitlab/gitml.yml": "gitlab/gitml.yml"},
+}
+_GITLAB_ROOT = ".gitlab-ci.yml"  # people have one: it gets one more include
+
+
+class Host(StrEnum):
+    """Who runs the jobs."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        files: Paths below the work tree's root, as far as they changed.
+        branch_files: Paths on the branch of the runs, likewise.
+        include: Lines that people have to add to their own ``.gitlab-ci.yml``; empty for none.
+    """
+
+    files: tuple[str, ...]
+    branch_files: tuple[str, ...]
+    include: str = ""
+
+
+def write(repository: Repository, host: Host, *, overwrite: bool = False) -> Written:
+    """Write the workflows of a host into the work tree, and onto the branch of the runs.
+
+    Args:
+        repository: The repository.
+        host: Who runs them.
+        overwrite: Replace files that are there and differ.
+
+    Raises:
+        InvalidInput: There is no work tree, or files are there and differ; nothing was written.
+    """
+    root = repository.git.work_tree
+    if root is None:
+        raise InvalidInput(
+            "A bare repository has no work tree for workflows.", hint="Run it in a clone."
+        )
+    values = _values(repository)
+    wanted = {path: _filled(name, values) for path, name in _WORK_TREE[host].items()}
+    include = ""
+    if host is Host.GITLAB:
+        text = _filled("gitlab/gitlab-ci.yml", values)
+        if not (root / _GITLAB_ROOT).exists():
+            wanted[_GITLAB_ROOT] = text
+        elif "/.gitlab/gitml.yml" not in (root / _GITLAB_ROOT).read_text("utf-8", "replace"):
+            include = text.decode()
+    changed = {path: data for path, data in wanted.items() if _bytes(root / path) != data}
+    _refuse_others(root, changed, overwrite)
+    for path, data in changed.items():
+        _put(root / path, data)
+    for_branch = {path: _filled(name, values) for path, name in _RECORDS[host].items()}
+    return Written(
+        files=tuple(changed), branch_files=_onto_branch(repository, for_branch), include=include
+    )
+
+
+def _values(repository: Repository) -> Mapping[str, str]:
+    """What stands in the templates; JSON texts are YAML texts, whatever a branch is called."""
+    extra = "[s3]" if repository.remote_url().startswith("s3:") else ""
+    return {
+        "__DEFAULT_BRANCH__": json.dumps(_default_branch(repository)),
+        "__RUNS_BRANCH__": json.dumps(repository.branch.name),
+        "__GITML__": json.dumps(f"gitml{extra}~={__version__}"),
+    }
+
+
+def _default_branch(repository: Repository) -> str:
+    """The remote's default branch as this clone knows it, else the one that is checked out."""
+    git = repository.git
+    prefix = f"refs/remotes/{repository.settings.git_remote}/"
+    out = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", ok=(0, 1, 128))
+    head = out.decode("utf-8", "replace").strip()
+    return head.removeprefix(prefix) if head.startswith(prefix) else git.head()[1] or "main"
+
+
+def _filled(template: str, values: Mapping[str, str]) -> bytes:
+    text = files(__package__).joinpath(template).read_text("utf-8")
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text.encode()
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _refuse_others(root: Path, changed: Mapping[str, bytes], overwrite: bool) -> None:
+    for path in changed:
+        links = [one for one in (root / path, *(root / path).parents) if one.is_symlink()]
+        if any(one.is_relative_to(root) and one != root for one in links):
+            raise InvalidInput(
+                f"{path} is or lies behind a symbolic link.", hint="Put plain folders there."
+            )
+    there = [path for path in changed if (root / path).exists()]
+    if there and not overwrite:
+        raise InvalidInput(
+            f"{', '.join(there)} {'differs' if len(there) == 1 else 'differ'} from what would be "
+            "written; nothing was changed.",
+            hint="Add --force to replace them; `git diff` then shows what changed.",
+        )
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _onto_branch(repository: Repository, wanted: Mapping[str, bytes]) -> tuple[str, ...]:
+    branch = repository.branch
+    written: list[str] = []
+
+    def make(tip: str | None) -> tuple[Files, str]:
+        changed = {
+            p: data for p, data in wanted.items() if tip is None or branch.read(p, tip) != data
+        }
+        written[:] = changed
+        return changed, "ci: what is started by a push of this branch\n"
+
+    branch.update(make)
+    return tuple(written)

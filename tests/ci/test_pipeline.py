@@ -1,0 +1,247 @@
+"""A promotion from pull request to release and dashboard, by the written jobs' own shell steps."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitml.registry.report import MARKER
+from tests.ci.host import TOKEN, Host, serving
+from tests.ci.runner import Done, bash, checkout, environment, github_job, gitlab_job
+from tests.cli.conftest import Cli, loaded, log_model, log_run
+from tests.conftest import git
+
+DECLARED = """\
+model: Price
+stages: {}  # nothing yet
+gates:
+  Production:
+    - metrics.rmse < 3.5
+    - approvals: 1
+"""
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with serving() as host:
+        yield host
+
+
+class Team:
+    """A clone whose bare remote has workflows, two registered versions and declared gates."""
+
+    def __init__(self, cli: Cli, clone: Path, scratch: Path, kind: str, host: Host) -> None:
+        self.cli, self.clone, self.scratch, self.host = cli, clone, scratch, host
+        self.remote = scratch / "remote.git"
+        git(scratch, "init", "-q", "--bare", "-b", "main", str(self.remote))
+        git(clone, "remote", "add", "origin", str(self.remote))
+        cli("init", "--ci", kind)
+        cli("remote", "add", "storage", str(scratch / "storage"))
+        for rmse in (3.0, 2.0):
+            cli("registry", "register", log_model(clone, log_run(clone, rmse=rmse)), "Price")
+        (clone / "registry").mkdir()
+        (clone / "registry" / "Price.yaml").write_text(DECLARED)
+        git(clone, "add", ".")
+        git(clone, "commit", "-q", "-m", "Declare gates, add workflows")
+        git(clone, "push", "-q", "-u", "origin", "main")
+        cli("push")
+
+    def propose(self) -> str:
+        """Propose version 2; returns the branch's commit."""
+        made = loaded(
+            self.cli("registry", "propose", "Price", "2", "Production", "-m", "why", "--json")
+        )
+        self.branch, self.proposed = made["branch"], made["commit"]
+        self.host.pull = {
+            "number": 7, "user": {"login": "ada"}, "head": {"sha": self.proposed},
+            "base": {"ref": "main"}, "merged_at": None,
+        }  # fmt: skip
+        return str(made["commit"])
+
+    def merge(self, ref: str = "refs/heads/main") -> str:
+        """Merge the proposal as a host does; returns the merge commit."""
+        place = self.scratch / f"merge-{ref.replace('/', '-')}"
+        checkout(self.remote, place, "refs/heads/main")
+        git(place, "-c", "user.name=Bo Reviewer", "merge", "-q", "--no-ff", self.proposed,
+            "-m", f"Merge pull request #7 from team/{self.branch}")  # fmt: skip
+        git(place, "push", "-q", "origin", f"HEAD:{ref}")
+        commit = git(place, "rev-parse", "HEAD")
+        if ref == "refs/heads/main":
+            merged = {**self.host.pull, "merged_at": "2026-01-01", "state": "merged", "iid": 7}
+            self.host.merged[commit] = [merged]
+        return commit
+
+    def job(self, workflow: str, name: str, ref: str = "refs/heads/main", **values: str) -> Done:
+        """Run one job of a workflow for GitHub."""
+        event = self.scratch / "event.json"
+        event.write_text(json.dumps({"pull_request": self.host.pull} if "pull" in ref else {}))
+        place = self.scratch / f"{name}-{len(list(self.scratch.iterdir()))}"
+        return github_job(
+            self.clone / ".github" / "workflows" / f"gitml-{workflow}.yml", name, self.remote,
+            place, ref=ref,
+            values={"github.token": TOKEN, "github.repository": "team/prices", **values},
+            env={"GITHUB_API_URL": self.host.address, "GITHUB_REPOSITORY": "team/prices",
+                 "GITHUB_EVENT_PATH": str(event)},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def github(cli: Cli, repository: Path, tmp_path: Path, host: Host) -> Team:
+    return Team(cli, repository, tmp_path, "github", host)
+
+
+@pytest.fixture
+def gitlab(cli: Cli, repository: Path, tmp_path: Path, host: Host) -> Team:
+    return Team(cli, repository, tmp_path, "gitlab", host)
+
+
+def contents(data: bytes) -> dict[str, bytes]:
+    """What a packed model holds."""
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as tar:
+        read = {member.name: tar.extractfile(member) for member in tar}
+        return {name: file.read() for name, file in read.items() if file}
+
+
+def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
+    host = github.host
+    host.comments += [
+        {"id": 0, "user": {"type": "User"}, "body": f"{MARKER}\nI am the report"},
+        *({"id": n, "user": {"type": "Bot"}, "body": "Coverage"} for n in range(1, 120)),
+    ]
+    proposed = github.propose()
+    github.merge("refs/pull/7/merge")
+
+    host.review("eve", "APPROVED", proposed, member="NONE")  # anybody can approve in public
+    host.review("cyd", "APPROVED", "0" * 40)  # of what was proposed before
+    waiting = github.job("review", "review", "refs/pull/7/merge")
+    assert waiting.code == 0, waiting.log
+    assert "# Model registry: 1 gate waits for approval ⏳" in host.comments[120]["body"]
+    assert {"report.md", "report.json"} == {
+        path.name for path in (waiting.place / "model-review").iterdir()
+    }
+    host.review("bo", "APPROVED", proposed)
+    host.review("bo", "COMMENTED", proposed)
+    host.review("dan", "APPROVED", proposed)
+    host.review("dan", "CHANGES_REQUESTED", proposed)
+    again = github.job("review", "review", "refs/pull/7/merge")
+    assert again.code == 0, again.log
+    assert len(host.comments) == 121
+    assert "Approved by `bo`." in host.comments[120]["body"]
+    assert host.comments[0]["body"] == f"{MARKER}\nI am the report"
+
+    early = github.job("registry", "apply")
+    assert (early.code, early.outputs) == (0, {"apply.outputs.entered": "[]"}), early.log
+    merged = github.merge()
+    applied = github.job("registry", "apply")
+    assert applied.code == 0, applied.log
+    assert applied.outputs == {"apply.outputs.entered": '["Price#Production#1"]'}
+    github.cli("pull")
+    event = loaded(github.cli("registry", "history", "Price", "--json"))[-1]
+    assert (event["user"], event["detail"]["approved_by"]) == ("github-actions[bot]", ["bo"])
+    assert event["detail"]["merge_commit"] == merged
+    repeated = github.job("registry", "apply")
+    assert repeated.outputs == {"apply.outputs.entered": "[]"}, repeated.log
+
+    released = github.job(
+        "release", "release", **{"inputs.tag || github.ref_name": "Price#Production#1"}
+    )
+    assert released.code == 0, released.log
+    assert released.outputs == {"pack.outputs.version": "Price@v2.0.0"}
+    assert released.skipped == ["Publish the release"]
+    place = released.place / "model-release"
+    told = json.loads((place / "release.json").read_text())
+    packed = (place / "Price-v2.tar.gz").read_bytes()
+    assert told["sha256"] == hashlib.sha256(packed).hexdigest()
+    assert contents(packed)["Price-v2/data.txt"] == b"weights"
+    assert "    approved by   bo\n" in (place / "notes.md").read_text()
+
+    built = github.job("dashboard", "build")
+    assert built.code == 0, built.log
+    (page,) = (built.place / "_site" / "models").glob("*.html")
+    assert "Production" in page.read_text()
+
+
+def test_a_site_is_published_to_a_branch_by_a_job(github: Team, tmp_path: Path) -> None:
+    place = tmp_path / "job"
+    checkout(github.remote, place, "refs/heads/main")
+    before = git(place, "status", "--porcelain=2", "--branch"), git(place, "rev-parse", "HEAD")
+    code, log = bash("gitml pull && gitml site publish", place, environment(tmp_path))
+
+    assert code == 0, log
+    assert "index.html" in git(github.remote, "ls-tree", "--name-only", "gh-pages").splitlines()
+    after = git(place, "status", "--porcelain=2", "--branch"), git(place, "rev-parse", "HEAD")
+    assert after == before
+
+
+def test_a_fork_gets_its_report_without_a_comment(github: Team) -> None:
+    github.host.readonly = True
+    github.propose()
+    github.merge("refs/pull/7/merge")
+
+    done = github.job("review", "review", "refs/pull/7/merge")
+    assert done.code == 0, done.log
+    assert "The report is not in the pull request: POST" in done.log
+    assert "403" in done.log and "Traceback" not in done.log
+    summary = done.place.with_name(f"{done.place.name}-runner") / "summary.md"
+    assert summary.read_text().startswith(MARKER)
+
+
+def test_nothing_is_applied_that_nobody_approved(github: Team) -> None:
+    github.propose()
+    github.merge()
+
+    done = github.job("registry", "apply")
+    assert done.code == 4 and "approvals" in done.log, done.log
+    assert "Production" not in git(github.remote, "tag")
+
+
+def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: Path) -> None:
+    host, config = gitlab.host, gitlab.clone / ".gitlab" / "gitml.yml"
+    git(tmp_path, "config", "--global", f"url.file://{gitlab.remote}.insteadOf",
+        f"https://gitml:{TOKEN}@gitlab.example.org:443/team/prices.git")  # fmt: skip
+
+    def job(name: str, ref: str, **env: str) -> Done:
+        place = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
+        checkout(gitlab.remote, place, ref)
+        return gitlab_job(config, name, place, {
+            "CI_API_V4_URL": host.address, "CI_PROJECT_ID": "42", "CI_PROJECT_NAME": "prices",
+            "CI_PROJECT_PATH": "team/prices", "CI_SERVER_HOST": "gitlab.example.org",
+            "CI_SERVER_PORT": "443", "CI_SERVER_PROTOCOL": "https", "CI_DEFAULT_BRANCH": "main",
+            "CI_JOB_TOKEN": TOKEN, **env,
+        })  # fmt: skip
+
+    proposed = gitlab.propose()
+    gitlab.merge("refs/merge-requests/7/merge")
+    for _ in range(2):
+        reviewed = job(
+            "gitml-review", "refs/merge-requests/7/merge", GITML_REVIEW_TOKEN=TOKEN,
+            CI_MERGE_REQUEST_IID="7", CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main",
+        )  # fmt: skip
+        assert reviewed.code == 0, reviewed.log
+    assert len(host.comments) == 1
+    assert "1 gate waits for approval" in host.comments[0]["body"]
+    host.review("bo", "APPROVED", proposed)
+    gitlab.merge()
+    applied = job("gitml-apply", "refs/heads/main", GITML_APPLY_TOKEN=TOKEN)
+    assert applied.code == 0, applied.log
+    assert "Price#Production#1" in git(gitlab.remote, "tag").splitlines()
+
+    for _ in range(2):
+        released = job("gitml-release", "refs/heads/main", CI_COMMIT_TAG="Price#Production#1")
+        assert released.code == 0, released.log
+    (packed,) = host.packages.values()
+    assert [*host.packages] == ["Price/v2.0.0/Price-v2.tar.gz"]
+    assert contents(packed)["Price-v2/data.txt"] == b"weights"
+    (release,) = host.releases
+    assert (
+        release["tag_name"] == ["Price@v2.0.0"] and "approved by   bo" in release["description"][0]
+    )
+    built = job("pages", "refs/heads/gitml/runs")
+    assert built.code == 0, built.log
+    assert (built.place / "public" / "index.html").is_file()

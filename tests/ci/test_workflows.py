@@ -1,0 +1,154 @@
+"""The workflows that ``gitml init --ci`` writes: linted, and never put over one's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Cli, loaded
+from tests.conftest import git
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+NAMES = ("dashboard", "records", "registry", "release", "review")
+
+
+def lint(program: str, *args: str, folder: Path) -> None:
+    """Run a linter; shellcheck is found beside it."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [BIN / program, *args], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def workflows(folder: Path) -> dict[str, Any]:
+    """The files, read as YAML 1.1 does, which takes the key `on` for a truth."""
+    found = (folder / ".github" / "workflows").glob("*.yml")
+    return {path.stem.removeprefix("gitml-"): yaml.safe_load(path.read_text()) for path in found}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="actionlint's package has no other binaries")
+@pytest.mark.parametrize("ours", [False, True])
+def test_actionlint_and_shellcheck_find_nothing(cli: Cli, repository: Path, ours: bool) -> None:
+    cli("init", "--ci", "github")
+    files = sorted(((ROOT if ours else repository) / ".github" / "workflows").glob("*.yml"))
+
+    assert files
+    lint("actionlint", *map(str, files), folder=repository)
+
+
+def test_zizmor_finds_no_way_in(cli: Cli, repository: Path) -> None:
+    cli("init", "--ci", "github")
+
+    config = str(ROOT / ".github" / "zizmor.yml")
+    for folder in (repository, ROOT):
+        lint("zizmor", "--offline", "--no-progress", "--config", config,
+             str(folder / ".github" / "workflows"), folder=folder)  # fmt: skip
+
+
+def test_gitlab_takes_the_files(cli: Cli, repository: Path) -> None:
+    cli("init", "--ci", "gitlab")
+
+    schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
+    lint("check-jsonschema", *schema, ".gitlab-ci.yml", ".gitlab/gitml.yml", folder=repository)
+    scripts = yaml.safe_load((repository / ".gitlab" / "gitml.yml").read_text())
+    for name, job in scripts.items():
+        script = "\n".join([*job.get("before_script", ()), *job.get("script", ())])
+        (repository / f"{name.strip('.')}.sh").write_text(f"#!/bin/bash\n{script}\n")
+    lint("shellcheck", *(str(one) for one in repository.glob("*.sh")), folder=repository)
+
+
+def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, repository: Path) -> None:
+    cli("init", "--ci", "github")
+    found = workflows(repository)
+
+    assert sorted(found) == sorted(NAMES)
+    granted = {
+        f"{name}/{job}": set((told.get("permissions") or {}).items())
+        for name, workflow in found.items()
+        for job, told in workflow["jobs"].items()
+    }
+    assert granted == {
+        "review/review": {("contents", "read"), ("pull-requests", "write")},
+        "registry/apply": {("contents", "write"), ("pull-requests", "read")},
+        "registry/release": {("contents", "write")},
+        "registry/dashboard": {("contents", "read"), ("pages", "write"), ("id-token", "write")},
+        "release/release": {("contents", "write")},
+        "dashboard/build": {("contents", "read")},
+        "dashboard/publish": {("pages", "write"), ("id-token", "write")},
+        "records/dashboard": {("actions", "write")},
+    }
+    for workflow in found.values():
+        assert workflow["permissions"] == {}
+        assert "pull_request_target" not in workflow[True]
+        for job in workflow["jobs"].values():
+            assert "uses" in job or job["timeout-minutes"] <= 60
+
+
+def test_names_of_branches_are_those_of_the_repository(cli: Cli, repository: Path) -> None:
+    (repository / "gitml.yaml").write_text("branch: lab's\n")
+    git(repository, "checkout", "-q", "-b", 'trunk-"x"')
+    cli("init", "--ci", "github")
+    found = workflows(repository)
+
+    assert found["registry"][True]["push"]["branches"] == ['trunk-"x"']
+    assert found["records"][True]["push"]["branches"] == ["lab's"]
+    assert found["release"][True]["push"]["tags"] == ["**#Production#*"]
+    assert git(repository, "show", "lab's:.github/workflows/gitml-records.yml") == (
+        (repository / ".github" / "workflows" / "gitml-records.yml").read_text().strip()
+    )
+
+
+def test_a_second_time_changes_nothing_and_an_edit_is_not_overwritten(
+    cli: Cli, repository: Path
+) -> None:
+    first = cli("init", "--ci", "github")
+    assert "Wrote .github/workflows/gitml-review.yml." in first.stderr
+    assert "gitml remote add" in first.stderr and "Pages" in first.stdout
+    tip = git(repository, "rev-parse", "gitml/runs")
+    assert "The workflows are there already." in cli("init", "--ci", "github").stderr
+    assert git(repository, "rev-parse", "gitml/runs") == tip
+    assert loaded(cli("fsck", "--json"))["foreign"] == []
+
+    edited = repository / ".github" / "workflows" / "gitml-review.yml"
+    edited.write_text("name: mine\n")
+    refused = cli("init", "--ci", "github", code=2)
+    assert ".github/workflows/gitml-review.yml differs from what would be written" in refused.stderr
+    assert edited.read_text() == "name: mine\n"
+    assert "Wrote .github/workflows/gitml-review.yml." in cli(
+        "init", "--ci", "github", "--force"
+    ).stderr  # fmt: skip
+    assert "--force is for workflows" in cli("init", "--force", code=2).stderr
+
+
+def test_an_own_gitlab_file_is_told_what_to_include(cli: Cli, repository: Path) -> None:
+    own = repository / ".gitlab-ci.yml"
+    own.write_text("test: {script: make test}\n")
+
+    told = cli("init", "--ci", "gitlab", "--force")
+    assert own.read_text() == "test: {script: make test}\n"
+    assert "    include:\n      - project: $CI_PROJECT_PATH\n" in told.stdout
+    own.write_text(f"{own.read_text()}include: [{{project: a/b, file: /.gitlab/gitml.yml}}]\n")
+    assert "add this" not in cli("init", "--ci", "gitlab").stderr
+
+
+def test_nothing_is_written_behind_a_link(cli: Cli, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (repository / ".github").symlink_to(tmp_path / "elsewhere")
+
+    refused = cli("init", "--ci", "github", "--force", code=2)
+    assert "lies behind a symbolic link" in refused.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_ci_options_outside_of_a_job_say_so(cli: Cli) -> None:
+    for command in (("check", "--ci"), ("apply", "--ci")):
+        assert "this is none" in cli("registry", *command, code=2).stderr
