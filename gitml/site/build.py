@@ -102,6 +102,7 @@ class _Builder:
     frame: dict[str, object] = field(init=False)
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
+    rendered: dict[str, Rendered] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         content = self.shown.content
@@ -159,7 +160,9 @@ class _Builder:
         table = data.encode(data.columns(parts[0]), len(parts[0]))
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
-        head = self.shard(key, {**table, "rows": len(runs), "paged": paged, "more": later})
+        more: dict[str, object] = {"more": later, "ends": self.ends(key, parts)}
+        more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
+        head = self.shard(key, {**table, "rows": len(runs), "paged": paged, **more})
         history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
         links = [(reports.link(self.shown, view), view.description) for view in mine]
@@ -167,6 +170,31 @@ class _Builder:
         self.page(
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
         )
+
+    def ends(self, key: str, parts: Sequence[Sequence[Run]]) -> list[list[object]]:
+        """Write where metrics had other values than the last: [key, address, first row], …."""
+        found: list[list[object]] = []
+        row = 0
+        for number, part in enumerate(parts):
+            table = data.extremes(part)
+            if table:
+                name = f"{key}-ends-{len(parts) - number if number else 'newest'}"
+                found.append([name, self.shard(name, data.encode(table, len(part))), row])
+            row += len(part)
+        return found
+
+    def trends(self, key: str, runs: Sequence[Run]) -> list[object] | None:
+        """Write the newest runs' sparklines: [key, address, names of metrics]."""
+        drawn = [self.rendered[run.info.run_id].trends for run in runs]
+        names = sorted({name for trends in drawn for name in trends}, key=data.rank)
+        if not names:
+            return None
+        table = [
+            data.Column(kind="trend", name=name, values=[trends.get(name) for trends in drawn])
+            for name in names
+        ]
+        address = self.shard(f"{key}-trends", data.encode(table, len(runs)))
+        return [f"{key}-trends", address, [data.well_formed(name) for name in names]]
 
     def shard(self, key: str, value: object) -> str:
         """Write one shard and give its address."""
@@ -255,7 +283,8 @@ class _Builder:
         pictures = [file.picture for file in files if file.picture]
         for picture in pictures:
             self.out.write(picture.address, picture.data)
-        return Rendered(key=key, files=(address, view.data, *(p.address for p in pictures)))
+        written = (address, view.data, *(picture.address for picture in pictures))
+        return Rendered(key=key, files=written, trends=data.trends(curves))
 
     def places(self, parts: Sequence[fragments.Shard]) -> None:
         """Write where each run is found, and the page that shows those without their own."""
@@ -378,16 +407,16 @@ def _write(
     for document in shown.content.pages:
         builder.extra(document)
     builder.reports()
-    for experiment in shown.experiments.values():
-        builder.experiment(experiment)
-        step()
     for model in shown.content.models:
         view = model_pages.model(shown, model)
         builder.page(urls.model_page(model.name), "model.html", page=view)
         step()
-    rendered = {}
+    rendered = builder.rendered
     for run in runs:
         rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
+        step()
+    for experiment in shown.experiments.values():
+        builder.experiment(experiment)
         step()
     for part in older:
         name = f"older/{part.number}"

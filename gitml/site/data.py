@@ -8,6 +8,12 @@ key, a field name or a file name.
 Format of a shard: ``{"n": rows, "columns": [[kind, name], …], "values": [column, …]}``, where a
 column is ``{"x": [number, null or "NaN"/"Infinity"/"-Infinity", …]}`` or a text column
 ``{"t": [text or null, …]}``, or dictionary-coded ``{"d": [text, …], "i": [index or -1, …]}``.
+
+What few views show comes in shards of the same format that a page asks for when it shows them:
+smallest and largest values of metrics (kinds ``min`` and ``max``, null where it is the last value)
+and sparklines of the newest runs (kind ``trend``: a letter per point, 0 lowest to z highest). The
+first shard lists them: ``"ends": [[key, address, first row], …]``, ``"trends": [key, address,
+[metric, …]]`` or null.
 """
 
 from __future__ import annotations
@@ -29,6 +35,9 @@ BLOCK_ROWS = 25_000
 PLAIN_BYTES = 64_000
 CELL_CHARS = 300
 CURVE_POINTS = 500
+TRENDS = 8
+TREND_POINTS = 16
+_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 ERROR_TAG = "gitml.error"
 NOTE_TAG = "mlflow.note.content"
 _TIMINGS = re.compile(r"(^|[/_.-])(seconds|secs?|time|duration|ms|s)$", re.IGNORECASE)
@@ -87,6 +96,54 @@ def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
 def rank(key: str) -> tuple[bool, str]:
     """Order keys by name, timings last: what a run achieved matters more than how long it took."""
     return _TIMINGS.search(key) is not None, key
+
+
+def extremes(runs: Sequence[Run]) -> tuple[Column, ...]:
+    """Turn runs into columns of each metric's smallest and largest value where it is not the last.
+
+    Kinds are ``min`` and ``max``; a metric whose every history is one point has neither.
+    """
+    found: dict[tuple[str, str], list[Value]] = {}
+    for row, run in enumerate(runs):
+        for key, summary in run.data.summaries.items():
+            for kind, value in (("min", summary.min), ("max", summary.max)):
+                if math.isfinite(value) and value != run.data.metrics.get(key):
+                    found.setdefault((kind, key), [None] * len(runs))[row] = value
+    return tuple(
+        Column(kind=kind, name=key, values=values) for (kind, key), values in sorted(found.items())
+    )
+
+
+def trends(drawn: Sequence[list[object]]) -> dict[str, str]:
+    """Give the sparklines of a run's main metrics, out of what :func:`curves` gave."""
+    found = {}
+    main = [row for row in drawn if not str(row[0]).startswith("system/")]
+    for name, _, _, values in sorted(main, key=lambda row: rank(str(row[0])))[:TRENDS]:
+        text = trend(values) if isinstance(values, list) else ""
+        if text:
+            found[str(name)] = text
+    return found
+
+
+def trend(points: Sequence[float | str]) -> str:
+    """Draw a curve as at most 16 letters, 0 for its lowest point to z for its highest.
+
+    Args:
+        points: Values in the order of their steps; those that are not finite are left out.
+    """
+    numbers = [point for point in points if isinstance(point, float | int)]
+    if len(numbers) < 2:
+        return ""
+    parts = [
+        numbers[len(numbers) * k // TREND_POINTS : len(numbers) * (k + 1) // TREND_POINTS]
+        for k in range(TREND_POINTS)
+    ]
+    means = [sum(part) / len(part) for part in parts if part]
+    low, high = min(means), max(means)
+    span = high - low
+    if not math.isfinite(span) or span == 0:
+        return _LETTERS[17] * len(means)
+    return "".join(_LETTERS[round((mean - low) / span * 35)] for mean in means)
 
 
 def shards(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:

@@ -2,8 +2,8 @@
 
 The marker ``.gitml.json`` says that a folder is ours to replace, and which files belong to which
 run or shard of older runs under which key, so that what did not change is hard-linked instead of
-rendered: ``{"generator": "gitml", "schema": 1, "runs": {run id or "older/<n>": {"key": …, "files":
-[path, …]}}}``.
+rendered: ``{"generator": "gitml", "schema": 2, "runs": {run id or "older/<n>": {"key": …, "files":
+[path, …], "trends": {metric: sparkline}}}}``.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from gitml.errors import GitmlError, InvalidInput
 from gitml.site.budget import OverBudget
 
 MARKER = ".gitml.json"
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What a run's files were made of, and which they are."""
+    """What a run's files were made of, which they are, and its sparklines by metric."""
 
     key: str
     files: tuple[str, ...]
+    trends: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +93,11 @@ class Output:
             if value["schema"] != _SCHEMA:
                 return {}
             return {
-                run_id: Rendered(key=str(item["key"]), files=tuple(map(str, item["files"])))
+                run_id: Rendered(
+                    key=str(item["key"]),
+                    files=tuple(map(str, item["files"])),
+                    trends={str(name): str(text) for name, text in item["trends"].items()},
+                )
                 for run_id, item in value["runs"].items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -131,7 +136,10 @@ class Output:
         value = {
             "generator": "gitml",
             "schema": _SCHEMA,
-            "runs": {run_id: {"key": r.key, "files": r.files} for run_id, r in runs.items()},
+            "runs": {
+                run_id: {"key": r.key, "files": r.files, "trends": dict(r.trends)}
+                for run_id, r in runs.items()
+            },
         }
         self.write(MARKER, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
 

@@ -18,6 +18,7 @@ _PACKAGE = Path(__file__).parent
 _FOLDERS = (_PACKAGE / "_templates", _PACKAGE.parent.parent / "site_templates")
 ASSETS = (
     "gitml.css",
+    "table.css",
     "theme.js",
     "page.js",
     "copy.js",
@@ -26,9 +27,15 @@ ASSETS = (
     "missing.js",
     "older.js",
     "filter.js",
+    "filter-edit.js",
     "columns.js",
     "table.js",
     "sheet.js",
+    "headings.js",
+    "trends.js",
+    "chosen.js",
+    "groups.js",
+    "columns-menu.js",
     "charts.js",
     "parallel.js",
     "plots.js",

@@ -1,7 +1,15 @@
 // Shards become one table of columns with the aliases v0…vk; rows are numbers, newest run first.
 "use strict";
 gitml.Columns = class {
-  constructor() { this.rows = 0; this.all = []; this.index = new Map(); }
+  constructor() {
+    this.rows = 0;
+    this.all = [];
+    this.index = new Map();
+    this.aspects = new Map();  // id → min, max or best of a metric
+    this.ends = new Map();     // "min\0rmse" → where a run's smallest or largest value is not its last one
+    this.trends = new Map();   // metric → a text per run, a letter per point
+    this.better = new Map();   // metric → min or max, where somebody said so
+  }
 
   add(shard) {
     const from = this.rows;
@@ -15,7 +23,10 @@ gitml.Columns = class {
   }
 
   // Call after the shards that are to be shown are added.
-  settle() { this.all.forEach(column => this.judge(column)); }
+  settle() {
+    this.all.forEach(column => this.judge(column));
+    this.aspects.forEach(column => this.fill(column));
+  }
 
   define(kind, name, from) {
     const column = {id: `v${this.all.length}`, kind, name, values: new Array(from).fill(null), raw: false};
@@ -43,7 +54,44 @@ gitml.Columns = class {
       user_id: "by", run_id: "id"}[column.name] || column.name) : column.name.trim() || JSON.stringify(column.name);
   }
 
-  find(kind, name) { return this.index.get(`${kind}\0${name}`); }
+  // aspect: min, max or best instead of a metric's last value
+  find(kind, name, aspect) {
+    const column = this.index.get(`${kind}\0${name}`), id = `${column?.id}:${aspect}`;
+    if (!column || !aspect) return column;
+    if (kind !== "metrics") return undefined;
+    if (!this.aspects.has(id)) this.aspects.set(id, this.fill({...column, id, of: column, aspect, label: `${column.label} ${aspect}`, toString: () => id}));
+    return this.aspects.get(id);
+  }
+
+  // Which way a metric is good: as somebody said, else as its name sounds.
+  way(column) {
+    return this.better.get(column.name)
+      || (/loss|err|[mr]mse|\bmse|mae\b|mape|devia|perplex|seconds|time|duration|latency|cost|\b[wc]er\b|fid/i.test(column.name) ? "min" : "max");
+  }
+
+  prefer(columns) {
+    this.better = new Map(columns.map(column => [column.name, column.aspect]));
+    for (const column of this.aspects.values()) if (column.aspect === "best" && column.way !== this.way(column)) this.fill(column);
+  }
+
+  fill(column) {
+    column.way = column.aspect === "best" ? this.way(column) : column.aspect;
+    const other = this.ends.get(`${column.way}\0${column.name}`) || [];
+    column.values = column.numbers = column.of.values.map((v, row) => other[row] ?? v);
+    column.ranked = null;
+    return column;
+  }
+
+  // A shard of smallest and largest values, for the rows from `from` on.
+  extremes({columns, values}, from) {
+    columns.forEach(([kind, name], place) => {
+      const key = `${kind}\0${name}`, all = this.ends.get(key) || this.ends.set(key, []).get(key);
+      this.decode(values[place]).forEach((v, row) => { if (v !== null) all[from + row] = v; });
+    });
+    this.aspects.forEach(column => this.fill(column));
+  }
+
+  sparkle({columns, values}) { columns.forEach(([, name], place) => this.trends.set(name, this.decode(values[place]))); }
 
   text(column, row) {
     const v = column.values[row];
@@ -53,14 +101,29 @@ gitml.Columns = class {
     return column.name === "start_time" ? gitml.moment(v) : gitml.duration(v);
   }
 
-  // Missing values come last, whatever the direction; equal ones keep newest first.
-  order(rows, column, down) {
-    const keys = column.numbers || column.values, sign = down ? -1 : 1;
-    const gone = v => v === null || v !== v;
-    return rows.sort((a, b) => {
-      const p = keys[a], q = keys[b];
-      if (gone(p) || gone(q)) return gone(p) - gone(q) || a - b;
-      return (p < q ? -sign : p > q ? sign : 0) || a - b;
-    });
+  // Sorts rows, given newest first, by [{column, down}, …], the first counts most. Missing values come last, whatever the
+  // direction; equal ones keep newest first. Each pass counts ranks, so a pass costs no comparison.
+  order(rows, keys) {
+    let from = Uint32Array.from(rows);
+    for (const {column, down} of [...keys].reverse()) {
+      const {ranks, count} = this.rank(column), starts = new Uint32Array(count + 2), to = new Uint32Array(from.length);
+      const place = row => ranks[row] === count ? count : down ? count - 1 - ranks[row] : ranks[row];
+      for (const row of from) starts[place(row) + 1]++;
+      for (let k = 1; k < starts.length; k++) starts[k] += starts[k - 1];
+      for (const row of from) to[starts[place(row)]++] = row;
+      from = to;
+    }
+    return from;
+  }
+
+  // The place of each row's value among the column's values; `count` of them differ, and that is the rank of a missing one.
+  rank(column) {
+    if (column.ranked?.ranks.length === this.rows) return column.ranked;
+    const keys = column.numbers || column.values, ranks = new Uint32Array(this.rows);
+    const found = [...new Set(keys)].filter(v => v !== null && v === v);
+    const sorted = column.numbers ? Float64Array.from(found).sort() : found.sort(), spot = new Map();
+    sorted.forEach((v, k) => spot.set(v, k));
+    for (let row = 0; row < this.rows; row++) ranks[row] = spot.get(keys[row]) ?? sorted.length;
+    return column.ranked = {ranks, count: sorted.length};
   }
 };

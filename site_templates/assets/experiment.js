@@ -2,20 +2,20 @@
 "use strict";
 // The page without its charts, once there are rows: what scripts loaded later build on. Never, where the page has no runs.
 gitml.experiment = (async () => {
-  const {el, address} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
+  const {el, address, load} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
   const at = id => document.getElementById(id), trouble = at("trouble"), filter = at("filter");
   if (!filter) return new Promise(() => {});
   const start = await gitml.get(key, head).catch(error => { at("tools").hidden = false; at("tools").replaceChildren(error.message); });
   if (!start) return new Promise(() => {});
   let rest = "loading";
 
-  // ---- names of columns in the address
-  const name = column => `${column.kind}.${encodeURIComponent(column.name)}`;
+  // ---- names of columns in the address: params.depth, metrics.rmse, metrics.rmse:best
+  const name = column => `${column.kind}.${encodeURIComponent(column.name)}${column.aspect ? `:${column.aspect}` : ""}`;
   const column = text => {
-    const dot = text.indexOf(".");
-    try { return table.find(text.slice(0, dot), decodeURIComponent(text.slice(dot + 1))); } catch { return undefined; }
+    const [, kind, word, aspect] = /^(\w+)\.([^:]*)(?::(min|max|best))?$/.exec(text) || [];
+    try { return table.find(kind, decodeURIComponent(word), aspect); } catch { return undefined; }
   };
-  const list = (state, word, preset) => state.has(word) ? state.get(word).split(",").map(column).filter(Boolean) : preset();
+  const list = (state, word, preset) => state.has(word) ? [...new Set(state.get(word).split(",").map(column).filter(Boolean))] : preset();
 
   // ---- what is shown when the address does not say
   const kind = word => table.all.filter(c => c.kind === word);
@@ -27,69 +27,84 @@ gitml.experiment = (async () => {
 
   const id = row => attribute("run_id").values[row], label = row => (attribute("run_name").values[row] || "").trim() || id(row).slice(0, 8);
   const home = row => gitml.root + (row < start.paged ? `runs/${id(row)}.html` : `run.html#${id(row)}`);
+  const brief = (col, row) => table.text(col, row).slice(0, col.kind === "attributes" && col.name === "commit" ? 8 : undefined);
+  const sparkling = new Set(start.trends?.[2]);
   const cell = (row, col) => {
-    const text = table.text(col, row), bdi = () => el("bdi", {}, text);
+    const text = brief(col, row), bdi = () => el("bdi", {}, text);
+    if (page.view.trends && col.kind === "metrics" && !col.aspect && sparkling.has(col.name))
+      return el("span", {class: "trend"}, el("i", {}, gitml.trend?.(table.trends.get(col.name)?.[row]) || ""), bdi());
     if (col.kind !== "attributes") return bdi();
     if (col.name === "run_name") return el("a", {href: home(row)}, el("bdi", {}, label(row)));
     if (col.name === "status") return el("span", {class: `status ${{FINISHED: "good", FAILED: "bad", KILLED: "bad"}[text] || "busy"}`}, text.toLowerCase());
-    return col.name === "commit" ? el("code", {}, text.slice(0, 8)) : bdi();
+    return col.name === "commit" ? el("code", {}, text) : bdi();
   };
 
-  const grid = gitml.table(at("grid"), {
-    cell,
-    sort: col => {
-      const now = sorting();
-      write({sort: now.column !== col ? name(col) : now.down ? "" : `-${name(col)}`});
-    },
-    pick: (row, on) => {
-      on ? picked.add(id(row)) : picked.delete(id(row));
-      address.write({runs: [...picked].join(",")});
-      link();
-    },
-  });
-  const sorting = () => {
-    const text = address.read().get("sort") || "", down = text[0] === "-";
-    return {column: column(down ? text.slice(1) : text), down};
+  // ---- sorting: a plain press sorts by one column, one with Shift changes its place among the keys
+  const sorting = () => (address.read().get("sort") || "").split(",").map(text => ({column: column(text.replace(/^-/, "")), down: text[0] === "-"})).filter(by => by.column);
+  const sort = (col, more) => {
+    const keys = sorting(), k = keys.findIndex(by => by.column === col);
+    let next = k < 0 ? [{column: col}] : keys[k].down ? [] : [{column: col, down: true}];
+    if (!more && !next.length && keys.length > 1) next = [{column: col}];
+    if (more) keys.splice(k < 0 ? keys.length : k, 1, ...next);
+    write({sort: (more ? keys : next).map(by => (by.down ? "-" : "") + name(by.column)).join(",")});
   };
 
+  // ---- runs chosen to be compared; they stay chosen whatever the filter says
   let picked = new Set();
+  const chosen = item => (item.rows || [item]).every(row => picked.has(id(row)));
+  const pick = (...what) => load("table", "chosen").then(() => gitml.chosen.pick(page, ...what));
+
+  const grid = gitml.table(at("grid"), {cell, sort, pick, group: (item, col, k) => gitml.groups.cell(page, item, col, k)});
   const followers = [];
-  const link = () => {
-    const button = at("compare"), ids = [...picked];
-    button.textContent = `Compare ${ids.length || ""}`;
-    button.setAttribute("aria-disabled", String(ids.length < 2));
-    button.setAttribute("href", `${gitml.root}compare.html#${ids}`);
-    if (ids.length < 2) button.removeAttribute("href");
+
+  // ---- what most views do not need is asked for when it is first shown
+  const asked = new Set();
+  const ask = (word, then) => {
+    if (asked.has(word)) return;
+    asked.add(word);
+    then().then(() => apply(), error => { trouble.hidden = false; trouble.textContent = error.message; asked.delete(word); });
+  };
+  const extremes = () => Promise.all(start.ends.map(async ([part, place, from]) => table.extremes(await gitml.get(part, place), from)));
+  const trends = async () => {
+    const [part, place] = start.trends;
+    table.sparkle((await Promise.all([gitml.get(part, place), load("table", "trends")]))[0]);
   };
 
   // ---- from the address to everything shown
   const apply = how => {
     const state = address.read(), text = state.get("q") || "";
     if (filter.value !== text) filter.value = text;
-    const parsed = gitml.filter.parse(text, table), missing = [...parsed.unknown], shown = [];
+    const parsed = gitml.filter.parse(text, table), missing = [...parsed.unknown], rows = [];
     trouble.textContent = parsed.error || (missing.length ? `No run here has ${missing.join(", ")}.` : "");
     trouble.hidden = !trouble.textContent;
     filter.setAttribute("aria-invalid", String(Boolean(parsed.error)));
-    for (let row = 0; row < table.rows; row++) if (parsed.test(row)) shown.push(row);
-    const order = sorting();
-    if (order.column) table.order(shown, order.column, order.down);
+    for (let row = 0; row < table.rows; row++) if (parsed.test(row)) rows.push(row);
+    table.prefer(list(state, "better", () => []));
+    const order = sorting(), run = attribute("run_name"), cols = list(state, "cols", preset), group = list(state, "group", () => []);
+    const pins = new Set([run, ...list(state, "pin", () => [])]), sorted = order.length ? table.order(rows, order) : rows;
+    const widths = new Map((state.get("width") || "").split(",").map(item => item.split("*")).map(([word, width]) => [column(word)?.id, Math.min(Math.max(+width || 48, 48), 900)]));
     picked = new Set((state.get("runs") || "").split(",").filter(v => /^[0-9a-f]{32}$/.test(v)));
-    page.view = {parsed, cols: list(state, "cols", preset), rows: shown};
-    if (!page.view.cols.includes(attribute("run_name"))) page.view.cols.unshift(attribute("run_name"));
-    grid.show({rows: shown, columns: page.view.cols, order, picked: {has: row => picked.has(id(row))}, total: table.rows});
-    at("count").textContent = `${shown.length} of ${start.rows} runs${table.rows < start.rows ? `, ${rest}` : ""}`;
-    link();
+    page.view = {parsed, chosen: picked, rows, lines: sorted, cols, order, group, pins, widths, trends: Boolean(start.trends) && state.get("trends") !== "off"};
+    const shown = [...pins, ...cols.filter(c => !pins.has(c))], known = `${rows.length} of ${start.rows} runs`;
+    if ([...shown, ...order.map(by => by.column)].some(c => c.aspect)) ask("ends", extremes);
+    if (page.view.trends) ask("trends", trends);
+    if (group.length && !gitml.groups) ask("groups", () => load("table", "groups"));
+    else if (group.length) page.view.lines = gitml.groups.lines(page, sorted);
+    Object.assign(page.view, {columns: shown, pinned: pins.size, total: group.length ? page.view.lines.length : table.rows, picked: chosen});
+    grid.show(page.view);
+    at("count").textContent = known + (group.length && page.view.groups ? ` in ${page.view.groups} groups` : "") + (table.rows < start.rows ? `, ${rest}` : "");
+    if (gitml.chosen) gitml.chosen.show(page);
+    else if (picked.size) ask("chosen", () => load("table", "chosen"));
     for (const then of followers) then(how);
   };
   const write = changes => { address.write(changes, true); apply(); };
 
   // view: what is shown now; follow(then): then({light, dragging}) after each change of it
-  const page = {table, view: {}, name, column, list, telling, metrics, attribute, label, home, write, apply, follow: then => followers.push(then)};
+  const page = {table, grid, start, view: {}, name, column, list, telling, metrics, attribute, label, home, id, brief, sort, write, apply, follow: then => followers.push(then)};
 
-  const columns = at("columns");
-  columns.addEventListener("toggle", () => gitml.load("sheet").then(() =>
-    gitml.sheet(columns, {columns: () => table.all, chosen: () => page.view.cols, change: next => write({cols: next.map(name).join(",")})}),
-    error => gitml.failed(columns.querySelector(".sheet"), error)), {once: true});
+  // A menu's script comes when the menu is first opened.
+  for (const [menu, ...names] of [["columns", "table", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>
+    menu === "columns" ? gitml.columnsMenu(page) : gitml.groups.menu(page), error => gitml.failed(at(menu).querySelector(".sheet"), error)), {once: true});
   let typing = false;
   filter.addEventListener("input", () => { address.write({q: filter.value}, !typing); typing = true; apply({light: true}); });
   filter.addEventListener("change", () => { typing = false; });
@@ -100,7 +115,8 @@ gitml.experiment = (async () => {
   table.settle();
   at("tools").hidden = at("charts").hidden = false;
   apply();
-  gitml.later(at("charts"), ["sheet", "charts", "parallel", "plots", "experiment-charts"]);
+  gitml.later(trouble, ["table", "headings", "chosen"], () => gitml.headings(page));
+  gitml.later(at("charts"), ["sheet", "charts", "parallel", "plots", "filter-edit", "experiment-charts"]);
   (async () => {
     if (!start.more.length) return;
     try { for (const [part, place] of start.more) table.add(await gitml.get(part, place)); }

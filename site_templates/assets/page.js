@@ -14,7 +14,7 @@ window.gitml = (() => {
   const push = (key, value) => arrived.set(key, typeof value === "string" ? unpack(value) : value);
   const script = (address, ordered = false) => {
     if (!waiting.has(address)) waiting.set(address, new Promise((good, bad) => {
-      const node = el("script", {src: root + address, async: !ordered});
+      const node = address.endsWith(".css") ? el("link", {rel: "stylesheet", href: root + address}) : el("script", {src: root + address, async: !ordered});
       node.onload = good;
       node.onerror = () => { waiting.delete(address); bad(new Error(`${address} cannot be loaded`)); };
       document.head.append(node);
@@ -26,7 +26,7 @@ window.gitml = (() => {
     return arrived.get(key);
   };
 
-  // ---- features: own scripts a page does not need at once; load("charts", "curves") runs them in that order
+  // ---- features: own scripts and styles a page does not need at once; load("charts", "curves") runs them in that order
   const features = new Map(document.body.dataset.features.split(" ").map(address => [address.split(/[/.]/)[1], address]));
   const load = (...names) => Promise.all(names.map(name => script(features.get(name), true)));
   // Loads them once a box is nearly in sight or there is nothing else to do, and says in the box where that fails.
@@ -142,7 +142,7 @@ window.gitml = (() => {
     if (menu) { menu.open = false; menu.firstElementChild.focus(); }
   });
   addEventListener("click", e => {
-    for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+    for (const menu of document.querySelectorAll(".menu[open]")) if (!e.composedPath().includes(menu)) menu.open = false;
   });
 
   return {push, get, load, later, failed, el, choices, address, number, moment, duration, root};
