@@ -239,7 +239,8 @@ def set_remote(
         MissingDependency: DVC's plugin for it is not installed.
         RemoteUnavailable: It does not answer.
     """
-    from gitml.artifacts.remote import Remote, check
+    from gitml.artifacts.dvc_storage import check
+    from gitml.artifacts.remote import Remote
 
     root = repository.git.work_tree or repository.git.git_dir
     saved = check(url, root)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from gitml.artifacts.address import absolute_url, mask
+from gitml.artifacts.dvc_storage import check
 from gitml.artifacts.reaching import reason
-from gitml.artifacts.remote import Remote, check
+from gitml.artifacts.remote import Remote
 from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.dvc_settings import dvc_config
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
@@ -199,7 +200,8 @@ def test_transfers_write_nothing_to_the_terminal(repository: Any, tmp_path: Path
     repository.commit({".dvc/config": dvc_config(str(tmp_path / "remote"))})
     script = (
         "import sys, pathlib\n"
-        "from gitml.artifacts.remote import Remote, check\n"
+        "from gitml.artifacts.dvc_storage import check\n"
+        "from gitml.artifacts.remote import Remote\n"
         "from gitml.artifacts.store import ArtifactStore\n"
         "root, tmp = map(pathlib.Path, sys.argv[1:])\n"
         "check(str(tmp / 'remote'), root)\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gitml import manifest as manifests
-from gitml.artifacts.remote import Remote, connect
+from gitml.artifacts.dvc_storage import connect
+from gitml.artifacts.remote import Remote
 from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, NotFound, RemoteUnavailable
