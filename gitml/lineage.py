@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,11 +16,10 @@ from gitml import uris
 from gitml.entities import ModelEvent, ModelVersion, Run, Value, ViewType
 from gitml.errors import NotFound, StoreError
 from gitml.git import GitRepo
-from gitml.registry.evidence import collect
+from gitml.registry.evidence import collect, folder_of
 from gitml.registry.proposing import previous_version
 from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind, Stage
-from gitml.store.records import run_folder
 from gitml.store.search import MAX_RESULTS, RunQuery
 from gitml.tracking.repository import Repository
 
@@ -138,10 +137,7 @@ def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
     events = [e for e in registry.history(version.name) if e.version == version.version]
     registered = _last(events, Kind.REGISTERED)
     run = collect(repository.git, repository.branch, version).run
-    revs = [repository.branch.name, repository.branch.tracking_ref.removeprefix("refs/remotes/")]
-    if registered:
-        revs.append(f"{registered.tag}^2")  # the version holds its run, whatever the branch does
-    beside = _Beside(repository.git, revs, run)
+    folder = folder_of(repository.git, repository.branch, version)
     return Lineage(
         version=version,
         registered=registered,
@@ -153,8 +149,8 @@ def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
         experiment=_experiment(repository, run) if run else "",
         parent=_parent(repository, run) if run else None,
         code=commit_of(repository.git, code_of(version, run)),
-        patch=beside.kept("source.patch", changed_files),
-        requirements=beside.kept("requirements.txt", lambda data: len(data.splitlines())),
+        patch=_kept(repository.git, folder, "source.patch", changed_files),
+        requirements=_kept(repository.git, folder, "requirements.txt", _count_lines),
     )
 
 
@@ -212,19 +208,18 @@ def _experiment(repository: Repository, run: Run) -> str:
     return found.name if found else run.info.experiment_id
 
 
-class _Beside:
-    """Finds the files beside a run's record, in the first revision that has the run."""
+def _kept(
+    repo: GitRepo, folder: str | None, name: str, count: Callable[[bytes], int]
+) -> Kept | None:
+    data = repo.read(f"{folder}/{name}") if folder else None
+    if not data or not folder:
+        return None
+    short = re.sub(r"^([0-9a-f]{12})[0-9a-f]{28}", r"\1", folder)
+    return Kept(at=f"{short}/{name}", count=count(data))
 
-    def __init__(self, repo: GitRepo, revs: Iterable[str], run: Run | None) -> None:
-        self._repo = repo
-        self._folder = run_folder(run.info.experiment_id, run.info.run_id) if run else ""
-        there = (rev for rev in revs if run and repo.contains(f"{rev}:{self._folder}"))
-        self._rev = next(there, None)
 
-    def kept(self, name: str, count: Callable[[bytes], int]) -> Kept | None:
-        at = f"{self._rev}:{self._folder}/{name}"
-        data = self._repo.read(at) if self._rev else None
-        return Kept(at=at, count=count(data)) if data else None
+def _count_lines(data: bytes) -> int:
+    return len(data.splitlines())
 
 
 # Forward from code, data or a run ---------------------------------------------------------------

@@ -12,7 +12,8 @@ from gitml.entities import Dataset, Metric, ModelVersion, Run
 from gitml.errors import StoreError
 from gitml.git import GitRepo
 from gitml.registry.gates import Facts, Value
-from gitml.store import metric_history, model_records, records
+from gitml.registry.version_commit import version_file
+from gitml.store import metric_history, records
 from gitml.store.branch import Branch
 from gitml.store.model_records import VersionFile
 
@@ -84,23 +85,15 @@ def collect(repo: GitRepo, branch: Branch, version: ModelVersion) -> Evidence:
     """Collect what is known of a version."""
     return Evidence(
         version=version,
-        file=_version_file(repo, version.commit),
+        file=version_file(repo, version.commit),
         run=_run(repo, branch, version),
         signature=_signature(repo.read(f"{version.commit}:MLmodel")),
     )
 
 
-def _version_file(repo: GitRepo, commit: str) -> VersionFile | None:
-    data = repo.read(f"{commit}:version.json")
-    try:
-        return model_records.version_file_from_json(data) if data else None
-    except StoreError:
-        return None
-
-
 def curves(repo: GitRepo, branch: Branch, version: ModelVersion) -> tuple[Metric, ...]:
     """Read every point of every metric of a version's run; none where they cannot be read."""
-    folder = _folder(repo, branch, version)
+    folder = folder_of(repo, branch, version)
     data = repo.read(f"{folder}/metrics.jsonl") if folder else None
     try:
         return metric_history.from_jsonl(data) if data else ()
@@ -109,12 +102,12 @@ def curves(repo: GitRepo, branch: Branch, version: ModelVersion) -> tuple[Metric
 
 
 def _run(repo: GitRepo, branch: Branch, version: ModelVersion) -> Run | None:
-    folder = _folder(repo, branch, version)
+    folder = folder_of(repo, branch, version)
     data = repo.read(f"{folder}/run.json") if folder else None
     return records.run_from_json(data, f"{folder}/run.json").run if data else None
 
 
-def _folder(repo: GitRepo, branch: Branch, version: ModelVersion) -> str | None:
+def folder_of(repo: GitRepo, branch: Branch, version: ModelVersion) -> str | None:
     """Where a version's run is, as ``<rev>:<path>``: as of now, else as of its own history."""
     return next(_folders(repo, branch, version.run_id, version.commit), None)
 
@@ -140,7 +133,7 @@ def values_ever(repo: GitRepo, branch: Branch, commit: str, kind: str, key: str)
         kind: Kind of field, such as ``metrics``.
         key: Name of the metric, param, and so on.
     """
-    file = _version_file(repo, commit)
+    file = version_file(repo, commit)
     if file is None:
         return set()
     signature = _signature(repo.read(f"{commit}:MLmodel"))

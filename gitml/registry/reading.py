@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
-from gitml.errors import NotFound, StoreError
+from gitml.errors import NotFound
 from gitml.git import GitRepo
 from gitml.registry import edits as edit_log, events, search, tags
 from gitml.registry.events import VersionState
 from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
 from gitml.registry.tags import Stage
+from gitml.registry.version_commit import version_file
 from gitml.store import model_records
 from gitml.store.branch import Branch
 from gitml.store.model_records import VersionFile
@@ -229,16 +230,8 @@ class RegistryReader(SnapshotReader):
     def _file(self, version: VersionState, number: int, slug: str) -> VersionFile | None:
         """Read a version's ``version.json``; None where another tool registered it."""
         if version.commit not in self._files:
-            data = self.repo.read(f"{version.commit}:version.json")
-            self._files[version.commit] = _version_file(data) if data else None
+            self._files[version.commit] = version_file(self.repo, version.commit)
         file = self._files[version.commit]
         if file and file.version == number and tags.slug(file.name) == slug:
             return file
-        return None
-
-
-def _version_file(data: bytes) -> VersionFile | None:
-    try:
-        return model_records.version_file_from_json(data)
-    except StoreError:  # not ours: anybody can tag a commit that has such a file
         return None

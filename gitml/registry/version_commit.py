@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitml.entities import Run
@@ -88,7 +88,6 @@ class VersionCommits:
             StoreError: git refused.
         """
         self._sweep()
-        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         files = {
             ".dvc/config": self._branch.remote_config(self._branch.tip()),
             "dvc.yaml": dvc_yaml(slug, about),
@@ -96,21 +95,12 @@ class VersionCommits:
             "MLmodel": source.mlmodel,
             "version.json": version_file_to_json(file),
         }
-        parents = self._parents(source.run)
-        when = file.created // 1000
-        self._repo.fast_import(self._stream(ref, when, parents, files, _message(file)))
-        commit = self._repo.ref(ref)
-        if commit is None:
-            raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
-        return NewCommit(commit=commit, release=RefUpdate(name=ref, new=None, old=commit))
+        begin = b"deleteall\n"  # a commit starts with its parent's files
+        return self._commit(file, self._parents(source.run), begin, files, self._workflows())
 
     def file(self, commit: str) -> VersionFile | None:
         """Read a version commit's ``version.json``; None where the commit has none of ours."""
-        data = self._repo.read(f"{commit}:version.json")
-        try:
-            return version_file_from_json(data) if data else None
-        except StoreError:
-            return None
+        return version_file(self._repo, commit)
 
     def renumber(self, slug: str, commit: str, file: VersionFile) -> NewCommit:
         """Write a version commit again under another number; everything else stays.
@@ -129,17 +119,20 @@ class VersionCommits:
         files = {"version.json": version_file_to_json(file)}
         if self._repo.read(f"{commit}:dvc.yaml") == dvc_yaml(slug, about(old)):
             files["dvc.yaml"] = dvc_yaml(slug, about(file))
-        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
-        self._repo.fast_import(self._again(ref, commit, file, files))
-        new = self._repo.ref(ref)
-        if new is None:
-            raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
-        return NewCommit(commit=new, release=RefUpdate(name=ref, new=None, old=new))
-
-    def _again(self, ref: str, commit: str, file: VersionFile, files: Mapping[str, bytes]) -> bytes:
-        """The stream of a commit that differs from another one in some files only."""
         parents = self._repo.run("rev-parse", f"{commit}^@").decode().split()
-        tree = self._repo.run("rev-parse", f"{commit}^{{tree}}").decode().strip()
+        tree = self._repo.run("rev-parse", f"{commit}^{{tree}}").strip()
+        return self._commit(file, parents, b'M 040000 %s ""\n' % tree, files)
+
+    def _commit(
+        self,
+        file: VersionFile,
+        parents: Iterable[str],
+        begin: bytes,
+        files: Mapping[str, bytes],
+        more: Iterable[bytes] = (),
+    ) -> NewCommit:
+        """Make a commit of the tree that ``begin`` gives, changed by ``files`` and ``more``."""
+        ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
         who = str(self._repo.identity).encode("utf-8", "replace")
         text = _message(file).encode()
         parts = [
@@ -148,10 +141,14 @@ class VersionCommits:
         ]
         for at, parent in enumerate(parents):
             parts.append(b"%s %s\n" % (b"merge" if at else b"from", parent.encode()))
-        parts.append(b'M 040000 %s ""\n' % tree.encode())
+        parts.append(begin)
         for path, data in files.items():
             parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
-        return b"".join(parts)
+        self._repo.fast_import(b"".join([*parts, *more]))
+        commit = self._repo.ref(ref)
+        if commit is None:
+            raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
+        return NewCommit(commit=commit, release=RefUpdate(name=ref, new=None, old=commit))
 
     def abandon(self, new: NewCommit) -> None:
         """Let go of a commit that no tag came to hold."""
@@ -185,23 +182,6 @@ class VersionCommits:
         out = self._repo.run("rev-list", "-1", tip, "--", folder)
         return out.decode().strip() or tip
 
-    def _stream(
-        self, ref: str, when: int, parents: list[str], files: Mapping[str, bytes], message: str
-    ) -> bytes:
-        who = str(self._repo.identity).encode("utf-8", "replace")
-        text = message.encode()
-        parts = [
-            b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, when),
-            b"data %d\n%s\n" % (len(text), text),
-        ]
-        for at, parent in enumerate(parents):
-            parts.append(b"%s %s\n" % (b"merge" if at else b"from", parent.encode()))
-        parts.append(b"deleteall\n")  # `from` starts with the parent's files
-        for path, data in files.items():
-            parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
-        parts += self._workflows()
-        return b"".join(parts)
-
     def _workflows(self) -> list[bytes]:
         """The default branch's workflows by reference: CI reads them from the tagged commit."""
         for rev in (f"refs/remotes/{self._remote}/HEAD", "refs/heads/main", "refs/heads/master",
@@ -214,6 +194,15 @@ class VersionCommits:
                     if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
                 ]
         return []
+
+
+def version_file(repo: GitRepo, commit: str) -> VersionFile | None:
+    """Read a version commit's ``version.json``; None where another tool made the commit."""
+    data = repo.read(f"{commit}:version.json")
+    try:
+        return version_file_from_json(data) if data else None
+    except StoreError:  # anybody can tag a commit that has such a file
+        return None
 
 
 def about(file: VersionFile, description: str = "") -> str:

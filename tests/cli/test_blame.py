@@ -57,7 +57,8 @@ def test_blame_prints_the_whole_chain_of_a_live_model(
     printed = cli("blame", "models:/Price/Production").stdout
     told = dict(re.findall(r"^([^:]+): +(.*)$", printed, re.MULTILINE))
 
-    folder = f"gitml/runs:runs/{gitml.get_run(promoted).info.experiment_id}/{promoted[:2]}"
+    tip = git(tracked, "rev-parse", "gitml/runs")
+    folder = f"{tip[:12]}:runs/{gitml.get_run(promoted).info.experiment_id}/{promoted[:2]}"
     assert {
         key: told[key]
         for key in ("Model", "Version", "Stage", "Moved by", "Reason", "Gate of Production", "Tag")
