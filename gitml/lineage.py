@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,7 +20,6 @@ from gitml.registry.evidence import collect, folder_of
 from gitml.registry.proposing import previous_version
 from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind, Stage
-from gitml.store.search import MAX_RESULTS, RunQuery
 from gitml.tracking.repository import Repository
 
 _COMMIT_TAG = "mlflow.source.git.commit"
@@ -136,7 +135,7 @@ def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
     registry = uris.registry(repository)
     events = [e for e in registry.history(version.name) if e.version == version.version]
     registered = _last(events, Kind.REGISTERED)
-    run = collect(repository.git, repository.branch, version).run
+    run = _run(repository, version)
     folder = folder_of(repository.git, repository.branch, version)
     return Lineage(
         version=version,
@@ -188,6 +187,13 @@ def commit_of(repo: GitRepo, commit: str) -> Commit | None:
     told = repo.run("log", "-1", "--no-show-signature", "--format=%at%x00%an%x00%s", commit)
     time, author, subject = told.decode("utf-8", "replace").rstrip("\n").split("\0", 2)
     return Commit(id=commit, subject=subject, author=author, time=int(time) * 1000)
+
+
+def _run(repository: Repository, version: ModelVersion) -> Run | None:
+    try:
+        return collect(repository.git, repository.branch, version).run
+    except StoreError:  # somebody pushed a record that cannot be read; the rest can be told
+        return None
 
 
 def _previous(registry: Registry, version: ModelVersion) -> int | None:
@@ -289,12 +295,13 @@ def _named(repository: Repository, text: str) -> _Found:
     if len(text) < _LEAST or "'" in text:
         return {}
     index = repository.index()
-    for run in _search(repository, f"datasets.digest LIKE '{text}%'"):
+    for run in index.every_run(f"datasets.digest LIKE '{text}%'", ViewType.ALL):
         for digest in {one.digest for one in run.inputs.dataset_inputs}:
             if digest.startswith(text):
                 found[Origin.DATASET, digest].append(run)
     if _HEX.fullmatch(text):
-        for run in _search(repository, f"tags.`{_COMMIT_TAG}` LIKE '{text.lower()}%'"):
+        like = f"tags.`{_COMMIT_TAG}` LIKE '{text.lower()}%'"
+        for run in index.every_run(like, ViewType.ALL):
             found[Origin.COMMIT, run.data.tags[_COMMIT_TAG]].append(run)
         for run_id in index.find_runs(text) if len(text) <= 32 else ():
             one = index.get_run(run_id)
@@ -303,7 +310,7 @@ def _named(repository: Repository, text: str) -> _Found:
 
 
 def _runs_of_commit(repository: Repository, commit: str) -> tuple[Run, ...]:
-    found = tuple(_search(repository, f"tags.`{_COMMIT_TAG}` = '{commit}'"))
+    found = tuple(repository.index().every_run(f"tags.`{_COMMIT_TAG}` = '{commit}'", ViewType.ALL))
     if not found:
         told = commit_of(repository.git, commit)
         subject = f" ({told.subject:.60})" if told and told.subject else ""
@@ -311,23 +318,6 @@ def _runs_of_commit(repository: Repository, commit: str) -> tuple[Run, ...]:
             f"No run was made by commit {commit[:12]}{subject}.", hint="See `gitml runs list`."
         )
     return found
-
-
-def _search(repository: Repository, text: str) -> Iterator[Run]:
-    index, token = repository.index(), None
-    while True:
-        page = index.search_runs(
-            RunQuery(
-                filter_string=text,
-                run_view_type=ViewType.ALL,
-                max_results=MAX_RESULTS,
-                page_token=token,
-            )
-        )
-        yield from page.runs
-        token = page.token
-        if token is None:
-            return
 
 
 def _commit_named(repo: GitRepo, text: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from gitml import code_branch, site, uris, written
 from gitml.concerns import concerns
-from gitml.entities import Artifact, Metric, Run
+from gitml.entities import Artifact, Metric
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.registry import declared
 from gitml.registry.better import by_name
@@ -21,7 +21,6 @@ from gitml.site.build import Progress
 from gitml.site.content import CodeCommit
 from gitml.store import journal
 from gitml.store.records import RunFiles
-from gitml.store.search import MAX_RESULTS, RunQuery
 from gitml.tracking.repository import Repository
 
 _COMMITS = 5_000
@@ -119,7 +118,7 @@ class _Source:
         by_model = {
             name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
         }
-        runs = tuple(_runs(self._repository))
+        runs = tuple(self._index.every_run())
         return Content(
             title=self._repository.settings.site.title or _folder_name(self._repository),
             experiments=self._index.search_experiments(),
@@ -233,17 +232,6 @@ def _staged(place: Path | None, path: str, limit: int) -> bytes | None:
             return file.read(limit)
     except OSError:  # the run ended meanwhile
         return None
-
-
-def _runs(repository: Repository) -> Iterator[Run]:
-    """All active runs, newest first."""
-    index, token = repository.index(), None
-    while True:
-        page = index.search_runs(RunQuery(max_results=MAX_RESULTS, page_token=token))
-        yield from page.runs
-        token = page.token
-        if token is None:
-            return
 
 
 def _folder_name(repository: Repository) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import logged_models, publishing
+from gitml import logged_models
 from gitml.entities import Artifact, Metric
 from gitml.publishing import build_site, forge_url, site_content
 from gitml.tracking.repository import Repository
@@ -133,7 +133,7 @@ def test_all_pages_of_runs_are_read(
 ) -> None:
     with gitml.start_run(run_name="second") as second:
         pass
-    monkeypatch.setattr(publishing, "MAX_RESULTS", 1)
+    monkeypatch.setattr("gitml.store.index.MAX_RESULTS", 1)
 
     runs = site_content(Repository.open(tracked)).runs
     assert [run.info.run_id for run in runs] == [second.info.run_id, run_id]

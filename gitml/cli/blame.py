@@ -105,7 +105,8 @@ def origin(found: Lineage) -> Iterator[tuple[str, Cell]]:
     """Say what a version was made from: its run, code, data, parent run and environment."""
     run, version = found.run, found.version
     if run is None:
-        yield "Run", f"{version.run_id} is not in this clone" if version.run_id else None
+        told = f"{version.run_id} is not in this clone, or cannot be read"
+        yield "Run", told if version.run_id else None
     else:
         yield "Run", f"{run.info.run_id} {run.info.run_name}"
         yield "Experiment", found.experiment

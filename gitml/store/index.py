@@ -6,7 +6,7 @@ Everything in it is derived: it can be deleted at any time and is made again fro
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from gitml.store.index_documents import experiment_from_document, run_from_docum
 from gitml.store.index_projection import LiveRun
 from gitml.store.index_sql import select_runs
 from gitml.store.search import (
+    MAX_RESULTS,
     RunQuery,
     check_max_results,
     decode_token,
@@ -178,6 +179,29 @@ class Index:
             runs=[run_from_document(text) for text in documents],
             token=encode_token(offset + query.max_results) if more else None,
         )
+
+    def every_run(
+        self, filter_string: str = "", run_view_type: ViewType = ViewType.ACTIVE_ONLY
+    ) -> Iterator[Run]:
+        """Go through all runs that a filter finds, newest first.
+
+        Raises:
+            InvalidInput: The filter cannot be read.
+        """
+        token = None
+        while True:
+            page = self.search_runs(
+                RunQuery(
+                    filter_string=filter_string,
+                    run_view_type=run_view_type,
+                    max_results=MAX_RESULTS,
+                    page_token=token,
+                )
+            )
+            yield from page.runs
+            token = page.token
+            if token is None:
+                return
 
     def get_run(self, run_id: str) -> Run | None:
         """Get a run by its whole id."""
