@@ -537,12 +537,10 @@ class GitRepo:
             "%(*objectname)%00%(taggerdate:unix)%00%(taggername)%00%(taggeremail:trim)%00" \
             "%(contents)%00"  # fmt: skip
         globs = [f"{under}/{pattern}" for pattern in patterns] or [under]
-        parts = self.run("for-each-ref", f"--format={fields}", *globs).split(b"\0")
+        parts = _text(self.run("for-each-ref", f"--format={fields}", *globs)).split("\0")
         tags = []
         for at in range(0, len(parts) - 9, 9):
-            name, kind, oid, target_kind, target, when, user, email, message = (
-                _text(part) for part in parts[at : at + 9]
-            )
+            name, kind, oid, target_kind, target, when, user, email, message = parts[at : at + 9]
             tags.append(
                 Tag(
                     name=name.lstrip("\n").removeprefix(f"{under}/"),

@@ -118,6 +118,11 @@ class ModelState:
             return ()
         return tuple(version for version in self.versions if version.active)
 
+    @property
+    def latest(self) -> dict[str, VersionState]:
+        """The highest version in each stage, of those that gitml can number."""
+        return {version.stage: version for version in self.active if version.number is not None}
+
     def find(self, number: int) -> VersionState | None:
         """Find a version by its number, deleted ones too."""
         return next((version for version in self.versions if version.number == number), None)
@@ -151,20 +156,21 @@ class RegistryState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """A tag and what its name says."""
+    """A tag, what its name says, and when it takes effect."""
 
     tag: Tag
     event: TagEvent
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        return self.tag.timestamp, _PRIORITY[self.event.kind], self.event.counter or 0
+    order: tuple[int, int, int]
 
 
 def event_order(tag: Tag) -> tuple[int, int, int]:
     """Sorts the tags of one model the way they take effect."""
     event = parse(tag.name)
-    return _Read(tag=tag, event=event).order if event else (tag.timestamp, -1, 0)
+    return _order(tag, event) if event else (tag.timestamp, -1, 0)
+
+
+def _order(tag: Tag, event: TagEvent) -> tuple[int, int, int]:
+    return tag.timestamp, _PRIORITY[event.kind], event.counter or 0
 
 
 def is_event(tag: Tag) -> bool:
@@ -191,7 +197,7 @@ def _read(tags: Iterable[Tag], ignored: list[IgnoredTag]) -> Iterable[_Read]:
         if event is None:
             continue
         if is_event(tag):
-            yield _Read(tag=tag, event=event)
+            yield _Read(tag=tag, event=event, order=_order(tag, event))
             continue
         reason = "its date cannot be" if tag.annotated else "not an annotated tag on a commit"
         ignored.append(IgnoredTag(tag=tag.name, reason=reason))
@@ -232,19 +238,19 @@ def _versions(reads: list[_Read], ignored: list[IgnoredTag]) -> list[VersionStat
                 reason = f"{first.tag.name} is this version"
                 ignored.append(IgnoredTag(tag=read.tag.name, reason=reason))
     shared = Counter(read.tag.target for read in registrations.values())
+    of_commit: dict[str, list[_Read]] = defaultdict(list)
+    for read in reads:
+        of_commit[read.tag.target].append(read)
     return [
-        _version(read, reads, alone=shared[read.tag.target] == 1) for read in registrations.values()
+        _version(read, of_commit[read.tag.target], alone=shared[read.tag.target] == 1)
+        for read in registrations.values()
     ]
 
 
 def _version(registration: _Read, reads: list[_Read], *, alone: bool) -> VersionState:
+    """State of a version, from the events of its commit."""
     version, commit = registration.event.version, registration.tag.target
-    own = [
-        read
-        for read in reads
-        if read.tag.target == commit
-        and (read.event.version == version or (read.event.value and alone))
-    ]
+    own = [read for read in reads if read.event.version == version or (read.event.value and alone)]
     direct = [read for read in own if read.event.version]
     return VersionState(
         version=version or "",

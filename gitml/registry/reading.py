@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
 from gitml.errors import NotFound
@@ -15,6 +15,7 @@ from gitml.registry.tags import Stage
 from gitml.registry.version_commit import version_file
 from gitml.store import model_records
 from gitml.store.branch import Branch
+from gitml.store.canonical import LARGEST_RECORD
 from gitml.store.model_records import VersionFile
 
 
@@ -59,7 +60,9 @@ class RegistryReader(SnapshotReader):
         Raises:
             InvalidInput: The filter, the order or the token cannot be understood.
         """
-        models = [self._model(snapshot) for snapshot in self._snapshots() if snapshot.exists]
+        snapshots = [snapshot for snapshot in self._snapshots(latest=True) if snapshot.exists]
+        self._read_files(v.commit for one in snapshots for v in one.state.latest.values())
+        models = [self._model(snapshot) for snapshot in snapshots]
         found = search.search_models(models, filter_string, order_by)
         return search.page(found, max_results, page_token)
 
@@ -77,6 +80,7 @@ class RegistryReader(SnapshotReader):
         snapshot = self._snapshot(name)
         if not snapshot.exists:
             return []
+        self._read_files(version.commit for version in snapshot.versions)
         return [self._version(snapshot, version) for version in snapshot.versions]
 
     def get_latest_versions(
@@ -94,11 +98,11 @@ class RegistryReader(SnapshotReader):
         """
         wanted = [check_stage(stage) for stage in stages] if stages else list(Stage)
         snapshot = self._existing(name)
-        highest = {version.stage: version for version in snapshot.versions}
+        latest = snapshot.state.latest
         return [
             self._version(snapshot, version)
             for version in snapshot.versions
-            if version.stage in wanted and version is highest[version.stage]
+            if version.stage in wanted and version is latest[version.stage]
         ]
 
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
@@ -139,10 +143,11 @@ class RegistryReader(SnapshotReader):
         Raises:
             InvalidInput: The filter, the order or the token cannot be understood.
         """
+        snapshots = [snapshot for snapshot in self._snapshots() if snapshot.exists]
+        self._read_files(version.commit for one in snapshots for version in one.versions)
         versions = [
             self._version(snapshot, version)
-            for snapshot in self._snapshots()
-            if snapshot.exists
+            for snapshot in snapshots
             for version in snapshot.versions
         ]
         found = search.search_versions(versions, filter_string, order_by)
@@ -180,7 +185,6 @@ class RegistryReader(SnapshotReader):
 
     def _model(self, snapshot: Snapshot) -> RegisteredModel:
         record, state = snapshot.record, snapshot.state
-        highest = {version.stage: version for version in snapshot.versions}
         return RegisteredModel(
             name=snapshot.name,
             creation_timestamp=record.creation_timestamp if record else state.first * 1000,
@@ -190,7 +194,7 @@ class RegistryReader(SnapshotReader):
             description=record.description if record else "",
             tags=dict(record.tags) if record else {},
             aliases=self._aliases(snapshot),
-            latest_versions=tuple(self._version(snapshot, v) for v in highest.values()),
+            latest_versions=tuple(self._version(snapshot, v) for v in state.latest.values()),
         )
 
     def _aliases(self, snapshot: Snapshot) -> dict[str, int]:
@@ -226,6 +230,14 @@ class RegistryReader(SnapshotReader):
             commit=version.commit,
             code_commit=file.code_commit or None,
         )
+
+    def _read_files(self, commits: Iterable[str]) -> None:
+        """Read the ``version.json`` of many versions with one process."""
+        missing = [commit for commit in dict.fromkeys(commits) if commit not in self._files]
+        names = (f"{commit}:version.json" for commit in missing)
+        found = self.repo.read_checked(names, LARGEST_RECORD)
+        for commit, data in zip(missing, found, strict=True):
+            self._files[commit] = _version_file(data) if isinstance(data, bytes) else None
 
     def _file(self, version: VersionState, number: int, slug: str) -> VersionFile | None:
         """Read a version's ``version.json``; None where another tool registered it."""

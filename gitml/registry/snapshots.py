@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gitml.entities import LifecycleStage
@@ -115,34 +115,50 @@ class SnapshotReader:
         slug = tags.slug(check_model_name(name))
         state = events.fold(self.repo.tags(*tags.patterns(slug))).models.get(slug)
         files = self._records(f"{model_records.ROOT}/{slug}")
-        snapshot = _snapshot(slug, state, _readable(files) if lenient else files)
+        snapshot = _snapshot(slug, state, files, lenient=lenient)
         known = snapshot.record is not None or state is not None
         return snapshot if known else Snapshot(name=name, slug=slug, state=snapshot.state)
 
-    def _snapshots(self) -> list[Snapshot]:
-        """Read all models, deleted ones too, by name."""
+    def _snapshots(self, *, latest: bool = False) -> list[Snapshot]:
+        """Read all models, deleted ones too, by name.
+
+        Args:
+            latest: Read, of the versions' records, only those of the highest one in each stage.
+        """
         states = events.fold(self.repo.tags()).models
+        wanted = {
+            slug: {None, *(version.number for version in state.latest.values())}
+            for slug, state in states.items()
+        } if latest else None  # fmt: skip
         files: dict[str, dict[str, bytes | StoreError]] = defaultdict(dict)
-        for path, data in self._records(model_records.ROOT).items():
+        for path, data in self._records(model_records.ROOT, wanted).items():
             files[path.split("/")[1]][path] = data
         slugs = {slug for slug in states if _addressable(slug)} | set(files)
         snapshots = [
-            _snapshot(slug, states.get(slug), _readable(files.get(slug, {}))) for slug in slugs
+            _snapshot(slug, states.get(slug), files.get(slug, {}), lenient=True) for slug in slugs
         ]
         return sorted(snapshots, key=lambda snapshot: snapshot.name)
 
-    def _records(self, folder: str) -> dict[str, bytes | StoreError]:
-        """Read the branch's records below a folder, by path; the error of one that cannot be."""
+    def _records(
+        self, folder: str, wanted: Mapping[str, Container[int | None]] | None = None
+    ) -> dict[str, bytes | StoreError]:
+        """Read the branch's records below a folder, by path; the error of one that cannot be.
+
+        Args:
+            folder: Path on the branch.
+            wanted: By slug, the versions to read, None for the model itself; all without it.
+        """
         tip = self.branch.tip()
         if tip is None:
             return {}
-        entries = {
-            f"{folder}/{entry.path}": entry.oid
-            for entry in self.repo.tree(tip, folder, recursive=True)
-            if entry.type == "blob"
-            and entry.mode != "120000"
-            and model_records.parse_model_path(f"{folder}/{entry.path}")
-        }
+        entries = {}
+        for entry in self.repo.tree(tip, folder, recursive=True):
+            path = f"{folder}/{entry.path}"
+            place = model_records.parse_model_path(path)
+            if entry.type != "blob" or entry.mode == "120000" or place is None:
+                continue
+            if wanted is None or place[1] in wanted.get(place[0], (None,)):
+                entries[path] = entry.oid
         found = self.repo.read_checked(entries.values(), LARGEST_RECORD)
         return dict(zip(entries, found, strict=True))
 
@@ -178,17 +194,18 @@ def _parsed(path: str, data: bytes | StoreError) -> ModelRecord | VersionRecord:
     return model_records.model_from_json(data, path)
 
 
-def _readable(files: Mapping[str, bytes | StoreError]) -> dict[str, bytes | StoreError]:
-    return {path: data for path, data in files.items() if _error(path, data) is None}
-
-
 def _snapshot(
-    slug: str, state: ModelState | None, files: Mapping[str, bytes | StoreError]
+    slug: str, state: ModelState | None, files: Mapping[str, bytes | StoreError], *, lenient: bool
 ) -> Snapshot:
     record: ModelRecord | None = None
     records: dict[int, VersionRecord] = {}
     for path, data in files.items():
-        parsed = _parsed(path, data)
+        try:
+            parsed = _parsed(path, data)
+        except StoreError:
+            if not lenient:
+                raise
+            continue
         if isinstance(parsed, VersionRecord):
             records[parsed.version] = parsed
         else:

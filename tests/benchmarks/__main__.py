@@ -1,4 +1,4 @@
-"""gitml beside MLflow: the same work, in turn, with the ratios; then gitml as a clone grows."""
+"""gitml beside MLflow and GTO: the same work, with the ratios; then gitml as a clone grows."""
 
 from __future__ import annotations
 
@@ -94,6 +94,8 @@ def main() -> None:
     _print_sizes(alone)
     swept = result["sweep"] = measure("gitml", "sweep", "80" if given.quick else "1000")
     print("\n" + ", ".join(f"{name}: {speed:.0f} runs/s" for name, speed in swept.items()))
+    tags = result["registry"] = measure("gitml", "tags", "1000" if given.quick else "10000")
+    _print_tags(tags)
     Path(given.json).write_text(json.dumps(result, indent=2) + "\n")
 
 
@@ -110,6 +112,13 @@ def _print_sizes(alone: dict[str, dict[str, float]]) -> None:
     print(f"\n{'gitml alone, runs':58} " + " ".join(f"{int(size):10,}" for size in alone))
     for row in next(iter(alone.values())):
         print(f"{row:58} " + " ".join(f"{found[row]:10,.3f}" for found in alone.values()))
+
+
+def _print_tags(found: dict[str, float]) -> None:
+    print(f"\n{'registry, tags':58} {int(found['tags']):10,}")
+    for row, spent in found.items():
+        if row != "tags":
+            print(f"{row:58} {spent:10,.3f}")
 
 
 if __name__ == "__main__":
