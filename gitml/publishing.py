@@ -10,12 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from gitml import code_branch, site, uris, written
+from gitml import code_branch, site, written
 from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.registry import declared
 from gitml.registry.better import by_name
+from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
 from gitml.site.content import CodeCommit
@@ -78,7 +79,14 @@ def state_of(repository: Repository) -> tuple[object, ...]:
     live = repository.runs.in_progress()
     return (
         repository.branch.tip(),
-        repository.git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"),
+        repository.git.run(
+            "for-each-ref",
+            "--format=%(objectname) %(refname)",
+            "refs/tags",
+            "refs/heads/promote",
+            "refs/remotes",
+        ),
+        repository.git.head(),
         sorted((run_id, _signature(place)) for run_id, place in live.items()),
         written.signature(repository),
     )
@@ -107,7 +115,13 @@ class _Source:
         self.complaints: list[str] = []
         self._repository = repository
         self._index = repository.index()
-        self._registry = uris.registry(repository)
+        self._registry = StillRegistry(
+            repository.git,
+            repository.branch,
+            state=repository.state,
+            remote=repository.settings.git_remote,
+        )
+        self._code = code_branch.tip(repository.git, repository.settings.git_remote)
         self._live = repository.runs.in_progress()
         self._bytes = _ArtifactBytes(repository)
         self._files = lru_cache(maxsize=_REMEMBERED)(self._read)
@@ -132,13 +146,18 @@ class _Source:
             patch=self._patch,
             requirements=self._requirements,
             versions=lambda name: by_model.get(name, ()),
-            events=lru_cache(maxsize=None)(self._registry.history),
+            events=self._registry.history,
             run_oid=self._run_oid,
             pages=written.pages(self._repository),
             reports=written.in_folder(self._repository, "reports", ".md"),
             views=written.in_folder(self._repository, "views", ".yaml"),
             better=self._better(),
             commits=self._commits,
+            proposals=lru_cache(maxsize=None)(self._proposals),
+            decisions=lambda name: decisions(self._registry, name),
+            considered=lambda version: considered(self._registry, version, self._code),
+            signature=lambda version: self._registry.evidence(version).signature,
+            declared=self._declared(),
             concerns=lambda: concerns(self._repository, self._registry, versions, runs),
         )
 
@@ -162,6 +181,14 @@ class _Source:
             for metric, way in one.better.items():
                 said.setdefault(metric, set()).add(way)
         return lambda metric: min(said.get(metric) or {by_name(metric) or ""})
+
+    def _proposals(self) -> Sequence[Proposal]:
+        return proposals(self._registry, self._code) if self._code else ()
+
+    def _declared(self) -> str:
+        """Id of what the code branch declares for models."""
+        tree = self._repository.git.tree(self._code, declared.FOLDER) if self._code else []
+        return " ".join(f"{entry.oid} {entry.path}" for entry in tree)
 
     def _read(self, run_id: str) -> RunFiles | None:
         """Read a run; None, and a complaint, where somebody pushed files that are malformed."""

@@ -10,7 +10,7 @@ from typing import Any
 from gitml.entities import ModelVersion
 from gitml.errors import GateFailed, InvalidInput
 from gitml.registry.approvals import NOBODY, Approvals
-from gitml.registry.evidence import Evidence, collect
+from gitml.registry.evidence import Evidence
 from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry.gates import Facts, Gate, Verdict, judge
 from gitml.registry.reading import RegistryReader
@@ -77,11 +77,11 @@ def examine(
     Raises:
         NotFound: The model or the version does not exist.
     """
-    candidate = collect(registry.repo, registry.branch, registry.get_model_version(name, version))
+    candidate = registry.evidence(registry.get_model_version(name, version))
     live = in_stages(registry, name)
     named = {one.stage for gate in gates for one in fields_of(gate.node) if one.stage}
     incumbents = {
-        one.lower(): collect(registry.repo, registry.branch, live[one])
+        one.lower(): registry.evidence(live[one])
         for one in _KINDS
         if one in live and (one.lower() in named or one is stage)
     }

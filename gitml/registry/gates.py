@@ -21,6 +21,8 @@ Facts = Mapping[str, Mapping[str, Value]]
 """What is known of one version: kind of field (``metrics``, …), then key, to value."""
 
 _LONGEST = 120  # characters of a text in a verdict
+_SHORT = 40  # within the expression
+_EXACT = 1e15  # whole numbers below are shown in full, others with seven digits
 _CALCULATE: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
 }  # fmt: skip
@@ -238,7 +240,8 @@ def _name(node: Node) -> str:
 def _filled(text: str, found: Mapping[Field, _Result]) -> str:
     parts, at = [], 0
     for one, value in found.items():
-        parts += [text[at : one.start], shown(_recorded(value), vacant=isinstance(value, _Vacant))]
+        spelled = shown(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))
+        parts += [text[at : one.start], spelled]
         at = one.end
     return "".join([*parts, text[at:]])
 
@@ -251,13 +254,13 @@ def shown(value: Value | None, *, vacant: bool = False) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f"'{value}'"
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+    whole = math.isfinite(value) and value == int(value) and abs(value) < _EXACT
+    return str(int(value)) if whole else f"{value:.7g}"
 
 
-def _recorded(value: _Result) -> Value | None:
+def _recorded(value: _Result, longest: int = _LONGEST) -> Value | None:
     if isinstance(value, _Missing | _Vacant):
         return None
-    if isinstance(value, str) and len(value) > _LONGEST:
-        return f"{value[:_LONGEST]}…"
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:longest]}…"
     return value

@@ -82,6 +82,14 @@ def new_request_url(address: str, base: str, branch: str) -> str:
     return f"{address}/compare/{quote(base)}...{quote(branch)}?expand=1"
 
 
+def requests_url(address: str, branch: str) -> str:
+    """Address of the page that lists the pull requests of a branch."""
+    named = quote(branch, safe="")
+    if is_gitlab(address):
+        return f"{address}/-/merge_requests?scope=all&state=all&source_branch={named}"
+    return f"{address}/pulls?q=is%3Apr+head%3A{named}"
+
+
 def compare_url(address: str, old: str, new: str) -> str:
     """Address of the page that shows what changed between two commits."""
     middle = "/-/compare/" if is_gitlab(address) else "/compare/"

@@ -9,6 +9,7 @@ from gitml.errors import NotFound
 from gitml.git import GitRepo
 from gitml.registry import edits as edit_log, events, search, tags
 from gitml.registry.events import VersionState
+from gitml.registry.evidence import Evidence, collect
 from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
 from gitml.registry.tags import Stage
@@ -180,6 +181,10 @@ class RegistryReader(SnapshotReader):
         log = ("log", "--no-show-signature", "--full-history", f"--format={edit_log.LOG_FORMAT}")
         out = self.repo.run(*log, tip, "--", folder).decode("utf-8", "replace")
         return list(edit_log.events(out, snapshot.name))[::-1]
+
+    def evidence(self, version: ModelVersion) -> Evidence:
+        """Collect what is known of a version: its run, its signature, its files."""
+        return collect(self.repo, self.branch, version)
 
     # Views --------------------------------------------------------------------------------------
 

@@ -95,10 +95,25 @@ def check(
     Raises:
         InvalidInput: A file is not as it should be, or there is no such revision.
     """
-    repo = registry.repo
     approvals = from_workflow(approved_by)
-    commit = _base_commit(registry, base)
-    before, after = declared.read_all(repo, commit), declared.read_all(repo)
+    return between(registry, _base_commit(registry, base), approvals=approvals)
+
+
+def between(
+    registry: Registry, base: str, rev: str | None = None, *, approvals: Approvals = NOBODY
+) -> Review:
+    """Judge what changes in the declarations from one revision to another.
+
+    Args:
+        registry: The registry.
+        base: Id of a commit.
+        rev: The other revision; None for the work tree.
+        approvals: Who approved that so far.
+
+    Raises:
+        InvalidInput: A file is not as it should be.
+    """
+    before, after = declared.read_all(registry.repo, base), declared.read_all(registry.repo, rev)
     changes: list[StageChange] = []
     notes = [f"{before[name].path} is removed." for name in before if name not in after]
     for name, new in after.items():
@@ -106,13 +121,13 @@ def check(
         check_versions(registry, new)
         changes += _stage_changes(registry, old, new, approvals)
         notes += _notes(old, new)
-    url = repo.remotes().get(registry.remote, "")
-    return Review(
-        base=commit,
-        address=hosting.web_address(url) or "",
-        changes=tuple(changes),
-        notes=tuple(notes),
-    )
+    address = web_address(registry)
+    return Review(base=base, address=address, changes=tuple(changes), notes=tuple(notes))
+
+
+def web_address(registry: Registry) -> str:
+    """Address of the repository's web pages; empty where it has none."""
+    return hosting.web_address(registry.repo.remotes().get(registry.remote, "")) or ""
 
 
 def _base_commit(registry: Registry, base: str | None) -> str:
@@ -214,8 +229,17 @@ def code_between(repo: GitRepo, old: str, new: str) -> tuple[int | None, tuple[s
     return count, tuple(log.decode("utf-8", "replace").splitlines())
 
 
-def consider(registry: Registry, name: str, version: int | str, stage: str) -> Review:
-    """Judge a version for a stage by what the work tree declares, without any proposal.
+def consider(
+    registry: Registry, name: str, version: int | str, stage: str, rev: str | None = None
+) -> Review:
+    """Judge a version for a stage by what is declared, without any proposal.
+
+    Args:
+        registry: The registry.
+        name: The model.
+        version: The version.
+        stage: The stage.
+        rev: Revision whose declarations count; None for the work tree.
 
     Raises:
         NotFound: The model or the version does not exist.
@@ -223,13 +247,12 @@ def consider(registry: Registry, name: str, version: int | str, stage: str) -> R
     """
     found = registry.get_model_version(name, version)
     target = check_stage(stage)
-    one = declared.read(registry.repo, found.name) or Declaration(
+    one = declared.read(registry.repo, found.name, rev) or Declaration(
         model=found.name, path=declared.path_of(found.name), text=""
     )
-    url = registry.repo.remotes().get(registry.remote, "")
     return Review(
-        base=registry.repo.head()[0] or "",
-        address=hosting.web_address(url) or "",
+        base=rev or registry.repo.head()[0] or "",
+        address=web_address(registry),
         changes=(_change(registry, one, one, target, found.version),),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitml import version
-from gitml.entities import Experiment, Run
+from gitml.entities import Experiment, RegisteredModel, Run
 from gitml.site import (
     branding,
     budget,
@@ -24,12 +24,14 @@ from gitml.site import (
     model_pages,
     pages,
     previews,
+    promotion_pages,
     reports,
     run_pages,
     search,
     templates,
     timeline,
     urls,
+    version_pages,
     views,
 )
 from gitml.site.budget import OverBudget, Plan
@@ -286,6 +288,36 @@ class _Builder:
         written = (address, view.data, *(picture.address for picture in pictures))
         return Rendered(key=key, files=written, trends=data.trends(curves))
 
+    def model(
+        self, item: RegisteredModel, known: version_pages.Relations, old: Rendered | None
+    ) -> Rendered:
+        """Write the pages of a model, its versions and promotions, unless the old ones hold."""
+        key = self.model_key(item, known)
+        if old and key and old.key == key and self.out.reuse(old.files):
+            return old
+        decisions = self.shown.content.decisions(item.name)
+        views: list[tuple[str, str, object]] = [
+            (
+                urls.model_page(item.name),
+                "model.html",
+                model_pages.model(self.shown, item, decisions),
+            )
+        ]
+        for one in self.shown.versions[item.name]:
+            page = version_pages.version(self.shown, known, one, decisions)
+            views.append((urls.version_page(item.name, one.version), "version.html", page))
+        promotions = [
+            *(
+                promotion_pages.proposed(self.shown, p)
+                for p in self.shown.proposals.get(item.name, ())
+            ),
+            *(promotion_pages.decided(self.shown, d) for d in decisions),
+        ]
+        views += [(view.address, "promotion.html", view) for view in promotions]
+        for address, template, view in views:
+            self.page(address, template, page=view)
+        return Rendered(key=key, files=tuple(address for address, _, _ in views))
+
     def places(self, parts: Sequence[fragments.Shard]) -> None:
         """Write where each run is found, and the page that shows those without their own."""
         for name, value in fragments.places(self.shown, parts).items():
@@ -331,6 +363,24 @@ class _Builder:
                 for v in self.shown.registered.get(item.info.run_id, ())
             ],
         }
+        return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
+
+    def model_key(self, item: RegisteredModel, known: version_pages.Relations) -> str:
+        """Hash everything a model's pages are made of; empty where a run's id is unknown."""
+        content = self.shown.content
+        runs = {one.run_id for one in self.shown.versions[item.name]} & known.runs.keys()
+        oids = {run_id: content.run_oid(run_id) for run_id in sorted(runs)}
+        if not all(oids.values()):
+            return ""
+        around = [
+            self.look.digest, self.frame, content.forge_url, content.declared, oids, repr(item),
+            [repr(event) for event in content.events(item.name)],
+            [repr(one) for many in self.shown.versions.values() for one in many],
+            [repr(one) for one in self.shown.proposals.get(item.name, ())],
+            [str(self.shown.links[run_id]) for run_id in sorted(runs)],
+            [str(self.shown.links.get(known.runs[i].parent_run_id or "")) for i in sorted(runs)],
+            [self.shown.experiments[known.runs[i].info.experiment_id].name for i in sorted(runs)],
+        ]  # fmt: skip
         return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -407,11 +457,12 @@ def _write(
     for document in shown.content.pages:
         builder.extra(document)
     builder.reports()
-    for model in shown.content.models:
-        view = model_pages.model(shown, model)
-        builder.page(urls.model_page(model.name), "model.html", page=view)
-        step()
     rendered = builder.rendered
+    known = version_pages.relations(shown)
+    for model in shown.content.models:
+        name = f"models/{model.name}"
+        rendered[name] = builder.model(model, known, previous.get(name))
+        step()
     for run in runs:
         rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
         step()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
+from gitml.registry.decisions import Proposal
 from gitml.site import formats, urls
 from gitml.site.content import Content
 
@@ -36,6 +37,7 @@ class Catalogue:
         children: Run id → the runs nested in it.
         versions: Model name → its versions, newest first.
         registered: Run id → versions registered from it.
+        proposals: Model name → what waits for a decision on it, newest first.
     """
 
     content: Content
@@ -47,6 +49,7 @@ class Catalogue:
     children: Mapping[str, tuple[Run, ...]]
     versions: Mapping[str, tuple[ModelVersion, ...]]
     registered: Mapping[str, tuple[ModelVersion, ...]]
+    proposals: Mapping[str, tuple[Proposal, ...]]
 
 
 def catalogue(content: Content, run_pages: int) -> Catalogue:
@@ -86,6 +89,11 @@ def catalogue(content: Content, run_pages: int) -> Catalogue:
         children=_grouped((run.parent_run_id, run) for run in runs if run.parent_run_id),
         versions=versions,
         registered=registered,
+        proposals=_grouped(
+            (one.comparison.model, one)
+            for one in content.proposals()
+            if one.comparison.model in versions
+        ),
     )
 
 

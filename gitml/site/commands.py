@@ -28,6 +28,27 @@ def dvc_get(repository: str, tag: str) -> str:
     return shlex.join(words)
 
 
+def gto_show(repository: str, tag: str) -> str:
+    """List what is in which stage with nothing but GTO."""
+    return shlex.join(["gto", "show", tag.partition("@")[0], "--repo", repository])
+
+
+def show_tag(tag: str) -> str:
+    """Read a tag with nothing but git."""
+    return shlex.join(["git", "show", "--no-patch", tag])
+
+
+def check_proposal(branch: str) -> str:
+    """Judge a proposal in a clone."""
+    return f"git switch {shlex.quote(branch)}\ngitml registry check"
+
+
+def serve_version(name: str, version: int) -> str:
+    """Serve a model version with MLflow."""
+    files = download_version(name, version)
+    return f'mlflow models serve --env-manager local -p 5000 \\\n  -m "$({files})"'
+
+
 def load_model(uri: str) -> str:
     """Load a model in Python."""
     return f"import gitml\n\nmodel = gitml.pyfunc.load_model({uri!r})\nmodel.predict(data)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import (
@@ -14,6 +14,8 @@ from gitml.entities import (
     RegisteredModel,
     Run,
 )
+from gitml.registry.comparison import Comparison
+from gitml.registry.decisions import Decision, Proposal
 
 
 def _nothing(_: str) -> tuple[()]:
@@ -40,8 +42,16 @@ def _no_commits() -> tuple[()]:
     return ()
 
 
-def _no_concerns() -> tuple[()]:
+def _none_yet() -> tuple[()]:
     return ()
+
+
+def _not_considered(_: ModelVersion) -> None:
+    return None
+
+
+def _no_signature(_: ModelVersion) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +126,11 @@ class Content:
         reports: Reports, newest name last.
         views: Saved views, as YAML.
         concerns: What needs a look besides failed runs, the most urgent first.
+        proposals: Versions that branches want in a stage, newest first.
+        decisions: model name → versions that entered a stage, newest first.
+        considered: version → it beside what is in Production, though nobody proposed it.
+        signature: version → what it takes and returns, as in its MLmodel file.
+        declared: Changes whenever what is declared for models does.
     """
 
     title: str
@@ -137,4 +152,9 @@ class Content:
     pages: Sequence[Document] = ()
     reports: Sequence[Document] = ()
     views: Sequence[Document] = ()
-    concerns: Callable[[], Sequence[Concern]] = _no_concerns
+    concerns: Callable[[], Sequence[Concern]] = _none_yet
+    proposals: Callable[[], Sequence[Proposal]] = _none_yet
+    decisions: Callable[[str], Sequence[Decision]] = _nothing
+    considered: Callable[[ModelVersion], Comparison | None] = _not_considered
+    signature: Callable[[ModelVersion], Mapping[str, str]] = _no_signature
+    declared: str = ""

@@ -13,6 +13,7 @@ from gitml.site.content import Concern, Document
 from gitml.site.feed import Regression
 from gitml.site.model_pages import EventRow, LiveVersion, event_row, live
 from gitml.site.pages import main_metrics
+from gitml.site.promotion_pages import PromotionCard, open_promotions
 
 NEWEST = 12
 CHANGES = 8
@@ -100,6 +101,7 @@ class Home:
     failed: tuple[RunRow, ...]
     concerns: tuple[tuple[str, Link | None], ...]
     more_concerns: int
+    promotions: tuple[PromotionCard, ...]
     changes: tuple[Change, ...]
     regressions: tuple[tuple[str, str], ...]
     reports: tuple[Link, ...]
@@ -123,6 +125,7 @@ def home(shown: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
         failed=tuple(_row(shown, run) for run in failed[:FAILED]),
         concerns=tuple((concern.text, _about(shown, concern)) for concern in concerns[:CONCERNS]),
         more_concerns=max(0, len(concerns) - CONCERNS),
+        promotions=open_promotions(shown),
         changes=_changes(shown),
         regressions=tuple((one.sentence, one.address) for one in regressions[:REGRESSIONS]),
         reports=tuple(_report(document) for document in reversed(shown.content.reports)),

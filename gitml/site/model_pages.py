@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.registry.decisions import Decision
 from gitml.site import commands, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link
+from gitml.site.promotion_pages import PromotionCard, cards
+from gitml.site.stage_timelines import Timeline, timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class VersionRow:
     """A version on a model's page. Times are ms since the Unix epoch."""
 
     version: int
+    address: str
     stage: str
     aliases: tuple[str, ...]
     created: int
@@ -58,20 +62,35 @@ class ModelPage:
     tags: tuple[tuple[str, str], ...]
     versions: tuple[VersionRow, ...]
     live: tuple[LiveVersion, ...]
+    promotions: tuple[PromotionCard, ...]
+    timeline: Timeline | None
     events: tuple[EventRow, ...]
     usage: tuple[tuple[str, str], ...]
 
 
-def model(shown: Catalogue, item: RegisteredModel) -> ModelPage:
-    """Fill a registered model's page."""
+def model(shown: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]) -> ModelPage:
+    """Fill a registered model's page.
+
+    Args:
+        shown: What the site shows.
+        item: The model.
+        decisions: Versions that entered a stage, as far as they have a page.
+    """
     versions = shown.versions[item.name]
-    events = sorted(shown.content.events(item.name), key=lambda e: e.timestamp, reverse=True)
+    events = sorted(shown.content.events(item.name), key=lambda e: e.timestamp)[::-1]
     return ModelPage(
         name=formats.name(item.name),
         description=markdown.render(item.description),
         tags=formats.pairs(item.tags),
         versions=tuple(_version(shown, version) for version in versions),
         live=live(versions),
+        promotions=cards(shown, item.name),
+        timeline=timeline(
+            item.name,
+            events[::-1],
+            frozenset(v.version for v in versions),
+            frozenset(one.entry.tag for one in decisions),
+        ),
         events=tuple(event_row(event) for event in events),
         usage=_usage(shown, versions, events),
     )
@@ -117,6 +136,7 @@ def _version(shown: Catalogue, item: ModelVersion) -> VersionRow:
     commit = item.code_commit or ""
     return VersionRow(
         version=item.version,
+        address=urls.version_page(item.name, item.version),
         stage=item.current_stage,
         aliases=item.aliases,
         created=item.creation_timestamp,

@@ -53,7 +53,7 @@ def pages(shown: Catalogue) -> Iterator[Page]:
                 (one.current_stage, *(f"@{alias}" for alias in one.aliases), one.description)
             )
             title = f"{model.name} version {one.version}"
-            yield "version", title, f"{address}#v{one.version}", words.take(labels)
+            yield "version", title, urls.version_page(model.name, one.version), words.take(labels)
     written = [("page", one, urls.extra_page(one.name)) for one in shown.content.pages]
     written += [("report", one, urls.report_page(one.name)) for one in shown.content.reports]
     for kind, document, address in written:

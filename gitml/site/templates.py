@@ -18,6 +18,7 @@ _PACKAGE = Path(__file__).parent
 _FOLDERS = (_PACKAGE / "_templates", _PACKAGE.parent.parent / "site_templates")
 ASSETS = (
     "gitml.css",
+    "registry.css",
     "table.css",
     "theme.js",
     "page.js",

@@ -55,6 +55,21 @@ def report_page(name: str) -> str:
     return f"reports/{slug(name, name)}.html"
 
 
+def version_page(name: str, version: int) -> str:
+    """Give the address of a model version's page."""
+    return f"models/{slug(name, name)}/{version}.html"
+
+
+def promotion_page(name: str, identity: str) -> str:
+    """Give the address of a promotion's page.
+
+    Args:
+        name: The model.
+        identity: The tag of what was decided; branch and stage of what waits.
+    """
+    return f"models/{slug(name, name)}/promotion-{digest(identity.encode('utf-8', 'replace'))}.html"
+
+
 def run_page(run_id: str) -> str:
     """Give the address of a run's page."""
     return f"runs/{_checked(run_id)}.html"
@@ -123,6 +138,16 @@ def commit(forge_url: str, commit_id: str | None) -> str:
     host = urlsplit(base).hostname or ""
     path = next((path for name, path in _COMMIT_PATHS.items() if name in host), "/commit/")
     return f"{base}{path}{commit_id}"
+
+
+def pull_request(forge_url: str, number: str) -> str:
+    """Give a pull request's address on the forge, such as that of ``#12``; empty for none."""
+    base = forge(forge_url)
+    found = re.fullmatch(r"[#!]([0-9]{1,9})", number)
+    if not base or not found:
+        return ""
+    path = "/-/merge_requests/" if "gitlab" in (urlsplit(base).hostname or "") else "/pull/"
+    return f"{base}{path}{found[1]}"
 
 
 def _checked(run_id: str) -> str:

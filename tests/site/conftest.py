@@ -36,6 +36,7 @@ from gitml.entities import (
 from gitml.registry.better import by_name
 from gitml.site import Content, SiteOptions, build
 from gitml.site.serve import server
+from tests.site.promotions import SIGNATURE, Story
 
 START = 1_772_000_000_000
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
@@ -216,6 +217,7 @@ def make_content(count: int = 60, **more: Any) -> Content:
         event("stage", 2, "Production", "FuelModel#Production#3", START + 181_000),
         event("alias", 2, "champion", "FuelModel#alias/champion#1", START + 182_000),
     ]
+    story = Story(runs=by_id)
     values: dict[str, Any] = {
         "title": "Fuel & weather",
         "experiments": [
@@ -246,6 +248,12 @@ def make_content(count: int = 60, **more: Any) -> Content:
         "patch": lambda key: PATCH if key == run_id(0) else None,
         "requirements": lambda key: "numpy==2.1.0\nscikit-learn==1.5.2\n",
         "versions": lambda name: [version, newer],
+        "proposals": lambda: [story.proposal(version, newer, START + 240_000)],
+        "decisions": lambda name: [
+            story.decision(newer, version, START + 181_000, events[4].tag, forced=True),
+            story.decision(version, None, START + 60_000, events[1].tag, until=START + 180_000),
+        ],
+        "signature": lambda version: SIGNATURE,
         "events": lambda name: events,
         "better": lambda metric: by_name(metric) or "",
     }

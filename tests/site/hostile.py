@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -19,8 +20,12 @@ from gitml.entities import (
     RunOutputs,
     Source,
 )
+from gitml.registry.approvals import NOBODY
+from gitml.registry.decisions import Decision
+from gitml.registry.gates import Verdict
 from gitml.site import Content
 from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_content, make_run, run_id
+from tests.site.promotions import Story
 
 ATTACK = "</script><img src=x onerror=alert(1)>"
 TEXTS = (
@@ -66,6 +71,8 @@ def hostile_content() -> Content:
     """Make a project of five experiments and a model, all of them hostile."""
     named = [_named(number) for number in range(len(TEXTS))]
     runs = {run.info.run_id: run for run in (*named, *_absurd())}
+    attack = Verdict(gate=LONG, measured=ATTACK, holds=False, note=LONG)
+    story = Story(runs=runs, gates=(), says=ATTACK, who=LONG, verdicts=(attack, attack))
     return make_content(
         title=ATTACK,
         experiments=[
@@ -94,7 +101,22 @@ def hostile_content() -> Content:
         requirements=lambda key: f"{ATTACK}==1\n",
         versions=lambda name: _versions() if name == ATTACK else [],
         events=lambda name: _events() if name == ATTACK else [],
+        proposals=lambda: [story.proposal(one, _versions()[0], START) for one in _versions()[1:3]],
+        decisions=lambda name: _decisions(story) if name == ATTACK else [],
+        considered=lambda version: story.comparison(version, _versions()[-1], NOBODY),
+        signature=lambda version: {
+            "inputs": json.dumps([{"type": "double", "name": text} for text in TEXTS]),
+            "outputs": ATTACK if version.version == 1 else None,
+        },
     )
+
+
+def _decisions(story: Story) -> list[Decision]:
+    first, second, *_ = _versions()
+    return [
+        story.decision(second, first, START, f"{ATTACK}#2", forced=True),
+        story.decision(first, None, 10**18, f"{ATTACK}#{LONG}", until=-(10**17)),
+    ]
 
 
 def _named(number: int) -> Run:

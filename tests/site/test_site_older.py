@@ -174,7 +174,7 @@ def test_full_shards_stay_when_runs_are_added(
 ) -> None:
     monkeypatch.setattr(fragments, "RUNS", 16)
     few = dataclasses.replace(options, run_pages=PAGED)
-    full = content(run_oid=lambda key: key)
+    full = content(run_oid=lambda key: key, models=[])
     fewer = dataclasses.replace(full, runs=full.runs[3:])
     build(fewer, tmp_path / "site", options=few)
     older = tmp_path / "site" / "data" / "older"

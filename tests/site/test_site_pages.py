@@ -122,7 +122,8 @@ def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
 
 def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
     full = content()
-    page = model_pages.model(catalogue(full, 5000), full.models[0])
+    decisions = full.decisions("FuelModel")
+    page = model_pages.model(catalogue(full, 5000), full.models[0], decisions)
     assert [row.version for row in page.versions] == [2, 1]
     assert page.versions[0].run.text == "forest-0"
     assert [event.what for event in page.events][:3] == [

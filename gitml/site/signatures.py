@@ -1,0 +1,123 @@
+"""What a model takes and returns, as tables, and a request that it answers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitml.errors import InvalidInput
+from gitml.models.schema import ColSpec, ColumnType, DataType, Schema, TensorSpec
+from gitml.models.signature import ModelSignature
+from gitml.site import formats
+
+_MOST_COLUMNS = 200
+_MOST_VALUES = 1_000  # of an example tensor
+_EXAMPLES: Mapping[ColumnType, Any] = {
+    DataType.boolean: True, DataType.integer: 1, DataType.long: 1, DataType.float: 1.0,
+    DataType.double: 1.0, DataType.string: "text", DataType.datetime: "2026-01-01T00:00:00",
+    DataType.binary: "AAAA",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A column, tensor or parameter."""
+
+    name: str
+    type: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureView:
+    """A signature as a page shows it; ``curl`` asks a served model, empty where that is too big."""
+
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    params: tuple[Field, ...]
+    curl: str
+
+
+def view(form: Mapping[str, str]) -> SignatureView | None:
+    """Read a signature; None where there is none, or where it is malformed.
+
+    Args:
+        form: ``inputs``, ``outputs`` and ``params`` as JSON, as in an MLmodel file.
+    """
+    try:
+        found = ModelSignature.from_dict(form)
+    except (InvalidInput, RecursionError):
+        return None
+    params = found.params.params if found.params else ()
+    return SignatureView(
+        inputs=_fields(found.inputs),
+        outputs=_fields(found.outputs),
+        params=tuple(
+            Field(
+                name=formats.name(one.name),
+                type=_kind(one.dtype),
+                note=formats.name(f"default {json.dumps(one.default)}"),
+            )
+            for one in params[:_MOST_COLUMNS]
+        ),
+        curl=_curl(found.inputs) if found.inputs else "",
+    )
+
+
+def _fields(schema: Schema | None) -> tuple[Field, ...]:
+    if schema is None:
+        return ()
+    return tuple(_field(number, one) for number, one in enumerate(schema.inputs[:_MOST_COLUMNS]))
+
+
+def _field(number: int, one: ColSpec | TensorSpec) -> Field:
+    name = str(number) if one.name is None else formats.name(str(one.name))
+    if isinstance(one, TensorSpec):
+        shape = ", ".join("any" if size < 0 else str(size) for size in one.shape)
+        return Field(name=name, type=f"{one.type} [{shape}]")
+    return Field(name=name, type=_kind(one.type), note="" if one.required else "optional")
+
+
+def _kind(kind: ColumnType) -> str:
+    return formats.name(kind.value if isinstance(kind, DataType) else json.dumps(kind.to_dict()))
+
+
+def _curl(schema: Schema) -> str:
+    body = _example(schema)
+    if body is None:
+        return ""
+    return (
+        "curl http://127.0.0.1:5000/invocations -H 'Content-Type: application/json' \\\n"
+        f"  -d {shlex.quote(json.dumps(body, ensure_ascii=True))}"
+    )
+
+
+def _example(schema: Schema) -> dict[str, Any] | None:
+    """A request of one row; None where it would fill the page."""
+    if len(schema) > _MOST_COLUMNS:
+        return None
+    if schema.is_tensor_spec():
+        tensors = {one.name: _tensor(one.shape) for one in schema.tensors}
+        if any(values is None for values in tensors.values()):
+            return None
+        return {"inputs": tensors if schema.has_input_names() else next(iter(tensors.values()))}
+    row = [_EXAMPLES.get(one.type) for one in schema.columns]
+    if schema.has_input_names():
+        return {"dataframe_split": {"columns": schema.input_names(), "data": [row]}}
+    return {"inputs": [row]}
+
+
+def _tensor(shape: tuple[int, ...]) -> Any:
+    sizes = [max(size, 1) if size >= 0 else 1 for size in shape]
+    total = 1
+    for size in sizes:
+        total *= size
+    if total > _MOST_VALUES:
+        return None
+    value: Any = 0.0
+    for size in reversed(sizes):
+        value = [value] * size
+    return value
