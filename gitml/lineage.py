@@ -344,10 +344,12 @@ def _described(
     repository: Repository, origin: Origin, name: str, runs: Sequence[Run]
 ) -> Descendants:
     versions = _versions_by_run(repository, {run.info.run_id for run in runs})
+    known = repository.index().search_experiments(ViewType.ALL)
+    experiments = {one.experiment_id: one.name for one in known}
     descents = [
         Descent(
             run=run,
-            experiment=_experiment(repository, run),
+            experiment=experiments.get(run.info.experiment_id, run.info.experiment_id),
             versions=tuple(versions.get(run.info.run_id, ())),
         )
         for run in runs
