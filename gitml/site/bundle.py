@@ -63,10 +63,7 @@ def vega(folder: Path | None = None) -> bytes:
 
 
 def scripts(files: Mapping[str, bytes], folder: Path | None = None) -> dict[str, bytes]:
-    """Take comments and white space out of classic scripts.
-
-    All go through the bundler at once, with their names as string statements between them,
-    because starting it costs more than what it does.
+    """Make classic scripts small: comments and white space go, local names become short.
 
     Args:
         files: Name → source.
@@ -74,6 +71,26 @@ def scripts(files: Mapping[str, bytes], folder: Path | None = None) -> dict[str,
 
     Raises:
         InvalidInput: A script has a syntax error.
+    """
+    try:
+        import minify
+    except ImportError:  # there is no wheel for Macs
+        return _stripped(files, folder)
+    small = {}
+    for name, source in files.items():
+        try:
+            code = minify.string("application/javascript", source.decode())
+        except minify.MinifyError as error:
+            raise _unreadable(f"{name}: {error}") from error
+        small[name] = f"{code}\n".encode()
+    return small
+
+
+def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, bytes]:
+    """Take comments and white space out of classic scripts.
+
+    All go through the bundler at once, with their names as string statements between them,
+    because starting it costs more than what it does.
     """
     marks = [f'"gitml script {number}";' for number in range(len(files))]
     joined = "".join(
@@ -116,8 +133,11 @@ def _run(snippet: str) -> str:
     try:
         return str(vl_convert.javascript_bundle(snippet))
     except (RuntimeError, ValueError) as error:
-        why = str(error).strip().partition("\n")[0]
-        raise InvalidInput(
-            f"A script of the site cannot be read: {why}.",
-            hint="Correct the assets in the folder that site.templates names.",
-        ) from error
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"A script of the site cannot be read: {why.strip().partition(chr(10))[0]}.",
+        hint="Correct the assets in the folder that site.templates names.",
+    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitml.errors import InvalidInput
-from gitml.site import SiteOptions, build
+from gitml.site import SiteOptions, build, bundle
 from gitml.site.bundle import INTERPRETER
 
 
@@ -167,6 +168,17 @@ def test_a_broken_script_of_the_user_is_said(
     with pytest.raises(InvalidInput, match="A script of the site cannot be read"):
         build(content(1), tmp_path / "site", options=changed)
     assert not (tmp_path / "site").exists()
+
+
+def test_scripts_are_made_small_where_the_minifier_has_no_wheel(
+    monkeypatch: pytest.MonkeyPatch, options: SiteOptions
+) -> None:
+    files = {"one.js": b"// first\n(() => { const long = 1; f(long); })();", "two.js": b"g( 2 );"}
+    small = bundle.scripts(files, options.cache)
+    monkeypatch.setitem(sys.modules, "minify", None)
+    stripped = bundle.scripts(files, options.cache)
+    assert small == {"one.js": b"(()=>{const e=1;f(e)})()\n", "two.js": b"g(2)\n"}
+    assert stripped == {"one.js": b"(()=>{f(1);})();\n", "two.js": b"g(2);\n"}
 
 
 def test_the_report_says_what_was_dropped_and_progress_ends_whole(
