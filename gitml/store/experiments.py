@@ -67,6 +67,9 @@ class ExperimentStore:
             InvalidInput: The name cannot be used.
         """
         records.experiment_id(name)
+        there = self.created_as(name) if exist_ok else None
+        if there:  # without the branch's lock, for which other processes may be waiting
+            return there.experiment_id
         now = self._clock()
         written = {"name": now, "lifecycle_stage": now, **{f"tags.{key}": now for key in tags}}
         found = ""
