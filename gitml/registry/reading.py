@@ -13,10 +13,9 @@ from gitml.registry.evidence import Evidence, collect
 from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
 from gitml.registry.tags import Stage
-from gitml.registry.version_commit import version_file
+from gitml.registry.version_commit import version_file, version_files
 from gitml.store import model_records
 from gitml.store.branch import Branch
-from gitml.store.canonical import LARGEST_RECORD
 from gitml.store.model_records import VersionFile
 
 
@@ -239,10 +238,7 @@ class RegistryReader(SnapshotReader):
     def _read_files(self, commits: Iterable[str]) -> None:
         """Read the ``version.json`` of many versions with one process."""
         missing = [commit for commit in dict.fromkeys(commits) if commit not in self._files]
-        names = (f"{commit}:version.json" for commit in missing)
-        found = self.repo.read_checked(names, LARGEST_RECORD)
-        for commit, data in zip(missing, found, strict=True):
-            self._files[commit] = _version_file(data) if isinstance(data, bytes) else None
+        self._files |= version_files(self.repo, missing)
 
     def _file(self, version: VersionState, number: int, slug: str) -> VersionFile | None:
         """Read a version's ``version.json``; None where another tool registered it."""

@@ -13,6 +13,7 @@ from gitml.errors import Conflict, StoreError
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry.tags import one_line
 from gitml.store.branch import TEMPORARY, Branch
+from gitml.store.canonical import LARGEST_RECORD
 from gitml.store.model_records import (
     VersionFile,
     version_file_from_json,
@@ -198,7 +199,20 @@ class VersionCommits:
 
 def version_file(repo: GitRepo, commit: str) -> VersionFile | None:
     """Read a version commit's ``version.json``; None where another tool made the commit."""
-    data = repo.read(f"{commit}:version.json")
+    return _file_of(repo.read(f"{commit}:version.json"))
+
+
+def version_files(repo: GitRepo, commits: Sequence[str]) -> dict[str, VersionFile | None]:
+    """Read the ``version.json`` of many version commits with one process, by commit."""
+    names = [f"{commit}:version.json" for commit in commits]
+    found = repo.read_checked(names, LARGEST_RECORD)
+    return {
+        commit: _file_of(None if isinstance(data, StoreError) else data)
+        for commit, data in zip(commits, found, strict=True)
+    }
+
+
+def _file_of(data: bytes | None) -> VersionFile | None:
     try:
         return version_file_from_json(data) if data else None
     except StoreError:  # anybody can tag a commit that has such a file
