@@ -40,10 +40,12 @@ if TYPE_CHECKING:
         MlflowException as MlflowException,
     )
     from gitml.logged_models import (
+        get_registry_uri as get_registry_uri,
         register_model as register_model,
         search_model_versions as search_model_versions,
         search_registered_models as search_registered_models,
         set_model_version_tag as set_model_version_tag,
+        set_registry_uri as set_registry_uri,
     )
     from gitml.tracking.active import (
         ActiveRun as ActiveRun,
@@ -104,7 +106,10 @@ _FLUENT = (
     "log_params log_table log_text restore_experiment restore_run search_experiments search_runs "
     "set_experiment_tag set_experiment_tags set_tag set_tags"
 )
-_MODELS = "register_model search_model_versions search_registered_models set_model_version_tag"
+_MODELS = (
+    "get_registry_uri register_model search_model_versions search_registered_models "
+    "set_model_version_tag set_registry_uri"
+)
 _HOMES = {
     **dict.fromkeys(_ENTITIES.split(), "gitml.entities"),
     **dict.fromkeys(_ACTIVE.split(), "gitml.tracking.active"),

@@ -24,9 +24,10 @@ class MlflowClient(TrackingClient):
         tracking_uri: Path of a folder in the repository; default: ``GITML_TRACKING_URI``, else
             the folder the process stands in.
         registry_uri: Accepted for MLflow's scripts: the registry lives in the same repository, so
-            it must be None or the same path.
+            it must be None or a path in that.
 
     Raises:
+        InvalidInput: The registry is another repository's.
         NoRepository: There is no git repository.
     """
 
@@ -36,6 +37,8 @@ class MlflowClient(TrackingClient):
         registry_uri: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(tracking_uri or registry_uri)
+        if tracking_uri and registry_uri:
+            logged_models.require_same(self.repository, registry_uri)
 
     @property
     def registry(self) -> Registry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from gitml.registry.version_commit import ModelSource
 from gitml.store.records import RunFiles
 from gitml.tracking import active, fluent, validation
 from gitml.tracking.client import TrackingClient
+from gitml.tracking.repository import Repository, resolve_path
 
 _MLMODEL = "MLmodel"
 
@@ -207,6 +209,37 @@ def _committed(client: TrackingClient, run_id: str) -> RunFiles:
 
 def _size(listed: Sequence[Artifact]) -> int:
     return sum(artifact.size for artifact in listed)
+
+
+def set_registry_uri(uri: str | os.PathLike[str]) -> None:
+    """Accepted for MLflow's scripts: the registry lives in the repository that is logged to.
+
+    Raises:
+        InvalidInput: It is another repository's path.
+        NoRepository: There is no git repository.
+    """
+    require_same(active.client().repository, uri)
+
+
+def get_registry_uri() -> str:
+    """The root of the repository with the registry: the one that is logged to."""
+    return active.get_tracking_uri()
+
+
+def require_same(repository: Repository, registry_uri: str | os.PathLike[str]) -> None:
+    """Check that a registry is that of a repository.
+
+    Raises:
+        InvalidInput: It is another one's.
+        NoRepository: There is no git repository.
+    """
+    other = Repository.open(resolve_path(registry_uri))
+    if other.git.common_dir.resolve() != repository.git.common_dir.resolve():
+        raise InvalidInput(
+            f"Registry {os.fspath(registry_uri)!r:.200} is not in the repository that is logged "
+            "to.",
+            hint="Runs and models live in one repository: choose it with set_tracking_uri.",
+        )
 
 
 def search_registered_models(

@@ -14,11 +14,11 @@ import gitml
 MLFLOW_NAMES = """
 MlflowClient MlflowException active_run autolog create_experiment delete_experiment delete_run
 delete_tag end_run get_artifact_uri get_experiment get_experiment_by_name get_parent_run get_run
-get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts log_dict log_figure
-log_image log_input log_metric log_metrics log_param log_params log_table log_text register_model
-restore_experiment restore_run search_experiments search_model_versions search_registered_models
-search_runs set_experiment set_experiment_tag set_experiment_tags set_model_version_tag set_tag
-set_tags set_tracking_uri start_run
+get_registry_uri get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts
+log_dict log_figure log_image log_input log_metric log_metrics log_param log_params log_table
+log_text register_model restore_experiment restore_run search_experiments search_model_versions
+search_registered_models search_runs set_experiment set_experiment_tag set_experiment_tags
+set_model_version_tag set_registry_uri set_tag set_tags set_tracking_uri start_run
 """.split()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import gitml
 from gitml.errors import AlreadyExists, InvalidInput
+from tests.conftest import make_repository
 
 from .conftest import World
 from .mlflow_contract import facts
@@ -82,3 +83,15 @@ def test_a_rename_is_refused_with_a_way_out(world: World) -> None:
     with pytest.raises(AlreadyExists, match="'n' already exists"):
         world.registry.rename_registered_model("m", "n")
     assert world.git("for-each-ref", "refs/tags") in before
+
+
+def test_the_registry_is_in_the_repository_that_is_logged_to(tracked: Path, tmp_path: Path) -> None:
+    gitml.set_registry_uri(tracked)
+    assert gitml.get_registry_uri() == gitml.get_tracking_uri() == tracked.as_uri()
+    gitml.MlflowClient(tracked, registry_uri=tracked.as_uri())
+    other = make_repository(tmp_path / "other")
+    for call in (gitml.set_registry_uri, lambda uri: gitml.MlflowClient(tracked, uri)):
+        with pytest.raises(InvalidInput, match="not in the repository that is logged to"):
+            call(other)
+    with pytest.raises(InvalidInput, match="is not a path"):
+        gitml.set_registry_uri("http://127.0.0.1:5000")
