@@ -228,6 +228,8 @@ def apply(approved_by: tuple[str, ...], push: bool, ci: bool, json_: bool) -> No
         return
     for sentence in done.done:
         say(sentence)
+    for path in done.uncommitted:
+        talk(f"{path} has changes that are not committed; they were left out.")
     if not done.done:
         talk("All is as declared.")
     if done.pushed:

@@ -35,11 +35,13 @@ class Applied:
         commit: The commit whose declarations were applied.
         done: What was changed, one sentence each; empty where all was as declared.
         pushed: Tags that were pushed, in order.
+        uncommitted: Files whose changes in the work tree were left out.
     """
 
     commit: str
     done: tuple[str, ...]
     pushed: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def apply(
     Raises:
         InvalidInput: A file is not as it should be.
         GateFailed: A version does not meet its gates; nothing was changed.
-        Conflict: The remote's default branch declares something newer.
+        Conflict: The remote's default branch declares something else: HEAD is old, or not merged.
         SignatureError: A tag of a declared model is not signed by somebody allowed, or the user's
             key is not.
     """
@@ -102,21 +104,39 @@ def apply(
     for one in wanted.values():
         done += _settle(registry, one, decisions[one.path])
     pushed = push_tags(registry, wanted) if push else []
-    return Applied(commit=commit, done=tuple(done), pushed=tuple(pushed))
+    return Applied(
+        commit=commit,
+        done=tuple(done),
+        pushed=tuple(pushed),
+        uncommitted=_uncommitted(registry.repo),
+    )
 
 
 def _require_current(registry: Registry, commit: str) -> None:
-    """Refuse a clone whose declarations are older than the remote's."""
+    """Refuse a commit that declares something else than the remote's default branch.
+
+    What is older was replaced; what is newer was not merged, so nobody has reviewed it.
+    """
     repo = registry.repo
     base = hosting.default_branch(repo, registry.remote)
-    if repo.is_ancestor(base.commit, commit):
-        return
     here, there = (repo.tree(rev, declared.FOLDER) for rev in (commit, base.commit))
-    if here != there:
-        raise Conflict(
-            f"{base.remote}/{base.branch} declares something else than commit {commit[:12]}.",
-            hint=f"Check out the newest {base.branch} (`git pull`), then apply.",
-        )
+    if here == there:
+        return
+    newer = repo.is_ancestor(base.commit, commit)
+    raise Conflict(
+        f"{base.remote}/{base.branch} declares something else than commit {commit[:12]}.",
+        hint=f"Merge it into {base.branch} and push that, then apply."
+        if newer
+        else f"Check out the newest {base.branch} (`git pull`), then apply.",
+    )
+
+
+def _uncommitted(repo: GitRepo) -> tuple[str, ...]:
+    """Declarations that the work tree has otherwise than HEAD."""
+    if repo.work_tree is None:
+        return ()
+    out = repo.run("status", "--porcelain", "-z", "--no-renames", "--", declared.FOLDER)
+    return tuple(one[3:].decode("utf-8", "replace") for one in out.split(b"\0") if one)
 
 
 def _to_admit(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[Admission]:

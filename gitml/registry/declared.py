@@ -6,7 +6,7 @@ Read from the work tree or from any revision; edited as text, so that comments a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,21 @@ def read_all(repo: GitRepo, rev: str | None = None) -> dict[str, Declaration]:
     Raises:
         InvalidInput: A file is not as it should be.
     """
-    found = (parse(data, path) for path, data in _files(repo, rev))
-    return {one.model: one for one in found}
+    found = {}
+    for one in read_each(repo, rev):
+        if isinstance(one, InvalidInput):
+            raise one
+        found[one.model] = one
+    return found
+
+
+def read_each(repo: GitRepo, rev: str | None = None) -> Iterator[Declaration | InvalidInput]:
+    """Read all declarations; the error of a file that is not as it should be."""
+    for path, data in _files(repo, rev):
+        try:
+            yield parse(data, path)
+        except InvalidInput as error:
+            yield error
 
 
 def _files(repo: GitRepo, rev: str | None) -> Iterable[tuple[str, bytes]]:
@@ -305,6 +318,8 @@ def _compose(text: str, path: str) -> Node:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "it is no YAML"
+        if problem == "but found another document":
+            problem = "a second YAML document begins"
         raise InvalidInput(f"{path}, line {line}: {problem}.", hint=_HINT) from error
     except RecursionError as error:
         raise InvalidInput(f"{path} is nested too deeply.", hint=_HINT) from error

@@ -50,7 +50,8 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
 
     Raises:
         NotFound: The model or the version does not exist.
-        InvalidInput: There is no such stage, it declares that already, or a reason is missing.
+        InvalidInput: There is no such stage, it declares that already, the version was not pushed
+            yet, or a reason is missing.
         AlreadyExists: That is proposed already.
     """
     if not reason.strip():
@@ -60,13 +61,17 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     base = hosting.default_branch(registry.repo, registry.remote)
     old = declared.read(registry.repo, found.name, base.commit)
     if target is Stage.NONE:
-        raise InvalidInput("Stage None cannot be proposed.", hint="Write null for the stage.")
+        raise InvalidInput(
+            "Stage None cannot be proposed.",
+            hint=f"Empty a stage with `Production: null` in {declared.path_of(found.name)}.",
+        )
     if old and old.stages.get(target) == found.version:
         live = found.current_stage == target
         raise InvalidInput(
             f"{old.path} declares version {found.version} for {target.value} already.",
             hint="It is live." if live else "Run `gitml registry apply` on that branch.",
         )
+    _require_pushed(registry, found, base)
     text = declared.with_stage(old, found.name, target, found.version)
     wanted = f"promote/{slug(found.name)}-v{found.version}-{target.value.lower()}"
     branch = _free_branch(registry.repo, base, wanted)
@@ -76,6 +81,25 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     commit = _push_branch(registry, base, branch, path, text.encode(), message)
     made = Proposal(branch=branch, commit=commit, version=found.version, stage=target.value)
     return _requested(registry.repo, base, made, title, reason)
+
+
+def _require_pushed(registry: Registry, version: ModelVersion, base: hosting.Base) -> None:
+    """Refuse a version that only this clone knows: whoever reviews it would look for it in vain.
+
+    Raises:
+        InvalidInput: The remote has no tag of it.
+    """
+    tags = {
+        f"refs/tags/{event.tag}"
+        for event in registry.history(version.name)
+        if event.kind == Kind.REGISTERED and event.version == version.version
+    }
+    there = registry.repo.remote_refs(base.remote, *(tags or ("refs/tags/",)))
+    if not tags & there.keys():
+        raise InvalidInput(
+            f"Version {version.version} of {shown(version.name)} is not on {base.remote!r} yet.",
+            hint="Run `gitml push`, then propose it.",
+        )
 
 
 def _free_branch(repo: GitRepo, base: hosting.Base, wanted: str) -> str:

@@ -113,9 +113,12 @@ def between(
     Raises:
         InvalidInput: A file is not as it should be.
     """
-    before, after = declared.read_all(registry.repo, base), declared.read_all(registry.repo, rev)
+    read = list(declared.read_each(registry.repo, base))
+    before = {one.model: one for one in read if isinstance(one, Declaration)}
+    after = declared.read_all(registry.repo, rev)
     changes: list[StageChange] = []
-    notes = [f"{before[name].path} is removed." for name in before if name not in after]
+    notes = [f"Until now {one.message}" for one in read if isinstance(one, InvalidInput)]
+    notes += [f"{before[name].path} is removed." for name in before if name not in after]
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
@@ -158,7 +161,9 @@ def check_versions(registry: Registry, one: Declaration) -> None:
         except NotFound as error:
             lines = {name.lower(): line for name, line in one.lines.items()}
             raise InvalidInput(
-                f"{one.path}, line {lines.get(key.lower(), 1)}: {error.message}", hint=error.hint
+                f"{one.path}, line {lines.get(key.lower(), 1)}: {error.message}",
+                hint=f"{error.hint or ''} Where another clone registered it, type `gitml push` "
+                "there.".lstrip(),
             ) from error
 
 

@@ -8,8 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 import gitml
+from gitml import sync, uris
 from gitml.entities import Dataset
 from gitml.registry import report
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
@@ -189,13 +191,26 @@ def test_a_rollback_brings_the_previous_version_back(
     assert event["gates"][1]["note"].startswith("waived")
 
 
-def test_a_revert_of_the_merge_rolls_back_too(cli: Cli, repository: Path, team: Path) -> None:
+def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_model(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path
+) -> None:
     promote(cli, repository, "1", 1)
     promote(cli, repository, "2", 2)
+    git(tmp_path, "clone", "-q", str(team), "colleague")
+    client = gitml.MlflowClient(tmp_path / "colleague")
+
+    def live() -> str:
+        sync.pull(client.repository)
+        model = uris.local_path("models:/Price/Production", client) / "MLmodel"
+        return str(yaml.safe_load(model.read_text())["run_id"])
+
+    runs = {n: client.get_model_version("Price", n).run_id for n in (1, 2)}
+    assert live() == runs[2]
     git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
     git(repository, "push", "-q", "origin", "main")
 
     assert cli("registry", "apply", "--push").stdout == "Price version 1 is in Production.\n"
+    assert live() == runs[1]
 
 
 def test_more_than_three_tags_are_pushed_with_the_trigger_last_and_alone(
