@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gitml import version
@@ -271,21 +272,19 @@ class _Builder:
         content, run_id = self.shown.content, item.info.run_id
         kept = run_id in self.curved
         curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
-        files = previews.look(
-            content.artifacts(run_id),
-            lambda path, limit: content.read_artifact(run_id, path, limit),
-        )
-        view = run_pages.run(self.shown, item, files, bool(curves))
+        read = partial(content.read_artifact, run_id)
+        files = previews.look(content.artifacts(run_id), read)
+        view = run_pages.run(self.shown, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
         record = run_pages.record(self.shown, item, curves)
         self.out.write(view.data, data.script(run_id, record))
         if any(file.missing for file in files):
             key = ""  # their bytes may be here at the next build
-        pictures = [file.picture for file in files if file.picture]
-        for picture in pictures:
-            self.out.write(picture.address, picture.data)
-        written = (address, view.data, *(picture.address for picture in pictures))
+        copies = [copy for file in files for copy in (file.picture, file.page) if copy]
+        for copy in copies:
+            self.out.write(copy.address, copy.data)
+        written = (address, view.data, *(copy.address for copy in copies))
         return Rendered(key=key, files=written, trends=data.trends(curves))
 
     def model(
@@ -325,6 +324,7 @@ class _Builder:
         digits = fragments.digits(len(self.shown.runs))
         self.page("run.html", "older.html", digits=digits)
         self.page("compare.html", "compare.html", digits=digits)
+        self.page("sandbox.html", "sandbox.html")
 
     def older(self, part: fragments.Shard, old: Rendered | None) -> Rendered:
         """Write a shard of older runs, unless the old one still holds."""

@@ -3,11 +3,53 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 
 
 def download_run(run_id: str) -> str:
     """Fetch all files of a run."""
     return f"gitml artifacts download --run-id {run_id}"
+
+
+def download_file(run_id: str, path: str) -> str:
+    """Fetch one file of a run."""
+    return f"gitml artifacts download {run_id} {shlex.quote(path)}"
+
+
+def ask_model(run_id: str, path: str, body: str) -> str:
+    """Serve a model of a run with stock MLflow and ask it for a prediction.
+
+    Args:
+        run_id: Of the run.
+        path: Folder below the run's artifacts.
+        body: What curl sends as JSON; ``@`` and a file's name for what that file of the model says.
+    """
+    folder = path.rpartition("/")[2]
+    if body.startswith("@"):
+        body = f"@{folder}/{body[1:]}"
+    serve = ["mlflow", "models", "serve", "-m", folder, "-p", "5001", "--env-manager", "local"]
+    ask = ["curl", "http://127.0.0.1:5001/invocations"]
+    ask += ["-H", "Content-Type: application/json", "-d", body]
+    return f"{download_file(run_id, path)} -o .\n{shlex.join(serve)} &\n{shlex.join(ask)}"
+
+
+def reproduce(run_id: str, commit: str, command: str, tree: str, kept: Collection[str]) -> str:
+    """Run a run's code again in a work tree of its own.
+
+    Args:
+        run_id: Of the run.
+        commit: Id of the code's commit.
+        command: The run's command line.
+        tree: Id of the git tree that holds the run's record; empty where unknown.
+        kept: Which of ``source.patch`` and ``requirements.txt`` the record has.
+    """
+    folder = f"../run-{run_id[:8]}"
+    lines = [f"git worktree add {folder} {commit}", f"cd {folder}"]
+    if tree and "source.patch" in kept:
+        lines.append(f"git show {tree}:source.patch | git apply")
+    if tree and "requirements.txt" in kept:
+        lines.append(f"git show {tree}:requirements.txt | pip install -r /dev/stdin")
+    return "\n".join([*lines, command])
 
 
 def download_version(name: str, version: int) -> str:

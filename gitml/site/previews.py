@@ -1,4 +1,4 @@
-"""A file of a run, as the page shows it: a picture, a table, a text, or only its name.
+"""A file of a run, as the page shows it: a picture, a page, a table, a text, or only its name.
 
 What a file is, its first bytes say; its name only decides whether looking at it is worthwhile.
 """
@@ -8,23 +8,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitml.entities import Artifact
-from gitml.site import formats, urls
+from gitml.site import data as scripts, formats, urls
 
 PICTURE_BYTES = 5_000_000
+PAGE_BYTES = 5_000_000
 TEXT_BYTES = 64_000
 TABLE_ROWS = 20
 TABLE_COLUMNS = 12
 FILES = 60
 
+_PAGES = frozenset({".html", ".htm"})
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif"})
 _TEXTS = frozenset(
     {".txt", ".log", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".toml"}
-    | {".ini", ".cfg", ".py", ".sql", ".html", ".xml", ".svg", ".diff", ".patch", ".sh"}
+    | {".ini", ".cfg", ".py", ".sql", ".xml", ".diff", ".patch", ".sh"}
 )
 _TEXT_NAMES = frozenset({"MLmodel", "MLproject", "Dockerfile", "LICENSE", "README"})
 
@@ -53,13 +56,32 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """An HTML page of a run, carried by a script for the sandbox to show.
+
+    Attributes:
+        address: Where, from the site's root; also the script's key.
+        data: The script's bytes: ``{"html": …}``.
+    """
+
+    address: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One artifact on a run page; at most one of the three previews is set.
+    """One artifact on a run page; at most one of the previews is set.
 
     Attributes:
         path: POSIX path below the run's artifacts.
         size: With unit.
         md5: Content hash, maybe empty.
+        text: What it says.
+        table: Its rows.
+        picture: A picture, copied.
+        drawing: An SVG as a ``data:`` address: as an image it runs nothing, and it has no address
+            of the site at which it could be opened as a page.
+        page: An HTML page, to be shown in the sandbox.
         cut: Whether the preview shows only the beginning.
         missing: Whether a preview was wanted and the bytes are not on this machine.
     """
@@ -70,6 +92,8 @@ class File:
     text: str | None = None
     table: Table | None = None
     picture: Picture | None = None
+    drawing: str = ""
+    page: Page | None = None
     cut: bool = False
     missing: bool = False
 
@@ -113,6 +137,12 @@ def _preview(artifact: Artifact, read: Read) -> File | None:
     if extension in _PICTURES and artifact.size <= PICTURE_BYTES:
         data = read(artifact.path, PICTURE_BYTES)
         return _bare(artifact, missing=True) if data is None else _picture(artifact, data)
+    if extension in _PAGES and artifact.size <= PAGE_BYTES:
+        data = read(artifact.path, PAGE_BYTES)
+        return _bare(artifact, missing=True) if data is None else _page(artifact, data)
+    if extension == ".svg" and artifact.size <= TEXT_BYTES:
+        data = read(artifact.path, TEXT_BYTES)
+        return _bare(artifact, missing=True) if data is None else _drawing(artifact, data)
     if extension in _TEXTS or path.name in _TEXT_NAMES:
         data = read(artifact.path, TEXT_BYTES)
         return _bare(artifact, missing=True) if data is None else _text(artifact, data, extension)
@@ -124,6 +154,16 @@ def _picture(artifact: Artifact, data: bytes) -> File | None:
     if kind is None:
         return None
     return _bare(artifact, picture=Picture(address=urls.media(data, kind), data=data))
+
+
+def _page(artifact: Artifact, data: bytes) -> File:
+    address = urls.copied_page(data)
+    content = scripts.script(address, {"html": data.decode("utf-8", "replace")})
+    return _bare(artifact, page=Page(address=address, data=content))
+
+
+def _drawing(artifact: Artifact, data: bytes) -> File:
+    return _bare(artifact, drawing=f"data:image/svg+xml;base64,{b64encode(data).decode('ascii')}")
 
 
 def _text(artifact: Artifact, data: bytes, extension: str) -> File | None:
@@ -174,6 +214,8 @@ def _bare(
     text: str | None = None,
     table: Table | None = None,
     picture: Picture | None = None,
+    drawing: str = "",
+    page: Page | None = None,
     cut: bool = False,
     missing: bool = False,
 ) -> File:
@@ -184,6 +226,8 @@ def _bare(
         text=text,
         table=table,
         picture=picture,
+        drawing=drawing,
+        page=page,
         cut=cut,
         missing=missing,
     )

@@ -10,20 +10,28 @@ from gitml.entities import Dataset, MetricSummary, Run
 from gitml.site import commands, data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
 from gitml.site.content import Content
+from gitml.site.directions import Better, better
+from gitml.site.logged_model import LoggedModel, describe
 from gitml.site.model_pages import artifact_path
-from gitml.site.previews import File
+from gitml.site.previews import File, Read
 
 PATCH_CHARS = 200_000
 REQUIREMENT_CHARS = 40_000
+SYSTEM = "system/"
 _HOUSEKEEPING = ("mlflow.", "gitml.")
+
+
+def _no_bytes(_path: str, _limit: int) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """One metric of a run."""
+    """One metric of a run; ``best`` is empty where its name does not say which way is better."""
 
     name: str
     last: str
+    best: str
     min: str
     max: str
     step: int
@@ -55,13 +63,15 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedModel:
-    """A model directory of a run, and the versions registered from it."""
+class DatasetRow:
+    """A data set that a run read."""
 
-    path: str
-    flavors: str
-    load: str
-    versions: tuple[Link, ...]
+    name: str
+    context: str
+    digest: str
+    source: str
+    size: str
+    columns: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +88,13 @@ class RunPage:
     user: str
     params: tuple[tuple[str, str], ...]
     metrics: tuple[MetricRow, ...]
+    system_metrics: tuple[MetricRow, ...]
     tags: tuple[tuple[str, str], ...]
     system_tags: tuple[tuple[str, str], ...]
     note: str
     files: tuple[File, ...]
     models: tuple[LoggedModel, ...]
-    datasets: tuple[Dataset, ...]
+    datasets: tuple[DatasetRow, ...]
     code: Code
     requirements: str
     parent: Link | None
@@ -94,9 +105,12 @@ class RunPage:
     left_out: bool
     data: str
     download: str
+    reproduce: str
 
 
-def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> RunPage:
+def run(
+    shown: Catalogue, item: Run, files: Sequence[File], curves: bool, read: Read = _no_bytes
+) -> RunPage:
     """Fill a run's page.
 
     Args:
@@ -104,10 +118,12 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         item: The run.
         files: Its artifacts, looked at.
         curves: Whether a metric has more than one point.
+        read: (path, limit) → the first bytes of a file, None where they are not at hand.
     """
     info, tags = item.info, item.data.tags
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
-    parent = item.parent_run_id
+    parent, metrics, code = item.parent_run_id, _metrics(item), _code(shown.content, item)
+    requirements = shown.content.requirements(info.run_id) or ""
     return RunPage(
         run_id=info.run_id,
         name=run_name(item),
@@ -118,17 +134,18 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         duration=formats.duration(data.elapsed(item)),
         user=formats.name(info.user_id),
         params=formats.pairs(item.data.params),
-        metrics=_metrics(item),
+        metrics=tuple(row for row in metrics if not row.name.startswith(SYSTEM)),
+        system_metrics=tuple(row for row in metrics if row.name.startswith(SYSTEM)),
         tags=formats.pairs(plain),
         system_tags=formats.pairs(
             {k: tags[k] for k in tags if k not in plain and k != data.NOTE_TAG}
         ),
         note=markdown.render(item.data.tags.get(data.NOTE_TAG, "")),
         files=tuple(files),
-        models=_logged_models(shown, item),
-        datasets=item.inputs.dataset_inputs,
-        code=_code(shown.content, item),
-        requirements=formats.clip(shown.content.requirements(info.run_id) or "", REQUIREMENT_CHARS),
+        models=_logged_models(shown, item, files, read),
+        datasets=tuple(map(_dataset, item.inputs.dataset_inputs)),
+        code=code,
+        requirements=formats.clip(requirements, REQUIREMENT_CHARS),
         parent=shown.links.get(parent, Link(text=formats.name(parent))) if parent else None,
         children=tuple(
             shown.links.get(child.info.run_id, Link(text=run_name(child)))
@@ -140,6 +157,7 @@ def run(shown: Catalogue, item: Run, files: Sequence[File], curves: bool) -> Run
         left_out=not curves and any(s.count > 1 for s in item.data.summaries.values()),
         data=urls.run_data(info.run_id),
         download=commands.download_run(info.run_id),
+        reproduce=_reproduce(shown.content, item, code, requirements),
     )
 
 
@@ -191,6 +209,7 @@ def _metrics(item: Run) -> tuple[MetricRow, ...]:
             MetricRow(
                 name=formats.name(key),
                 last=formats.number(summary.last),
+                best=_best(key, summary),
                 min=formats.number(summary.min),
                 max=formats.number(summary.max),
                 step=summary.step,
@@ -200,21 +219,58 @@ def _metrics(item: Run) -> tuple[MetricRow, ...]:
     return tuple(rows)
 
 
-def _logged_models(shown: Catalogue, item: Run) -> tuple[LoggedModel, ...]:
-    versions = shown.registered.get(item.info.run_id, ())
+def _best(key: str, summary: MetricSummary) -> str:
+    match better(key):
+        case Better.LOWER:
+            return formats.number(summary.min)
+        case Better.HIGHER:
+            return formats.number(summary.max)
+    return ""
+
+
+def _logged_models(
+    shown: Catalogue, item: Run, files: Sequence[File], read: Read
+) -> tuple[LoggedModel, ...]:
+    versions, paths = shown.registered.get(item.info.run_id, ()), {file.path for file in files}
     return tuple(
-        LoggedModel(
-            path=logged.path,
-            flavors=formats.name(", ".join(logged.flavors)),
-            load=commands.load_model(f"runs:/{item.info.run_id}/{logged.path}"),
-            versions=tuple(
-                Link(text=f"{v.name} version {v.version}", address=urls.model_page(v.name))
+        describe(
+            item.info.run_id,
+            logged,
+            paths,
+            read,
+            tuple(
+                Link(
+                    text=f"{formats.name(v.name)} version {v.version}",
+                    address=urls.model_page(v.name),
+                )
                 for v in versions
                 if artifact_path(v) == logged.path
             ),
         )
         for logged in item.outputs.model_outputs
     )
+
+
+def _dataset(item: Dataset) -> DatasetRow:
+    where = "" if item.source in ("", "{}") else item.source
+    return DatasetRow(
+        name=formats.name(item.name),
+        context=formats.name(item.context),
+        digest=formats.name(item.digest),
+        source=formats.name(f"{item.source_type} {where}".strip()),
+        size=formats.name(item.profile),
+        columns=formats.clip(item.schema, formats.VALUE_CHARS),
+    )
+
+
+def _reproduce(content: Content, item: Run, code: Code, requirements: str) -> str:
+    commit = item.source.commit or ""
+    if not code.command or not urls.is_commit(commit):
+        return ""
+    found = {"source.patch": code.patch, "requirements.txt": requirements}
+    kept = [name for name, text in found.items() if text]
+    run_id = item.info.run_id
+    return commands.reproduce(run_id, commit, code.command, content.run_oid(run_id), kept)
 
 
 def _code(content: Content, item: Run) -> Code:

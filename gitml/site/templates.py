@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitml.errors import InvalidInput
-from gitml.site import formats
+from gitml.site import commands, formats
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -133,5 +133,6 @@ def _environment(folders: list[Path]) -> Environment:
         "iso": formats.iso,
         "clip": formats.clip,
         "number": formats.number,
+        "fetch": lambda path, run_id: commands.download_file(run_id, path),
     }
     return environment

@@ -22,6 +22,11 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
+def is_commit(text: str) -> bool:
+    """Tell whether a text is a commit's id, or the beginning of one: lower-case hex digits."""
+    return _COMMIT.fullmatch(text) is not None
+
+
 def slug(name: str, identity: str) -> str:
     """Make a file name of a name: what is readable of it, then a hash of the identity."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -116,6 +121,11 @@ def media(data: bytes, extension: str) -> str:
     return f"media/{hashlib.sha256(data).hexdigest()[:32]}.{extension}"
 
 
+def copied_page(data: bytes) -> str:
+    """Give the address of the script that carries a page of a run, named by its content."""
+    return f"data/pages/{hashlib.sha256(data).hexdigest()[:32]}.js"
+
+
 def digest(data: bytes) -> str:
     """Shorten content to the ten hex digits that go into file names."""
     return hashlib.sha256(data).hexdigest()[:10]
@@ -133,7 +143,7 @@ def forge(url: str) -> str:
 def commit(forge_url: str, commit_id: str | None) -> str:
     """Give a commit's address on the forge, or an empty text where there is none."""
     base = forge(forge_url)
-    if not base or not commit_id or not _COMMIT.fullmatch(commit_id):
+    if not base or not commit_id or not is_commit(commit_id):
         return ""
     host = urlsplit(base).hostname or ""
     path = next((path for name, path in _COMMIT_PATHS.items() if name in host), "/commit/")

@@ -62,13 +62,14 @@ gitml.curves = (() => {
 
   // Panels of curves with their controls; `runs` are records of data/runs/.
   const panels = runs => {
-    const section = document.getElementById("curves"), grid = document.getElementById("panels");
+    const section = document.getElementById("curves"), system = document.getElementById("system");
     const control = id => document.getElementById(id);
-    const names = [...new Set(runs.flatMap(run => run.curves.map(c => c[0])))].sort().slice(0, 60);
+    const names = [...new Set(runs.flatMap(run => run.curves.map(c => c[0])))].sort().slice(0, 120), apart = name => system && name.startsWith("system/");
     section.hidden = !names.length;
+    if (system) system.hidden = !names.some(apart);
     const boxes = names.map(name => {
       const box = el("div", {class: "chart small", role: "img", "aria-label": `Curve of ${name}`});
-      grid.append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
+      document.getElementById(apart(name) ? "system-panels" : "panels").append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
       const draw = () => {
         const across = ACROSS[control("across").value];
         const series = runs.flatMap((run, row) => run.curves.filter(c => c[0] === name).map(curve => ({

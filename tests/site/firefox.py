@@ -76,6 +76,13 @@ class Firefox:
         """Evaluate an expression in the page; ``arguments`` are the further ones."""
         return self._driver.execute_script(f"return ({expression})", script_args=args)
 
+    def in_frame(self, selector: str, expression: str) -> Any:
+        """Evaluate an expression in a frame of the page."""
+        self._driver.switch_to_frame(self._find(selector))
+        found = self.js(expression)
+        self._driver.switch_to_frame()
+        return found
+
     def texts(self, selector: str) -> list[str]:
         """Give the visible texts of all elements that a CSS selector finds."""
         found = self.js(

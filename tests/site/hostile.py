@@ -45,11 +45,17 @@ LONG = f"{ATTACK} {'x' * 100_000}"
 HUGE_NOTE = f"# {ATTACK}\n\n" + "[" * 20_000 + "`<script>alert(10)</script>` " * 700_000
 FEW, WIDE, LONGEST, NUMBERLESS = range(100, 104)
 _ACT = "document.title = 'acted'; parent.document.title = 'acted'; alert(11)"
+_REPORT = """<script>
+document.body.dataset.acted = "yes";
+try { document.body.dataset.parent = parent.document.title; }
+catch { document.body.dataset.parent = "out of reach"; }
+</script>"""
 _PAGE = f"""<!doctype html><title>t</title><h1>A report</h1><script>{_ACT}</script>
 <img src="https://example.org/pixel.png" onerror="{_ACT}">
-<a href="javascript:alert(12)" target="_top">link</a><meta http-equiv="refresh" content="0; url=/">
+<a href="javascript:alert(12)" target="_top">link</a>
 <form action="https://example.org/"><button>send</button></form>
-<script src="https://example.org/x.js"></script><script>top.location = "about:blank"</script>
+<script src="https://example.org/x.js"></script>
+{_REPORT}<script>top.location = "about:blank"</script><a href="https://example.org/">away</a>
 """
 _DRAWING = f"""<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40" onload="{_ACT}">
 <script>{_ACT}</script><image href="https://example.org/pixel.png"/><rect width="80" height="40"/>

@@ -31,7 +31,7 @@ def kinds(site: Path) -> list[str]:
     for path in sorted(site.rglob("*.html"), key=lambda path: path.stat().st_size):
         folder = path.parent.relative_to(site).as_posix()
         found[folder if folder != "." else path.name] = path
-    del found["404.html"]  # only ever shown elsewhere
+    del found["404.html"], found["sandbox.html"]  # only ever shown elsewhere
     addresses = [path.relative_to(site).as_posix() for path in found.values()]
     older = min((run for run in make_content().runs), key=lambda run: run.info.start_time)
     ids = ",".join(path.stem for path in sorted((site / "runs").iterdir())[:3])

@@ -130,9 +130,13 @@ def test_every_page_has_the_policy_and_no_inline_script(site: Path, hostile_site
     assert len(pages) > 80
     for page in pages:
         text = page.read_text()
+        if page.name == "sandbox.html":  # a frame without an origin, for pages that runs logged
+            assert "default-src 'none'; script-src 'unsafe-inline'" in text
+            continue
         assert "default-src 'none'; script-src 'self'; style-src 'self'" in text
         assert re.findall(r"<script(?! src=| defer src=)", text) == []
-        assert re.findall(r"\s(?:style|on\w+)=", re.sub(r"&\w+;|>[^<]*<", "", text)) == []
+        tags = re.sub(r'"[^"]*"', '""', re.sub(r">[^<]*<", "><", text))
+        assert re.findall(r"\s(?:style|on\w+)=", tags) == []
 
 
 def test_hostile_names_stay_text_and_inside_the_site(hostile_site: Path) -> None:

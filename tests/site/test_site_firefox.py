@@ -12,7 +12,7 @@ import pytest
 from tests.site.firefox import Firefox
 from tests.site.hostile import ATTACK, LONGEST, NUMBERLESS, TEXTS, run_id
 from tests.site.test_site_browser import experiment, runs
-from tests.site.test_site_hostile import WHOLE, addresses, attacked
+from tests.site.test_site_hostile import OPEN, WHOLE, addresses, attacked
 
 pytestmark = pytest.mark.browser
 
@@ -100,9 +100,7 @@ def test_every_page_shows_hostile_texts_and_does_nothing_else(
 ) -> None:
     for address in addresses(hostile_site):
         page.goto(hostile_home + address)
-        page.js(
-            "document.querySelectorAll('details:not(.menu)').forEach(box => { box.open = true })"
-        )
+        page.js(OPEN)
         page.until(lambda: page.js(f"({WHOLE})()"), True)
 
 
@@ -118,3 +116,15 @@ def test_hostile_runs_are_filtered_and_compared(
     page.until(lambda: heading(page), f"Compare {len(ids)} runs")
     page.js("document.getElementById('panels').scrollIntoView()")
     page.until(lambda: bool(page.texts("#panels canvas")), True)
+
+
+def test_a_page_of_a_run_is_shown_in_its_frame(page: Firefox, hostile_home: str) -> None:
+    page.goto(f"{hostile_home}runs/{run_id(0)}.html")
+    title = page.js("document.title")
+    page.click(".sandboxed summary")
+    page.until(lambda: len(page.texts(".sandboxed iframe")), 1)
+    page.until(lambda: page.in_frame("iframe", "document.body.dataset.acted"), "yes")
+    assert page.in_frame("iframe", "document.body.dataset.parent") == "out of reach"
+    assert page.js("document.title") == title
+    page.goto("about:blank")
+    assert not [text for text in page.wrong() if text.startswith("request")]

@@ -31,9 +31,11 @@ def addresses(site: Path) -> list[str]:
     """Give every page, but of the runs that differ in nothing but their name only three."""
     found = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     alike = {f"runs/{run_id(number)}.html" for number in range(3, len(TEXTS))}
-    return sorted(found - alike - {"404.html"})  # that one is only ever shown elsewhere
+    return sorted(found - alike - {"404.html", "sandbox.html"})  # these are shown elsewhere
 
 
+OPEN = """document.querySelectorAll("details:not(.menu, .sandboxed)").forEach(box => {
+  box.open = true })"""
 WHOLE = """() => !!document.querySelector("main h1").textContent.trim()
   && document.body.lastElementChild.matches("footer, .tip")
   && document.title !== "acted"
@@ -51,9 +53,7 @@ def test_every_page_shows_hostile_texts_and_does_nothing_else(
 ) -> None:
     for address in addresses(hostile_site):
         page.goto(home + address)
-        page.evaluate(
-            "document.querySelectorAll('details:not(.menu)').forEach(e => { e.open = 1 })"
-        )
+        page.evaluate(OPEN)
         page.mouse.wheel(0, 20_000)
         page.evaluate("new Promise(done => requestIdleCallback(() => requestIdleCallback(done)))")
         assert whole(page), address
@@ -93,3 +93,31 @@ def test_a_run_with_five_thousand_params_shows_them_in_a_box_of_their_own(
     page.goto(f"{hostile_site.as_uri()}/runs/{run_id(WIDE)}.html")
     assert page.get_by_role("region", name="Parameters").locator("tbody tr").count() == 5_000
     assert page.evaluate("document.documentElement.scrollHeight") < 12_000
+
+
+def test_a_page_of_a_run_runs_in_a_frame_that_reaches_nothing(
+    chromium: Any, home: str, hostile_site: Path
+) -> None:
+    context = chromium.new_context()
+    page, wrong, refused = context.new_page(), [], []  # what the frame tries is said in the console
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.on("requestfailed", lambda request: refused.append((request.url, request.failure)))
+    page.goto(f"{home}runs/{run_id(0)}.html")
+    address, title = page.url, page.title()
+    page.locator(".sandboxed summary").first.click()
+    frame = page.frame_locator(".sandboxed iframe")
+    until(lambda: frame.locator("h1").inner_text(), "A report")
+    until(lambda: frame.locator("body").get_attribute("data-acted"), "yes")
+    assert frame.locator("body").get_attribute("data-parent") == "out of reach"
+    frame.locator("button").click()
+    for link in frame.locator("a").all():
+        link.click()
+    assert (page.url, page.title(), wrong) == (address, title, [])
+    assert {why for url, why in refused} == {"csp"}
+    context.close()
+
+
+def test_the_sandbox_shows_nothing_when_it_is_opened_by_itself(page: Any, home: str) -> None:
+    page.goto(f"{home}sandbox.html")
+    page.evaluate("postMessage('<h1>taken over</h1>', '*')")
+    assert page.locator("h1").inner_text() == "Sandbox"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
         ("learning_rate", "0.1"), ("max_depth", "2"), ("model", "forest"), ("seed", "7"),
     )  # fmt: skip
     assert page.metrics[2] == run_pages.MetricRow(
-        name="rmse", last="3.48", min="3.38", max="9", step=39, count=40
+        name="rmse", last="3.48", best="3.38", min="3.38", max="9", step=39, count=40
     )
     assert page.children == (Link(text="tree-1", address=urls.run_page(shown.runs[1].info.run_id)),)
     assert page.models[0].versions[0].text == "FuelModel version 2"
@@ -259,3 +260,68 @@ def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any
 
     assert home.home(shown).failed[0].error == "ValueError: no data"
     assert run_pages.run(shown, run, [], False).error == "ValueError: no data"
+
+
+MLMODEL = b"""flavors: {sklearn: {}}
+signature:
+  inputs: '[{"type": "double", "name": "weight", "required": true},
+    {"type": "string", "name": "it''s", "required": false}]'
+  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'
+  params: null
+"""
+
+
+def described(mlmodel: bytes | None, *files: str) -> Any:
+    from gitml.entities import LoggedModelInfo
+    from gitml.site.logged_model import describe
+
+    logged = LoggedModelInfo(path="best/model", flavors=("sklearn",))
+    names = {"best/model/MLmodel", *files}
+    return describe("ab" * 16, logged, names, lambda path, limit: mlmodel, ())
+
+
+def test_a_model_shows_its_signature_and_how_to_ask_it() -> None:
+    model = described(MLMODEL)
+    assert model.signature == (
+        ("input", "'weight': double (required)"),
+        ("input", '"it\'s": string (optional)'),
+        ("output", "Tensor('float64', (-1,))"),
+    )
+    assert model.ask.splitlines() == [
+        f"gitml artifacts download {'ab' * 16} best/model -o .",
+        "mlflow models serve -m model -p 5001 --env-manager local &",
+        "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d "
+        + shlex.quote('{"dataframe_split": {"columns": ["weight", "it\'s"], "data": [[0.0, ""]]}}'),
+    ]
+    asked = described(None, "best/model/serving_input_example.json").ask
+    assert asked.endswith("-d @model/serving_input_example.json")
+
+
+@pytest.mark.parametrize(
+    "mlmodel",
+    [
+        None,
+        b"\xff\0",
+        b"[" * 5_000,
+        b"- a\n- b",
+        b"signature: {inputs: 7}",
+        b"signature: {inputs: '[{}]'}",
+        b"flavors: 3\nsignature: {inputs: '[]'}",
+        b"x" * 70_000,
+    ],
+)
+def test_a_model_that_cannot_be_read_has_no_signature(mlmodel: bytes | None) -> None:
+    assert (described(mlmodel).signature, described(mlmodel).ask) == ((), "")
+
+
+def test_a_run_says_how_to_make_it_again(content: Any) -> None:
+    shown = catalogue(content(run_oid=lambda key: "77" * 20), 5000)
+    page = run_pages.run(shown, shown.runs[0], [], False)
+    tree = "77" * 20
+    assert page.reproduce.splitlines() == [
+        "git worktree add ../run-cfcd2084 3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
+        "cd ../run-cfcd2084",
+        f"git show {tree}:source.patch | git apply",
+        f"git show {tree}:requirements.txt | pip install -r /dev/stdin",
+        "python train.py --note 'it'\"'\"'s fine'",
+    ]
