@@ -10,7 +10,6 @@ from gitml.entities import Dataset, MetricSummary, Run
 from gitml.site import commands, data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
 from gitml.site.content import Content
-from gitml.site.directions import Better, better
 from gitml.site.logged_model import LoggedModel, describe
 from gitml.site.model_pages import artifact_path
 from gitml.site.previews import File, Read
@@ -122,7 +121,8 @@ def run(
     """
     info, tags = item.info, item.data.tags
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
-    parent, metrics, code = item.parent_run_id, _metrics(item), _code(shown.content, item)
+    content, parent = shown.content, item.parent_run_id
+    metrics, code = _metrics(content, item), _code(content, item)
     requirements = shown.content.requirements(info.run_id) or ""
     return RunPage(
         run_id=info.run_id,
@@ -199,7 +199,7 @@ def _patch_kind(line: str) -> str:
     return {"@": "hunk", "+": "add", "-": "del"}.get(line[:1], "same")
 
 
-def _metrics(item: Run) -> tuple[MetricRow, ...]:
+def _metrics(content: Content, item: Run) -> tuple[MetricRow, ...]:
     rows = []
     for key, value in sorted(item.data.metrics.items()):
         summary = item.data.summaries.get(key) or MetricSummary(
@@ -209,7 +209,7 @@ def _metrics(item: Run) -> tuple[MetricRow, ...]:
             MetricRow(
                 name=formats.name(key),
                 last=formats.number(summary.last),
-                best=_best(key, summary),
+                best=_best(content.better(key), summary),
                 min=formats.number(summary.min),
                 max=formats.number(summary.max),
                 step=summary.step,
@@ -219,13 +219,9 @@ def _metrics(item: Run) -> tuple[MetricRow, ...]:
     return tuple(rows)
 
 
-def _best(key: str, summary: MetricSummary) -> str:
-    match better(key):
-        case Better.LOWER:
-            return formats.number(summary.min)
-        case Better.HIGHER:
-            return formats.number(summary.max)
-    return ""
+def _best(way: str, summary: MetricSummary) -> str:
+    found = {"lower": summary.min, "higher": summary.max}.get(way)
+    return "" if found is None else formats.number(found)
 
 
 def _logged_models(
