@@ -184,9 +184,11 @@ def commit_of(repo: GitRepo, commit: str) -> Commit | None:
         return None
     if not repo.contains(f"{commit}^{{commit}}"):
         return Commit(id=commit)
-    told = repo.run("log", "-1", "--no-show-signature", "--format=%at%x00%an%x00%s", commit)
-    time, author, subject = told.decode("utf-8", "replace").rstrip("\n").split("\0", 2)
-    return Commit(id=commit, subject=subject, author=author, time=int(time) * 1000)
+    log = ("log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%at%x00%an%x00%s")
+    told = repo.run(*log, commit).decode("utf-8", "replace").rstrip("\n")
+    time, author, subject = told.split("\0", 2)
+    seconds = int(time) if time.isdecimal() else None  # none where somebody wrote no time
+    return Commit(id=commit, subject=subject, author=author, time=seconds and seconds * 1000)
 
 
 def _run(repository: Repository, version: ModelVersion) -> Run | None:
@@ -217,7 +219,10 @@ def _experiment(repository: Repository, run: Run) -> str:
 def _kept(
     repo: GitRepo, folder: str | None, name: str, count: Callable[[bytes], int]
 ) -> Kept | None:
-    data = repo.read(f"{folder}/{name}") if folder else None
+    try:
+        data = repo.read(f"{folder}/{name}") if folder else None
+    except StoreError:  # somebody pushed a file larger than any of ours
+        return None
     if not data or not folder:
         return None
     short = re.sub(r"^([0-9a-f]{12})[0-9a-f]{28}", r"\1", folder)

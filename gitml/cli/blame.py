@@ -86,8 +86,10 @@ def placement(found: Lineage) -> Iterator[tuple[str, Cell]]:
     yield "Since", When(found.entered.timestamp)
     yield "Moved by", _person(found.entered)
     yield "Reason", _text(told.get("reason"))
+    yield "Approved by", _approved(told)
     yield "Merged by", _text(told.get("merged_by"))
     yield "Pull request", _text(told.get("pull_request"))
+    yield "Merge commit", Identifier(_text(told.get("merge_commit")))
     yield "Tag", found.entered.tag
     yield "Before it", f"version {found.previous}" if found.previous else None
 
@@ -139,6 +141,15 @@ def gates_of(event: ModelEvent) -> list[Mapping[str, object]]:
     """The gates of a tag's message, which anybody may have written."""
     told = event.detail.get("gates")
     return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+def _approved(told: Mapping[str, Any]) -> str:
+    """Who approved, from a tag's message, which anybody may have written."""
+    names = told.get("approved_by")
+    if not isinstance(names, list) or not names:
+        return ""
+    source = _text(told.get("approvals_from"))
+    return ", ".join(map(_text, names)) + (f" (from {source})" if source else "")
 
 
 def _person(event: ModelEvent) -> str:

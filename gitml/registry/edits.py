@@ -66,7 +66,7 @@ def events(log: str, model: str) -> Iterator[ModelEvent]:
             value=edited[1],
             tag="",
             commit=commit.strip(),
-            timestamp=int(time) * 1000,
+            timestamp=int(time) * 1000 if time.isdecimal() else 0,
             user=user,
             email=email,
             message=f"{model} {subject[1]}",

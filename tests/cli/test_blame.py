@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gitml
+from gitml.cli.blame import placement
+from gitml.entities import ModelEvent, ModelVersion
+from gitml.lineage import Lineage
 from tests.cli.conftest import Cli, loaded, log_model, refs
 from tests.cli.test_gates import declare
 from tests.conftest import git
@@ -156,6 +160,20 @@ def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promot
     told = refused(DIGEST[:5])
     assert f"2 things are called '{DIGEST[:5]}'." in told
     assert f"dataset {DIGEST[:6]}00, dataset {DIGEST}" in told
+
+
+def test_approvals_of_a_tag_are_told_whatever_it_says() -> None:
+    def told(**detail: Any) -> dict[str, Any]:
+        event = ModelEvent(model="m", kind="stage", version=1, value="Production", tag="t",
+                           commit="", timestamp=0, user="bot", detail=detail)  # fmt: skip
+        version = ModelVersion(name="m", version=1, creation_timestamp=0, last_updated_timestamp=0)
+        return dict(placement(Lineage(version=version, entered=event)))
+
+    names = ["Bo Reviewer <bo@example.org>", "Cy"]
+    found = told(approved_by=names, approvals_from="trailers")
+    assert found["Approved by"] == "Bo Reviewer <bo@example.org>, Cy (from trailers)"
+    for hostile in ("x", {"a": 1}, [], 3, None):
+        assert told(approved_by=hostile, reason=hostile)["Approved by"] == ""
 
 
 def test_a_commit_that_the_clone_lacks_is_still_found(cli: Cli, tracked: Path) -> None:

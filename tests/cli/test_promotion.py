@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,11 @@ def test_a_promotion_is_proposed_reviewed_merged_and_applied(
     assert [gate["measured"] for gate in event["gates"]] == [
         "3 < 3.5", "3 <= 0.98 * (nothing live)",
     ]  # fmt: skip
+
+    blamed = cli("blame", "models:/Price/Production").stdout
+    for told in (r"Reason: +3\.0 is fine", r"Merged by: +Ada Example <", r"Pull request: +#7",
+                 rf"Merge commit: +{event['merge_commit']}", r"holds: metrics\.rmse < 3\.5 \(3 < "):  # fmt: skip
+        assert re.search(told, blamed)
 
     unchanged = refs(repository), refs(team)
     assert cli("registry", "apply", "--push").stderr == "All is as declared.\n"
