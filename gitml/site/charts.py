@@ -170,11 +170,11 @@ def plane() -> Spec:
 
     Data sets: ``grid`` (width, height, values: what contours are drawn from), ``bars`` (x, x2, y,
     y2, colour, opacity), ``rules`` (x, x2, y, y2, colour, width), ``lines`` (path, colour, dash,
-    faint), ``dots`` (x, y, size, colour, on), ``labels`` (x, y, text), ``hot`` (path, colour),
+    faint), ``dots`` (path, colour, opacity), ``labels`` (x, y, text), ``hot`` (path, colour),
     ``legend``. The page sets the scales' types; their domains come from signals.
     """
     sets = ("grid", "bars", "rules", "lines", "dots", "labels", "hot", "legend")
-    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False, "room": 110}
+    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False, "room": 110, "dot": 9}
     ends = {"xdomain": [0, 1], "ydomain": [0, 1], "levels": [0, 1], "shades": ["#222", "#222"]}
     return _spec(
         padding={"left": 64, "right": 20, "top": 30, "bottom": 46},
@@ -187,7 +187,7 @@ def plane() -> Spec:
 
 
 def _what_lies_on_it() -> list[Spec]:
-    return [_bars(), _areas(), _rules(), _curves(), _dots(), _labels()]
+    return [_bars(), _areas(), _rules(), _curves(), *_dots(), _labels()]
 
 
 def _isocontours() -> Spec:
@@ -229,18 +229,12 @@ def _curves() -> Spec:
     return _mark("path", "lines", update, clip=True)
 
 
-def _dots() -> Spec:
-    update = _set(
-        x="=x",
-        y="=y",
-        size="=size",
-        fill=_signal("datum.on ? datum.colour : rule"),
-        fillOpacity=_signal("datum.on ? 0.85 : 0.4"),
-        stroke=_signal("card"),
-        strokeWidth=1,
-        zindex=_signal("datum.on ? 1 : 0"),
-    )
-    return _mark("symbol", "dots", update)
+def _dots() -> list[Spec]:
+    """Draw points of one colour at once: steps of no length with round ends, on a halo."""
+    shared = _set(path="=path", strokeCap="round", opacity="=opacity")
+    halo = _set(stroke=_signal("card"), strokeWidth=_signal("dot + 2"))
+    point = _set(stroke="=colour", strokeWidth=_signal("dot"))
+    return [_mark("path", "dots", shared | look) for look in (halo, point)]
 
 
 def _labels() -> Spec:

@@ -74,7 +74,7 @@ gitml.charts = (() => {
   const tint = column => {
     const a = axis({column}), few = a.names && a.names.length <= OKABE.length;
     const index = few && new Map(a.names.map((v, k) => [v, OKABE[k]]));
-    const of = few ? row => index.get(column.values[row]) || "#999" : row => viridis(a.place(row));
+    const of = few ? row => index.get(column.values[row]) || "#999" : row => { const t = a.place(row); return viridis(Math.round(t * 31) / 31); };
     const legend = x => {
       const entries = [], word = (label, gap) => { entries.push({x, width: 0, colour: "#0000", label}); x += Math.min(150, 6.3 * label.length) + gap; };
       word(column.label, 8);

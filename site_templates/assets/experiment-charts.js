@@ -91,7 +91,8 @@ gitml.experiment.then(page => {
       at("parallel-help").firstChild.data = found.cut ? `${table.rows - found.cut} of ${table.rows} runs are drawn. ${help}` : help;
     },
     async scatter() {
-      charts.scatter = await vega.scatter(at("scatter"), {x: picked("x"), y: picked("y"), rows: rows(), lit: test, tint: vega.tint(picked("colour").column), label, open});
+      const found = charts.scatter = await vega.scatter(at("scatter"), {x: picked("x"), y: picked("y"), rows: rows(), lit: test, tint: vega.tint(picked("colour").column), label, open});
+      if (found) at("scatter-help").textContent = found.cut ? `${table.rows - found.cut} of ${table.rows} runs are drawn.` : "";
     },
     importance: () => vega.importance(at("importance"), {goal: picked("goal").column, columns: page.telling(), rows: shown()}),
     box: () => picked("by") ? vega.box(at("box"), {by: picked("by").column, split: picked("split")?.column, of: picked("of"), rows: shown(), label, open})
@@ -111,7 +112,7 @@ gitml.experiment.then(page => {
     if (light && view.axes) {
       if (charts.parallel) charts.parallel.cut && !dragging ? draw.parallel() : charts.parallel.update(test, brushes(charts.parallel.axes));
       if (dragging) return;
-      charts.scatter?.update(test);
+      if (charts.scatter) charts.scatter.cut ? draw.scatter() : charts.scatter.update(test);
       redraw(SHOWN, 200);
       return;
     }
@@ -127,7 +128,7 @@ gitml.experiment.then(page => {
     view.looks = {axes: view.axes.map(written), ...Object.fromEntries(Object.entries(view.picks).map(([word, pick]) => [word, pick ? written(pick) : ""]))};
     const same = (...words) => before.rows === view.rows && words.every(word => String(before.looks[word]) === String(view.looks[word]));
     if (charts.parallel) same("axes", "colour") && !charts.parallel.cut ? charts.parallel.update(test, brushes(charts.parallel.axes)) : draw.parallel();
-    if (charts.scatter) same("colour", "x", "y") ? charts.scatter.update(test) : draw.scatter();
+    if (charts.scatter) same("colour", "x", "y") && !charts.scatter.cut ? charts.scatter.update(test) : draw.scatter();
     redraw(SHOWN, 0);
   };
 

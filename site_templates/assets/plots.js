@@ -9,7 +9,14 @@
   const scatter = row => (row * 2654435761 % 1000) / 1000 - .5;
   const jitter = (a, row) => a.names ? scatter(row) * .6 / a.names.length : 0;
 
-  // What charts of points have in common. dots: [{row, x, y, size, colour, on}]
+  // Points of one colour are one path of steps without length: ten thousand marks would be slow.
+  const grouped = dots => {
+    const groups = new Map([["", ""]]);  // those that do not pass the filter lie below
+    for (const dot of dots) groups.set(dot.on ? dot.colour : "", (groups.get(dot.on ? dot.colour : "") || "") + `M${dot.x.toFixed(1)},${dot.y.toFixed(1)}h.01`);
+    return [...groups].filter(([, path]) => path).map(([colour, path]) => ({path, colour: colour || "#9996", opacity: colour ? .9 : .5}));
+  };
+
+  // What charts of points have in common. dots: [{row, x, y, colour, on}]
   const plot = async (box, {dots, columns, across, up, sets, signals, padding, colour, label, open, instead = () => null}) => {
     const [width, height] = room(box, padding), spots = new Map(dots.map(dot => [dot.row, dot])), find = nearest(dots);
     const near = (x, y) => {
@@ -17,33 +24,37 @@
       return found ? {row: found.row, name: label(found.row), text: columns.map(c => said(c, found.row)).join("\n")} : instead(x, y);
     };
     const chart = await show(box, "plane", {
-      sets: {dots, ...sets}, scales: {x: across.scale, y: up.scale}, padding,
+      sets: {dots: grouped(dots), ...sets}, scales: {x: across.scale, y: up.scale}, padding,
       signals: {width, height, ...across.signals, ...up.signals, ...signals}, near, open,
       follow: row => chart.data({hot: spots.has(row) ? [ring(spots.get(row), colour(row))] : []}),
     });
-    return chart && {update: test => chart.modify("dots", "on", dot => test(dot.row))};
+    return chart && {update: test => {
+      for (const dot of dots) dot.on = test(dot.row);
+      return chart.data({dots: grouped(dots)});
+    }};
   };
 
   // x, y: {column, log}
-  charts.scatter = (box, {x, y, rows, lit, tint, label, open}) => {
+  charts.scatter = async (box, {x, y, rows, lit, tint, label, open}) => {
+    const fit = rows.length > DOTS ? rows.filter(lit).slice(0, DOTS) : rows;
     const [width, height] = room(box), [ax, ay] = [axis(x), axis(y)], across = side("x", ax, width), up = side("y", ay, height), dots = [];
-    for (const row of rows) {
+    for (const row of fit) {
       const spot = {row, x: across.px(ax.place(row) + jitter(ax, row)), y: up.px(ay.place(row) + jitter(ay, row + 1))};
-      if (Number.isNaN(spot.x + spot.y)) continue;
-      if (dots.push({...spot, size: 80, colour: tint.of(row), on: lit(row)}) === DOTS) break;
+      if (!Number.isNaN(spot.x + spot.y)) dots.push({...spot, colour: tint.of(row), on: lit(row)});
     }
-    return plot(box, {dots, columns: [x.column, y.column], across, up, sets: {legend: tint.legend(0)}, colour: tint.of, label, open});
+    const chart = await plot(box, {dots, columns: [x.column, y.column], across, up, sets: {legend: tint.legend(0)}, colour: tint.of, label, open});
+    return chart && {...chart, cut: rows.length - fit.length};
   };
 
   // Between the runs the surface is their mean, weighted by the inverse fourth power of the
   // distance (Shepard, A two-dimensional interpolation function for irregularly-spaced data, 1968).
   charts.contour = (box, {x, y, z, rows, label, open}) => {
     const [width, height] = room(box), [ax, ay, az] = [{column: x}, {column: y}, {column: z}].map(axis), cell = 12;
-    const across = side("x", ax, width), up = side("y", ay, height), places = new Map(), dots = [];
+    const across = side("x", ax, width), up = side("y", ay, height), places = new Map(), dots = [], tint = charts.tint(z);
     for (const row of rows) {
       const dot = {row, x: across.px(ax.place(row)), y: up.px(ay.place(row)), t: az.place(row)}, key = `${dot.x},${dot.y}`;
       if (Number.isNaN(dot.x + dot.y + dot.t)) continue;
-      if (dots.push({...dot, size: 60, colour: viridis(dot.t), on: true}) === DOTS) break;
+      if (dots.push({...dot, colour: tint.of(row), on: true}) === DOTS) break;
       const place = places.get(key) || {x: dot.x, y: dot.y, sum: 0, n: 0};
       places.set(key, {...place, sum: place.sum + dot.t, n: place.n + 1});
     }
@@ -61,8 +72,8 @@
       values[i] = sum / weight;
     }
     const levels = [0, .25, .5, .75, 1], lowest = Math.min(...values);
-    return plot(box, {dots, columns: [x, y, z], across, up, colour: row => viridis(az.place(row)), label, open,
-      sets: {grid: [{width: wide, height: down, values}], legend: charts.tint(z).legend(0),
+    return plot(box, {dots, columns: [x, y, z], across, up, colour: tint.of, label, open,
+      sets: {grid: [{width: wide, height: down, values}], legend: tint.legend(0),
         bars: [{x: 0, x2: width, y: 0, y2: height, colour: viridis(lowest), opacity: 1}]},
       signals: {cell, levels, shades: levels.map(viridis)}});
   };
@@ -85,16 +96,15 @@
   // by, split (or null): columns of few values; of: {column, log}. Whiskers reach the last value
   // within 1.5 times the box (Tukey, Exploratory Data Analysis, 1977).
   charts.box = (box, {by, split, of, rows, label, open}) => {
-    const text = (column, row) => worded(column, column.values[row]);
-    const order = column => [...new Map(rows.filter(row => column.values[row] !== null).map(row => [text(column, row), column.numbers ? column.numbers[row] : text(column, row)]))]
-      .sort(([, a], [, b]) => a < b ? -1 : a > b ? 1 : 0).map(([name]) => name);
-    const names = order(by), parts = split ? order(split) : [""], ax = axis(of), values = of.column.numbers;
+    const order = column => [...new Set(rows.map(row => column.values[row]))].filter(v => v !== null).sort((a, b) => column.numbers ? a - b : a < b ? -1 : 1);
+    const keys = order(by), halves = split ? order(split) : [null], names = keys.map(v => worded(by, v)), parts = halves.map(v => v === null ? "" : worded(split, v));
+    const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), ax = axis(of), values = of.column.numbers;
     if (!names.length) return charts.none(box, "No run shown has a value of it.");
     const {padding, width, inner, up, middle: at} = bands(box, names, Math.max(30, 16 * parts.length + 10)), across = side("x", ax, width);
     const thick = Math.min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
     for (const row of rows) {
-      const k = names.indexOf(text(by, row)), j = split ? parts.indexOf(text(split, row)) : 0;
-      if (k < 0 || j < 0 || by.values[row] === null || !Number.isFinite(values[row])) continue;
+      const k = place.get(by.values[row]), j = half.get(split ? split.values[row] : null);
+      if (k === undefined || j === undefined || !Number.isFinite(values[row])) continue;
       const key = k * parts.length + j, group = groups.get(key) || {k, j, rows: []};
       group.rows.push(row);
       groups.set(key, group);
@@ -111,7 +121,7 @@
       for (const row of mine) {
         part.set(row, j);
         const out = values[row] < low || values[row] > high;
-        if (rows.length <= 500 || (out && dots.length < DOTS)) dots.push({row, x: px(values[row]), y: middle + scatter(row) * thick * .6, size: 28, colour: colour(j), on: true});
+        if (rows.length <= 500 || (out && dots.length < DOTS)) dots.push({row, x: px(values[row]), y: middle + scatter(row) * thick * .6, colour: colour(j), on: true});
       }
     }
     let x = 0;
@@ -120,7 +130,7 @@
       x += 34 + Math.min(150, 6.3 * name.length);
       return [{x: at, width: 10, colour: colour(j), label: ""}, {x: at + 14, width: 0, colour: "#0000", label: name}];
     });
-    return plot(box, {dots, columns: [by, ...(split ? [split] : []), of.column], across, up, padding, colour: row => colour(part.get(row)), label, open, sets: {bars, rules, legend},
+    return plot(box, {dots, columns: [by, ...(split ? [split] : []), of.column], across, up, padding, colour: row => colour(part.get(row)), label, open, sets: {bars, rules, legend}, signals: {dot: 5},
       instead: (x, y) => stats.find(s => x >= s.x - 4 && x <= s.x2 + 4 && y >= s.y && y <= s.y2) || null});
   };
 
@@ -154,7 +164,7 @@
     const k = groups.size, h = all ? (n - 1) * between / all : 0;
     return n > k ? Math.sqrt(Math.max(0, (h - k + 1) / (n - k))) : 0;
   };
-  const MOST = 5000, LEAST = 8, FEW = 12, SHOWN = 15;
+  const MOST = 2000, LEAST = 8, FEW = 12, SHOWN = 15;
 
   // Gives {strength, rho or null, n} of one parameter, or null where it says nothing.
   const weigh = (column, goal, rows) => {
