@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -14,6 +14,8 @@ from gitml.cli.output import facts, heading, print_json, say, table
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.lineage import Lineage
+from gitml.registry.gates import Verdict
+from gitml.registry.stage_history import by_stage, entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 
@@ -62,13 +64,15 @@ def show(name: str, version: str | None, json_: bool) -> None:
     """Show a model with its versions, or one version of it."""
     client = MlflowClient()
     if version is not None:
-        _show_version(client.get_model_version_lineage(name, version), json_)
+        found = client.get_model_version_lineage(name, version)
+        _show_version(found, client.model_history(name), json_)
         return
     model = client.get_registered_model(name)
     versions = client.registry.model_versions(model.name)
     versions.sort(key=lambda one: -one.version)
     if json_:
-        print_json({**dict(model), "versions": versions})
+        stages = by_stage(client.model_history(name))
+        print_json({**dict(model), "versions": versions, "stages": stages})
     else:
         _print_model(model, versions)
 
@@ -99,12 +103,17 @@ def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     )
 
 
-def _show_version(found: Lineage, json_: bool) -> None:
+def _show_version(found: Lineage, events: list[ModelEvent], json_: bool) -> None:
     version = found.version
+    times = {
+        stage: [one for one in entered if one.version == version.version]
+        for stage, entered in by_stage(events).items()
+    }
+    stages = {stage: entered for stage, entered in times.items() if entered}
     if json_:
         told = blame.document(found)
         del told["version"]
-        print_json({**dict(version), "lineage": told})
+        print_json({**dict(version), "stages": stages, "lineage": told})
         return
     facts([
         ("Model", version.name),
@@ -130,6 +139,24 @@ def _show_version(found: Lineage, json_: bool) -> None:
              for gate in blame.gates_of(found.judged)],
             empty="No gates.",
         )  # fmt: skip
+    if stages:
+        heading("Stages")
+        table(
+            ("STAGE", "FROM", "TO", "GATES", "APPROVED BY", "WHY"),
+            [
+                (stage, When(one.timestamp), When(one.until) if one.until else "",
+                 _gates_told(one.gates, one.forced), ", ".join(one.approved_by), one.reason)
+                for stage, entered in stages.items()
+                for one in entered
+            ],
+            empty="It was in no stage.",
+        )  # fmt: skip
+
+
+def _gates_told(gates: Sequence[Verdict], forced: bool) -> str:
+    held = sum(gate.holds for gate in gates)
+    told = f"{held} of {len(gates)} hold" if gates else ""
+    return f"{told}, forced" if forced and told else "forced" if forced else told
 
 
 def _text(value: object) -> str:
@@ -249,11 +276,13 @@ def history(name: str, edits: bool, json_: bool) -> None:
 
 
 def _what(event: ModelEvent) -> str:
-    gates = blame.gates_of(event)
-    held = sum(gate.get("holds") is True for gate in gates)
-    forced = ", forced" if event.detail.get("forced") is True else ""
-    told = f" ({held} of {len(gates)} gates hold{forced})" if gates else ""
-    return event.message.removeprefix(f"{event.model} ") + told
+    told = entry(event, event.version or 0)
+    held = sum(gate.holds for gate in told.gates)
+    remarks = [f"{held} of {len(told.gates)} gates hold"] if told.gates else []
+    remarks += ["forced past its gates"] if told.forced else []
+    remarks += [f"approved by {', '.join(told.approved_by)}"] if told.approved_by else []
+    remark = f" ({', '.join(remarks)})" if remarks else ""
+    return event.message.removeprefix(f"{event.model} ") + remark
 
 
 for _command in (

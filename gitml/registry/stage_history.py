@@ -78,6 +78,12 @@ def entries(events: Iterable[ModelEvent], stage: str) -> list[StageEntry]:
     return found
 
 
+def by_stage(events: Sequence[ModelEvent]) -> dict[str, list[StageEntry]]:
+    """List the times that versions spent in each stage that any was ever in, oldest first."""
+    stages = dict.fromkeys(event.value for event in events if event.kind == Kind.STAGE)
+    return {stage: entries(events, stage) for stage in stages}
+
+
 def _ended(event: ModelEvent, stage: str, open_ones: Mapping[int, int]) -> Sequence[int]:
     if event.kind == Kind.DEPRECATED:
         return list(open_ones)
@@ -86,7 +92,7 @@ def _ended(event: ModelEvent, stage: str, open_ones: Mapping[int, int]) -> Seque
     return [version for version in open_ones if ends and version == event.version]
 
 
-def entry(event: ModelEvent, version: int, before: int | None) -> StageEntry:
+def entry(event: ModelEvent, version: int, before: int | None = None) -> StageEntry:
     """Read what the tag tells that let a version enter a stage."""
     told = event.detail
     names = told.get("approved_by")

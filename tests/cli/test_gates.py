@@ -60,7 +60,15 @@ def test_forcing_needs_a_reason_and_stays_visible(cli: Cli, repository: Path) ->
     event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
     assert (event["forced"], event["reason"]) == (True, "fire drill")
     assert [gate["holds"] for gate in event["gates"]] == [False, False]
-    assert "0 of 2 gates hold, forced" in cli("registry", "history", "Price").stdout
+    told = cli("registry", "history", "Price").stdout
+    assert "(0 of 2 gates hold, forced past its gates)  fire drill" in told
+    (entry,) = loaded(cli("registry", "show", "Price", "1", "--json"))["stages"]["Production"]
+    assert (entry["forced"], entry["reason"], entry["until"]) == (True, "fire drill", None)
+    assert [(gate["measured"], gate["holds"]) for gate in entry["gates"]] == [
+        ("9 < 3.5", False), ("(missing) < 1", False),
+    ]  # fmt: skip
+    assert loaded(cli("registry", "show", "Price", "--json"))["stages"] == {"Production": [entry]}
+    assert "0 of 2 hold, forced" in cli("registry", "show", "Price", "1").stdout
     assert "Gates of Production, forced" in cli("registry", "show", "Price", "1").stdout
     cli("registry", "transition", "Price", "1", "Staging")  # no gates there
 

@@ -424,6 +424,9 @@ def test_approvals_come_from_the_workflow_or_from_trailers_of_the_merge(
     event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
     assert (event["approved_by"], event["approvals_from"]) == (["Bo <b@x.org>"], "trailers")
     assert [gate["measured"] for gate in event["gates"]] == ["1 >= 1", "true"]
+    assert "approved by Bo <b@x.org>)  better" in cli("registry", "history", "Price").stdout
+    first, second = loaded(cli("registry", "show", "Price", "--json"))["stages"]["Production"]
+    assert (first["approved_by"], second["approvals_from"]) == (["Bo"], "trailers")
 
 
 def test_an_evaluation_and_a_signature_can_be_asked_for(cli: Cli, repository: Path) -> None:
