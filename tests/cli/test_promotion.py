@@ -96,8 +96,13 @@ def test_a_promotion_is_proposed_reviewed_merged_and_applied(
     ]  # fmt: skip
 
     blamed = cli("blame", "models:/Price/Production").stdout
-    for told in (r"Reason: +3\.0 is fine", r"Merged by: +Ada Example <", r"Pull request: +#7",
-                 rf"Merge commit: +{event['merge_commit']}", r"holds: metrics\.rmse < 3\.5 \(3 < "):  # fmt: skip
+    for told in (
+        r"Reason: +3\.0 is fine",
+        r"Merged by: +Ada Example <",
+        r"Pull request: +#7",
+        rf"Merge commit: +{event['merge_commit']}",
+        r"holds: metrics\.rmse < 3\.5 \(3 < ",
+    ):
         assert re.search(told, blamed)
 
     unchanged = refs(repository), refs(team)
