@@ -37,6 +37,7 @@ ASSETS = (
     "chosen.js",
     "groups.js",
     "columns-menu.js",
+    "export.js",
     "charts.js",
     "parallel.js",
     "plots.js",

@@ -136,6 +136,19 @@ window.gitml = (() => {
     to.focus();
   });
 
+  // ---- menus whose script is loaded when they are first opened; it fills them
+  addEventListener("toggle", ({target}) => {
+    const {feature} = target.dataset;
+    if (!feature || !target.open) return;
+    load(feature).then(() => gitml[feature](target)).catch(error => failed(target.querySelector(".sheet"), error));
+  }, true);
+
+  // ---- in a frame of another page, links lead out of it
+  if ("bare" in html.dataset) addEventListener("click", e => {
+    const link = e.target.closest("a[href]");
+    if (link && !link.getAttribute("href").startsWith("#")) link.target = "_blank";
+  }, true);
+
   // ---- menus close on Escape and on a click elsewhere
   addEventListener("keydown", e => {
     const menu = e.key === "Escape" && document.querySelector(".menu[open]");
