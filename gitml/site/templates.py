@@ -19,6 +19,7 @@ _FOLDERS = (_PACKAGE / "_templates", _PACKAGE.parent.parent / "site_templates")
 ASSETS = (
     "gitml.css",
     "registry.css",
+    "timeline.css",
     "table.css",
     "theme.js",
     "page.js",
