@@ -277,7 +277,7 @@ class _Builder:
         view = run_pages.run(self.shown, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
-        record = run_pages.record(self.shown, item, curves)
+        record = run_pages.record(self.shown, item, files, curves)
         self.out.write(view.data, data.script(run_id, record))
         if any(file.missing for file in files):
             key = ""  # their bytes may be here at the next build
@@ -323,7 +323,8 @@ class _Builder:
             self.out.write(urls.ids(name), data.script(f"ids/{name}", value))
         digits = fragments.digits(len(self.shown.runs))
         self.page("run.html", "older.html", digits=digits)
-        self.page("compare.html", "compare.html", digits=digits)
+        code = urls.code_range(self.shown.content.forge_url)
+        self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
     def older(self, part: fragments.Shard, old: Rendered | None) -> Rendered:

@@ -59,7 +59,7 @@ def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, 
         patch=code.patch[:PATCH_LINES],
         patch_cut=code.patch_cut or len(code.patch) > PATCH_LINES,
     )
-    return replace(view, code=short), run_pages.record(shown, item, curves)
+    return replace(view, code=short), run_pages.record(shown, item, files, curves)
 
 
 def digits(runs: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -161,7 +162,9 @@ def run(
     )
 
 
-def record(shown: Catalogue, item: Run, curves: list[list[object]]) -> dict[str, object]:
+def record(
+    shown: Catalogue, item: Run, files: Sequence[File], curves: list[list[object]]
+) -> dict[str, object]:
     """Give what scripts know of one run: the compare page and the curves are made of it."""
     info = item.info
     link = experiment_link(shown.experiments[info.experiment_id])
@@ -183,9 +186,27 @@ def record(shown: Catalogue, item: Run, curves: list[list[object]]) -> dict[str,
             for key, value in sorted(item.data.metrics.items())
         ],
         "tags": [t for t in _texts(item.data.tags) if not t[0].startswith(_HOUSEKEEPING)],
+        "datasets": [
+            [data.well_formed(" for ".join(filter(None, (row.name, row.context)))), row.digest]
+            for row in map(_dataset, item.inputs.dataset_inputs)
+        ],
+        "packages": _packages(shown.content.requirements(info.run_id) or ""),
+        "commit": item.source.commit if urls.is_commit(item.source.commit or "") else None,
+        "pictures": [
+            [data.well_formed(formats.name(file.path)), file.picture.address]
+            for file in files
+            if file.picture
+        ],
         "start": info.start_time,
         "curves": curves,
     }
+
+
+def _packages(requirements: str) -> list[list[str]]:
+    """Split the lines of ``pip freeze`` into names and versions."""
+    lines = [line.strip() for line in requirements[:REQUIREMENT_CHARS].splitlines()]
+    pairs = [re.split(r"==| @ ", line, maxsplit=1) for line in lines if line[:1] not in ("", "#")]
+    return [[data.well_formed(name), data.well_formed("".join(rest))] for name, *rest in pairs]
 
 
 def patch_lines(patch: str) -> tuple[PatchLine, ...]:

@@ -150,6 +150,17 @@ def commit(forge_url: str, commit_id: str | None) -> str:
     return f"{base}{path}{commit_id}"
 
 
+def code_range(forge_url: str) -> str:
+    """Give the address of what differs between two commits, ``{old}`` and ``{new}`` in it."""
+    base = forge(forge_url)
+    if not base:
+        return ""
+    host = urlsplit(base).hostname or ""
+    if "bitbucket" in host:
+        return f"{base}/branches/compare/{{new}}..{{old}}"
+    return f"{base}/{'-/' if 'gitlab' in host else ''}compare/{{old}}...{{new}}"
+
+
 def pull_request(forge_url: str, number: str) -> str:
     """Give a pull request's address on the forge, such as that of ``#12``; empty for none."""
     base = forge(forge_url)

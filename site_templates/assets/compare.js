@@ -5,24 +5,26 @@
   const ids = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))].slice(0, 50);
   address.watch(() => location.reload());
   if (!ids.length) return;
-  const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(() => null)));
-  await gitml.load("charts", "parallel", "plots", "curves");
-  const runs = answers.filter(Boolean), gone = ids.filter((_, k) => !answers[k]);
-  at("trouble").hidden = !gone.length;
-  at("trouble").textContent = `Not in this site: ${gone.join(", ")}.`;
+  const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(error => error)));
+  try { await gitml.load("charts", "parallel", "plots", "curves"); } catch (error) { gitml.failed(at("trouble"), error); return; }
+  const runs = answers.filter(answer => answer && answer.id), gone = ids.filter((_, k) => !answers[k]), lost = ids.filter((_, k) => answers[k] instanceof Error);
+  at("trouble").textContent = [gone.length && `Not in this site: ${gone.join(", ")}.`, lost.length && `Could not be loaded: ${lost.join(", ")}. Reload the page to try again.`].filter(Boolean).join(" ");
+  at("trouble").hidden = !at("trouble").textContent;
   if (!runs.length) return;
   at("empty").hidden = true;
   at("result").hidden = false;
   at("heading").textContent = `Compare ${runs.length} run${runs.length === 1 ? "" : "s"}`;
 
   // ---- the table: a row differs when its runs do not all say the same
-  const groups = ["metrics", "params", "tags", "facts"].map(kind => {
+  const KINDS = {metrics: "Metrics", params: "Parameters", datasets: "Data sets", tags: "Tags", packages: "Environment", facts: "Run"}, ROWS = 300;
+  const groups = Object.keys(KINDS).map(kind => {
     const maps = runs.map(run => new Map(run[kind])), names = [...new Set(maps.flatMap(map => [...map.keys()]))];
     if (kind !== "facts") names.sort();
-    return {kind, lines: names.map(name => {
+    const lines = names.map(name => {
       const values = maps.map(map => map.has(name) ? map.get(name) : null);
       return {name, values, differs: new Set(values.map(String)).size > 1};
-    })};
+    });
+    return {kind, lines: kind === "facts" ? lines : [...lines.filter(line => line.differs), ...lines.filter(line => !line.differs)]};
   });
   const text = (kind, v) => v === null ? "" : kind === "metrics" ? number(Number(v)) : v;
   const swatch = run => {
@@ -36,10 +38,12 @@
       el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "unseen"}, "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: run.page}, el("bdi", {}, run.name)),
         el("div", {class: "quiet small"}, el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0]))))))),
       ...groups.map(({kind, lines}) => {
-        const shown = lines.filter(line => !only || line.differs);
-        return el("tbody", {hidden: !shown.length}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, {metrics: "Metrics", params: "Parameters", tags: "Tags", facts: "Run"}[kind])),
+        // Packages that are alike are many and say nothing; what differs comes first and is never cut by them.
+        const apart = lines.filter(line => line.differs), shown = (only || kind === "packages" ? apart : lines).slice(0, ROWS), rest = only ? 0 : lines.length - shown.length;
+        return el("tbody", {hidden: !shown.length && !rest}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, KINDS[kind])),
           ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, el("bdi", {}, line.name), ...(line.differs ? [el("span", {class: "unseen"}, " differs")] : [])),
-            ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))));
+            ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))),
+          ...(rest ? [el("tr", {}, el("td", {class: "quiet", colSpan: runs.length + 1}, `${rest} more${apart.length <= shown.length ? ", alike in all" : ""}`))] : []));
       })));
   };
   at("side").addEventListener("pointerover", e => gitml.charts.hover(e.target.closest("td, thead th")?.cellIndex - 1 >= 0 ? e.target.closest("td, th").cellIndex - 1 : null));
@@ -47,6 +51,21 @@
   gitml.charts.watch(row => at("side").querySelectorAll("thead th").forEach((th, k) => th.classList.toggle("hot", k - 1 === row)));
   at("only").addEventListener("change", side);
   side();
+
+  // ---- the code between the oldest run's commit and each other
+  const aged = [...runs].sort((a, b) => a.start - b.start), commits = [...new Set(aged.map(run => run.commit).filter(Boolean))].slice(0, 20);
+  at("code").hidden = commits.length < 2;
+  for (const commit of commits.slice(1)) {
+    const words = `git diff ${commits[0].slice(0, 12)} ${commit.slice(0, 12)}`, base = document.body.dataset.code;
+    const who = aged.filter(run => run.commit === commit).map(run => run.name).slice(0, 5).join(", ");
+    at("code").append(el("p", {}, base ? el("a", {href: base.replace("{old}", commits[0]).replace("{new}", commit), rel: "noopener"}, el("code", {}, words)) : el("code", {}, words), el("span", {class: "quiet"}, " ", el("bdi", {}, who))));
+  }
+
+  // ---- pictures of the same name beside one another
+  const paths = [...new Set(runs.flatMap(run => run.pictures.map(([path]) => path)))].sort().slice(0, 24);
+  at("pictures").hidden = !paths.length;
+  for (const path of paths) at("pictures").append(el("h3", {}, el("bdi", {}, path)), el("div", {class: "pictures"}, ...runs.flatMap(run => run.pictures.filter(p => p[0] === path).map(([, src]) =>
+    el("figure", {}, el("a", {href: src}, el("img", {src, loading: "lazy", alt: `${path} of ${run.name}`})), el("figcaption", {}, swatch(run), el("bdi", {}, run.name)))))));
 
   // ---- charts over the same columns
   const columns = groups.flatMap(({kind, lines}) => kind === "params" || kind === "metrics" ? lines.map(line => {

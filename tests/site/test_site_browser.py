@@ -12,6 +12,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from gitml.entities import Artifact, Dataset, RunInputs, Source
+from gitml.site import SiteOptions, build
+
 pytestmark = pytest.mark.browser
 
 
@@ -259,6 +262,48 @@ def test_chosen_runs_are_compared_side_by_side(table: Any) -> None:
         table.locator(f"{chart} canvas").first.wait_for()
     table.go_back()
     until(lambda: table.locator("#compare").inner_text(), "Compare 3")
+
+
+def test_the_compare_page_shows_what_differs_first(
+    page: Any, content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    from tests.site.conftest import FILES, make_run, run_id
+
+    old, new = "1" * 40, "2" * 40
+    data = {n: Dataset(name="cars", digest=f"digest{n}", context="train") for n in (0, 1)}
+    few = [
+        make_run(
+            n,
+            source=Source(commit=(new, old)[n]),
+            inputs=RunInputs(dataset_inputs=(data[n],)),
+            params={"a": "same", "b": str(n), **{f"same{k}": "1" for k in range(400)}},
+        )
+        for n in (0, 1)
+    ]
+    everything = content(
+        runs=few,
+        versions=lambda name: [],
+        requirements=lambda key: f"numpy==2.{key == run_id(0):d}\npandas==2.2\n",
+        artifacts=lambda key: [Artifact(path="plots/curve.png", size=9, md5="m")],
+        read_artifact=lambda key, path, limit: FILES[path],
+    )
+    site = tmp_path / "site"
+    build(everything, site, options=options)
+    page.goto(f"{site.as_uri()}/compare.html#{run_id(0)},{run_id(1)}")
+    until(lambda: page.locator("h1").inner_text(), "Compare 2 runs")
+    params = page.locator("#side tbody", has_text="Parameters").locator("tr")
+    assert params.nth(1).inner_text().split() == ["b", "differs", "0", "1"]
+    assert params.last.inner_text() == "102 more, alike in all"
+    text = page.locator("#side").inner_text()
+    assert "digest0" in text and "digest1" in text
+    environment = page.locator("#side tbody", has_text="Environment").locator("tr")
+    assert environment.nth(1).inner_text().split() == ["numpy", "differs", "2.1", "2.0"]
+    assert environment.last.inner_text() == "1 more, alike in all"
+    link = page.locator("#code a")
+    assert link.inner_text() == f"git diff {old[:12]} {new[:12]}"
+    address = f"https://github.com/example/fuel/compare/{old}...{new}"
+    assert link.get_attribute("href") == address
+    assert page.locator("#pictures img").count() == 2
 
 
 def test_a_compare_link_opens_at_once(page: Any, home: str, site: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.site.firefox import Firefox
-from tests.site.hostile import ATTACK, LONGEST, NUMBERLESS, TEXTS, run_id
+from tests.site.hostile import ATTACK, LONGEST, NUMBERLESS, TEXTS, WIDE, run_id
 from tests.site.test_site_browser import experiment, runs
 from tests.site.test_site_hostile import OPEN, WHOLE, addresses, attacked
 
@@ -111,7 +111,7 @@ def test_hostile_runs_are_filtered_and_compared(
     page.until(lambda: count(page), "11 of 11 runs")
     page.fill("#filter", f"params.`{ATTACK}` LIKE '%onerror%' AND metrics.`val.acc[0]` > 3")
     page.until(lambda: count(page), "3 of 11 runs")
-    ids = [run_id(number) for number in (*range(len(TEXTS)), LONGEST, NUMBERLESS)]
+    ids = [run_id(number) for number in (*range(len(TEXTS)), WIDE, LONGEST, NUMBERLESS)]
     page.goto(f"{hostile_home}compare.html#{','.join(ids)}")
     page.until(lambda: heading(page), f"Compare {len(ids)} runs")
     page.js("document.getElementById('panels').scrollIntoView()")

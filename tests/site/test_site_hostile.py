@@ -78,7 +78,7 @@ def test_the_table_charts_and_filter_take_hostile_names(
 
 
 def test_hostile_runs_are_compared(page: Any, home: str, hostile_site: Path) -> None:
-    ids = [run_id(number) for number in (*range(len(TEXTS)), LONGEST, NUMBERLESS)]
+    ids = [run_id(number) for number in (*range(len(TEXTS)), WIDE, LONGEST, NUMBERLESS)]
     page.goto(f"{home}compare.html#{','.join(ids)}")
     until(lambda: page.locator("h1").inner_text(), f"Compare {len(ids)} runs")
     for chart in ("#parallel", "#scatter", "#panels"):
