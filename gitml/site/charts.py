@@ -174,7 +174,15 @@ def plane() -> Spec:
     ``legend``. The page sets the scales' types; their domains come from signals.
     """
     sets = ("grid", "bars", "rules", "lines", "dots", "labels", "hot", "legend")
-    more = {"xtitle": "", "ytitle": "", "cell": 10, "inset": 0, "titles": False, "room": 110, "dot": 9}
+    more = {
+        "xtitle": "",
+        "ytitle": "",
+        "cell": 10,
+        "inset": 0,
+        "titles": False,
+        "room": 110,
+        "dot": 9,
+    }
     ends = {"xdomain": [0, 1], "ydomain": [0, 1], "levels": [0, 1], "shades": ["#222", "#222"]}
     return _spec(
         padding={"left": 64, "right": 20, "top": 30, "bottom": 46},

@@ -52,7 +52,7 @@
   // A drag along an axis makes its brush; one that starts inside a brush moves it; a click clears it.
   const brush = (stage, {axes, x, t, brushes, brushed}) => {
     let drag = null, mine = false;
-    stage.addEventListener("click", e => { if (mine) e.stopPropagation(); }, true);
+    stage.addEventListener("click", e => { if (mine && !e.target.closest(".axis")) e.stopPropagation(); }, true);
     const at = e => { const place = stage.getBoundingClientRect(); return [e.clientX - place.left, t(e.clientY - place.top)]; };
     stage.addEventListener("pointerdown", e => {
       const [px, here] = at(e), k = axes.findIndex((_, i) => Math.abs(x(i) - px) <= 16);

@@ -2,7 +2,8 @@
 
 For each number of runs (22 params and metrics, 9 attributes: 31 columns) it builds an experiment's
 page, opens it from disk and prints a table to stderr and JSON to stdout. Times are ms of the
-page's own clock since navigation began, or the median of several steps.
+page's own clock since navigation began, or the median of several steps; ``parallel_ms`` is that of
+drawing parallel coordinates anew, from a click in an axis's menu to the picture, Vega being loaded.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ _FILTER = """async text => {
   box.value = text;
   box.dispatchEvent(new Event("input"));
   await new Promise(requestAnimationFrame);
+  return performance.now() - before;
+}"""
+_FLIP = """async () => {
+  const box = document.getElementById("parallel"), old = box.chart, before = performance.now();
+  box.querySelector(".axis button").click();
+  while (box.chart === old) await new Promise(requestAnimationFrame);
   return performance.now() - before;
 }"""
 _FRAMES = """() => {
@@ -83,11 +90,13 @@ def _measure(browser: Any, count: int) -> dict[str, float]:
         steps = [page.evaluate(_FILTER, f"metrics.metric_1 < 0.{k}") for k in range(1, 8)]
         page.evaluate(_FILTER, "")
         frames = _brush(page)
+        drawn = statistics.median(page.evaluate(_FLIP) for _ in range(5))
         page.close()
     return {
         "runs": count, "build_s": round(built, 1), "site_mb": round(size / 1e6, 1),
         "usable_ms": round(seen["usable"]), "all_ms": round(seen["all"]),
         "filter_ms": round(statistics.median(steps), 1), "brush_ms": frames,
+        "parallel_ms": round(drawn, 1),
     }  # fmt: skip
 
 
