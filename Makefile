@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types layers tests soak bench clean
+.PHONY: demo test lint types layers tests soak bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
@@ -31,6 +31,12 @@ soak: $(STAMP)-test
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.benchmarks $(OPTIONS)
 
+lighthouse: $(STAMP)-test .lighthouse/.installed
+	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m tests.benchmarks.lighthouse $(OPTIONS)
+
+screenshots: $(STAMP)-test
+	GITML_CHROMIUM="$$(.ci/chromium)" $(BIN)/python -m tests.benchmarks.screenshots $(OPTIONS)
+
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gitml needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -49,5 +55,10 @@ $(STAMP)-test: $(VENV)/bin/pip pyproject.toml
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
+# Needs Node; the browser is the one that the tests use.
+.lighthouse/.installed: Makefile
+	PUPPETEER_SKIP_DOWNLOAD=1 npm install --prefix .lighthouse --no-audit --no-fund --silent lighthouse@12
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-bench dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .lighthouse _screenshots $(VENV) .venv-bench dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

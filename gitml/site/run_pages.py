@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -275,9 +276,23 @@ def _dataset(item: Dataset) -> DatasetRow:
         context=formats.name(item.context),
         digest=formats.name(item.digest),
         source=formats.name(f"{item.source_type} {where}".strip()),
-        size=formats.name(item.profile),
+        size=_size(item.profile),
         columns=formats.clip(item.schema, formats.VALUE_CHARS),
     )
+
+
+def _size(profile: str) -> str:
+    """Say how many rows or elements MLflow's profile of a data set counts."""
+    try:
+        counts = json.loads(profile)
+    except (ValueError, RecursionError):
+        return formats.name(profile)
+    match counts:
+        case {"num_rows": int(rows)}:
+            return f"{rows:,} rows"
+        case {"num_elements": int(elements)}:
+            return f"{elements:,} elements"
+    return formats.name(profile)
 
 
 def _reproduce(content: Content, item: Run, code: Code, requirements: str) -> str:

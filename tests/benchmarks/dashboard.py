@@ -56,7 +56,8 @@ _LONGEST = """() => new Promise(answer => requestAnimationFrame(() => requestAni
   () => answer(Math.max(...frames_.splice(0))))))"""
 
 
-def _content(count: int) -> Content:
+def benchmark_content(count: int) -> Content:
+    """Make one experiment of runs with 31 columns."""
     runs = [
         make_run(
             n,
@@ -79,7 +80,7 @@ def _content(count: int) -> Content:
 def _measure(browser: Any, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         folder, before = Path(place) / "site", time.perf_counter()
-        build(_content(count), folder, options=SiteOptions(run_pages=0))
+        build(benchmark_content(count), folder, options=SiteOptions(run_pages=0))
         built = time.perf_counter() - before
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         page = browser.new_page(viewport={"width": 1360, "height": 900})

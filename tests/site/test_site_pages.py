@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gitml.entities import Artifact, LifecycleStage
+from gitml.entities import Artifact, Dataset, LifecycleStage, RunInputs
 from gitml.errors import InvalidInput
 from gitml.site import charts, formats, home, markdown, model_pages, previews, run_pages, urls
 from gitml.site.catalogue import Link, catalogue
@@ -325,3 +325,22 @@ def test_a_run_says_how_to_make_it_again(content: Any) -> None:
         f"git show {tree}:requirements.txt | pip install -r /dev/stdin",
         "python train.py --note 'it'\"'\"'s fine'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "size"),
+    [
+        ('{"num_rows": 1392, "num_elements": 3528}', "1,392 rows"),
+        ('{"num_elements": 3528}', "3,528 elements"),
+        ('{"num_rows": "many"}', '{"num_rows": "many"}'),
+        ("not JSON", "not JSON"),
+        ("", ""),
+    ],
+)
+def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) -> None:
+    data = Dataset(name="cars", digest="1f2e3d4c", profile=profile)
+    everything = content(
+        runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
+    )
+    shown = catalogue(everything, 5000)
+    assert run_pages.run(shown, shown.runs[0], [], False).datasets[0].size == size
