@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitml import uris
@@ -19,6 +19,7 @@ from gitml.git import GitRepo
 from gitml.registry.evidence import collect, folder_of
 from gitml.registry.proposing import previous_version
 from gitml.registry.registry import Registry
+from gitml.registry.stage_history import StageEntry, by_stage
 from gitml.registry.tags import Kind, Stage
 from gitml.tracking.repository import Repository
 
@@ -67,8 +68,7 @@ class Lineage(Value):
     Attributes:
         version: The version.
         registered: Its registration.
-        entered: How it came to its stage; None in stage None.
-        judged: Its last entry into a stage that had gates; None where it met none.
+        stages: The times it spent in each stage it ever was in, oldest first.
         aliased: How it came to each alias it holds.
         previous: The version that was in its stage before; None where none was or can be used.
         run: The run that trained it; None where that is not recorded.
@@ -81,8 +81,7 @@ class Lineage(Value):
 
     version: ModelVersion
     registered: ModelEvent | None = None
-    entered: ModelEvent | None = None
-    judged: ModelEvent | None = None
+    stages: Mapping[str, tuple[StageEntry, ...]] = field(default_factory=dict)
     aliased: tuple[ModelEvent, ...] = ()
     previous: int | None = None
     run: Run | None = None
@@ -91,6 +90,18 @@ class Lineage(Value):
     code: Commit | None = None
     patch: Kept | None = None
     requirements: Kept | None = None
+
+    @property
+    def entered(self) -> StageEntry | None:
+        """How it came to the stage it is in; None in stage None."""
+        times = self.stages.get(self.version.current_stage)
+        return times[-1] if times else None
+
+    @property
+    def judged(self) -> tuple[str, StageEntry] | None:
+        """The stage that it entered last by meeting gates, and how; None where it met none."""
+        met = [(stage, one) for stage, times in self.stages.items() for one in times if one.gates]
+        return max(met, key=lambda pair: pair[1].timestamp, default=None)
 
 
 class Origin(StrEnum):
@@ -133,15 +144,14 @@ class Descendants(Value):
 def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
     """Trace a version to what it was made from."""
     registry = uris.registry(repository)
-    events = [e for e in registry.history(version.name) if e.version == version.version]
-    registered = _last(events, Kind.REGISTERED)
+    history = registry.history(version.name)
+    events = [event for event in history if event.version == version.version]
     run = _run(repository, version)
     folder = folder_of(repository.git, repository.branch, version)
     return Lineage(
         version=version,
-        registered=registered,
-        entered=entry(events, version.current_stage),
-        judged=next((e for e in reversed(events) if e.detail.get("gates")), None),
+        registered=_last(events, Kind.REGISTERED),
+        stages=_stages(history, version.version),
         aliased=tuple(e for a in version.aliases if (e := _last(events, Kind.ALIAS, a))),
         previous=_previous(registry, version),
         run=run,
@@ -153,10 +163,12 @@ def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
     )
 
 
-def entry(events: Sequence[ModelEvent], stage: str) -> ModelEvent | None:
-    """Find how a version came to a stage, among its events; not how it was affirmed there."""
-    came = [e for e in events if not e.detail.get("reasserted")]
-    return _last(came, Kind.STAGE, stage) or _last(events, Kind.STAGE, stage)
+def _stages(history: Sequence[ModelEvent], version: int) -> Mapping[str, tuple[StageEntry, ...]]:
+    told = {
+        stage: tuple(one for one in times if one.version == version)
+        for stage, times in by_stage(history).items()
+    }
+    return {stage: times for stage, times in told.items() if times}
 
 
 def _last(events: Sequence[ModelEvent], kind: Kind, value: str = "") -> ModelEvent | None:

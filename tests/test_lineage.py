@@ -8,7 +8,7 @@ import pytest
 
 import gitml
 from gitml import lineage
-from gitml.entities import ModelEvent, ModelVersion
+from gitml.entities import ModelVersion
 from gitml.errors import NotFound
 from gitml.lineage import Commit, Lineage
 from gitml.store.records import run_folder
@@ -41,7 +41,7 @@ def test_a_fresh_clone_tells_the_same(tracked: Path, tmp_path: Path) -> None:
     found = of_price(clone)
     assert found == of_price(tracked)
     assert found.run is not None and found.run.info.run_id == run_id
-    assert found.entered is not None and found.entered.detail["reason"] == "try it"
+    assert found.entered is not None and found.entered.reason == "try it"
     assert found.requirements is not None
     assert git(clone, "show", found.requirements.at).count("\n") + 1 == found.requirements.count
     (run,) = lineage.descendants(repo(clone), "4f7b").runs
@@ -99,19 +99,6 @@ def test_hostile_commits_and_names_are_only_text(tracked: Path) -> None:
     for text in (evil, "-h", "\x1b[2J", "a\nb", "\0", "HEAD:train.py", "'; DROP TABLE runs"):
         with pytest.raises(NotFound, match="Nothing is called"):
             lineage.blame(repo(tracked), text)
-
-
-def event(kind: str, value: str = "", **detail: object) -> ModelEvent:
-    return ModelEvent(model="m", kind=kind, version=1, value=value, tag=f"{kind} {value} {detail}",
-                      commit="", timestamp=0, user="ada", detail=detail)  # fmt: skip
-
-
-def test_what_affirmed_a_version_in_its_stage_is_not_how_it_came_there() -> None:
-    came, stayed = event("stage", "Production"), event("stage", "Production", reasserted=True)
-    left = event("left", "Production")
-    assert lineage.entry([came, left, event("stage", "Staging"), stayed], "Production") == came
-    assert lineage.entry([stayed], "Production") == stayed
-    assert lineage.entry([came, left], "None") is None
 
 
 def test_a_patch_is_counted_by_its_files() -> None:

@@ -15,8 +15,9 @@ from gitml.cli.options import as_json
 from gitml.cli.output import facts, print_json, say, table, talk
 from gitml.cli.runs import summary
 from gitml.client import MlflowClient
-from gitml.entities import ModelEvent, ModelVersion
+from gitml.entities import ModelVersion
 from gitml.lineage import Commit, Descendants, Descent, Lineage
+from gitml.registry.stage_history import StageEntry
 
 _SHOWN = 15  # runs, data sets, metrics or params: what fits on a screen
 
@@ -47,6 +48,7 @@ def document(found: Lineage) -> dict[str, Any]:
     run, parent = found.run, found.parent
     told = dict(found)
     told["parent"] = dict(parent.info) if parent else None
+    told["entered"] = found.entered
     told["run"] = None
     if run:
         told["run"] = {
@@ -65,7 +67,7 @@ def _ancestry(found: Lineage) -> Iterator[tuple[str, Cell]]:
     yield "Stage", version.current_stage
     yield from placement(found)
     if found.judged:
-        yield from _gates(found.judged)
+        yield from _gates(*found.judged)
     yield "Aliases", ", ".join(version.aliases)
     yield "Registered", When(version.creation_timestamp)
     yield "By", version.user_id
@@ -79,27 +81,27 @@ def _ancestry(found: Lineage) -> Iterator[tuple[str, Cell]]:
 
 
 def placement(found: Lineage) -> Iterator[tuple[str, Cell]]:
-    """Say who put a version into its stage, when, why, and what it had to meet."""
-    if found.entered is None:
+    """Say who put a version into its stage, when, why, and what was there before."""
+    told = found.entered
+    if told is None:
         return
-    told = found.entered.detail
-    yield "Since", When(found.entered.timestamp)
-    yield "Moved by", _person(found.entered)
-    yield "Reason", _text(told.get("reason"))
-    yield "Approved by", _approved(told)
-    yield "Merged by", _text(told.get("merged_by"))
-    yield "Pull request", _text(told.get("pull_request"))
-    yield "Merge commit", Identifier(_text(told.get("merge_commit")))
-    yield "Tag", found.entered.tag
+    source = f" (from {told.approvals_from})" if told.approvals_from else ""
+    yield "Since", When(told.timestamp)
+    yield "Moved by", told.user
+    yield "Reason", told.reason
+    yield "Approved by", ", ".join(told.approved_by) + source if told.approved_by else None
+    yield "Merged by", told.merged_by
+    yield "Pull request", told.pull_request
+    yield "Merge commit", Identifier(told.merge_commit)
+    yield "Tag", told.tag
     yield "Before it", f"version {found.previous}" if found.previous else None
 
 
-def _gates(event: ModelEvent) -> Iterator[tuple[str, Cell]]:
-    title = f"Gate of {event.value}"
-    for gate in gates_of(event):
-        verdict = "holds" if gate.get("holds") is True else "FAILS"
-        yield title, f"{verdict}: {_text(gate.get('gate'))} ({_text(gate.get('measured'))})"
-    if event.detail.get("forced") is True:
+def _gates(stage: str, told: StageEntry) -> Iterator[tuple[str, Cell]]:
+    title = f"Gate of {stage}"
+    for gate in told.gates:
+        yield title, f"{'holds' if gate.holds else 'FAILS'}: {gate.gate} ({gate.measured})"
+    if told.forced:
         yield title, "bypassed with --force"
 
 
@@ -135,29 +137,6 @@ def origin(found: Lineage) -> Iterator[tuple[str, Cell]]:
         packages = count(found.requirements.count, "package")
         python = f"Python {run.source.python}, " if run and run.source.python else ""
         yield "Environment", f"{python}{packages}: {_show(found.requirements.at)}"
-
-
-def gates_of(event: ModelEvent) -> list[Mapping[str, object]]:
-    """The gates of a tag's message, which anybody may have written."""
-    told = event.detail.get("gates")
-    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-
-
-def _approved(told: Mapping[str, Any]) -> str:
-    """Who approved, from a tag's message, which anybody may have written."""
-    names = told.get("approved_by")
-    if not isinstance(names, list) or not names:
-        return ""
-    source = _text(told.get("approvals_from"))
-    return ", ".join(map(_text, names)) + (f" (from {source})" if source else "")
-
-
-def _person(event: ModelEvent) -> str:
-    return f"{event.user} <{event.email}>" if event.email else event.user
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _some(values: Mapping[str, object]) -> str:

@@ -64,8 +64,7 @@ def show(name: str, version: str | None, json_: bool) -> None:
     """Show a model with its versions, or one version of it."""
     client = MlflowClient()
     if version is not None:
-        found = client.get_model_version_lineage(name, version)
-        _show_version(found, client.model_history(name), json_)
+        _show_version(client.get_model_version_lineage(name, version), json_)
         return
     model = client.get_registered_model(name)
     versions = client.registry.model_versions(model.name)
@@ -103,17 +102,12 @@ def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
     )
 
 
-def _show_version(found: Lineage, events: list[ModelEvent], json_: bool) -> None:
+def _show_version(found: Lineage, json_: bool) -> None:
     version = found.version
-    times = {
-        stage: [one for one in entered if one.version == version.version]
-        for stage, entered in by_stage(events).items()
-    }
-    stages = {stage: entered for stage, entered in times.items() if entered}
     if json_:
         told = blame.document(found)
         del told["version"]
-        print_json({**dict(version), "stages": stages, "lineage": told})
+        print_json({**dict(version), "stages": told.pop("stages"), "lineage": told})
         return
     facts([
         ("Model", version.name),
@@ -131,22 +125,21 @@ def _show_version(found: Lineage, events: list[ModelEvent], json_: bool) -> None
         *blame.origin(found),
     ])  # fmt: skip
     if found.judged:
-        forced = ", forced" if found.judged.detail.get("forced") is True else ""
-        heading(f"Gates of {found.judged.value}{forced}")
+        stage, judged = found.judged
+        heading(f"Gates of {stage}{', forced' if judged.forced else ''}")
         table(
             ("GATE", "MEASURED", "HOLDS", "NOTE"),
-            [[_text(gate.get(key)) for key in ("gate", "measured", "holds", "note")]
-             for gate in blame.gates_of(found.judged)],
+            [(gate.gate, gate.measured, gate.holds, gate.note) for gate in judged.gates],
             empty="No gates.",
-        )  # fmt: skip
-    if stages:
+        )
+    if found.stages:
         heading("Stages")
         table(
             ("STAGE", "FROM", "TO", "GATES", "APPROVED BY", "WHY"),
             [
                 (stage, When(one.timestamp), When(one.until) if one.until else "",
                  _gates_told(one.gates, one.forced), ", ".join(one.approved_by), one.reason)
-                for stage, entered in stages.items()
+                for stage, entered in found.stages.items()
                 for one in entered
             ],
             empty="It was in no stage.",
@@ -157,12 +150,6 @@ def _gates_told(gates: Sequence[Verdict], forced: bool) -> str:
     held = sum(gate.holds for gate in gates)
     told = f"{held} of {len(gates)} hold" if gates else ""
     return f"{told}, forced" if forced and told else "forced" if forced else told
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else str(value)
 
 
 @registry.command()

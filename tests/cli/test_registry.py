@@ -24,7 +24,7 @@ def test_a_model_goes_from_registration_to_production(cli: Cli, model: str) -> N
         (2, "Production", ["best"]), (1, "Archived", []),
     ]  # fmt: skip
     second = loaded(cli("registry", "show", "Price", "2", "--json"))
-    assert second.pop("lineage")["entered"]["detail"]["reason"] == "better"
+    assert second.pop("lineage")["entered"]["reason"] == "better"
     assert second.pop("stages")["Production"] == [shown["stages"]["Production"][1]]
     assert second == shown["versions"][0]
     (listed,) = loaded(cli("registry", "list", "--json"))
