@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -12,9 +13,10 @@ import pytest
 import yaml
 
 import gitml
-from gitml import sync, uris
+from gitml import publishing, sync, uris
 from gitml.entities import Dataset
 from gitml.registry import report
+from gitml.tracking.repository import Repository
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
 
@@ -453,3 +455,33 @@ def test_an_evaluation_and_a_signature_can_be_asked_for(cli: Cli, repository: Pa
         ("(missing) is not null and (missing) is not null", False),
         ("false = false", True),
     ]
+
+
+def test_the_dashboard_shows_open_and_decided_promotions(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path
+) -> None:
+    promote(cli, repository, "1", 1)
+    opened = Repository.open(repository)
+    state = publishing.state_of(opened)
+    cli("registry", "propose", "Price", "2", "Production", "-m", "better <b>")
+    git(repository, "remote", "set-url", "origin", "https://github.com/team/prices")
+    assert publishing.state_of(opened) != state
+
+    publishing.build_site(opened, tmp_path / "site")
+    pages = {
+        path.relative_to(tmp_path / "site").as_posix(): html.unescape(path.read_text())
+        for path in (tmp_path / "site").rglob("*.html")
+    }
+    (waiting,) = [text for text in pages.values() if "Open promotion<" in text]
+    assert "version 2 to Production</bdi></a>" in pages["index.html"]
+    assert "better <b>" in waiting and "Review the pull request" in waiting
+    assert "2 <= 0.98 * 3" in waiting
+    (decided,) = [text for text in pages.values() if ">Promotion<" in text]
+    assert "https://github.com/team/prices/pull/1" in decided and "why 1" in decided
+    assert "3 <= 0.98 * (nothing live)" in decided
+    versions = [name for name in pages if name[-6:] in ("1.html", "2.html", "3.html")]
+    assert len([name for name in versions if name.startswith("models/")]) >= 3
+    (second,) = [pages[name] for name in pages if name.endswith("/2.html")]
+    assert "If it were proposed for Production now" in second
+    again = publishing.build_site(opened, tmp_path / "site")
+    assert again.written == 0
