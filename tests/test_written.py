@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitml.errors import InvalidInput
-from gitml.publishing import build_site, site_content
+from gitml.publishing import build_site, site_content, state_of
 from gitml.tracking.repository import Repository
 
 
@@ -45,3 +45,37 @@ def test_settings_that_cannot_be_followed_are_said(
     with pytest.raises(InvalidInput, match=said):
         build_site(settings(repository, text), tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_a_site_that_follows_its_repository_notices_what_people_write(repository: Path) -> None:
+    opened = Repository.open(repository)
+    states = [state_of(opened)]
+    for name, text in (("reports", "# March\n"), ("views", "experiment: e\n")):
+        (repository / name).mkdir()
+        (repository / name / ("a.md" if name == "reports" else "a.yaml")).write_text(text)
+        states.append(state_of(opened))
+    (repository / "reports" / "a.md").write_text("# April, longer\n")
+    states.append(state_of(opened))
+    assert len(set(map(repr, states))) == 4
+    content = site_content(opened)
+    assert [one.text for one in (*content.reports, *content.views)] == [
+        "# April, longer\n", "experiment: e\n",
+    ]  # fmt: skip
+
+
+def test_files_that_lead_elsewhere_or_are_no_text_are_not_shown(
+    repository: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "diary.md").write_text("# Secret\n")
+    (repository / "reports").symlink_to(tmp_path / "private")
+    opened = Repository.open(repository)
+    assert site_content(opened).reports == ()
+    (repository / "reports").unlink()
+    (repository / "reports").mkdir()
+    (repository / "reports" / "big.md").write_bytes(b"x" * (256 * 1024 + 1))
+    with pytest.raises(InvalidInput, match="has more than 256 KiB"):
+        site_content(opened)
+    (repository / "reports" / "big.md").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidInput, match="is not UTF-8 text"):
+        site_content(opened)

@@ -49,6 +49,7 @@ class Shown:
         header: Names of the table's columns.
         rows: The runs, each with its cells.
         drawn: How many runs the charts show.
+        number: Which one it is on its page, from 1.
     """
 
     view: Link
@@ -58,6 +59,7 @@ class Shown:
     header: tuple[str, ...]
     rows: tuple[tuple[Link, tuple[str, ...]], ...]
     drawn: int
+    number: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Reporter:
         render: What a report shows of a view → HTML.
         cache: Folder where drawings are kept between builds.
         pictures: The pictures that were made.
+        blocks: How many blocks of the present report were filled.
     """
 
     shown: Catalogue
@@ -77,6 +80,7 @@ class Reporter:
     render: Callable[[Shown], str]
     cache: Path | None = None
     pictures: list[Picture] = field(default_factory=list)
+    blocks: int = 0
 
     def page(self, document: Document) -> tuple[str, str]:
         """Give a report's title and its HTML.
@@ -84,12 +88,14 @@ class Reporter:
         Raises:
             InvalidInput: A block cannot be read, or names a view that is not there.
         """
+        self.blocks = 0
         title, text = markdown.titled(document.text, document.name)
         return title, markdown.render(
             text, shift=0, block=lambda block: self._block(document, block)
         )
 
     def _block(self, document: Document, text: str) -> str:
+        self.blocks += 1
         asked = _asked(f"reports/{document.name}.md", text)
         view = self.views.get(asked["view"])
         if view is None:
@@ -119,6 +125,7 @@ class Reporter:
                 for run in runs[: asked.get("rows", ROWS)]
             ),
             drawn=min(len(runs), pictures.RUNS),
+            number=self.blocks,
         )
 
     def _figures(self, chart: Chart, runs: Sequence[Run]) -> list[Figure]:

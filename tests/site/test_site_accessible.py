@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from gitml.site import SiteOptions, build
+from gitml.site import Content, SiteOptions, build
+from gitml.site.content import Document
 from tests.site.conftest import make_content
 from tests.site.test_site_browser import count, until
+from tests.site.test_site_reports import REPORT, VIEW
+from tests.site.test_site_timeline import line
 
 pytestmark = pytest.mark.browser
 OLDER = 40
@@ -21,8 +24,27 @@ OLDER = 40
 def mixed(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
     """A site with every type of page, runs with and without a page of their own among them."""
     folder = tmp_path_factory.mktemp("accessible") / "site"
-    build(make_content(), folder, options=dataclasses.replace(options, run_pages=OLDER))
+    build(whole(), folder, options=dataclasses.replace(options, run_pages=OLDER))
     return folder
+
+
+def whole() -> Content:
+    """The example with what people wrote besides, and its runs spread over commits."""
+    content = make_content()
+    runs = [
+        dataclasses.replace(
+            run, source=dataclasses.replace(run.source, commit=f"{n // 4:040x}", dirty=False)
+        )
+        for n, run in enumerate(content.runs)
+    ]
+    return dataclasses.replace(
+        content,
+        runs=runs,
+        commits=lambda: line(20),
+        pages=[Document(name="team", text="# The team\n\n## Who\n\n- Ada\n")],
+        reports=[Document(name="2026-03", text=REPORT)],
+        views=[Document(name="shallow", text=VIEW)],
+    )
 
 
 def kinds(site: Path) -> list[str]:
