@@ -77,7 +77,7 @@ def _directly(repository: Repository, tip: str) -> int:
 
 def _registry(repository: Repository) -> None:
     models = uris.registry(repository)
-    assert [v.version for v in models.get_latest_versions("Price")] == [2, 1]
+    assert [v.version for v in models.get_latest_versions("Price")] == [1, 2]
     names = [model.name for model in models.search_registered_models()]
     assert "Price" in names
     models.search_model_versions()

@@ -13,7 +13,7 @@ from gitml import sync
 from gitml.cli.entry import gitml as program
 from gitml.errors import StoreError
 from gitml.git import LARGEST
-from gitml.store import records
+from gitml.store import canonical
 from gitml.tracking.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch, readers
@@ -56,7 +56,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
     path = next(p for p in good.files if good.runs[0] in p and p.endswith(name))
     branch.commit(good.folder, [Entry(path.encode(), b" " * 40_000)], branch.BRANCH)
     monkeypatch.setattr("gitml.git.LARGEST", 30_000)
-    monkeypatch.setattr(records, "LARGEST_RECORD", 20_000)
+    monkeypatch.setattr(canonical, "LARGEST_RECORD", 20_000)
     repository = Repository.open(good.folder)
 
     with pytest.raises(StoreError, match=r"40,000 bytes"):
