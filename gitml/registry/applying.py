@@ -1,4 +1,4 @@
-"""Hides how tags are made to say what the declarations say, and in which order they are pushed."""
+"""Hides how tags are made to say what the declarations say."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gitml.registry.admission import Admission
 from gitml.registry.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.declared import Declaration
 from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
+from gitml.registry.pushing import push_tags
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
-from gitml.registry.tags import Kind, Stage, one_line, parse, slug
+from gitml.registry.tags import Stage, one_line
 from gitml.registry.verifying import require_signed
 
 _DEEPER = (1, 20, 500, 10_000)  # commits
-_AT_ONCE = 3  # tags that one push may hold so that workflows start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,38 +271,3 @@ def _ends(repo: GitRepo) -> list[str]:
         return (repo.common_dir / "shallow").read_text().split()
     except FileNotFoundError:
         return []
-
-
-def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:
-    """Push the registry tags of models that the remote lacks.
-
-    Of more than three tags those that let a version enter a stage come last and alone: a push of
-    more starts no workflows, and what stops in between leaves nothing half promoted.
-
-    Returns:
-        Names of the tags, in the order in which they were pushed.
-
-    Raises:
-        StoreError: The remote does not answer or refuses; repeat it.
-    """
-    repo, remote = registry.repo, registry.remote
-    slugs = {slug(model) for model in models}
-    known = repo.remote_refs(remote, "refs/tags/*")
-    new = [
-        tag.name
-        for tag in sorted(repo.tags(), key=lambda tag: (tag.timestamp, tag.name))
-        if (event := parse(tag.name)) and event.model in slugs
-        and f"refs/tags/{tag.name}" not in known
-    ]  # fmt: skip
-    triggers = [name for name in new if _triggers(name)]
-    groups = [new] if len(new) <= _AT_ONCE else [
-        [name for name in new if name not in triggers], *([name] for name in triggers),
-    ]  # fmt: skip
-    for group in filter(None, groups):
-        repo.push(remote, *(f"refs/tags/{name}:refs/tags/{name}" for name in group))
-    return [name for group in groups for name in group]
-
-
-def _triggers(name: str) -> bool:
-    event = parse(name)
-    return event is not None and event.kind is Kind.STAGE and event.value != Stage.ARCHIVED

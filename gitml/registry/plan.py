@@ -72,12 +72,12 @@ def transition(
     ]
     steps = settled(state, leaving)
     if archive:
-        steps = settled(state, steps + _archiving(state, version, stage))
+        steps += _archiving(state, version, stage)
     if stage is not Stage.NONE and stage not in version.stages:
         asked = {"archive": True} if archive else {}
         detail = {"from": version.stage, "to": stage.value, **asked}
-        steps = settled(state, [*steps, _step(Kind.STAGE, version, stage, detail)])
-    return steps
+        steps.append(_step(Kind.STAGE, version, stage, detail))
+    return settled(state, steps)
 
 
 def _archiving(state: ModelState, version: VersionState, stage: Stage) -> list[Step]:

@@ -56,6 +56,7 @@ class RegistryWriter(RegistryReader):
         clock: Callable[[], int] = _clock,
     ) -> None:
         super().__init__(repo, branch)
+        self.state = state
         self._lock = state / "locks" / "registry"
         self.remote = remote
         self.commits = VersionCommits(repo, branch, remote=remote)

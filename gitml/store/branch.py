@@ -203,13 +203,16 @@ class Branch:
             hint="Try again.",
         )
 
-    def prepare(self, ref: str, files: Mapping[str, bytes | None], message: str) -> RefUpdate:
-        """Commit changes on top of this clone's tip under another ref.
+    def prepare(
+        self, ref: str, files: Mapping[str, bytes | None], message: str, tip: str | None = None
+    ) -> RefUpdate:
+        """Commit changes on top of this clone's tip, or another, under another ref.
 
         Args:
             ref: The ref that comes to hold the commit.
             files: As in ``update``.
             message: The commit message.
+            tip: The commit to build on; default this clone's tip.
 
         Returns:
             What moves the branch there, as part of a larger transaction.
@@ -219,7 +222,7 @@ class Branch:
         """
         old = self.repo.ref(self.ref)
         commit = Commit(files=files, message=message)
-        self.repo.fast_import(self._stream(self.tip(), None, [commit], ref))
+        self.repo.fast_import(self._stream(tip or self.tip(), None, [commit], ref))
         return RefUpdate(name=self.ref, new=self.repo.ref(ref), old=old)
 
     def _stream(

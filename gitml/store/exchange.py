@@ -11,7 +11,7 @@ import contextlib
 import random
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -176,7 +176,7 @@ class Exchange:
         new = sorted(name for name in mine if name not in known)
         refspecs = [f"{mine[name]}:{name}" for name in new]
         if new and ours:
-            ours = self._mark({name.removeprefix(_TAGS): mine[name] for name in new})
+            ours = self._mark({name.removeprefix(_TAGS): mine[name] for name in new}, ours)
         if ours and ours != theirs:
             refspecs.insert(0, f"{ours}:{self._branch.ref}")
         if not refspecs:
@@ -187,14 +187,58 @@ class Exchange:
         runs = len(_new_runs(self._git.diff(theirs, ours))) if ours and ours != theirs else 0
         return ExchangeReport(runs=runs, tags=len(new), changed=True)
 
-    def _mark(self, tags: Mapping[str, str]) -> str | None:
+    def push_tags(self, batches: Callable[[], Iterable[Sequence[str]]]) -> list[str]:
+        """Send tags and nothing else of this clone, batch after batch, each whole or not at all.
+
+        Args:
+            batches: Gives names of tags that the remote lacks; asked again after a lost race.
+
+        Returns:
+            The tags that were sent, in their order.
+
+        Raises:
+            StoreError: The remote does not answer or refuses; what it took it keeps.
+            Conflict: A tag means different things on both sides, or the race was lost too often.
+        """
+        pause = _FIRST_PAUSE
+        sent: list[str] = []
+        for _ in range(_ATTEMPTS):
+            try:
+                for batch in batches():
+                    self._send_tags(batch)
+                    sent += batch
+                return sent
+            except Conflict:
+                time.sleep(pause * (0.5 + random.random()))
+                pause *= 2
+                self.pull()
+        raise Conflict(
+            f"Other clones pushed to {self._remote!r} again and again.",
+            hint="Everything is safe here; repeat the command.",
+        )
+
+    def _send_tags(self, names: Sequence[str]) -> None:
+        mine = self._tags()
+        tags = {name: mine[f"{_TAGS}{name}"] for name in names}
+        tip = self._git.remote_refs(self._remote, self._branch.ref).get(self._branch.ref)
+        refspecs = [f"{oid}:{_TAGS}{name}" for name, oid in tags.items()]
+        if tip:
+            if tip != self._git.ref(self._branch.tracking_ref):
+                self._git.fetch(self._remote, f"+{self._branch.ref}:{self._branch.tracking_ref}")
+            tip = self._mark(tags, tip)
+            refspecs.append(f"{tip}:{self._branch.ref}")
+        self._git.push(self._remote, *refspecs)
+        self._note_sent(tip)
+        self._rules.shared(tags.values())
+
+    def _mark(self, tags: Mapping[str, str], tip: str) -> str | None:
         """Write a commit without a file that names tags; the branch moves once they are sent.
 
         A remote takes tags of two clones at once where their names differ; it takes only one new
         commit on top of the same branch. Whoever comes second then looks at the other's first.
         """
         ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
-        moved = self._branch.prepare(ref, {}, tag_log.message(tags))
+        moved = self._branch.prepare(ref, {}, tag_log.message(tags), tip)
         self._git.update_refs([RefUpdate(name=ref, new=None, old=moved.new)])
         return moved.new
 

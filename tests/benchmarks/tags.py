@@ -148,10 +148,13 @@ def main(count: int) -> dict[str, float]:
     import gitml
     from gitml.registry.promotion import verify
 
+    def listed() -> list[gitml.RegisteredModel]:
+        return gitml.MlflowClient().search_registered_models(max_results=None)
+
     tags = load(count)
     name = "model-0000"
     found: dict[str, float] = {"tags": tags}
-    found["list, s"] = seconds(lambda: gitml.MlflowClient().search_registered_models(), 5)
+    found["list, s"] = seconds(listed, 5)
     found["history of one model, s"] = seconds(lambda: gitml.MlflowClient().model_history(name), 5)
     found["verify, s"] = seconds(lambda: verify(gitml.MlflowClient().registry), 1)
     found["gitml registry list, s"] = seconds(program("gitml", "registry", "list"), 3)
@@ -159,7 +162,7 @@ def main(count: int) -> dict[str, float]:
     found["gto show, s"] = seconds(program("gto", "show"), 1)
     found["gto history, s"] = seconds(program("gto", "history", name), 1)
     client = gitml.MlflowClient()
-    assert len(client.search_registered_models()) * _VERSIONS * 5 >= tags
+    assert len(listed()) * (5 * _VERSIONS - 1) == tags
     assert verify(client.registry).holds
     assert client.get_latest_versions(name, ["Production"])[0].version == _VERSIONS
     return found

@@ -9,6 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
+import gto.api
 import pytest
 import yaml
 
@@ -16,6 +17,7 @@ import gitml
 from gitml import publishing, sync, uris
 from gitml.entities import Dataset
 from gitml.registry import report
+from gitml.registry.promotion import verify
 from gitml.tracking.repository import Repository
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
@@ -226,7 +228,7 @@ def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_mode
     assert live() == runs[1]
 
 
-def test_more_than_three_tags_are_pushed_with_the_trigger_last_and_alone(
+def test_more_than_three_tags_are_pushed_with_the_trigger_last(
     cli: Cli, repository: Path, team: Path
 ) -> None:
     for version in ("1", "2"):
@@ -243,8 +245,56 @@ def test_more_than_three_tags_are_pushed_with_the_trigger_last_and_alone(
 
     cli("registry", "apply", "--push")
     pushes = [part.split() for part in log.read_text().split("push\n")[1:]]
-    assert len(pushes) == 2 and len(pushes[0]) > 3
-    assert [one.rpartition("#")[0] for one in pushes[1]] == ["refs/tags/Price#Production"]
+    names = [[one.rpartition("#")[0] for one in push if "tags" in one] for push in pushes]
+    assert [[one.removeprefix("refs/tags/Price#") for one in push] for push in names] == [
+        ["Archived!"],
+        ["Production!", "Archived", "Production"],
+        ["alias/best", "alias/newest", "alias/other"],
+    ]
+    assert all("refs/heads/gitml/runs" in push for push in pushes)
+    assert "0 problems" in cli("registry", "verify").stdout
+
+
+def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
+    cli: Cli, repository: Path, team: Path, tmp_path: Path
+) -> None:
+    for version in ("1", "2"):
+        promote(cli, repository, version, int(version))
+    declared = repository / "registry" / "Price.yaml"
+    git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
+    declared.write_text(declared.read_text() + "aliases: {best: 1, newest: 2}\n")
+    git(repository, "commit", "-q", "-am", "Back, and name them")
+    git(repository, "push", "-q", "origin", "main")
+    hook = team / "hooks" / "update"
+    seen = []
+    for refused in ("Archived!", "Production!", "Archived#", "Production#", "alias/newest"):
+        hook.write_text(f'#!/bin/sh\n! echo "$1" | grep -qF "tags/Price#{refused}"\n')
+        hook.chmod(0o755)
+        assert "did not take `git push`" in cli("registry", "apply", "--push", code=1).stderr
+        seen.append(live_on(team))
+    assert seen == [
+        {"Production": [2], "Archived": [1]},
+        *[{"Production": [2]}] * 3,  # the one that enters left Archived before
+        {"Production": [1], "Archived": [2]},
+    ]
+
+    hook.unlink()
+    assert cli("registry", "apply", "--push").stdout == ""  # declared already, only not sent
+    assert live_on(team) == {"Production": [1], "Archived": [2]}
+    git(tmp_path, "clone", "-q", str(team), "fresh")
+    assert verify(gitml.MlflowClient(tmp_path / "fresh").registry).faults == ()
+
+
+def live_on(team: Path) -> dict[str, list[int]]:
+    """Which versions stock GTO's rules put where, by the tags that the remote has."""
+    found = gto.api.show(str(team), name="Price", versions_per_stage=-1)
+    stages: dict[str, list[int]] = {}
+    for version in found:
+        for one in version["stages"]:
+            if not one["stage"].startswith("alias/"):
+                number = int(version["version"][1:].split(".")[0])
+                stages.setdefault(one["stage"], []).append(number)
+    return stages
 
 
 def test_a_stale_clone_does_not_apply(cli: Cli, repository: Path, team: Path) -> None:
@@ -323,13 +373,12 @@ def test_a_push_rejected_midway_is_repeated_without_a_half_promotion(
     hook.chmod(0o755)
 
     cli("registry", "apply", "--push", code=1)
-    there = git(team, "tag").splitlines()
-    assert "Price#alias/a#2" in there and not [tag for tag in there if "Production" in tag]
+    assert git(team, "tag").splitlines() == ["Price@v1.0.0", "Price@v2.0.0", "Price@v3.0.0"]
     hook.unlink()
     again = loaded(cli("registry", "apply", "--push", "--json"))
-    # Nobody has seen the tag yet: it is made again, behind those that were pushed meanwhile.
-    assert (again["done"], again["pushed"]) == ([], ["Price#Production#5"])
-    assert git(repository, "tag", "--list", "Price#Production*") == "Price#Production#5"
+    assert (again["done"], again["pushed"]) == (
+        [], ["Price#Production#1", "Price#alias/a#2", "Price#alias/b#3", "Price#alias/c#4"],
+    )  # fmt: skip
 
 
 def test_a_forced_incumbent_stays_visible_in_the_report(cli: Cli, repository: Path) -> None:
