@@ -9,13 +9,12 @@ from typing import Any
 import click
 
 from gitml import lineage
-from gitml.cli import columns
 from gitml.cli.cells import Cell, Identifier, When, count, pairs
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, print_json, say, table, talk
 from gitml.cli.runs import summary
 from gitml.client import MlflowClient
-from gitml.entities import ModelVersion
+from gitml.entities import ModelVersion, RunStatus
 from gitml.lineage import Commit, Descendants, Descent, Lineage
 from gitml.registry.stage_history import StageEntry
 
@@ -62,15 +61,14 @@ def document(found: Lineage) -> dict[str, Any]:
 
 def _ancestry(found: Lineage) -> Iterator[tuple[str, Cell]]:
     version = found.version
-    yield "Model", version.name
-    yield "Version", version.version
+    yield "Model", f"{version.name} version {version.version}"
     yield "Stage", version.current_stage
     yield from placement(found)
     if found.judged:
         yield from _gates(*found.judged)
     yield "Aliases", ", ".join(version.aliases)
     yield "Registered", When(version.creation_timestamp)
-    yield "By", version.user_id
+    yield "Registered by", version.user_id
     yield from origin(found)
     if found.previous:
         name = shlex.quote(version.name)
@@ -112,20 +110,18 @@ def origin(found: Lineage) -> Iterator[tuple[str, Cell]]:
         told = f"{version.run_id} is not in this clone, or cannot be read"
         yield "Run", told if version.run_id else None
     else:
-        yield "Run", f"{run.info.run_id} {run.info.run_name}"
+        ended = "" if run.info.status == RunStatus.FINISHED else f", {run.info.status}"
+        yield "Run", f"{run.info.run_id} {run.info.run_name}{ended}"
         yield "Experiment", found.experiment
-        yield "Status", run.info.status
         yield "Trained", When(run.info.start_time)
-        yield "Took", columns.took(run)
         yield "Trained by", run.info.user_id
         yield "Command", shlex.join(run.source.command)
         yield "Metrics", _some(run.data.metrics)
         yield "Params", _some(run.data.params)
         for data in run.inputs.dataset_inputs[:_SHOWN]:
             yield "Data", f"{data.digest} {data.name}{f', {data.context}' if data.context else ''}"
-    yield "Code", _commit(found.code)
-    if run and run.source.branch:
-        yield "Branch", run.source.branch
+    branch = f", on {run.source.branch}" if run and run.source.branch else ""
+    yield "Code", f"{_commit(found.code)}{branch}" if found.code else None
     if run and run.source.dirty:
         yield "Not committed", _patch(found)
     if run and run.parent_run_id:
@@ -145,9 +141,7 @@ def _some(values: Mapping[str, object]) -> str:
     return pairs(shown) + (f" and {more} more" if more else "")
 
 
-def _commit(commit: Commit | None) -> str:
-    if commit is None:
-        return ""
+def _commit(commit: Commit) -> str:
     return f"{commit.id} {commit.subject or 'is not in this clone'}"
 
 
