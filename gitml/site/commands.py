@@ -88,7 +88,7 @@ def check_proposal(branch: str) -> str:
 def serve_version(name: str, version: int) -> str:
     """Serve a model version with MLflow."""
     files = download_version(name, version)
-    return f'mlflow models serve --env-manager local -p 5000 \\\n  -m "$({files})"'
+    return f'mlflow models serve --env-manager local -p 5001 \\\n  -m "$({files})"'
 
 
 def load_model(uri: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from gitml.models.signature import ModelSignature
 
 _SPECS = 200
-_ZEROS: Mapping[str, object] = {
-    "boolean": False, "integer": 0, "long": 0, "float": 0.0, "double": 0.0,
-    "datetime": "2026-01-01T00:00:00",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +56,12 @@ def describe(
         versions: Versions registered from it.
     """
     from gitml.models.examples import SERVING_FILE
+    from gitml.site.signatures import request
 
     file = f"{logged.path}/MLmodel"
     signature = _signature(read(file, TEXT_BYTES + 1) if file in files else None)
     example = f"{logged.path}/{SERVING_FILE}" in files
-    body = f"@{SERVING_FILE}" if example else _body(signature)
+    body = f"@{SERVING_FILE}" if example else request(signature)
     return LoggedModel(
         path=formats.name(logged.path),
         flavors=formats.name(", ".join(logged.flavors)),
@@ -99,13 +95,3 @@ def _rows(signature: ModelSignature | None) -> tuple[tuple[str, str], ...]:
     rows += [("output", str(spec)) for spec in (outputs.inputs if outputs else ())]
     rows += [("parameter", str(spec)) for spec in (params.params if params else ())]
     return tuple((part, formats.name(text)) for part, text in rows[:_SPECS])
-
-
-def _body(signature: ModelSignature | None) -> str:
-    """Make a request of zeros for a table of named columns of plain types."""
-    specs = signature.inputs.inputs if signature and signature.inputs else ()
-    names = [spec.name for spec in specs]
-    if not names or None in names or len(names) > _SPECS:
-        return ""
-    row = [_ZEROS.get(str(spec.type), "") for spec in specs]
-    return json.dumps({"dataframe_split": {"columns": names, "data": [row]}}, ensure_ascii=False)

@@ -15,10 +15,10 @@ from gitml.site import formats
 
 _MOST_COLUMNS = 200
 _MOST_VALUES = 1_000  # of an example tensor
-_EXAMPLES: Mapping[ColumnType, Any] = {
-    DataType.boolean: True, DataType.integer: 1, DataType.long: 1, DataType.float: 1.0,
-    DataType.double: 1.0, DataType.string: "text", DataType.datetime: "2026-01-01T00:00:00",
-    DataType.binary: "AAAA",
+_ZEROS: Mapping[ColumnType, Any] = {
+    DataType.boolean: False, DataType.integer: 0, DataType.long: 0, DataType.float: 0.0,
+    DataType.double: 0.0, DataType.string: "", DataType.datetime: "2026-01-01T00:00:00",
+    DataType.binary: "",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def view(form: Mapping[str, str]) -> SignatureView | None:
             )
             for one in params[:_MOST_COLUMNS]
         ),
-        curl=_curl(found.inputs) if found.inputs else "",
+        curl=_curl(request(found)),
     )
 
 
@@ -85,26 +85,33 @@ def _kind(kind: ColumnType) -> str:
     return formats.name(kind.value if isinstance(kind, DataType) else json.dumps(kind.to_dict()))
 
 
-def _curl(schema: Schema) -> str:
-    body = _example(schema)
-    if body is None:
+def _curl(body: str) -> str:
+    if not body:
         return ""
     return (
-        "curl http://127.0.0.1:5000/invocations -H 'Content-Type: application/json' \\\n"
-        f"  -d {shlex.quote(json.dumps(body, ensure_ascii=True))}"
+        "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\\n"
+        f"  -d {shlex.quote(body)}"
     )
 
 
+def request(signature: ModelSignature | None) -> str:
+    """Make a request of zeros for a served model, as JSON.
+
+    Returns:
+        One row, or one tensor; empty where nothing is known of the input, or it is too big.
+    """
+    schema = signature.inputs if signature else None
+    body = _example(schema) if schema and 0 < len(schema) <= _MOST_COLUMNS else None
+    return "" if body is None else json.dumps(body, ensure_ascii=False)
+
+
 def _example(schema: Schema) -> dict[str, Any] | None:
-    """A request of one row; None where it would fill the page."""
-    if len(schema) > _MOST_COLUMNS:
-        return None
     if schema.is_tensor_spec():
         tensors = {one.name: _tensor(one.shape) for one in schema.tensors}
         if any(values is None for values in tensors.values()):
             return None
         return {"inputs": tensors if schema.has_input_names() else next(iter(tensors.values()))}
-    row = [_EXAMPLES.get(one.type) for one in schema.columns]
+    row = [_ZEROS.get(one.type) for one in schema.columns]
     if schema.has_input_names():
         return {"dataframe_split": {"columns": schema.input_names(), "data": [row]}}
     return {"inputs": [row]}

@@ -149,7 +149,7 @@ def test_the_pages_are_linked_and_read_well_without_scripts(
     plain = context.new_page()
     plain.goto(f"{site.as_uri()}/{HTML}/2.html")
     assert plain.locator(".curve path.new").first.bounding_box()["width"] > 100
-    assert "curl http://127.0.0.1:5000/invocations" in plain.locator("main").inner_text()
+    assert "curl http://127.0.0.1:5001/invocations" in plain.locator("main").inner_text()
     context.close()
 
 
@@ -166,7 +166,7 @@ def test_a_signature_is_shown_with_a_request_that_fits() -> None:
     assert found.params == (Field(name="n", type="long", note="default 3"),)
     body = found.curl.partition("-d ")[2]
     assert body == (
-        '\'{"dataframe_split": {"columns": ["weight", "it\'"\'"\'s"], "data": [[1.0, "text"]]}}\''
+        '\'{"dataframe_split": {"columns": ["weight", "it\'"\'"\'s"], "data": [[0.0, ""]]}}\''
     )
     tensor = view({"inputs": json.dumps(
         [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]
