@@ -6,3 +6,4 @@
   try { theme = localStorage.getItem(`gitml:${root.dataset.project}:theme`); } catch { /* no storage */ }
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
 })();
+document.documentElement.classList.add("scripted");

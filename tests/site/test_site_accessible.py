@@ -158,3 +158,17 @@ def test_a_printed_page_has_all_rows_and_no_buttons(page: Any, mixed: Path) -> N
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "light"
     assert page.evaluate(_CUT) == []
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_nothing_moves_while_a_page_is_filled(page: Any, mixed: Path) -> None:
+    page.add_init_script(
+        """window.moved = 0;
+        new PerformanceObserver(found => found.getEntries().forEach(e => { moved += e.value; }))
+          .observe({type: "layout-shift", buffered: true})"""
+    )
+    for address in kinds(mixed):
+        page.goto("about:blank")
+        page.goto(f"{mixed.as_uri()}/{address}")
+        ready(page, address)
+        page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        assert page.evaluate("moved") < 0.1, address  # what Lighthouse calls good
