@@ -32,7 +32,7 @@ class Release:
         model: The model's name.
         version: Its version.
         tag: The git tag of the version.
-        stage_tag: The git tag that let it enter the stage it is released for; empty for none.
+        stage_tag: The git tag that let it enter its stage; empty where it is in none.
         run_id: The run that logged it.
         code_commit: Commit that trained it; empty where unknown.
         digest: DVC hash of the model directory.
@@ -97,7 +97,9 @@ def _meant(client: MlflowClient, what: str) -> tuple[ModelVersion, StageEntry | 
     if what.startswith("models:"):
         uri = uris.parse(what)
         assert isinstance(uri, uris.ModelUri)
-        return uris.model_version(uri, client.registry), None
+        version = uris.model_version(uri, client.registry)
+        times = stage_history.entries(client.model_history(version.name), version.current_stage)
+        return version, next((e for e in times[::-1] if e.version == version.version), None)
     event = parse(what)
     if event is None or event.kind not in (Kind.STAGE, Kind.REGISTERED):
         raise InvalidInput(

@@ -59,11 +59,12 @@ def test_gitlab_takes_the_files(cli: Cli, repository: Path) -> None:
 
     schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
     lint("check-jsonschema", *schema, ".gitlab-ci.yml", ".gitlab/gitml.yml", folder=repository)
-    scripts = yaml.safe_load((repository / ".gitlab" / "gitml.yml").read_text())
-    for name, job in scripts.items():
+    jobs = yaml.safe_load((repository / ".gitlab" / "gitml.yml").read_text())
+    for name, job in jobs.items():
         script = "\n".join([*job.get("before_script", ()), *job.get("script", ())])
         (repository / f"{name.strip('.')}.sh").write_text(f"#!/bin/bash\n{script}\n")
-    lint("shellcheck", *(str(one) for one in repository.glob("*.sh")), folder=repository)
+    scripts = [*repository.glob("*.sh"), *(ROOT / "examples").glob("*.sh")]
+    lint("shellcheck", *map(str, scripts), folder=repository)
 
 
 def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, repository: Path) -> None:
@@ -91,6 +92,15 @@ def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, reposito
         assert "pull_request_target" not in workflow[True]
         for job in workflow["jobs"].values():
             assert "uses" in job or job["timeout-minutes"] <= 60
+
+
+def test_our_demo_is_published_as_the_workflow_of_others_does(cli: Cli, repository: Path) -> None:
+    cli("init", "--ci", "github")
+    demo = yaml.safe_load((ROOT / ".github" / "workflows" / "demo.yml").read_text())
+    theirs = workflows(repository)["dashboard"]
+
+    assert demo["jobs"]["publish"] == theirs["jobs"]["publish"]
+    assert demo["concurrency"] == theirs["concurrency"]
 
 
 def test_names_of_branches_are_those_of_the_repository(cli: Cli, repository: Path) -> None:
