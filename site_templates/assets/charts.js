@@ -70,15 +70,22 @@ gitml.charts = (() => {
       ticks: few ? few.map(v => [share(v), worded(column, v)]) : [0, .25, .5, .75, 1].map(t => [t, worded(column, +value(t).toPrecision(time(column) ? 15 : 3))])};
   };
 
+  // Entries for the data set `legend`: a patch of colour and a word for each [colour, word].
+  const legend = (pairs, x = 0) => pairs.flatMap(([colour, word]) => {
+    const at = x, label = word.trim().slice(0, 24) || "“”";
+    x += 26 + Math.min(150, 6.3 * label.length);
+    return [{x: at, width: 10, colour, label: ""}, {x: at + 14, width: 0, colour: "#0000", label}];
+  });
+
   // What colours say: of(row), and entries for the data set `legend` from x on.
   const tint = column => {
     const a = axis({column}), few = a.names && a.names.length <= OKABE.length;
     const index = few && new Map(a.names.map((v, k) => [v, OKABE[k]]));
     const of = few ? row => index.get(column.values[row]) || "#999" : row => { const t = a.place(row); return viridis(Math.round(t * 31) / 31); };
-    const legend = x => {
+    const told = x => {
       const entries = [], word = (label, gap) => { entries.push({x, width: 0, colour: "#0000", label}); x += Math.min(150, 6.3 * label.length) + gap; };
       word(column.label, 8);
-      if (few) for (const [v, colour] of index) { entries.push({x, width: 10, colour, label: ""}); x += 14; word(v.trim().slice(0, 24) || "“”", 12); }
+      if (few) entries.push(...legend([...index].map(([v, colour]) => [colour, v]), x));
       else {
         word(a.names ? a.names[0] : worded(column, a.low), 4);
         for (let k = 0; k < 30; k++, x += 3) entries.push({x, width: 3.5, colour: viridis(k / 29), label: ""});
@@ -87,7 +94,7 @@ gitml.charts = (() => {
       }
       return entries;
     };
-    return {of, legend};
+    return {of, legend: told};
   };
 
   // ---- one run lights up everywhere: hover(row) tells all who follow; null for none
@@ -241,5 +248,5 @@ gitml.charts = (() => {
     signals({...theme(), titles: false});
   });
 
-  return {PADDING, INSET, OKABE, viridis, colour, tint, worded, said, extent, able, axis, side, nearest, show, none, seen, hover, tell, watch: then => followers.add(then)};
+  return {PADDING, INSET, OKABE, viridis, colour, legend, tint, worded, said, extent, able, axis, side, nearest, show, none, seen, hover, tell, watch: then => followers.add(then)};
 })();

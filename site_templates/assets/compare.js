@@ -2,13 +2,13 @@
 "use strict";
 (async () => {
   const {el, address, choices, number} = gitml, at = id => document.getElementById(id);
-  const ids = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))].slice(0, 50);
+  const MOST = 200, asked = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))], ids = asked.slice(0, MOST);
   address.watch(() => location.reload());
   if (!ids.length) return;
   const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(error => error)));
   try { await gitml.load("charts", "parallel", "plots", "curves"); } catch (error) { gitml.failed(at("trouble"), error); return; }
   const runs = answers.filter(answer => answer && answer.id), gone = ids.filter((_, k) => !answers[k]), lost = ids.filter((_, k) => answers[k] instanceof Error);
-  at("trouble").textContent = [gone.length && `Not in this site: ${gone.join(", ")}.`, lost.length && `Could not be loaded: ${lost.join(", ")}. Reload the page to try again.`].filter(Boolean).join(" ");
+  at("trouble").textContent = [asked.length > MOST && `The first ${MOST} of ${asked.length} runs are compared.`, gone.length && `Not in this site: ${gone.join(", ")}.`, lost.length && `Could not be loaded: ${lost.join(", ")}. Reload the page to try again.`].filter(Boolean).join(" ");
   at("trouble").hidden = !at("trouble").textContent;
   if (!runs.length) return;
   at("empty").hidden = true;

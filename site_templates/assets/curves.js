@@ -1,7 +1,7 @@
 // Panels of metric curves with smoothing, log scale and a choice of what goes across.
 "use strict";
 gitml.curves = (() => {
-  const {el, number, charts} = gitml, {show, extent, seen, colour, nearest, PADDING} = charts;
+  const {el, number, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
   const DASHES = [[], [7, 3], [2, 2], [10, 3, 2, 3]];
   const dash = id => DASHES[parseInt(id.slice(7, 12), 16) % DASHES.length];
 
@@ -18,7 +18,8 @@ gitml.curves = (() => {
 
   // series: [{row, name, id, x: [], y: []}]
   const curves = async (box, {series, title, across, weight, log}) => {
-    const width = Math.max(120, box.clientWidth - PADDING.left - PADDING.right), height = box.clientHeight - PADDING.top - PADDING.bottom;
+    const named = series.length > 1 && series.length <= 6, padding = {...PADDING, top: named ? PADDING.top : 12};
+    const width = Math.max(120, box.clientWidth - PADDING.left - PADDING.right), height = box.clientHeight - padding.top - padding.bottom;
     const [x0, x1] = extent(series.flatMap(s => s.x));
     let [y0, y1] = extent(series.flatMap(s => log ? s.y.filter(v => v > 0) : s.y));
     const f = log ? Math.log : v => v, pad = log ? 0 : (y1 - y0) * .05;
@@ -35,21 +36,22 @@ gitml.curves = (() => {
       });
       return text || "M0,0";
     };
-    const mains = new Map(), spots = [];
+    const mains = new Map();
+    let find = null;
+    const points = () => nearest(series.flatMap(s => s.x.map((x, k) => ({s, k, x: px(x), y: py(s.y[k])})).filter(({y}) => Number.isFinite(y))));
     const lines = series.flatMap(s => {
       const look = {colour: colour(s.id), dash: series.length > 1 ? dash(s.id) : []}, main = {...look, faint: false, path: path(s, smooth(s.y, weight))};
       mains.set(s.row, main);
-      s.x.forEach((x, k) => { if (Number.isFinite(s.y[k]) && (!log || s.y[k] > 0)) spots.push({s, k, x: px(x), y: py(s.y[k])}); });
       return weight ? [{...look, dash: [], faint: true, path: path(s, s.y)}, main] : [main];
     });
     const near = (x, y) => {
-      const found = nearest(spots)(x, y);
+      const found = (find = find || points())(x, y);
       return found && {row: found.s.row, name: found.s.name, text: `${title}: ${number(found.s.y[found.k])}\n${across.label}: ${across.said(found.s.x[found.k])}`};
     };
     const chart = await show(box, "plane", {
-      sets: {lines}, scales: {x: {type: across.type}, y: {type: log ? "log" : "linear"}},
+      sets: {lines, legend: named ? legend(series.map(s => [colour(s.id), s.name])) : []}, scales: {x: {type: across.type}, y: {type: log ? "log" : "linear"}},
       signals: {width, height, xdomain: [x0, x1], ydomain: [y0, y1], xtitle: across.label},
-      padding: {...PADDING, top: 12}, near,
+      padding, near,
       follow: row => chart.data({hot: series.length > 1 && mains.has(row) ? [mains.get(row)] : []}),
     });
   };

@@ -200,6 +200,12 @@ def test_compared_runs_light_up_in_their_curves(page: Any, site: Path) -> None:
         until(lambda box=box: lit(page, box), True)
     page.locator("#across").select_option("clock")
     until(lambda: "time (UTC)" in svg(page, panels), True)
+    for name in ("forest-0", "tree-1", "linear-2"):
+        assert f">{name}</text>" in svg(page, panels)
+    more = ",".join(f"{number:032x}" for number in range(200))
+    page.goto(f"{site.as_uri()}/compare.html?more#{ids['forest-0']},{more}")
+    said = "The first 200 of 201 runs are compared."
+    until(lambda: page.locator("#trouble").inner_text()[: len(said)], said)
 
 
 def bars(page: Any) -> dict[str, str]:
