@@ -165,7 +165,9 @@ class _Builder:
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         more: dict[str, object] = {"more": later, "ends": self.ends(key, parts)}
         more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
-        head = self.shard(key, {**table, "rows": len(runs), "paged": paged, **more})
+        more |= {"rows": len(runs), "paged": paged}
+        more["experiment"] = data.well_formed(item.experiment_id)
+        head = self.shard(key, {**table, **more})
         history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
         links = [(reports.link(self.shown, view), view.description) for view in mine]

@@ -29,7 +29,7 @@ from gitml.store.search_nodes import (
     Or,
     OrderKey,
 )
-from gitml.store.search_parser import parse_filter, parse_order_by
+from gitml.store.search_parser import NUMBER, parse_filter, parse_order_by
 
 __all__ = [
     "RunQuery",
@@ -222,7 +222,7 @@ def _getter(run: Run) -> Getter:
             found = (getattr(dataset, field.key) for dataset in run.inputs.dataset_inputs)
             return [text for text in found if text or field.key != "context"]
         if field.entity is Entity.ATTRIBUTE:
-            value = getattr(run.info, field.key)
+            value = _attribute(run, field.key)
         else:
             value = by_key[field.entity].get(field.key)
             if field.numeric and isinstance(value, str):
@@ -232,11 +232,20 @@ def _getter(run: Run) -> Getter:
     return values
 
 
+def _attribute(run: Run, name: str) -> Any:
+    """Read an attribute; ``duration`` and what is known of the code are the dashboard's."""
+    if name == "duration":
+        end = run.info.end_time
+        return None if end is None else end - run.info.start_time
+    if name == "source":
+        return run.source.name or None
+    if name == "dirty":
+        return "yes" if run.source.dirty else "no"
+    return run.source.commit if name == "commit" else getattr(run.info, name)
+
+
 def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if NUMBER.fullmatch(text.strip()) else None
 
 
 def _experiment_getter(experiment: Experiment) -> Getter:

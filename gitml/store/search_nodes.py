@@ -158,8 +158,19 @@ RUNS = Target(
     numeric=frozenset({"start_time", "end_time"}),
 )  # fmt: skip
 
-SHOWN_RUNS = replace(RUNS, param_numbers=True)
-"""Runs as the dashboard filters them, where a brush on a param's axis compares numbers."""
+SHOWN_RUNS = replace(
+    RUNS,
+    attributes=MappingProxyType({
+        **RUNS.attributes,
+        **{name: name for name in ("duration", "source", "commit", "dirty")},
+    }),
+    numeric=RUNS.numeric | {"duration"},
+    param_numbers=True,
+)  # fmt: skip
+"""Runs as the dashboard filters them, where a brush on a param's axis compares numbers.
+
+Its script ``filter.js`` reads the same language and gives the same messages.
+"""
 
 EXPERIMENTS = Target(
     name="experiment",

@@ -50,7 +50,7 @@ MAX_ORDER_KEYS = 20
 
 _WORD = re.compile(r"[^\s`'\"()=!<>,;]+")
 _ENTITY = re.compile(r"[^\s`'\"()=!<>,;.]+")
-_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (
     Operator.EQUAL, Operator.UNEQUAL, Operator.GREATER, Operator.AT_LEAST, Operator.LESS,
@@ -242,7 +242,7 @@ class _Parser(Scanner):
 
     def _number_follows(self) -> bool:
         word = _WORD.match(self.text, self.at)
-        return word is not None and _NUMBER.fullmatch(word[0]) is not None
+        return word is not None and NUMBER.fullmatch(word[0]) is not None
 
     def _check_test(self, field: Field, operator: Operator, at: int) -> None:
         textual = operator.removeprefix("NOT ") in ("LIKE", "ILIKE")
@@ -269,7 +269,7 @@ class _Parser(Scanner):
     def _number(self, field: Field) -> Number:
         at = self.at
         word = self.skip(_WORD)
-        if not word or not _NUMBER.fullmatch(word[0]):
+        if not word or not NUMBER.fullmatch(word[0]):
             raise self.wrong(f"a number without quotes, because {field} is a number", at)
         return number(word[0], whole=field.entity is Entity.ATTRIBUTE)
 

@@ -1,5 +1,10 @@
 // Shards become one table of columns with the aliases v0…vk; rows are numbers, newest run first.
 "use strict";
+// A text as a number, NaN where it is none: what Python's float() takes, without its rarer spellings.
+gitml.numeral = text => {
+  const found = /^\s*([-+]?)(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|(inf(?:inity)?))\s*$/i.exec(text ?? "");
+  return !found ? NaN : found[2] ? (found[1] === "-" ? -Infinity : Infinity) : Number(text);
+};
 gitml.Columns = class {
   constructor() {
     this.rows = 0;
@@ -43,24 +48,37 @@ gitml.Columns = class {
 
   // A param is text, yet 0.1 sorts and draws as a number where every run's value is one.
   judge(column) {
-    const number = v => v === null ? null : typeof v === "number" ? v : v.trim() === "" ? NaN : Number(v);
+    const seen = new Map(), number = v => {
+      if (v === null || typeof v === "number") return v;
+      if (!seen.has(v)) seen.set(v, gitml.numeral(v));
+      return seen.get(v);
+    };
     const text = !column.raw && (column.kind === "attributes" || column.kind === "tags"
       || column.values.some(v => v !== null && !Number.isFinite(number(v))));
     column.numbers = text ? null : column.raw ? column.values : column.values.map(number);
-    const seen = new Set();
-    for (const v of column.values) if (v !== null && seen.add(v).size > 60) break;
-    column.distinct = seen.size;
+    const some = new Set();
+    for (const v of column.values) if (v !== null && some.add(v).size > 60) break;
+    column.distinct = some.size;
     column.label = column.kind === "attributes" ? ({run_name: "run", start_time: "started (UTC)", duration: "took",
       user_id: "by", run_id: "id"}[column.name] || column.name) : column.name.trim() || JSON.stringify(column.name);
   }
 
   // aspect: min, max or best instead of a metric's last value
   find(kind, name, aspect) {
-    const column = this.index.get(`${kind}\0${name}`), id = `${column?.id}:${aspect}`;
-    if (!column || !aspect) return column;
+    const column = this.index.get(`${kind}\0${name}`) || (kind === "attributes" && this.derive(name)), id = `${column?.id}:${aspect}`;
+    if (!column || !aspect) return column || undefined;
     if (kind !== "metrics") return undefined;
     if (!this.aspects.has(id)) this.aspects.set(id, this.fill({...column, id, of: column, aspect, label: `${column.label} ${aspect}`, toString: () => id}));
     return this.aspects.get(id);
+  }
+
+  // Attributes that can be asked for, and follow from others.
+  derive(name) {
+    const [id, start, took] = ["run_id", "start_time", "duration"].map(word => this.index.get(`attributes\0${word}`)?.values);
+    const value = {__proto__: null, end_time: row => took[row] === null ? null : start[row] + took[row], artifact_uri: row => `runs:/${id[row]}`, experiment_id: () => this.experiment}[name];
+    if (!value || !id) return undefined;
+    const values = Array.from({length: this.rows}, (_, row) => value(row));
+    return {kind: "attributes", name, values, numbers: name === "end_time" ? values : null};
   }
 
   // Which way a metric is good: as somebody said, else as its name sounds.

@@ -111,6 +111,7 @@ gitml.experiment = (async () => {
   at("tools").addEventListener("submit", e => e.preventDefault());
   address.watch(() => apply());
 
+  table.experiment = start.experiment;
   table.add(start);
   table.settle();
   at("tools").hidden = at("charts").hidden = false;

@@ -2,7 +2,7 @@
 "use strict";
 Object.assign(gitml.filter, (() => {
   const {parse} = gitml.filter;
-  const quote = text => !text.includes("'") ? `'${text}'` : !text.includes('"') ? `"${text}"` : null;
+  const quote = text => `'${text.replaceAll("'", "''")}'`;
   const name = ({kind, name}) => {
     if (/^[\w.\/-]+$/.test(name)) return `${kind}.${name}`;
     return !name.includes("`") ? `${kind}.\`${name}\`` : !name.includes('"') ? `${kind}."${name}"` : null;

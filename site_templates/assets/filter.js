@@ -1,135 +1,180 @@
-// The filter language of search_runs, read into a test of one row; the text is the only state.
+// The filter language of search_runs, read into a test of one row; the text is the only state. The grammar
+// and its messages are those of gitml/store/search_parser.py, for what it calls SHOWN_RUNS.
 //   metrics.rmse < 3 AND (params.model IN ('tree', 'forest') OR tags."my tag" LIKE 'v%')
-// A param compared with a number without quotes is compared as a number.
 "use strict";
 gitml.filter = (() => {
-  const KINDS = {__proto__: null, metric: "metrics", param: "params", parameter: "params", tag: "tags", attribute: "attributes",
-    attr: "attributes", run: "attributes"};
-  const ALIASES = {__proto__: null, created: "start_time", "run name": "run_name"};
-  const TOKEN = /\s*(?:(<=|>=|!=|<>|[=<>(),])|('[^']*'|"[^"]*"|`[^`]*`)|((?:[^\s()=<>!,'"`])+(?:(?<=\.)(?:"[^"]*"|`[^`]*`))?))/y;
+  const KINDS = {__proto__: null, metrics: "metrics", metric: "metrics", params: "params", param: "params", parameters: "params", parameter: "params",
+    tags: "tags", tag: "tags", datasets: "datasets", dataset: "datasets"};
+  const OWN = ["attributes", "attribute", "attr", "run"], NUMERIC = ["start_time", "end_time", "duration"];
+  const ATTRIBUTES = ["run_id", "run_name", "status", "start_time", "end_time", "artifact_uri", "user_id", "experiment_id", "duration", "source", "commit", "dirty"];
+  const ALIASES = {__proto__: null, created: "start_time", Created: "start_time", "run name": "run_name", "Run name": "run_name", "Run Name": "run_name"};
+  const WORD = /[^\s`'"()=!<>,;]+/y, ENTITY = /[^\s`'"()=!<>,;.]+/y, KEY = /`([^`]+)`|"([^"]+)"/y, TEXT = /'((?:[^']|'')*)'|"((?:[^"]|"")*)"/y, SYMBOL = /<>|[=!<>]=?/y, SPACE = /\s*/y;
+  const HINTS = {"==": "Write = for equality.", "&&": "Write AND.", "||": "Write OR.", ";": "A filter is one expression without a semicolon."};
+  const COMPARE = {__proto__: null, "=": (v, w) => v === w, "!=": (v, w) => v !== w, "<": (v, w) => v < w, "<=": (v, w) => v <= w, ">": (v, w) => v > w, ">=": (v, w) => v >= w};
+  const [DEPTH, CONDITIONS, VALUES] = [50, 500, 10000];
 
   class Trouble extends Error {}
-  const named = token => token ? `“${token.text}”` : "the end";
-
-  const tokens = text => {
-    const found = [];
-    TOKEN.lastIndex = 0;
-    while (TOKEN.lastIndex < text.trimEnd().length) {
-      const at = TOKEN.lastIndex, match = TOKEN.exec(text);
-      if (!match) throw new Trouble(`Cannot read “${text.slice(at).trim().slice(0, 20)}”: is a quote missing?`);
-      const [, sign, quoted, word] = match, start = TOKEN.lastIndex - (sign || quoted || word).length;
-      const type = sign ? "sign" : quoted ? "text" : /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(word) ? "number" : "word";
-      found.push({type, text: sign === "<>" ? "!=" : sign || quoted || word, start, end: TOKEN.lastIndex});
-    }
-    return found;
+  const repr = text => {
+    const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+    return quote + text.replace(/[\\\t\r\x00-\x1f\x7f]/g, c => ({"\\": "\\\\", "\t": "\\t", "\r": "\\r"}[c] || `\\x${c.charCodeAt().toString(16).padStart(2, "0")}`)).replaceAll(quote, `\\${quote}`) + quote;
   };
 
-  const identifier = token => {
-    const dot = token.type === "text" ? -1 : token.text.indexOf("."), word = token.text.slice(0, dot).replace(/s$/, ""),
-      kind = KINDS[word];
-    if (dot > 0 && !kind) throw new Trouble(`“${token.text.slice(0, dot)}.” is not known: write metrics., params., tags. or attributes.`);
-    let name = token.text.slice(dot + 1);
-    if (/^["`]/.test(name)) name = name.slice(1, -1);
-    if (kind && kind !== "attributes") return {kind, name};
-    return {kind: "attributes", name: ALIASES[name.toLowerCase()] || name};
-  };
-
+  // Each part between two % is taken where it is first found, so that no pattern takes long.
   const like = (pattern, flags) => {
-    const source = pattern.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&").replaceAll("%", "[^]*").replaceAll("_", "[^]");
-    const test = new RegExp(`^${source}$`, `${flags}u`);
-    return v => test.test(v);
+    const parts = pattern.split("%").map(part => part.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&").replaceAll("_", "[^]"));
+    if (parts.length === 1) { const test = new RegExp(`^(?:${parts[0]})$`, `${flags}u`); return v => test.test(v); }
+    const first = new RegExp(parts[0], `${flags}uy`), last = new RegExp(`(?:${parts.pop()})$`, `${flags}u`), middle = parts.slice(1).filter(Boolean).map(part => new RegExp(part, `${flags}gu`));
+    return v => {
+      first.lastIndex = 0;
+      if (!first.test(v)) return false;
+      let from = first.lastIndex;
+      for (const part of middle) {
+        part.lastIndex = from;
+        if (!part.test(v)) return false;
+        from = part.lastIndex;
+      }
+      return last.test(v.slice(from));
+    };
   };
-
-  const COMPARE = {"=": (v, w) => v === w, "!=": (v, w) => v !== w, "<": (v, w) => v < w, "<=": (v, w) => v <= w,
-    ">": (v, w) => v > w, ">=": (v, w) => v >= w};
 
   // Reads a text; `columns` may be null, to look at its clauses only.
   const read = (text, columns) => {
-    const list = tokens(text);
-    let at = 0;
-    const peek = () => list[at], is = word => peek() && peek().type !== "text" && peek().text.toUpperCase() === word;
-    const take = word => is(word) && ++at;
-    const need = (word, why) => { if (!take(word)) throw new Trouble(`Expected ${word} ${why}, found ${named(peek())}.`); };
-    const value = types => {
-      const token = list[at++];
-      if (!token || !types.includes(token.type)) throw new Trouble(`Expected a ${types[1] ? "value" : types[0] === "text" ? "text in quotes" : "number"}, found ${named(token)}.`);
-      return token.type === "number" ? Number(token.text) : token.text.slice(1, -1);
-    };
+    let at = 0, depth = 0, conditions = 0, values = 0;
     const unknown = new Set();
+    const peek = pattern => { pattern.lastIndex = at; return pattern.exec(text); };
+    const space = () => { SPACE.lastIndex = at; SPACE.exec(text); at = SPACE.lastIndex; };
+    const step = found => { if (found) at += found[0].length; return found; };
+    const skip = pattern => { const found = step(peek(pattern)); if (found) space(); return found; };
+    const sign = what => { if (!text.startsWith(what, at)) return false; at += what.length; space(); return true; };
+    const keyword = (...words) => {
+      const word = peek(WORD)?.[0].toUpperCase();
+      return words.includes(word) ? (skip(WORD), word) : null;
+    };
+    const place = from => [...text.slice(0, from)].length + 1;
+    const wrong = (expected, from = at, hint) => {
+      const rest = [...text.slice(from)].slice(0, 25).join("").split("\n")[0].trimEnd(), told = hint ?? HINTS[Object.keys(HINTS).find(key => rest.startsWith(key))];
+      const trouble = new Trouble(`The filter cannot be read at character ${place(from)}: expected ${expected}, ${rest ? `found ${repr(rest)}` : "but it ends there"}.${told ? ` ${told}` : ""}`);
+      return Object.assign(trouble, {at: from});
+    };
+    const limit = (count, most, what) => {
+      if (count > most) throw Object.assign(new Trouble(`The filter has more than ${most} ${what} (at character ${place(at)}). Split it into several searches.`), {at});
+    };
 
-    const onColumn = (key, test, numeric) => {
+    // ---- fields
+    const piece = bare => { const quoted = step(peek(KEY)), found = quoted || step(peek(bare)); return found && (quoted ? found[1] || found[2] : found[0]); };
+    const attribute = (name, from) => {
+      const known = ATTRIBUTES.includes(name) ? name : ALIASES[name];
+      if (!known) throw wrong(`an attribute of the run (${ATTRIBUTES.join(", ")})`, from, "Write metrics., params. or tags. before other keys.");
+      return {kind: "attributes", name: known, numeric: NUMERIC.includes(known)};
+    };
+    const field = () => {
+      const from = at, entity = piece(ENTITY);
+      if (entity === null) throw wrong("a field such as metrics.rmse, params.alpha or tags.team");
+      if (text[at] !== ".") { space(); return attribute(entity, from); }
+      const behind = ++at, name = piece(WORD);
+      if (name === null) throw wrong(`a key behind ${entity}., quoted with \` where it has spaces`);
+      space();
+      if (OWN.includes(entity)) return attribute(name, behind);
+      const kind = KINDS[entity];
+      if (!kind) throw wrong("one of metrics, params, tags, datasets or attributes before the dot", from);
+      if (kind === "datasets") throw Object.assign(new Trouble("This table does not have the data sets of runs; gitml runs search does."), {at: from});
+      return {kind, name, numeric: kind === "metrics"};
+    };
+
+    // ---- tests
+    const some = key => `=, !=, ${key.numeric ? ">, >=, <, <=, BETWEEN" : "LIKE, ILIKE"}, IN or IS NULL`;
+    const operator = key => {
+      const from = at, symbol = skip(SYMBOL)?.[0];
+      if (symbol === "<>") return "!=";
+      if (COMPARE[symbol]) return symbol;
+      if (!symbol && keyword("IS")) {
+        const not = keyword("NOT");
+        if (!keyword("NULL")) throw wrong(not ? "NULL" : "NULL or NOT NULL");
+        return not ? "IS NOT NULL" : "IS NULL";
+      }
+      if (!symbol) {
+        const not = keyword("NOT"), word = keyword("LIKE", "ILIKE", "IN", "BETWEEN");
+        if (word) return not ? `NOT ${word}` : word;
+      }
+      throw wrong(`a comparison such as ${some(key)}`, from);
+    };
+    const said = key => `${key.kind}.${key.name}`;
+    const value = key => {
+      limit(++values, VALUES, "values");
+      const from = at;
+      if (key.numeric) {
+        const found = gitml.numeral(skip(WORD)?.[0]);
+        if (found !== found) throw wrong(`a number without quotes, because ${said(key)} is a number`, from);
+        return found;
+      }
+      const found = skip(TEXT), word = !found && peek(WORD)?.[0];
+      if (!found) throw wrong(`a text in quotes, because ${said(key)} is a text`, from, word ? `Write '${[...word].slice(0, 40).join("")}' with the quotes.` : undefined);
+      return found[1] === undefined ? found[2].replaceAll('""', '"') : found[1].replaceAll("''", "'");
+    };
+
+    const onColumn = (key, test, present) => {
       const column = columns && columns.find(key.kind, key.name);
-      if (columns && !column) {
-        if (key.kind === "attributes") throw new Trouble(`There is no attribute “${key.name}”: known are ${columns.all.filter(c => c.kind === "attributes").map(c => c.name).join(", ")}.`);
-        unknown.add(`${key.kind}.${key.name}`);
-        return () => false;
-      }
+      if (columns && !column) unknown.add(said(key));
       if (!column) return () => false;
-      const values = numeric ? column.numbers || column.values.map(v => v === null ? NaN : Number(v)) : column.values;
-      return row => { const v = values[row]; return v !== null && v === v && test(v); };
+      const all = key.numeric && !present ? column.numbers || column.values.map(v => v === null ? NaN : gitml.numeral(v)) : column.values;
+      return present ? row => all[row] !== null : row => { const v = all[row]; return v !== null && v === v && test(v); };
+    };
+    const comparison = () => {
+      limit(++conditions, CONDITIONS, "conditions");
+      const start = at, key = field(), from = at, word = operator(key), not = word.startsWith("NOT "), name = not ? word.slice(4) : word, clause = {key, start};
+      const close = (test, present) => ({...clause, end: text.slice(0, at).trimEnd().length, test: onColumn(key, not ? v => !test(v) : test, present)});
+      if (key.kind === "params" && gitml.numeral(peek(WORD)?.[0]) === gitml.numeral(peek(WORD)?.[0])) key.numeric = true;
+      if (name.startsWith("IS")) {
+        const {test, ...rest} = close(null, true);
+        return {...rest, test: name === "IS NULL" ? row => !test(row) : test};
+      }
+      const ordered = "<>".includes(name[0]) || name === "BETWEEN";
+      if (key.numeric ? name.endsWith("LIKE") : ordered) throw wrong(`${some(key)}, because ${said(key)} is a ${key.numeric ? "number" : "text"}`, from);
+      if (name === "IN") {
+        if (!sign("(")) throw wrong("a list in parentheses behind IN");
+        const set = new Set();
+        do set.add(value(key)); while (sign(","));
+        if (!sign(")")) throw wrong(", or )");
+        clause.among = not ? null : set;
+        return close(v => set.has(v));
+      }
+      const wanted = value(key);
+      if (name.endsWith("LIKE")) return close(like(wanted, name === "ILIKE" ? "i" : ""));
+      if (name === "BETWEEN") {
+        if (!keyword("AND")) throw wrong("AND and the upper bound of BETWEEN");
+        const high = value(key);
+        if (!not) Object.assign(clause, {low: wanted, high});
+        return close(v => v >= wanted && v <= high);
+      }
+      if (name[0] === ">") clause.low = wanted;
+      if (name[0] === "<") clause.high = wanted;
+      return close(v => COMPARE[name](v, wanted));
     };
 
-    const comparison = () => {
-      const first = list[at++];
-      if (!first || first.type === "sign" || first.type === "number" || (first.type === "text" && first.text[0] === "'"))
-        throw new Trouble(`Expected a name such as metrics.rmse, found ${named(first)}.`);
-      const key = identifier(first), clause = {key, start: first.start};
-      const close = (test, numeric) => ({...clause, end: list[at - 1].end, test: onColumn(key, test, numeric)});
-      const column = columns && columns.find(key.kind, key.name), raw = key.kind === "metrics" || (column && column.raw);
-      if (take("IS")) {
-        const not = take("NOT");
-        need("NULL", "after IS");
-        const present = onColumn(key, () => true, false);
-        return {...clause, end: list[at - 1].end, test: not ? present : row => !present(row)};
-      }
-      const not = take("NOT");
-      if (take("IN")) {
-        need("(", "after IN");
-        const set = new Set();
-        do set.add(value(["text", "number"])); while (take(","));
-        need(")", "after the list");
-        clause.among = not ? null : set;
-        return close(v => set.has(v) !== Boolean(not), false);
-      }
-      for (const [word, flags] of [["LIKE", ""], ["ILIKE", "i"]]) if (take(word)) {
-        const test = like(value(["text"]), flags);
-        return close(v => test(String(v)) !== Boolean(not), false);
-      }
-      if (not) throw new Trouble("Expected IN, LIKE or ILIKE after NOT.");
-      const operator = list[at++];
-      if (!operator || !COMPARE[operator.text]) throw new Trouble(`Expected =, !=, <, >, LIKE, IN or IS after ${named(first)}, found ${named(operator)}.`);
-      const numeric = raw || (peek() && peek().type === "number");
-      if (numeric && peek() && peek().type === "text") throw new Trouble(`${key.kind}.${key.name} is a number: write the value without quotes.`);
-      if (!numeric && peek() && peek().type === "word") throw new Trouble(`Put ${named(peek())} in quotes.`);
-      const wanted = value(numeric ? ["number"] : ["text"]);
-      if (!numeric && !["=", "!="].includes(operator.text)) throw new Trouble(`Compare texts with =, !=, LIKE or IN, and write numbers without quotes.`);
-      if (numeric && operator.text[0] === ">") clause.low = wanted;
-      if (numeric && operator.text[0] === "<") clause.high = wanted;
-      return close(v => COMPARE[operator.text](v, wanted), numeric);
-    };
+    // ---- expressions
     const single = () => {
-      const start = peek() && peek().start;
-      if (take("NOT")) { const inner = single(); return {start, end: inner.end, test: row => !inner.test(row)}; }
-      if (!take("(")) return comparison();
-      const inner = either();
-      need(")", "to close the bracket");
-      return {start, end: list[at - 1].end, test: inner.test};
+      const start = at, not = keyword("NOT");
+      if (!not && !sign("(")) return comparison();
+      limit(++depth, DEPTH, "levels of parentheses and NOT");
+      const inner = not ? single() : either();
+      if (!not && !sign(")")) throw wrong("AND, OR or )");
+      depth--;
+      return {start, end: text.slice(0, at).trimEnd().length, test: not ? row => !inner.test(row) : inner.test};
     };
     const both = () => {
       const parts = [single()];
-      while (take("AND")) if (peek()) parts.push(single());
-      if (parts.length === 1) return {...parts[0], parts};
-      return {start: parts[0].start, end: parts.at(-1).end, parts, test: row => parts.every(part => part.test(row))};
+      while (keyword("AND") && at < text.length) parts.push(single());
+      return {...parts[0], parts, ...(parts.length > 1 && {key: undefined, end: parts.at(-1).end, test: row => parts.every(part => part.test(row))})};
     };
     const either = () => {
       const parts = [both()];
-      while (take("OR")) parts.push(both());
-      if (parts.length === 1) return parts[0];
-      return {start: parts[0].start, end: parts.at(-1).end, either: true, test: row => parts.some(part => part.test(row))};
+      while (keyword("OR")) parts.push(both());
+      return parts.length === 1 ? parts[0] : {start: parts[0].start, end: parts.at(-1).end, either: true, test: row => parts.some(part => part.test(row))};
     };
-    if (!list.length) return {test: () => true, clauses: [], either: false, unknown};
+    space();
+    if (at >= text.length) return {test: () => true, clauses: [], either: false, unknown};
     const tree = either();
-    if (peek()) throw new Trouble(`Expected AND or OR, found ${named(peek())}.`);
+    if (at < text.length) throw wrong("AND, OR or the end");
     return {test: tree.test, clauses: tree.either ? [] : tree.parts, either: Boolean(tree.either), unknown};
   };
 
@@ -137,9 +182,9 @@ gitml.filter = (() => {
     try { return read(text, columns); }
     catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      return {error: error.message, test: () => true, clauses: [], unknown: new Set()};
+      return {error: error.message, at: error.at, test: () => true, clauses: [], unknown: new Set()};
     }
   };
 
-  return {parse};
+  return {parse, ATTRIBUTES, KINDS, NUMERIC};
 })();

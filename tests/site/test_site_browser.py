@@ -151,13 +151,34 @@ def test_the_filter_keeps_the_matching_runs(
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        ("metrics.rmse <", "Expected a number, found the end."),
-        ("metrics.rmse = 'x'", "metrics.rmse is a number: write the value without quotes."),
-        ("params.model = forest", "Put “forest” in quotes."),
-        ("metric.rmse < 3 metrics.r2 > 1", "Expected AND or OR, found “metrics.r2”."),
-        ("(metrics.rmse < 3", "Expected ) to close the bracket, found the end."),
-        ("colour.x = 'y'", "“colour.” is not known: write metrics., params., tags. or attributes."),
-        ("params.model = 'forest", "Cannot read “'forest”: is a quote missing?"),
+        (
+            "metrics.rmse <",
+            "The filter cannot be read at character 15: expected a number without quotes,"
+            " because metrics.rmse is a number, but it ends there.",
+        ),
+        (
+            "params.model = forest",
+            "The filter cannot be read at character 16: expected a text in quotes, because"
+            " params.model is a text, found 'forest'. Write 'forest' with the quotes.",
+        ),
+        (
+            "metric.rmse < 3 metrics.r2 > 1",
+            "The filter cannot be read at character 17: expected AND, OR or the end,"
+            " found 'metrics.r2 > 1'.",
+        ),
+        (
+            "(metrics.rmse < 3",
+            "The filter cannot be read at character 18: expected AND, OR or ), but it ends there.",
+        ),
+        (
+            "colour.x = 'y'",
+            "The filter cannot be read at character 1: expected one of metrics, params, tags,"
+            " datasets or attributes before the dot, found \"colour.x = 'y'\".",
+        ),
+        (
+            "datasets.name = 'cars'",
+            "This table does not have the data sets of runs; gitml runs search does.",
+        ),
         ("params.nope = 'x'", "No run here has params.nope."),
     ],
 )

@@ -1,0 +1,232 @@
+"""The page's filter language and Python's: the same runs, the same messages, the same places."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from gitml.errors import InvalidInput
+from gitml.site import data
+from gitml.store.search import matches, parse_filter
+from gitml.store.search_nodes import SHOWN_RUNS
+from tests.site.conftest import make_run
+from tests.site.test_site_browser import count, experiment, until
+
+pytestmark = pytest.mark.browser
+
+METRICS = (0.0, -1.5, 3.0, 1e300, math.nan, math.inf, -math.inf, 0.1)
+TEXTS = (
+    "",
+    "5",
+    "5.0",
+    "-1e3",
+    " 7 ",
+    "0x10",
+    "1_0",
+    "nan",
+    "inf",
+    "-Infinity",
+    "it's",
+    'a "b"',
+    "100%",
+    "a_b",
+    "Émile",
+    "🙂",
+    "line\nbreak",
+    "FINISHED",
+    "tree",
+)
+RUNS = [
+    make_run(
+        n,
+        metrics={key: METRICS[(n * 5 + k) % 8] for k, key in enumerate(("m", "a b")) if n % 7 != k},
+        params={key: TEXTS[(n * 3 + k) % 19] for k, key in enumerate(("p", "x.y", "`")) if n % 5},
+        tags={"t": TEXTS[n % 19]} if n % 3 else {},
+        summaries={},
+        user_id=TEXTS[n % 19],
+        end_time=None if n % 6 == 1 else 1_772_000_000_000 - n * 3_600_000 + n * 100,
+    )
+    for n in range(40)
+]
+
+_COUNTED = ("metrics.m", "metric.`a b`", "params.p", "start_time", "end_time", "duration")
+_WORDED = ("params.p", 'parameter."x.y"', "tags.t", "run_name", "user_id", "run.artifact_uri")
+_FIELDS = (
+    *_COUNTED,
+    *_WORDED,
+    "metrics.gone",
+    "params.x.y",
+    'params."`"',
+    "tag.gone",
+    "attr.run_id",
+    "attributes.status",
+    "`Run name`",
+    "created",
+    "experiment_id",
+    "source",
+    "commit",
+    "dirty",
+)
+_NUMBERS = ("0", "-1.5", "3", "+.1", "1e300", "inf", "-Infinity", "5.", "1771996400000", "700")
+_SIGNS = ("=", "!=", "<>", "<", "<=", ">", ">=")
+_PATTERNS = (
+    "%",
+    "_",
+    "%e%",
+    "t%e",
+    "%%",
+    "f____t-%",
+    "a\\_b",
+    "a_b",
+    "100%",
+    "%it''s%",
+    ".*",
+    "É%",
+    "runs:/%",
+)
+_SOUP = (
+    *_FIELDS,
+    *_NUMBERS,
+    *_SIGNS,
+    "'tree'",
+    '"a ""b"""',
+    "'it''s'",
+    "AND",
+    "or",
+    "Not",
+    "(",
+    ")",
+    ",",
+    "IN",
+    "LIKE",
+    "ilike",
+    "BETWEEN",
+    "is",
+    "null",
+    "==",
+    "&&",
+    "||",
+    ";",
+    "`",
+    "'",
+    "forest",
+    "metrics",
+    "Metrics.m",
+    "metrics.",
+    "colour.x",
+    "!",
+    "🙂",
+    "'🙂'",
+    "it's",
+    "\\",
+)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _conditions() -> st.SearchStrategy[str]:
+    number, text = st.sampled_from(_NUMBERS), st.sampled_from(TEXTS).map(_quoted)
+    counted, worded, field = map(st.sampled_from, (_COUNTED, _WORDED, _FIELDS))
+    pattern, sign = st.sampled_from(_PATTERNS).map("'{}'".format), st.sampled_from(_SIGNS)
+    negation = st.sampled_from(("", "NOT ", "not "))
+    return st.one_of(
+        st.builds("{} {} {}".format, counted, sign, number),
+        st.builds("{} {} {}".format, worded, st.sampled_from(("=", "!=", "<>")), text),
+        st.builds("{} {} {}".format, field, sign, number | text),
+        st.builds("{} {}LIKE {}".format, worded, negation, pattern),
+        st.builds("{} {}ILIKE {}".format, worded, negation, pattern),
+        st.builds("{} {}IN ({}, {})".format, worded, negation, text, text),
+        st.builds("{} {}IN ({},{})".format, field, negation, number, number),
+        st.builds("{} {}BETWEEN {} AND {}".format, counted, negation, number, number),
+        st.builds("{} IS {}NULL".format, field, negation),
+    )
+
+
+def _filters() -> st.SearchStrategy[str]:
+    return st.recursive(
+        _conditions(),
+        lambda inner: st.one_of(
+            st.builds("{} AND {}".format, inner, inner),
+            st.builds("{} or {}".format, inner, inner),
+            st.builds("NOT ({})".format, inner),
+            st.builds("({}) AND".format, inner),
+        ),
+        max_leaves=4,
+    )
+
+
+def _soup() -> st.SearchStrategy[str]:
+    words = st.lists(st.sampled_from(_SOUP), min_size=1, max_size=9)
+    return words.map(" ".join) | words.map("".join)
+
+
+def _python(text: str) -> list[int] | str:
+    """Give the numbers of the runs that a filter keeps, or what is wrong with it."""
+    try:
+        node = parse_filter(text, SHOWN_RUNS)
+    except InvalidInput as error:
+        return " ".join(filter(None, (error.message, error.hint)))
+    return [row for row, run in enumerate(RUNS) if matches(node, run)]
+
+
+def test_the_page_filters_as_python_does(page: Any, site: Path) -> None:
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    until(lambda: count(page), "60 of 60 runs")
+    page.evaluate(
+        """shard => {
+          window.table = new gitml.Columns();
+          table.experiment = "fuel";
+          table.add(shard);
+          table.settle();
+          window.ask = text => {
+            const {error, test} = gitml.filter.parse(text, table);
+            return error || Array.from({length: table.rows}, (_, row) => row).filter(test);
+          };
+        }""",
+        data.encode(data.columns(RUNS), len(RUNS)),
+    )
+
+    def compare(text: str) -> None:
+        assert page.evaluate("ask", text) == _python(text), text
+
+    quickly = settings(max_examples=250, deadline=None, derandomize=True, database=None)
+
+    @quickly
+    @given(_filters())
+    @example("metrics.m < 3 AND")
+    @example("params.p > 4 AND params.p <= 7")
+    @example("params.p IN (5)")
+    @example("params.p LIKE 5")
+    @example("(" * 51 + "metrics.m > 1")
+    @example(" AND ".join(["metrics.m > 1"] * 501))
+    @example(" \n ")
+    @example("params.p = 'a\nb")
+    def check(text: str) -> None:
+        compare(text)
+
+    @quickly
+    @given(_soup())
+    def check_soup(text: str) -> None:
+        compare(text)
+
+    check()
+    check_soup()
+
+
+def test_a_pattern_cannot_take_long(page: Any, site: Path) -> None:
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    until(lambda: count(page), "60 of 60 runs")
+    found = page.evaluate(
+        """() => {
+          const values = ["a".repeat(20000)], column = {values, numbers: null};
+          const columns = {find: () => column};
+          return gitml.filter.parse(`tags.t LIKE '${"%a".repeat(2000)}b'`, columns).test(0);
+        }"""
+    )
+    assert found is False
