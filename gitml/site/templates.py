@@ -30,6 +30,7 @@ ASSETS = (
     "older.js",
     "filter.js",
     "filter-edit.js",
+    "complete.js",
     "columns.js",
     "table.js",
     "sheet.js",

@@ -230,3 +230,67 @@ def test_a_pattern_cannot_take_long(page: Any, site: Path) -> None:
         }"""
     )
     assert found is False
+
+
+# Completion -------------------------------------------------------------------------------------
+
+
+def offers(page: Any) -> list[str]:
+    return page.locator("#filter-list [role=option]").all_inner_texts()
+
+
+def typed(page: Any, text: str) -> None:
+    page.locator("#filter").press_sequentially(text)
+
+
+@pytest.fixture
+def field(page: Any, site: Path) -> Any:
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    until(lambda: count(page), "60 of 60 runs")
+    page.locator("#filter").click()
+    until(lambda: bool(offers(page)), True)
+    return page
+
+
+def test_a_filter_is_completed_by_keys_alone(field: Any) -> None:
+    assert offers(field)[:3] == ["metrics.r2", "metrics.rmse", "metrics.fit_seconds"]
+    typed(field, "mod")
+    assert offers(field) == ["params.model"]
+    field.keyboard.press("ArrowDown")
+    box = field.locator("#filter")
+    assert box.get_attribute("aria-activedescendant") == "filter-0"
+    assert box.get_attribute("aria-expanded") == "true"
+    field.keyboard.press("Enter")
+    assert box.input_value() == "params.model "
+    assert offers(field)[:2] == ["=", "!="]
+    typed(field, "= ")
+    assert offers(field) == ["'forest'", "'linear'", "'tree'"]
+    typed(field, "'t")
+    assert offers(field) == ["'forest'", "'tree'"]
+    field.keyboard.press("ArrowUp")
+    field.keyboard.press("Tab")
+    assert box.input_value() == "params.model = 'tree' "
+    until(lambda: count(field), "20 of 60 runs")
+    assert offers(field) == ["AND", "OR"]
+    typed(field, "a")
+    field.keyboard.press("ArrowDown")
+    field.keyboard.press("Enter")
+    typed(field, "metrics.rmse")
+    assert not field.locator("#filter-list").is_visible()
+    typed(field, " ")
+    assert offers(field)[0] == "<" and "BETWEEN" in offers(field)
+    field.keyboard.press("Escape")
+    typed(field, "< 3")
+    until(lambda: count(field), "6 of 60 runs")
+
+
+def test_a_filter_is_completed_by_the_pointer(field: Any) -> None:
+    typed(field, "tags.t")
+    field.locator("#filter-list").get_by_role("option", name="tags.team").click()
+    typed(field, "IN ")
+    typed(field, "(")
+    field.locator("#filter-list").get_by_role("option", name="'blue'").click()
+    typed(field, ")")
+    assert field.locator("#filter").input_value() == "tags.team IN ('blue' )"
+    until(lambda: count(field), "30 of 60 runs")
+    assert field.evaluate("document.activeElement.id") == "filter"
