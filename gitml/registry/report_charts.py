@@ -63,7 +63,9 @@ def _bar(one: MetricRow) -> Mapping[str, object] | None:
 def _differences(change: Comparison, bars: Sequence[Mapping[str, object]]) -> Spec:
     title = f"Version {change.version} compared with version {change.incumbent}"
     axis = {"format": "+.1%", "title": None}
-    colour = {"domain": list(_COLOURS), "range": list(_COLOURS.values())}
+    used = {bar["outcome"] for bar in bars}
+    colours = {outcome: colour for outcome, colour in _COLOURS.items() if outcome in used}
+    colour = {"domain": list(colours), "range": list(colours.values())}
     return {
         **_head(title, bars),
         "width": 420,
