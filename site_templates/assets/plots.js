@@ -124,7 +124,7 @@
         if (rows.length <= 500 || (out && dots.length < DOTS)) dots.push({row, x: px(values[row]), y: middle + scatter(row) * thick * .6, colour: colour(j), on: true});
       }
     }
-    const legend = parts.length < 2 ? [] : charts.legend(parts.map((name, j) => [colour(j), name]));
+    const legend = parts.length < 2 ? [] : charts.legend(parts.map((name, j) => [colour(j), name]), 16 - padding.left);
     return plot(box, {dots, columns: [by, ...(split ? [split] : []), of.column], across, up, padding, colour: row => colour(part.get(row)), label, open, sets: {bars, rules, legend}, signals: {dot: 5},
       instead: (x, y) => stats.find(s => x >= s.x - 4 && x <= s.x2 + 4 && y >= s.y && y <= s.y2) || null});
   };
@@ -180,7 +180,7 @@
     const px = t => charts.INSET + t * (width - 44 - 2 * charts.INSET), thick = Math.min(26, inner * .7), tone = f => f.rho === null ? OKABE[2] : f.rho > 0 ? OKABE[1] : OKABE[0];
     const bars = found.map((f, k) => ({x: px(0), x2: px(Math.max(.005, f.strength)), y: middle(k) - thick / 2, y2: middle(k) + thick / 2, colour: tone(f), opacity: .85}));
     const labels = found.map((f, k) => ({x: px(f.strength) + 8, y: middle(k), text: f.strength.toFixed(2)}));
-    const legend = charts.legend([[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]]);
+    const legend = charts.legend([[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]], 16 - padding.left);
     return show(box, "plane", {
       sets: {bars, labels, legend}, scales: {y: up.scale}, padding,
       signals: {width: width - 44, height: room(box, padding)[1], inset: charts.INSET, ...up.signals, xdomain: [0, 1], xtitle: `how far it alone orders ${goal.label}`},
