@@ -43,7 +43,7 @@
         return el("tbody", {hidden: !shown.length && !rest}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, KINDS[kind])),
           ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, el("bdi", {}, line.name), ...(line.differs ? [el("span", {class: "unseen"}, " differs")] : [])),
             ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))),
-          ...(rest ? [el("tr", {}, el("td", {class: "quiet", colSpan: runs.length + 1}, `${rest} more${apart.length <= shown.length ? ", alike in all" : ""}`))] : []));
+          ...(rest ? [el("tr", {}, el("td", {class: "quiet", colSpan: runs.length + 1}, `${rest}${shown.length ? " more" : ""}${apart.length <= shown.length ? ", alike in all" : ""}`))] : []));
       })));
   };
   at("side").addEventListener("pointerover", e => gitml.charts.hover(e.target.closest("td, thead th")?.cellIndex - 1 >= 0 ? e.target.closest("td, th").cellIndex - 1 : null));
