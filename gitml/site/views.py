@@ -124,7 +124,7 @@ def fragment(view: View) -> str:
     first = {chart.kind: chart for chart in reversed(view.charts)}
     parallel, plane = first.get("parallel"), first.get("scatter") or first.get("line")
     state = {
-        "q": view.filter,
+        "q": data.well_formed(view.filter),
         "sort": ",".join(map(_sort_word, view.sort)),
         "cols": ",".join(map(_word, view.columns)),
         "axes": ",".join(map(_word, parallel.axes)) if parallel else "",
@@ -179,7 +179,7 @@ def _chart(item: Mapping[str, Any]) -> Chart:
 
 
 def _word(wanted: Key) -> str:
-    return f"{wanted.kind}.{quote(wanted.name, safe=_PLAIN)}"
+    return f"{wanted.kind}.{quote(data.well_formed(wanted.name), safe=_PLAIN)}"
 
 
 def _sort_word(text: str) -> str:

@@ -24,6 +24,7 @@ from gitml.registry.approvals import NOBODY
 from gitml.registry.decisions import Decision
 from gitml.registry.gates import Verdict
 from gitml.site import Content
+from gitml.site.content import CodeCommit, Concern, Document
 from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_content, make_run, run_id
 from tests.site.promotions import Story
 
@@ -110,11 +111,39 @@ def hostile_content() -> Content:
         proposals=lambda: [story.proposal(one, _versions()[0], START) for one in _versions()[1:3]],
         decisions=lambda name: _decisions(story) if name == ATTACK else [],
         considered=lambda version: story.comparison(version, _versions()[-1], NOBODY),
+        commits=lambda: [
+            CodeCommit(commit=commit, timestamp=10**18, author=LONG, subject=ATTACK)
+            for commit in (ATTACK, LONG)
+        ],
+        concerns=lambda: [Concern(text=text, model=ATTACK, run_id=text) for text in (*TEXTS, LONG)],
+        pages=[Document(name=text, text=f"# {text}\n{NOTE}{text}") for text in TEXTS[:3]],
+        reports=[Document(name=text, text=_report()) for text in TEXTS[:2]],
+        views=[Document(name=ATTACK, text=json.dumps(_view()))],
         signature=lambda version: {
             "inputs": json.dumps([{"type": "double", "name": text} for text in TEXTS]),
             "outputs": ATTACK if version.version == 1 else None,
         },
     )
+
+
+def _report() -> str:
+    return f"# {ATTACK}\n{NOTE}\n```gitml\n{json.dumps({'view': ATTACK, 'rows': 50})}\n```\n{LONG}"
+
+
+def _view() -> dict[str, object]:
+    names = [f"params.`{text}`" for text in TEXTS if "`" not in text]
+    plane = {"x": names[0], "y": "metrics.rmse", "colour": names[1]}
+    return {
+        "experiment": ATTACK,
+        "title": ATTACK,
+        "description": LONG,
+        "filter": f"{names[0]} LIKE '%onerror%'",
+        "columns": [*names, "metrics.val.acc[0]", "start_time", "__proto__"],
+        "charts": [
+            {"kind": "parallel", "axes": [*names, "metrics.inf", "metrics.rmse"]},
+            *({"kind": kind, **plane} for kind in ("scatter", "line", "bar", "box")),
+        ],
+    }
 
 
 def _decisions(story: Story) -> list[Decision]:
@@ -143,7 +172,13 @@ def _named(number: int) -> Run:
         },
         tags={**keyed, "mlflow.note.content": "\n".join(TEXTS) + NOTE, "gitml.error": ATTACK},
         summaries={},
-        source=Source(name=ATTACK, command=TEXTS, commit=ATTACK, branch=ATTACK, remote=ATTACK),
+        source=Source(
+            name=ATTACK,
+            command=TEXTS,
+            commit=(ATTACK, LONG)[number % 2],
+            branch=ATTACK,
+            remote=ATTACK,
+        ),
         inputs=RunInputs(
             dataset_inputs=tuple(
                 Dataset(name=text, digest=text, source=text, schema=text, context=text)
