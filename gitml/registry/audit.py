@@ -230,6 +230,8 @@ class _Replay:
         if event.counter is not None and event.counter <= self._counter:
             reason = f"Its counter is not above {self._counter}, which an earlier tag has."
             self._fault(tag, Problem.INCONSISTENT, reason)
+        if event.kind is Kind.DEPRECATED:
+            return
         owner = self._versions.get(event.version or "") or self._commits.get(tag.target)
         number = number_of(event.version) if event.version else owner and number_of(owner.name)
         if number and detail.get("version") != number:

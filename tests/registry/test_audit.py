@@ -64,6 +64,7 @@ def test_a_whole_history_has_no_faults_in_any_order() -> None:
         (tag("m#Staging#5", "b", 16, version=2, model="n"), [("m#Staging#5", "malformed")]),
         (tag("m#alias/champion#5", "a", 16, version=1), [("m#alias/champion#5", "inconsistent")]),
         (tag("m#Staging#5", "b", 16), []),
+        (tag("m@deprecated", "b", 16, user="Ada"), []),
     ],
 )
 def test_an_event_that_cannot_have_happened_is_named(
