@@ -34,6 +34,7 @@ _STALE_MAINTENANCE = 12 * 3600.0  # s, git's own patience with a lock of `git gc
 _LOCK_PAUSE = 0.1  # s
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
+_NO_ANSWER = re.compile(r"^SHA is empty|returned: b''")  # GitPython's words for an ended process
 _FILES = ("100644", "100755")  # modes of ordinary files
 
 
@@ -273,16 +274,34 @@ class GitRepo:
         if "\n" in name:  # one line is one question to the process that answers
             return None
         with self._lock:
+            header = self._asked(name)
+            if header is None or header[1] not in (b"blob", "blob"):
+                return None
+            if header[2] > LARGEST:
+                raise _too_large(name, header[2], LARGEST)
             try:
-                _, kind, size = self._repo.git.get_object_header(name)
-                if kind not in (b"blob", "blob"):
-                    return None
-                if size > LARGEST:
-                    raise _too_large(name, size, LARGEST)
                 data: bytes = self._repo.git.get_object_data(name)[3]
             except ValueError:
                 return None
         return data
+
+    def _asked(self, name: str) -> tuple[str, str, int] | None:
+        """Ask the process that answers for id, type and size; None where there is no such object.
+
+        Raises:
+            StoreError: It was killed, and so was the one started in its place.
+        """
+        for _ in range(2):
+            try:
+                found: tuple[str, str, int] = self._repo.git.get_object_header(name)
+                return found
+            except BrokenPipeError:
+                pass
+            except ValueError as error:
+                if not _NO_ANSWER.search(str(error)):
+                    return None
+            self._repo.git.clear_cache()
+        raise StoreError(f"git ended when it was asked for {name!r:.80}.", hint="Try again.")
 
     def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
         """Read many blobs with one process, in the order given.
@@ -386,11 +405,7 @@ class GitRepo:
     def contains(self, rev: str) -> bool:
         """Tell whether an object is in the repository."""
         with self._lock:
-            try:
-                self._repo.git.get_object_header(rev)
-            except ValueError:
-                return False
-        return True
+            return self._asked(rev) is not None
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Tell whether ``old`` is reachable from ``new``."""

@@ -1,0 +1,31 @@
+"""The process of git that answers reads may be killed; what is there stays there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitml.errors import StoreError
+from gitml.git import GitRepo
+
+
+def test_what_is_there_is_found_although_the_reading_process_was_killed(repository: Path) -> None:
+    repo = GitRepo.discover(repository)
+    assert repo.contains("HEAD^{commit}")
+    for ask in (lambda: repo.contains("HEAD^{commit}"), lambda: repo.read("HEAD:train.py")):
+        process = repo._repo.git.cat_file_header.proc
+        process.kill()
+        process.wait()
+        assert ask()
+    assert not repo.contains("nowhere") and repo.read("HEAD:nothing") is None
+    repo.close()
+
+
+def test_a_git_that_does_not_answer_is_an_error_not_an_absence(repository: Path) -> None:
+    repo = GitRepo.discover(repository)
+    (repository / ".git" / "HEAD").unlink()  # no repository any more
+
+    with pytest.raises(StoreError, match="git ended when it was asked for 'main'"):
+        repo.contains("main")
+    repo.close()
