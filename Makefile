@@ -23,6 +23,7 @@ layers: $(STAMP)-test
 	$(BIN)/lint-imports --no-cache
 
 tests: $(STAMP)-test
+	.ci/signing
 	GITML_CHROMIUM="$$(.ci/chromium)" GITML_FIREFOX="$$(.ci/firefox)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 soak: $(STAMP)-test
