@@ -100,10 +100,14 @@ gitml.experiment.then(page => {
     contour: () => picked("cx") && picked("cy") ? vega.contour(at("contour"), {x: picked("cx").column, y: picked("cy").column, z: picked("cz").column, rows: shown(), label, open})
       : vega.none(at("contour"), "A contour needs two parameters that are numbers and differ between runs."),
   };
-  // Those of the runs that pass the filter, drawn anew when it rests.
-  const SHOWN = ["importance", "box", "contour"];
+  // Charts of the runs that pass the filter, and what they are made of; drawn anew when it rests.
+  const SHOWN = {importance: ["goal"], box: ["of", "by", "split"], contour: ["cx", "cy", "cz"]}, due = new Set();
   let rest = 0;
-  const redraw = (words, wait) => { clearTimeout(rest); rest = setTimeout(() => words.forEach(word => at(word).turn && draw[word]()), wait); };
+  const redraw = (words, wait) => {
+    for (const word of words) due.add(word);
+    clearTimeout(rest);
+    rest = setTimeout(() => { for (const word of due) if (at(word).turn) draw[word](); due.clear(); }, wait);
+  };
 
   // light: only the filter changed; dragging: and it will again in a moment
   const follow = ({light, dragging} = {}) => {
@@ -113,10 +117,11 @@ gitml.experiment.then(page => {
       if (charts.parallel) charts.parallel.cut && !dragging ? draw.parallel() : charts.parallel.update(test, brushes(charts.parallel.axes));
       if (dragging) return;
       if (charts.scatter) charts.scatter.cut ? draw.scatter() : charts.scatter.update(test);
-      redraw(SHOWN, 200);
+      redraw(Object.keys(SHOWN), 200);
+      view.q = state.get("q");
       return;
     }
-    view = {axes: state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : axes(), picks: {}, rows: table.rows};
+    view = {axes: state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : axes(), picks: {}, rows: table.rows, q: state.get("q")};
     for (const [word, [fits, preset]] of Object.entries(picks)) {
       const fit = table.all.filter(fits), asked = state.has(word) && read(state.get(word)), column = preset();
       const pick = view.picks[word] = asked && fit.includes(asked.column) ? asked : column && {column}, log = at(`${word}-log`);
@@ -129,7 +134,7 @@ gitml.experiment.then(page => {
     const same = (...words) => before.rows === view.rows && words.every(word => String(before.looks[word]) === String(view.looks[word]));
     if (charts.parallel) same("axes", "colour") && !charts.parallel.cut ? charts.parallel.update(test, brushes(charts.parallel.axes)) : draw.parallel();
     if (charts.scatter) same("colour", "x", "y") && !charts.scatter.cut ? charts.scatter.update(test) : draw.scatter();
-    redraw(SHOWN, 0);
+    redraw(Object.keys(SHOWN).filter(word => view.q !== before.q || !same(...SHOWN[word])), 0);
   };
 
   // ---- the run under the pointer or the keys, in the table as in the charts
