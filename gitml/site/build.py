@@ -160,12 +160,18 @@ class _Builder:
         for number, part in enumerate(parts[1:], 1):
             name = f"{key}-{len(parts) - number}"  # counted from the oldest: a full block stays
             later.append([name, self.shard(name, data.encode(data.columns(part), len(part)))])
-        table = data.encode(data.columns(parts[0]), len(parts[0]))
+        newest = data.columns(parts[0])
+        table = data.encode(newest, len(parts[0]))
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         more: dict[str, object] = {"more": later, "ends": self.ends(key, parts)}
         more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
         more |= {"rows": len(runs), "paged": paged}
+        more["better"] = [
+            [data.well_formed(column.name), "min" if way == "lower" else "max"]
+            for column in newest
+            if column.kind == "metrics" and (way := self.shown.content.better(column.name))
+        ]
         more["experiment"] = data.well_formed(item.experiment_id)
         head = self.shard(key, {**table, **more})
         history = self.histories.get(item.experiment_id, "")

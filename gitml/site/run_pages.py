@@ -227,13 +227,14 @@ def _metrics(content: Content, item: Run) -> tuple[MetricRow, ...]:
         summary = item.data.summaries.get(key) or MetricSummary(
             last=value, step=0, timestamp=0, min=value, max=value, count=1
         )
+        last = formats.number(summary.last)
         rows.append(
             MetricRow(
                 name=formats.name(key),
-                last=formats.number(summary.last),
+                last=last,
                 best=_best(content.better(key), summary),
-                min=formats.number(summary.min),
-                max=formats.number(summary.max),
+                min=last if summary.min == summary.last else formats.number(summary.min),
+                max=last if summary.max == summary.last else formats.number(summary.max),
                 step=summary.step,
                 count=summary.count,
             )

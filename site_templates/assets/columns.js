@@ -13,7 +13,8 @@ gitml.Columns = class {
     this.aspects = new Map();  // id → min, max or best of a metric
     this.ends = new Map();     // "min\0rmse" → where a run's smallest or largest value is not its last one
     this.trends = new Map();   // metric → a text per run, a letter per point
-    this.better = new Map();   // metric → min or max, where somebody said so
+    this.better = new Map();   // metric → min or max, where somebody said so in the page
+    this.declared = new Map(); // the same, where the project says so
   }
 
   add(shard) {
@@ -81,11 +82,8 @@ gitml.Columns = class {
     return {kind: "attributes", name, values, numbers: name === "end_time" ? values : null};
   }
 
-  // Which way a metric is good: as somebody said, else as its name sounds.
-  way(column) {
-    return this.better.get(column.name)
-      || (/loss|err|[mr]mse|\bmse|mae\b|mape|devia|perplex|seconds|time|duration|latency|cost|\b[wc]er\b|fid/i.test(column.name) ? "min" : "max");
-  }
+  // Which way a metric is better: as somebody said, else as the project knows.
+  way(column) { return this.better.get(column.name) || this.declared.get(column.name) || "max"; }
 
   prefer(columns) {
     this.better = new Map(columns.map(column => [column.name, column.aspect]));

@@ -113,6 +113,7 @@ gitml.experiment = (async () => {
   address.watch(() => apply());
 
   table.experiment = start.experiment;
+  table.declared = new Map(start.better);
   table.add(start);
   table.settle();
   at("tools").hidden = at("charts").hidden = false;
