@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,11 @@ gates:
     - metrics.rmse < 3.5
     - approvals: 1
 """
+SETTINGS = """\
+registry:
+  signatures: required
+  signers: {"*": {"*": [ada@example.org]}}
+"""
 
 
 @pytest.fixture
@@ -41,16 +47,29 @@ class Team:
         self.remote = scratch / "remote.git"
         git(scratch, "init", "-q", "--bare", "-b", "main", str(self.remote))
         git(clone, "remote", "add", "origin", str(self.remote))
+        self._sign()
         cli("init", "--ci", kind)
         cli("remote", "add", "storage", str(scratch / "storage"))
-        for rmse in (3.0, 2.0):
-            cli("registry", "register", log_model(clone, log_run(clone, rmse=rmse)), "Price")
-        (clone / "registry").mkdir()
         (clone / "registry" / "Price.yaml").write_text(DECLARED)
         git(clone, "add", ".")
         git(clone, "commit", "-q", "-m", "Declare gates, add workflows")
         git(clone, "push", "-q", "-u", "origin", "main")
+        for rmse in (3.0, 2.0):
+            cli("registry", "register", log_model(clone, log_run(clone, rmse=rmse)), "Price")
         cli("push")
+
+    def _sign(self) -> None:
+        """Ask for signed tags; people and jobs sign with one key."""
+        self.key = self.scratch / "key"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True
+        )
+        (self.clone / "registry").mkdir()
+        public = self.key.with_suffix(".pub").read_text()
+        (self.clone / "registry" / "allowed_signers").write_text(f"ada@example.org {public}")
+        (self.clone / "gitml.yaml").write_text(SETTINGS)
+        git(self.clone, "config", "gpg.format", "ssh")
+        git(self.clone, "config", "user.signingKey", str(self.key))
 
     def propose(self) -> str:
         """Propose version 2; returns the branch's commit."""
@@ -85,7 +104,8 @@ class Team:
         return github_job(
             self.clone / ".github" / "workflows" / f"gitml-{workflow}.yml", name, self.remote,
             place, ref=ref,
-            values={"github.token": TOKEN, "github.repository": "team/prices", **values},
+            values={"github.token": TOKEN, "github.repository": "team/prices",
+                    "secrets.GITML_SIGNING_KEY": self.key.read_text().strip(), **values},
             env={"GITHUB_API_URL": self.host.address, "GITHUB_REPOSITORY": "team/prices",
                  "GITHUB_EVENT_PATH": str(event)},
         )  # fmt: skip
@@ -156,6 +176,7 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     event = loaded(github.cli("registry", "history", "Price", "--json"))[-1]
     assert (event["user"], event["detail"]["approved_by"]) == ("github-actions[bot]", ["bo"])
     assert event["detail"]["merge_commit"] == merged
+    assert "0 problems" in github.cli("registry", "verify").stdout
     again = github.job("registry", "apply")
     assert again.outputs == {"apply.outputs.entered": "[]"}, again.log
 
@@ -210,7 +231,10 @@ def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: P
     assert "1 gate waits for approval" in host.comments[0]["body"]
     host.review("bo", "APPROVED", proposed)
     gitlab.merge()
-    applied = job("gitml-apply", "refs/heads/main", GITML_APPLY_TOKEN=TOKEN)
+    applied = job(
+        "gitml-apply", "refs/heads/main", GITML_APPLY_TOKEN=TOKEN,
+        GITML_SIGNING_KEY=str(gitlab.key),
+    )  # fmt: skip
     assert applied.code == 0, applied.log
     assert "Price#Production#1" in git(gitlab.remote, "tag").splitlines()
 
