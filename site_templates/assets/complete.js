@@ -3,7 +3,7 @@
 gitml.complete = page => {
   const {el} = gitml, {KINDS, ATTRIBUTES, NUMERIC} = gitml.filter, {table} = page, MOST = 12;
   const field = document.getElementById("filter"), list = el("div", {id: "filter-list", role: "listbox", "aria-label": "What can be typed here", class: "sheet", hidden: true});
-  for (const [key, value] of Object.entries({role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false"})) field.setAttribute(key, value);
+  for (const [key, value] of Object.entries({role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false"})) field.setAttribute(key, value);
   field.closest("label").append(list);
 
   const named = c => c.kind === "attributes" ? c.name : gitml.filter.name(c);
