@@ -32,6 +32,6 @@ def test_the_example_of_a_promotion_prints_what_the_readme_shows(tmp_path: Path)
         ("v2.0.0", "Production"), ("v1.0.0", "Archived"),
         ("v2.0.0", "Archived"), ("v1.0.0", "Production"),
     ]  # fmt: skip
-    assert "Verified 10 tags of 1 model, 10 signatures: 0 problems." in done.stdout
+    assert "Verified 10 tags (10 must be signed) of 1 model: 0 problems." in done.stdout
     assert done.stdout.endswith("(exit code 1)\n")
     assert "Traceback" not in done.stdout + done.stderr

@@ -46,6 +46,6 @@ def _tell(found: Verification) -> None:
     if len(found.foreign) > _NAMED:
         talk(f"{count(len(found.foreign) - _NAMED, 'more foreign tag')}")
     say(
-        f"Verified {count(found.tags, 'tag')} of {count(found.models, 'model')}, "
-        f"{count(found.signed, 'signature')}: {count(len(found.faults), 'problem')}."
+        f"Verified {count(found.tags, 'tag')} ({found.signed} must be signed) of "
+        f"{count(found.models, 'model')}: {count(len(found.faults), 'problem')}."
     )

@@ -48,7 +48,7 @@ def forged(folder: Path, tag: str, old: str, new: str) -> None:
 def test_a_promotion_holds_and_says_what_was_verified(cli: Cli, promoted: Path) -> None:
     assert (
         cli("registry", "verify").stdout
-        == "Verified 6 tags of 1 model, 0 signatures: 0 problems.\n"
+        == "Verified 6 tags (0 must be signed) of 1 model: 0 problems.\n"
     )
     assert loaded(cli("registry", "verify", "Price", "--json")) == {
         "holds": True, "tags": 6, "models": 1, "signed": 0, "faults": [], "foreign": [],
