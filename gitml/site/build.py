@@ -106,6 +106,7 @@ class _Builder:
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Rendered] = field(default_factory=dict)
+    common: str = field(init=False)
 
     def __post_init__(self) -> None:
         content = self.shown.content
@@ -144,6 +145,8 @@ class _Builder:
             self.out.write(addresses[name], content)
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
+        shared = [self.look.digest, self.frame, self.shown.content.forge_url]
+        self.common = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def page(self, address: str, template: str, **values: object) -> None:
         """Render one page."""
@@ -358,9 +361,7 @@ class _Builder:
         around = {
             "oid": oid,
             "curves": item.info.run_id in self.curved,
-            "look": self.look.digest,
-            "frame": self.frame,
-            "forge": self.shown.content.forge_url,
+            "around": self.common,
             "experiment": self.shown.experiments[item.info.experiment_id].name,
             "parent": str(self.shown.links.get(item.parent_run_id or "")),
             "children": [

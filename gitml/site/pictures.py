@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -93,6 +94,14 @@ def svg(specification: dict[str, Any], folder: Path | None = None) -> bytes:
         partial.write_bytes(drawn)
         partial.replace(path)
     return drawn
+
+
+def size(drawn: bytes) -> tuple[int, int]:
+    """Give width and height of a chart that ``svg`` drew, in CSS pixels, so that room is kept."""
+    root = drawn[: drawn.index(b">")]
+    found = (re.search(rb'\b%s="([\d.]+)"' % name, root) for name in (b"width", b"height"))
+    width, height = (round(float(one[1])) if one else 0 for one in found)
+    return width, height
 
 
 def _plane(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:

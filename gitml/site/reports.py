@@ -31,10 +31,12 @@ _KEYS = ("view", "charts", "rows")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart in a report."""
+    """A chart in a report; ``width`` and ``height`` are CSS pixels."""
 
     picture: Picture
     title: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,9 @@ class Reporter:
         drawn = pictures.svg(specification, self.cache)
         picture = Picture(address=urls.media(drawn, "svg"), data=drawn)
         self.pictures.append(picture)
-        return [Figure(picture=picture, title=pictures.title(chart))]
+        width, height = pictures.size(drawn)
+        title = pictures.title(chart)
+        return [Figure(picture=picture, title=title, width=width, height=height)]
 
 
 def runs_of(shown: Catalogue, view: View) -> list[Run]:

@@ -57,6 +57,7 @@ class Firefox:
 
     def __exit__(self, *_: object) -> None:
         self._driver.quit()
+        self._driver.cleanup()
         self._scratch.cleanup()
 
     def goto(self, address: str) -> None:
@@ -103,7 +104,7 @@ class Firefox:
         end = time.monotonic() + 10
         while (found := check()) != wanted and time.monotonic() < end:
             time.sleep(0.02)
-        assert found == wanted
+        assert found == wanted, f"{found!r} instead of {wanted!r} at {self.address}"
 
     def wrong(self) -> list[str]:
         """Give what went wrong since the last look: errors, things thrown, requests elsewhere."""
