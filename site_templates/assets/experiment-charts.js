@@ -109,16 +109,23 @@ gitml.experiment.then(page => {
     rest = setTimeout(() => { for (const word of due) if (at(word).turn) draw[word](); due.clear(); }, wait);
   };
 
+  // After the table is painted, or typing into the filter would wait for the charts.
+  let soon = 0;
+  const lit = () => {
+    if (charts.parallel) charts.parallel.cut ? draw.parallel() : charts.parallel.update(test, brushes(charts.parallel.axes));
+    if (charts.scatter) charts.scatter.cut ? draw.scatter() : charts.scatter.update(test);
+    redraw(Object.keys(SHOWN), 200);
+  };
+
   // light: only the filter changed; dragging: and it will again in a moment
   const follow = ({light, dragging} = {}) => {
     const state = address.read(), before = view;
     test = page.view.parsed.test;
+    cancelAnimationFrame(soon);
     if (light && view.axes) {
-      if (charts.parallel) charts.parallel.cut && !dragging ? draw.parallel() : charts.parallel.update(test, brushes(charts.parallel.axes));
-      if (dragging) return;
-      if (charts.scatter) charts.scatter.cut ? draw.scatter() : charts.scatter.update(test);
-      redraw(Object.keys(SHOWN), 200);
       view.q = state.get("q");
+      if (dragging) charts.parallel?.update(test, brushes(charts.parallel.axes));
+      else soon = requestAnimationFrame(() => setTimeout(lit));
       return;
     }
     view = {axes: state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : axes(), picks: {}, rows: table.rows, q: state.get("q")};

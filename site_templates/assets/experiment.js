@@ -119,13 +119,14 @@ gitml.experiment = (async () => {
   at("tools").hidden = at("charts").hidden = false;
   apply();
   gitml.later(trouble, ["table", "headings", "chosen"], () => gitml.headings(page));
-  gitml.later(at("charts"), ["sheet", "charts", "parallel", "plots", "filter-edit", "experiment-charts"]);
+  const charts = () => gitml.later(at("charts"), ["sheet", "charts", "parallel", "plots", "filter-edit", "experiment-charts"]);
   (async () => {
-    if (!start.more.length) return;
+    if (!start.more.length) { charts(); return; }
     try { for (const [part, place] of start.more) table.add(await gitml.get(part, place)); }
     catch (error) { rest = `${error.message}, so the others are not shown`; }
     table.settle();
     apply();
+    charts();  // after the data, which they would only hold up
   })();
   return page;
 })();
