@@ -82,7 +82,7 @@ def test_a_run_shows_its_curves_and_the_theme_is_kept(page: Firefox, home: str, 
     background = "getComputedStyle(document.body).backgroundColor"
     page.goto(f"{home}runs/{runs(site)['tree-4']}.html")
     page.js("document.getElementById('curves').scrollIntoView()")
-    names = "[...document.querySelectorAll('#panels figcaption')].map(c => c.firstChild.textContent)"
+    names = "[...document.querySelectorAll('figcaption')].map(c => c.firstChild.textContent)"
     page.until(lambda: page.js(names), ["loss", "rmse"])
     page.until(lambda: len(page.texts("#panels canvas")), 2)
     before = page.js(background)
