@@ -105,7 +105,7 @@ gitml.experiment = (async () => {
   // A menu's script comes when the menu is first opened.
   for (const [menu, ...names] of [["columns", "table", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>
     menu === "columns" ? gitml.columnsMenu(page) : gitml.groups.menu(page), error => gitml.failed(at(menu).querySelector(".sheet"), error)), {once: true});
-  filter.addEventListener("focus", () => load("table", "filter-edit", "complete").then(() => gitml.complete(page)), {once: true});
+  filter.addEventListener("focus", () => load("table", "filter-edit", "complete").then(() => gitml.complete(page), () => {}), {once: true});  // it works without, too
   let typing = false;
   filter.addEventListener("input", () => { address.write({q: filter.value}, !typing); typing = true; apply({light: true}); });
   filter.addEventListener("change", () => { typing = false; });

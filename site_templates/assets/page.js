@@ -12,9 +12,9 @@ window.gitml = (() => {
     return JSON.parse(await new Response(stream).text());
   };
   const push = (key, value) => arrived.set(key, typeof value === "string" ? unpack(value) : value);
-  const script = (address, ordered = false) => {
+  const script = address => {
     if (!waiting.has(address)) waiting.set(address, new Promise((good, bad) => {
-      const node = address.endsWith(".css") ? el("link", {rel: "stylesheet", href: root + address}) : el("script", {src: root + address, async: !ordered});
+      const node = address.endsWith(".css") ? el("link", {rel: "stylesheet", href: root + address}) : el("script", {src: root + address, async: true});
       node.onload = good;
       node.onerror = () => { waiting.delete(address); bad(new Error(`${address} cannot be loaded`)); };
       document.head.append(node);
@@ -26,9 +26,9 @@ window.gitml = (() => {
     return arrived.get(key);
   };
 
-  // ---- features: own scripts and styles a page does not need at once; load("charts", "curves") runs them in that order
+  // ---- features: own scripts and styles a page does not need at once; load("charts", "curves") runs the second only after the first
   const features = new Map(document.body.dataset.features.split(" ").map(address => [address.split(/[/.]/)[1], address]));
-  const load = (...names) => Promise.all(names.map(name => script(features.get(name), true)));
+  const load = (...names) => names.reduce((before, name) => before.then(() => script(features.get(name))), Promise.resolve());
   // Loads them once a box is nearly in sight or there is nothing else to do, and says in the box where that fails.
   const later = (box, names, then) => new Promise(go => {
     new IntersectionObserver((entries, watch) => {
