@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -354,9 +355,10 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
 def test_clones_that_register_and_push_from_processes_at_once_agree(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    script = Path(__file__).with_name("race_in_process.py")
+    command = [sys.executable, "-m", "tests.registry.race_in_process"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     running = [
-        subprocess.Popen([sys.executable, script, folder], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, folder], stderr=subprocess.PIPE, text=True, env=environment)
         for folder in clones
     ]
     for process in running:
