@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitml import dvc_settings, manifest
@@ -78,15 +78,7 @@ def repair(repository: Repository, *, remote: bool = False) -> Report:
     first.report()
     done = [*first.repair()]
     after = _Check(repository, remote=remote).report()
-    return Report(
-        runs=after.runs,
-        files=after.files,
-        objects=after.objects,
-        tags=after.tags,
-        foreign=after.foreign,
-        faults=after.faults,
-        repaired=tuple(done),
-    )
+    return replace(after, repaired=tuple(done))
 
 
 class _Check:

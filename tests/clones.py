@@ -12,8 +12,18 @@ from gitml.registry.registry import Registry
 from gitml.registry.version_commit import ModelSource
 from gitml.store.exchange import ExchangeReport
 from gitml.tracking.repository import Repository
+from tests.conftest import git, make_repository
 
 ROUNDS = 4  # two bring everything everywhere, one finds nothing left, one is to spare
+
+
+def origin_and_clone(root: Path, name: str) -> Path:
+    """Make ``origin.git``, bare, and beside it a repository that pushed its one commit there."""
+    git(root, "init", "-q", "--bare", "-b", "main", "origin.git")
+    folder = make_repository(root / name)
+    git(folder, "remote", "add", "origin", f"file://{root}/origin.git")
+    git(folder, "push", "-q", "origin", "main")
+    return folder
 
 
 def repo(folder: Path) -> Repository:

@@ -23,8 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 import gitml
 from gitml import sync
 from gitml.errors import StoreError
-from tests.clones import exchange, models, register, repo
-from tests.conftest import git, make_repository
+from tests.clones import exchange, models, origin_and_clone, register, repo
+from tests.conftest import git
 
 BRANCH = "gitml/runs"
 clones = st.integers(0, 2)
@@ -38,10 +38,7 @@ class Clones(RuleBasedStateMachine):
         super().__init__()
         tallies["examples"] += 1
         self.root = Path(tempfile.mkdtemp(prefix="clones-"))
-        git(self.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-        first = make_repository(self.root / "c0")
-        git(first, "remote", "add", "origin", f"file://{self.root}/origin.git")
-        git(first, "push", "-q", "origin", "main")
+        first = origin_and_clone(self.root, "c0")
         self.folders = [first, *(self._clone(f"c{n}") for n in (1, 2))]
         self.names = itertools.count(3)
         self.users = {folder: self._users_state(folder, make=True) for folder in self.folders}
@@ -345,10 +342,7 @@ def ids(folder: Path) -> set[str]:
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
     """A bare repository with one clone beside it, ``c0``."""
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
-    first = make_repository(tmp_path / "c0")
-    git(first, "remote", "add", "origin", str(tmp_path / "origin.git"))
-    git(first, "push", "-q", "origin", "main")
+    origin_and_clone(tmp_path, "c0")
     return tmp_path / "origin.git"
 
 

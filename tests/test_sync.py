@@ -11,16 +11,14 @@ import gitml
 from gitml import sync
 from gitml.errors import ArtifactError, Conflict, InvalidInput, RemoteUnavailable, StoreError
 from gitml.tracking.repository import Repository
-from tests.conftest import git, make_repository
+from tests.clones import origin_and_clone
+from tests.conftest import git
 
 
 @pytest.fixture
 def clones(tmp_path: Path) -> tuple[Path, Path]:
     """Two clones of one bare repository."""
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
-    first = make_repository(tmp_path / "first")
-    git(first, "remote", "add", "origin", str(tmp_path / "origin.git"))
-    git(first, "push", "-q", "origin", "main")
+    first = origin_and_clone(tmp_path, "first")
     git(tmp_path, "clone", "-q", "origin.git", "second")
     return first, tmp_path / "second"
 

@@ -8,6 +8,8 @@ the next one. What the chain cannot know, the end of it, others remember: see ``
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +35,8 @@ from gitml.registry.tags import (
     slug,
 )
 
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+_SPELLING = 1e-3  # relative; a sentence is for people, another release may round it otherwise
 _LOST = {Kind.LEFT: Kind.STAGE, Kind.UNALIAS: Kind.ALIAS}
 _CUT = "…"  # ends a text that was too long to be recorded whole
 
@@ -354,9 +358,19 @@ def gate_problem(told: Mapping[str, Any], approvals: int = 0) -> str:
         itertools.combinations(sorted(empty), count) for count in range(len(empty), -1, -1)
     ):
         verdict = gates.judge(gate, *_facts(found, vacant))
-        if one_line(verdict.measured) == measured:
+        if _same_sentence(one_line(verdict.measured), measured):
             return _holding(told, verdict.holds, [value for _, value in found])
     return f"The gate {text!r:.120} is recorded as {measured!r:.120}, not with its values."
+
+
+def _same_sentence(one: str, other: str) -> bool:
+    (words, numbers), (others, others_numbers) = (
+        (parts[::2], [float(number) for number in parts[1::2]])
+        for parts in (_NUMBER.split(one), _NUMBER.split(other))
+    )
+    return words == others and all(
+        math.isclose(a, b, rel_tol=_SPELLING) for a, b in zip(numbers, others_numbers, strict=True)
+    )
 
 
 def _holding(told: Mapping[str, Any], holds: bool, values: Iterable[Value | None]) -> str:

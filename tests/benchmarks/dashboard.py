@@ -9,8 +9,6 @@ drawing parallel coordinates anew, from a click in an axis's menu to the picture
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from typing import Any
 
 from gitml.entities import Experiment
 from gitml.site import Content, SiteOptions, build
+from tests.browsers import chromium
 from tests.site.conftest import make_run
 
 _WATCH = """
@@ -121,14 +120,8 @@ def _brush(page: Any) -> float:
 
 def main(counts: list[int]) -> None:
     """Measure each number of runs."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("GITML_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         rows = [_measure(browser, count) for count in counts]
-        browser.close()
     for row in (rows[0].keys(), *(row.values() for row in rows)):
         print("".join(f"{item!s:>12}" for item in row), file=sys.stderr)
     print(json.dumps(rows))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 from gitml.entities import Experiment
 from gitml.site import Content, SiteOptions, build
 from tests.benchmarks.loading import EXPERIMENT, made
+from tests.browsers import chromium
 
 ROOT = Path(__file__).parents[2]
 WAIT = 60  # s, for a server or a row
@@ -133,14 +133,8 @@ def _wait(address: str) -> None:
 
 def main(count: int) -> None:
     """Measure both and print them beside one another."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("GITML_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         found = {"gitml": gitml(browser, count), "mlflow": mlflow(browser, count)}
-        browser.close()
     print(f"{count:>10,} runs" + "".join(f"{key:>12}" for key in found["gitml"]), file=sys.stderr)
     for name, row in found.items():
         print(f"{name:15}" + "".join(f"{value:>12,}" for value in row.values()), file=sys.stderr)

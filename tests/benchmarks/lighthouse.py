@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from gitml.site import SiteOptions, build
 from tests.benchmarks.dashboard import benchmark_content
+from tests.browsers import chromium_path
 
 PROGRAM = Path(__file__).parents[2] / ".lighthouse" / "node_modules" / ".bin" / "lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices")
@@ -82,7 +82,10 @@ def main(count: int) -> None:
     """Audit one page of each type."""
     if not PROGRAM.exists():
         raise SystemExit("Lighthouse is not installed: run `make lighthouse`.")
-    os.environ.setdefault("CHROME_PATH", os.environ.get("GITML_CHROMIUM") or _chromium())
+    path = chromium_path()
+    if path is None:
+        raise SystemExit("There is no Chromium: set GITML_CHROMIUM.")
+    os.environ.setdefault("CHROME_PATH", path)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "site"
         build(benchmark_content(count), folder, options=SiteOptions(run_pages=10))
@@ -102,14 +105,6 @@ def main(count: int) -> None:
 
 def _first(folder: Path, kind: str) -> str:
     return sorted((folder / kind).iterdir())[0].relative_to(folder).as_posix()
-
-
-def _chromium() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        raise SystemExit("There is no Chromium: set GITML_CHROMIUM.")
-    return path
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ Takes the folder of a built site (else of a new `gitml demo`), and writes
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from tests.browsers import chromium
 
 WIDTHS = (1360, 390)
 OUTPUT = Path("_screenshots")
@@ -52,19 +52,13 @@ def shoot(browser: Any, site: Path) -> None:
 
 def main(given: str | None) -> None:
     """Shoot a site, or the demo's."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("GITML_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     OUTPUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as place, chromium() as browser:
         site = Path(given or f"{place}/demo/_site")
         if not given:
             program = "from gitml.cli import main; main()"
             subprocess.run([sys.executable, "-c", program, "demo", f"{place}/demo"], check=True)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         shoot(browser, site)
-        browser.close()
 
 
 if __name__ == "__main__":

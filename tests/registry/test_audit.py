@@ -140,6 +140,15 @@ def test_a_gate_that_cannot_be_judged_again_is_told(told: dict[str, Any], proble
     assert problem in gate_problem(told)
 
 
+def test_a_recorded_sentence_may_round_its_numbers_but_not_say_others() -> None:
+    told = {"gate": "metrics.x < 1e6", "holds": True, "values": {"metrics.x": 1234.5678901}}
+
+    for measured in ("1234.568 < 1e6", "1234.6 < 1000000", "1.2346e+03 < 1e6"):
+        assert gate_problem({**told, "measured": measured}) == ""
+    for measured in ("1239 < 1e6", "-1234.568 < 1e6", "1234.568 > 1e6", "1234.568"):
+        assert "not with its values" in gate_problem({**told, "measured": measured})
+
+
 def test_an_entry_past_a_failed_gate_must_be_forced() -> None:
     gate = {"gate": "metrics.x < 1", "measured": "2 < 1", "holds": False,
             "values": {"metrics.x": 2.0}}  # fmt: skip

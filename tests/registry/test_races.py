@@ -16,17 +16,14 @@ from gitml import sync
 from gitml.errors import Conflict
 from gitml.registry.reconcile import Reconciler
 from gitml.store.exchange import Arrival, Exchange, Renumbered, Settled
-from tests.clones import exchange, models, register, repo
-from tests.conftest import git, make_repository
+from tests.clones import exchange, models, origin_and_clone, register, repo
+from tests.conftest import git
 
 
 @pytest.fixture
 def clones(tmp_path: Path) -> tuple[Path, Path]:
     """Two clones of one bare repository, both with version 1 of Price."""
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
-    first = make_repository(tmp_path / "first")
-    git(first, "remote", "add", "origin", str(tmp_path / "origin.git"))
-    git(first, "push", "-q", "origin", "main")
+    first = origin_and_clone(tmp_path, "first")
     register(first)
     sync.push(repo(first))
     git(tmp_path, "clone", "-q", "origin.git", "second")

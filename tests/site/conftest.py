@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import shutil
 import struct
 import threading
 import zlib
@@ -36,6 +34,7 @@ from gitml.entities import (
 from gitml.registry.better import by_name
 from gitml.site import Content, SiteOptions, build
 from gitml.site.serve import server
+from tests import browsers
 from tests.site.promotions import SIGNATURE, Story
 
 START = 1_772_000_000_000
@@ -338,17 +337,8 @@ def hostile_http(hostile_site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """The system's Chromium where there is one, else Playwright's own."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("GITML_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

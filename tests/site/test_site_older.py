@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from gitml.site import SiteOptions, build, fragments
-from gitml.site.serve import server
+from tests.site.conftest import served
 from tests.site.test_site_browser import until
 
 PAGED = 10
@@ -36,12 +35,8 @@ def older_site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -
 
 @pytest.fixture(scope="module")
 def older_http(older_site: Path) -> Iterator[str]:
-    with server(older_site) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield listening.url
-        listening.shutdown()
-        thread.join()
+    with served(older_site) as address:
+        yield address
 
 
 @pytest.fixture(params=["file", "http"])
