@@ -162,8 +162,10 @@ class Clones(RuleBasedStateMachine):
     @rule(at=clones)
     def register(self, at: int) -> None:
         tallies["steps"] += 1
-        self.versions.add(register(self.folders[at]).run_id)
-        self.experiments["shared"].add("shared")
+        run_id = register(self.folders[at]).run_id
+        self.versions.add(run_id)
+        run = gitml.MlflowClient(self.folders[at]).get_run(run_id)
+        self.experiments[run.info.experiment_id].add("shared")  # another one if that was renamed
 
     @precondition(lambda self: self.versions)
     @rule(at=clones, pick=st.integers(0, 9), stage=st.sampled_from(["Production", "Staging"]),

@@ -55,7 +55,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
 ) -> None:
     path = next(p for p in good.files if good.runs[0] in p and p.endswith(name))
     branch.commit(good.folder, [Entry(path.encode(), b" " * 40_000)], branch.BRANCH)
-    monkeypatch.setattr("gitml.git.LARGEST", 30_000)
+    monkeypatch.setattr("gitml.git.repo.LARGEST", 30_000)
     monkeypatch.setattr(canonical, "LARGEST_RECORD", 20_000)
     repository = Repository.open(good.folder)
 

@@ -481,7 +481,7 @@ def test_nothing_changed_asks_git_for_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.show(files_of(make_run(1)))
-    monkeypatch.setattr(GitRepo, "_start", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(GitRepo, "start", lambda *_, **__: pytest.fail("a process was started"))
     project.refresh()
     assert ids(project.index) == [1]
 

@@ -1,4 +1,4 @@
-"""Hides git: objects, refs, tags, fetch and push of one repository. The only importer of GitPython.
+"""One git repository: its objects, refs, tags and remotes, through git's own processes.
 
 Everything here is plumbing: no method reads or writes the user's index, work tree, HEAD, stash or
 configuration, except where its docstring says that it reads the work tree. Every ref update names
@@ -14,133 +14,26 @@ import re
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING
 
 from gitml.errors import Conflict, InvalidInput, NoRepository, StoreError
+from gitml.git.credentials import without_credentials
+from gitml.git.entities import Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.locks import TRIES, RefLocks, unlink_older
+from gitml.git.processes import Running, complaint
 
 if TYPE_CHECKING:
     import git
 
 ZERO = "0" * 40
 _MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
-_STALE = 10.0  # s after which a ref's lock has no owner; git holds one for milliseconds
 _STALE_MAINTENANCE = 12 * 3600.0  # s, git's own patience with a lock of `git gc`
-_LOCK_PAUSE = 0.1  # s
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
 _NO_ANSWER = re.compile(r"^SHA is empty|returned: b''")  # GitPython's words for an ended process
-_FILES = ("100644", "100755")  # modes of ordinary files
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeEntry:
-    """One entry of a tree: octal mode, object type, object id, path below the tree asked for."""
-
-    mode: str
-    type: str
-    oid: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One path that differs between two trees.
-
-    Attributes:
-        path: Path below the root.
-        old: Id before, None where the path was absent.
-        new: Id after, None where the path is absent.
-        old_mode: Octal mode before, ``000000`` where the path was absent.
-        new_mode: Octal mode after, likewise.
-    """
-
-    path: str
-    old: str | None
-    new: str | None
-    old_mode: str = "100644"
-    new_mode: str = "100644"
-
-    @property
-    def regular(self) -> bool:
-        """Whether the new entry is a file: no symbolic link, no submodule."""
-        return self.new_mode in _FILES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefUpdate:
-    """Move ``name`` from ``old`` to ``new``; None stands for "does not exist"."""
-
-    name: str
-    new: str | None
-    old: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
-    """A tag as ``git for-each-ref`` shows it.
-
-    Attributes:
-        name: Without ``refs/tags/``.
-        oid: The tag object, or the target of a lightweight tag.
-        target: Id of the commit it leads to.
-        annotated: Whether it is an annotated tag on a commit.
-        timestamp: Tagger time, s since the Unix epoch; 0 for a lightweight tag.
-        user: Tagger name.
-        email: Tagger e-mail.
-        message: The whole message.
-    """
-
-    name: str
-    oid: str
-    target: str
-    annotated: bool
-    timestamp: int
-    user: str
-    email: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who commits."""
-
-    name: str
-    email: str
-
-    def __str__(self) -> str:
-        """Format as in a commit header."""
-        return f"{self.name} <{self.email}>"
-
-
-class Running:
-    """A git command under way; it is ended when nothing refers to this object any more."""
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle  # GitPython ends the process when its wrapper is collected
-
-    def feed(self, stdin: bytes) -> bool:
-        """Give it a part of its input; False if it has ended already."""
-        try:
-            self._handle.proc.stdin.write(stdin)
-        except BrokenPipeError:
-            return False
-        return True
-
-    def finish(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Feed it and wait.
-
-        Returns:
-            Exit code, standard output, standard error.
-        """
-        process = self._handle.proc
-        out, err = process.communicate(stdin)
-        return process.returncode, out, err
 
 
 class GitRepo:
@@ -158,6 +51,7 @@ class GitRepo:
         self.common_dir = Path(repo.common_dir).resolve()
         self._handles: tuple[int, git.Repo] = (os.getpid(), self._configured(repo))
         self._lock = threading.RLock()
+        self._ref_locks = RefLocks(self.common_dir)
         self._packed: tuple[tuple[int, int], dict[str, str]] = ((0, -1), {})
 
     @classmethod
@@ -247,16 +141,13 @@ class GitRepo:
         Raises:
             StoreError: Any other exit code; the message is git's own.
         """
-        code, out, err = self._start(args, env).finish(stdin)
+        code, out, err = self.start(*args, env=env).finish(stdin)
         if code not in ok:
-            raise StoreError(f"`git {args[0]}` failed: {_complaint(err)}")
+            raise StoreError(f"`git {args[0]}` failed: {complaint(err)}")
         return out
 
     def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
         """Start a git command without waiting for it; ask the result for its output later."""
-        return self._start(args, env)
-
-    def _start(self, args: Sequence[str], env: dict[str, str] | None) -> Running:
         return Running(
             self._repo.git.execute(
                 ["git", *args], istream=subprocess.PIPE, as_process=True, env=env
@@ -425,51 +316,28 @@ class GitRepo:
         """
         args = ("-c", "core.fsync=committed", "-c", "fastimport.unpackLimit=1", "fast-import",
                 "--quiet", "--done", "--date-format=raw")  # fmt: skip
-        running = self._start(args, None)
+        running = self.start(*args)
         for part in [stream] if isinstance(stream, bytes) else stream:
             if not running.feed(part):
                 break
         code, _, err = running.finish(b"done\n")
         if code == 0:
             return
-        lock = self._ref_lock(err)
-        if lock and not self._unlocked(lock):
-            time.sleep(_LOCK_PAUSE)
-        if lock or b"Not updating" in err or b"cannot lock ref" in err:
-            raise Conflict(f"The branch moved while it was written: {_complaint(err)}")
-        raise StoreError(f"`git fast-import` failed: {_complaint(err)}")
+        if self._ref_locks.waited(err) or b"Not updating" in err or b"cannot lock ref" in err:
+            raise Conflict(f"The branch moved while it was written: {complaint(err)}")
+        raise StoreError(f"`git fast-import` failed: {complaint(err)}")
 
     def _past_locks(self, args: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Run git, again as long as only the lock of a ref is in its way.
-
-        A lock that stays for ten seconds was left by a git that was killed, and is removed.
-        """
-        for _ in range(int(2 * _STALE / _LOCK_PAUSE)):
-            done = self._start(args, None).finish(stdin)
-            lock = self._ref_lock(done[2]) if done[0] else None
-            if lock is None:
+        """Run git, again as long as only the lock of a ref is in its way."""
+        for _ in range(TRIES):
+            done = self.start(*args).finish(stdin)
+            if not done[0] or not self._ref_locks.waited(done[2]):
                 break
-            if not self._unlocked(lock):
-                time.sleep(_LOCK_PAUSE)
         return done
-
-    def _ref_lock(self, err: bytes) -> Path | None:
-        """The lock of a ref of this repository that git complains about."""
-        found = re.search(rb"Unable to create '(.+\.lock)': File exists", err)
-        path = Path(os.fsdecode(found[1])) if found else None
-        mine = (self.common_dir / "refs", self.common_dir / "packed-refs.lock")
-        return path if path and any(path.is_relative_to(place) for place in mine) else None
-
-    def _unlocked(self, lock: Path) -> bool:
-        """Remove a lock if it has no owner any more; True if it is gone."""
-        if lock.name == "packed-refs.lock":  # its owner may be writing this file
-            return _unlink_older(lock.with_suffix(".new"), _STALE) and _unlink_older(lock, _STALE)
-        return _unlink_older(lock, _STALE)
 
     def clear_locks(self, prefix: str) -> None:
         """Remove the locks that killed processes left on refs below ``prefix``."""
-        for path in (self.common_dir / prefix).rglob("*.lock"):
-            _unlink_older(path, _STALE)
+        self._ref_locks.clear(prefix)
 
     def tidy(self) -> None:
         """Let git put small packs and loose objects together if there are many of them.
@@ -477,7 +345,7 @@ class GitRepo:
         Large packs are left as they are, so the cost of a run stays the same as a branch grows.
         """
         objects = self.common_dir / "objects"
-        _unlink_older(objects / "maintenance.lock", _STALE_MAINTENANCE)
+        unlink_older(objects / "maintenance.lock", _STALE_MAINTENANCE)
         sample = objects / "17"  # git's own estimate of loose objects: one folder of 256
         if sum(1 for _ in (objects / "pack").glob("*.pack")) > _MAX_PACKS:
             self.start("-c", "repack.writeBitmaps=false", "repack", "--geometric=2", "-d", "-l",
@@ -520,7 +388,7 @@ class GitRepo:
         lines = [f"update {u.name}\0{u.new or ZERO}\0{u.old or ZERO}\0" for u in updates]
         code, _, err = self._past_locks(("update-ref", "-z", "--stdin"), "".join(lines).encode())
         if code:
-            raise Conflict(f"A ref was changed by someone else: {_complaint(err)}")
+            raise Conflict(f"A ref was changed by someone else: {complaint(err)}")
 
     def write_tag(self, name: str, target: str, message: str, who: Identity, timestamp: int) -> str:
         """Write an annotated tag object, without the ref that names it.
@@ -641,30 +509,11 @@ class GitRepo:
             return out
         if re.search(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
                      rb"would clobber", err):  # fmt: skip
-            raise Conflict(f"Remote {remote!r} has something newer: {_complaint(err)}")
+            raise Conflict(f"Remote {remote!r} has something newer: {complaint(err)}")
         raise StoreError(
-            f"git remote {remote!r} did not take `git {args[0]}`: {_complaint(err)}",
+            f"git remote {remote!r} did not take `git {args[0]}`: {complaint(err)}",
             hint="Your runs are safe in this clone; repeat the command when it answers.",
         )
-
-
-def _unlink_older(path: Path, age: float) -> bool:
-    """Remove a file that nobody has changed for some time, in s; True if it is gone."""
-    try:
-        if time.time() - path.stat().st_mtime < age:
-            return False
-        path.unlink()
-    except FileNotFoundError:
-        pass
-    return True
-
-
-def without_credentials(url: str) -> str:
-    """Drop user name and password from a URL; other texts are returned as they are."""
-    parts = urlsplit(url)
-    if not parts.scheme or "@" not in parts.netloc or parts.scheme == "ssh":
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def check_ref_name(name: str) -> str:
@@ -684,18 +533,6 @@ def _too_large(name: str, size: int, limit: int) -> StoreError:
         f"{name} has {size:,} bytes; gitml reads up to {limit:,}.",
         hint="Look at who pushed it: `git log --find-object=ID`.",
     )
-
-
-def _complaint(err: bytes) -> str:
-    """The line of git's standard error that says what went wrong."""
-    lines = [without_password(line) for line in _text(err).splitlines() if line.strip()]
-    told = [line for line in lines if re.match(r"\s*(fatal|error|remote|warning|!)", line)]
-    return (told or lines or ["no reason given"])[0].strip()
-
-
-def without_password(text: str) -> str:
-    """Mask ``user:password@`` wherever it stands in a text."""
-    return re.sub(r"//[^/\s@]+@", "//", text)
 
 
 def _text(raw: bytes) -> str:

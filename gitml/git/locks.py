@@ -1,0 +1,71 @@
+"""Locks that killed processes left on refs: what nobody touched for ten seconds has no owner.
+
+git holds the lock of a ref for milliseconds, but what it leaves when it is killed stays for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+_STALE = 10.0  # s
+_PAUSE = 0.1  # s
+TRIES = int(2 * _STALE / _PAUSE)
+"""How often a command may be repeated until any lock without an owner is gone."""
+
+
+class RefLocks:
+    """The locks of the refs of one repository.
+
+    Args:
+        common_dir: The ``.git`` folder shared by linked work trees.
+    """
+
+    def __init__(self, common_dir: Path) -> None:
+        self._common_dir = common_dir
+
+    def waited(self, err: bytes) -> bool:
+        """Wait a moment if a lock was in a command's way, and remove it if it has no owner.
+
+        Args:
+            err: The command's standard error.
+
+        Returns:
+            Whether it was a lock, so that the command is worth repeating.
+        """
+        lock = self._named(err)
+        if lock and not _removed(lock):
+            time.sleep(_PAUSE)
+        return lock is not None
+
+    def clear(self, prefix: str) -> None:
+        """Remove the locks without an owner on refs below ``prefix``."""
+        for path in (self._common_dir / prefix).rglob("*.lock"):
+            unlink_older(path, _STALE)
+
+    def _named(self, err: bytes) -> Path | None:
+        """The lock of a ref of this repository that git complains about."""
+        found = re.search(rb"Unable to create '(.+\.lock)': File exists", err)
+        path = Path(os.fsdecode(found[1])) if found else None
+        mine = (self._common_dir / "refs", self._common_dir / "packed-refs.lock")
+        return path if path and any(path.is_relative_to(place) for place in mine) else None
+
+
+def _removed(lock: Path) -> bool:
+    """Remove a lock if it has no owner any more; True if it is gone."""
+    if lock.name == "packed-refs.lock":  # its owner may be writing this file
+        return unlink_older(lock.with_suffix(".new"), _STALE) and unlink_older(lock, _STALE)
+    return unlink_older(lock, _STALE)
+
+
+def unlink_older(path: Path, age: float) -> bool:
+    """Remove a file that nobody has changed for some time, in s; True if it is gone."""
+    try:
+        if time.time() - path.stat().st_mtime < age:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return True
