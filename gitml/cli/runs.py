@@ -55,7 +55,8 @@ def list_(
 ) -> None:
     """List runs, newest first.
 
-    --filter takes MLflow's language: metrics., params., tags. and attributes., joined with AND.
+    --filter takes MLflow's language: metrics., params., tags., datasets. and attributes.,
+    joined with AND; a param compared with a number counts as one.
     --columns names attributes (run_id, run_name, experiment_name, status, start_time, duration,
     user_id, commit …), metrics.KEY, params.KEY and tags.KEY.
     """

@@ -167,7 +167,9 @@ class _Builder:
         table = data.encode(newest, len(parts[0]))
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
-        more: dict[str, object] = {"more": later, "ends": self.ends(key, parts)}
+        more: dict[str, object] = {"more": later}
+        more["ends"] = self.asked_for(f"{key}-ends", data.extremes, parts)
+        more["inputs"] = self.asked_for(f"{key}-inputs", data.inputs, parts)
         more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
         more |= {"rows": len(runs), "paged": paged}
         more["better"] = [
@@ -185,14 +187,19 @@ class _Builder:
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
         )
 
-    def ends(self, key: str, parts: Sequence[Sequence[Run]]) -> list[list[object]]:
-        """Write where metrics had other values than the last: [key, address, first row], …."""
+    def asked_for(
+        self,
+        key: str,
+        columns: Callable[[Sequence[Run]], Sequence[data.Column]],
+        parts: Sequence[Sequence[Run]],
+    ) -> list[list[object]]:
+        """Write columns that pages load when they show them: [key, address, first row], …."""
         found: list[list[object]] = []
         row = 0
         for number, part in enumerate(parts):
-            table = data.extremes(part)
+            table = columns(part)
             if table:
-                name = f"{key}-ends-{len(parts) - number if number else 'newest'}"
+                name = f"{key}-{len(parts) - number if number else 'newest'}"
                 found.append([name, self.shard(name, data.encode(table, len(part))), row])
             row += len(part)
         return found

@@ -10,10 +10,11 @@ column is ``{"x": [number, null or "NaN"/"Infinity"/"-Infinity", …]}`` or a te
 ``{"t": [text or null, …]}``, or dictionary-coded ``{"d": [text, …], "i": [index or -1, …]}``.
 
 What few views show comes in shards of the same format that a page asks for when it shows them:
-smallest and largest values of metrics (kinds ``min`` and ``max``, null where it is the last value)
-and sparklines of the newest runs (kind ``trend``: a letter per point, 0 lowest to z highest). The
-first shard lists them: ``"ends": [[key, address, first row], …]``, ``"trends": [key, address,
-[metric, …]]`` or null.
+smallest and largest values of metrics (kinds ``min`` and ``max``, null where it is the last value),
+data sets (kind ``datasets``, names ``name``, ``digest`` and ``context``; each cell has a list of
+texts) and sparklines of the newest runs (kind ``trend``: a letter per point, 0 lowest to z
+highest). The first shard lists them: ``"ends"`` and ``"inputs": [[key, address, first row], …]``,
+``"trends": [key, address, [metric, …]]`` or null.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 
 from gitml.entities import Metric, Run
 from gitml.site import formats
+from gitml.store.search_nodes import DATASET_FIELDS
 
 HEAD_ROWS = 2_000
 BLOCK_ROWS = 25_000
@@ -43,6 +45,7 @@ NOTE_TAG = "mlflow.note.content"
 _TIMINGS = re.compile(r"(^|[/_.-])(seconds|secs?|time|duration|ms|s)$", re.IGNORECASE)
 
 Value = float | str | None
+Cell = Value | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +55,12 @@ class Column:
     Attributes:
         kind: ``attributes``, ``metrics``, ``params`` or ``tags``.
         name: The key within its kind.
-        values: One item per run; None where the run has none.
+        values: One item per run; None where the run has none, texts where it can have several.
     """
 
     kind: str
     name: str
-    values: Sequence[Value]
+    values: Sequence[Cell]
 
 
 ATTRIBUTES: Mapping[str, Callable[[Run], Value]] = {
@@ -112,6 +115,28 @@ def extremes(runs: Sequence[Run]) -> tuple[Column, ...]:
     return tuple(
         Column(kind=kind, name=key, values=values) for (kind, key), values in sorted(found.items())
     )
+
+
+def inputs(runs: Sequence[Run]) -> tuple[Column, ...]:
+    """Turn runs into columns of their data sets, for what a filter asks; none where they have none.
+
+    Like the filter, they have no empty context.
+    """
+    found = []
+    for name in DATASET_FIELDS:
+        values = [
+            tuple(
+                dict.fromkeys(
+                    _clipped(text)
+                    for dataset in run.inputs.dataset_inputs
+                    if (text := getattr(dataset, name)) or name != "context"
+                )
+            )
+            or None
+            for run in runs
+        ]
+        found.append(Column(kind="datasets", name=name, values=values))
+    return tuple(found) if any(found[0].values) else ()
 
 
 def trends(drawn: Sequence[list[object]]) -> dict[str, str]:
@@ -230,7 +255,11 @@ def _json(value: object) -> str:
 
 
 def _cell(value: Value) -> Value:
-    return formats.clip(well_formed(value), CELL_CHARS) if isinstance(value, str) else value
+    return _clipped(value) if isinstance(value, str) else value
+
+
+def _clipped(text: str) -> str:
+    return formats.clip(well_formed(text), CELL_CHARS)
 
 
 def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
@@ -242,11 +271,11 @@ def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
     ]
 
 
-def _encode(values: Sequence[Value]) -> dict[str, object]:
-    texts = list(dict.fromkeys(value for value in values if isinstance(value, str)))
+def _encode(values: Sequence[Cell]) -> dict[str, object]:
+    texts = list(dict.fromkeys(value for value in values if isinstance(value, str | tuple)))
     if not texts:
-        return {"x": [None if v is None or isinstance(v, str) else finite(v) for v in values]}
+        return {"x": [finite(v) if isinstance(v, int | float) else None for v in values]}
     if len(texts) * 2 > len(values):
         return {"t": list(values)}
-    index: dict[Value, int] = {text: place for place, text in enumerate(texts)}
+    index: dict[Cell, int] = {text: place for place, text in enumerate(texts)}
     return {"d": texts, "i": [index.get(value, -1) for value in values]}

@@ -20,7 +20,6 @@ from gitml.entities import Run
 from gitml.errors import InvalidInput
 from gitml.site import data
 from gitml.store import search
-from gitml.store.search_nodes import SHOWN_RUNS
 
 FOLDER = "views"
 SCHEMA_FILE = Path(__file__).with_name("view.schema.json")
@@ -105,7 +104,7 @@ def parse(name: str, text: str) -> View:
         charts=tuple(_chart(one) for one in value.get("charts", ())),
     )
     try:
-        search.parse_filter(view.filter, SHOWN_RUNS)
+        search.parse_filter(view.filter)
         search.parse_order_by(view.sort)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error.message}", hint=error.hint) from error
@@ -114,7 +113,7 @@ def parse(name: str, text: str) -> View:
 
 def select(view: View, runs: Sequence[Run]) -> list[Run]:
     """Take the runs that a view shows, in its order."""
-    node = search.parse_filter(view.filter, SHOWN_RUNS)
+    node = search.parse_filter(view.filter)
     found = [run for run in runs if search.matches(node, run)]
     return search.sort_runs(found, search.parse_order_by(view.sort))
 

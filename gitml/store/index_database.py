@@ -14,8 +14,8 @@ from typing import TypeVar
 from gitml.errors import SchemaTooNew, StoreError
 from gitml.store.branch import exclusive
 from gitml.store.index_schema import SCHEMA, TABLES
-from gitml.store.index_sql import LIKE_FUNCTION
-from gitml.store.search import like
+from gitml.store.index_sql import LIKE_FUNCTION, NUMBER_FUNCTION
+from gitml.store.search import as_number, like
 
 Connection = sqlite3.Connection
 _T = TypeVar("_T")
@@ -146,6 +146,7 @@ class Database:
         db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, _close, db, os.getpid())
         db.create_function(LIKE_FUNCTION, 3, _like, deterministic=True)
+        db.create_function(NUMBER_FUNCTION, 1, as_number, deterministic=True)
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA cache_size = -65536")  # KiB, so that a large rebuild is written once
         db.execute("PRAGMA synchronous = OFF")  # all of it can be made again

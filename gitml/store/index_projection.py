@@ -261,11 +261,13 @@ class _RunWriter:
         self._datasets: list[tuple[int, str, str, str | None]] = []
 
     def add(self, run: Run) -> None:
-        number, info = self._next, run.info
+        number, info, source = self._next, run.info, run.source
         self._next += 1
         self._runs.append((
             number, info.run_id, info.experiment_id, plain(info.run_name), plain(info.user_id),
             info.status, info.start_time, info.end_time, info.lifecycle_stage,
+            plain(source.name) or None, source.commit and plain(source.commit),
+            "yes" if source.dirty else "no",
         ))  # fmt: skip
         self._documents.append((number, run_to_document(run)))
         entries, key = self._entries, self._key
@@ -292,7 +294,7 @@ class _RunWriter:
 
     def flush(self) -> None:
         insert = self._db.executemany
-        insert("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._runs)
+        insert(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", self._runs)
         insert("INSERT INTO documents VALUES (?, ?)", self._documents)
         self._entries.sort()  # the order they lie in
         # Two keys are one where they differ only in characters that SQLite cannot hold.

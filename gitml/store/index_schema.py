@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 1
+SCHEMA = 2
 """Goes up with any change of a table or of a document; an older index is rebuilt."""
 
 TABLES = (
@@ -17,7 +17,8 @@ TABLES = (
     # What readers see of both: one row per run, one entry per metric, param and tag.
     """CREATE TABLE runs (
         id INTEGER PRIMARY KEY, run_id TEXT, experiment_id TEXT, run_name TEXT, user_id TEXT,
-        status TEXT, start_time INTEGER, end_time INTEGER, lifecycle_stage TEXT
+        status TEXT, start_time INTEGER, end_time INTEGER, lifecycle_stage TEXT,
+        source TEXT, code_commit TEXT, dirty TEXT
     )""",
     "CREATE UNIQUE INDEX runs_by_id ON runs (run_id, experiment_id)",
     """CREATE TABLE keys (

@@ -25,6 +25,8 @@ from gitml.store.search_nodes import (
 
 LIKE_FUNCTION = "matches_like"
 """SQL function of (pattern, ignore case, text) that the index provides."""
+NUMBER_FUNCTION = "as_number"
+"""SQL function of a text that the index provides: the number it is, or NULL."""
 
 _ATTRIBUTES = {
     "run_id": "r.run_id",
@@ -35,6 +37,10 @@ _ATTRIBUTES = {
     "start_time": "r.start_time",
     "end_time": "r.end_time",
     "artifact_uri": "('runs:/' || r.run_id)",
+    "duration": "(r.end_time - r.start_time)",
+    "source": "r.source",
+    "commit": "r.code_commit",
+    "dirty": "r.dirty",
 }
 _DATASET_COLUMNS = {"name": "name", "digest": "digest", "context": "context"}
 _STAGES = {
@@ -115,7 +121,8 @@ def _comparison(node: Comparison) -> Sql:
         column = _DATASET_COLUMNS[field.key]
         holders = Sql(f"SELECT run FROM datasets WHERE {column} IS NOT NULL")
     else:
-        column = "value"
+        numeric_text = field.entity is Entity.PARAM and field.numeric
+        column = f"{NUMBER_FUNCTION}(value)" if numeric_text else "value"
         holders = Sql(f"SELECT run FROM entries WHERE key = {_KEY}", _key_of(field))
     if node.operator is Operator.IS_NULL:
         return Sql(f"r.id NOT IN ({holders.text})", holders.values)

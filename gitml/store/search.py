@@ -33,6 +33,7 @@ from gitml.store.search_parser import NUMBER, parse_filter, parse_order_by
 
 __all__ = [
     "RunQuery",
+    "as_number",
     "check_max_results",
     "decode_token",
     "encode_token",
@@ -226,17 +227,18 @@ def _getter(run: Run) -> Getter:
         else:
             value = by_key[field.entity].get(field.key)
             if field.numeric and isinstance(value, str):
-                value = _as_number(value)
+                value = as_number(value)
         return () if value is None else (value,)
 
     return values
 
 
 def _attribute(run: Run, name: str) -> Any:
-    """Read an attribute; ``duration`` and what is known of the code are the dashboard's."""
+    """Read an attribute; a duration beyond 64 bits is a float, as SQLite has it."""
     if name == "duration":
         end = run.info.end_time
-        return None if end is None else end - run.info.start_time
+        took = None if end is None else end - run.info.start_time
+        return took if took is None or -(2**63) <= took < 2**63 else float(took)
     if name == "source":
         return run.source.name or None
     if name == "dirty":
@@ -244,7 +246,8 @@ def _attribute(run: Run, name: str) -> Any:
     return run.source.commit if name == "commit" else getattr(run.info, name)
 
 
-def _as_number(text: str) -> float | None:
+def as_number(text: str) -> float | None:
+    """Read a param as a number; None where it is none."""
     return float(text) if NUMBER.fullmatch(text.strip()) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -120,14 +120,12 @@ class Target:
         entities: Kinds besides attributes, by each name a filter may use.
         attributes: Each name and alias of an attribute, with the true one.
         numeric: Attributes that are numbers.
-        param_numbers: Whether a param compared with a number without quotes counts as a number.
     """
 
     name: str
     entities: Mapping[str, Entity]
     attributes: Mapping[str, str]
     numeric: frozenset[str]
-    param_numbers: bool = False
 
 
 DATASET_FIELDS = ("name", "digest", "context")
@@ -150,27 +148,14 @@ RUNS = Target(
     attributes=MappingProxyType({
         **{name: name for name in (
             "run_id", "run_name", "status", "start_time", "end_time", "artifact_uri", "user_id",
-            "experiment_id",
+            "experiment_id", "duration", "source", "commit", "dirty",
         )},
         **dict.fromkeys(("created", "Created"), "start_time"),
         **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
     }),
-    numeric=frozenset({"start_time", "end_time"}),
+    numeric=frozenset({"start_time", "end_time", "duration"}),
 )  # fmt: skip
-
-SHOWN_RUNS = replace(
-    RUNS,
-    attributes=MappingProxyType({
-        **RUNS.attributes,
-        **{name: name for name in ("duration", "source", "commit", "dirty")},
-    }),
-    numeric=RUNS.numeric | {"duration"},
-    param_numbers=True,
-)  # fmt: skip
-"""Runs as the dashboard filters them, where a brush on a param's axis compares numbers.
-
-Its script ``filter.js`` reads the same language and gives the same messages.
-"""
+"""The dashboard's script ``filter.js`` reads the same language and gives the same messages."""
 
 EXPERIMENTS = Target(
     name="experiment",

@@ -51,12 +51,15 @@ MAX_ORDER_KEYS = 20
 _WORD = re.compile(r"[^\s`'\"()=!<>,;]+")
 _ENTITY = re.compile(r"[^\s`'\"()=!<>,;.]+")
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
+_FIRST_VALUE = re.compile(rf"\(?\s*({_WORD.pattern})")
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (
     Operator.EQUAL, Operator.UNEQUAL, Operator.GREATER, Operator.AT_LEAST, Operator.LESS,
     Operator.AT_MOST,
 )} | {"<>": Operator.UNEQUAL}  # fmt: skip
+_TEXTUAL = ("LIKE", "ILIKE")
 _ORDERED = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_NUMBER_HINT = "Compare it with a number without quotes."
 _HINTS = {
     "==": "Write = for equality.",
     "&&": "Write AND.",
@@ -165,8 +168,9 @@ class _Parser(Scanner):
         field = self._field()
         at = self.at
         operator = self._operator(field)
-        if self._target.param_numbers and field.entity is Entity.PARAM and self._number_follows():
-            field = replace(field, numeric=True)
+        textual = operator.removeprefix("NOT ") in _TEXTUAL
+        if field.entity is Entity.PARAM and not textual and self._number_follows():
+            field = replace(field, numeric=True)  # a param is a text that may well be a number
         if operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
             return Comparison(field=field, operator=operator)
         self._check_test(field, operator, at)
@@ -241,15 +245,16 @@ class _Parser(Scanner):
         raise self.wrong(f"a comparison such as {_some_tests(field)}", at)
 
     def _number_follows(self) -> bool:
-        word = _WORD.match(self.text, self.at)
-        return word is not None and NUMBER.fullmatch(word[0]) is not None
+        word = _FIRST_VALUE.match(self.text, self.at)
+        return word is not None and NUMBER.fullmatch(word[1]) is not None
 
     def _check_test(self, field: Field, operator: Operator, at: int) -> None:
-        textual = operator.removeprefix("NOT ") in ("LIKE", "ILIKE")
+        textual = operator.removeprefix("NOT ") in _TEXTUAL
         ordered = operator in _ORDERED or operator.endswith("BETWEEN")
         if textual if field.numeric else ordered:
             kind = "a number" if field.numeric else "a text"
-            raise self.wrong(f"{_some_tests(field)}, because {field} is {kind}", at)
+            hint = _NUMBER_HINT if ordered and field.entity is Entity.PARAM else None
+            raise self.wrong(f"{_some_tests(field)}, because {field} is {kind}", at, hint)
 
     def _list(self, field: Field) -> tuple[Literal, ...]:
         if not self.sign("("):

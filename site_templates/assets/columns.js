@@ -107,6 +107,14 @@ gitml.Columns = class {
     this.aspects.forEach(column => this.fill(column));
   }
 
+  // A shard of data sets, for the rows from `from` on: each cell lists what its run read. They are for the filter alone.
+  inputs({columns, values}, from) {
+    columns.forEach(([kind, name], place) => {
+      const key = `${kind}\0${name}`, {values: all} = this.index.get(key) || this.index.set(key, {kind, name, values: []}).get(key);
+      this.decode(values[place]).forEach((v, row) => { all[from + row] = v; });
+    });
+  }
+
   sparkle({columns, values}) { columns.forEach(([, name], place) => this.trends.set(name, this.decode(values[place]))); }
 
   text(column, row) {

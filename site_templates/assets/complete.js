@@ -1,20 +1,21 @@
 // Completion of the filter: what can stand where the cursor is, in a list below the field.
 "use strict";
 gitml.complete = page => {
-  const {el} = gitml, {KINDS, ATTRIBUTES, NUMERIC} = gitml.filter, {table} = page, MOST = 12;
+  const {el} = gitml, {KINDS, ATTRIBUTES, NUMERIC, INPUTS} = gitml.filter, {table, start} = page, MOST = 12;
   const field = document.getElementById("filter"), list = el("div", {id: "filter-list", role: "listbox", "aria-label": "What can be typed here", class: "sheet", hidden: true});
   for (const [key, value] of Object.entries({role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false"})) field.setAttribute(key, value);
   field.closest("label").append(list);
 
   const named = c => c.kind === "attributes" ? c.name : gitml.filter.name(c);
-  const fields = () => [...table.all.filter(c => c.kind !== "attributes"), ...table.all.filter(c => c.kind === "attributes" && ATTRIBUTES.includes(c.name))].map(named).filter(Boolean);
+  const fields = () => [...table.all.filter(c => c.kind !== "attributes"), ...table.all.filter(c => c.kind === "attributes" && ATTRIBUTES.includes(c.name))].map(named).filter(Boolean)
+    .concat(start.inputs.length ? INPUTS.map(name => `datasets.${name}`) : []);
   const column = text => {
     const [, entity, , tick, quoted, bare] = /^(?:(\w+)\.)?((`[^`]+`)|("[^"]+")|(.+))$/.exec(text) || [], name = (tick || quoted)?.slice(1, -1) ?? bare;
     return entity && KINDS[entity] ? table.find(KINDS[entity], name) : table.find("attributes", name);
   };
   const common = c => {
     const counts = new Map();
-    for (const v of c.values) if (v !== null) counts.set(v, (counts.get(v) || 0) + 1);
+    for (const v of c.values.flat()) if (v !== null) counts.set(v, (counts.get(v) || 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([v]) => gitml.filter.quote(v));
   };
 
@@ -29,7 +30,7 @@ gitml.complete = page => {
     if (/^(=|!=|<>|<|<=|>|>=|LIKE|ILIKE)$/.test(at(-1)) || /^[(,]$/.test(at(-1)) && key && parts.slice(back).some(part => part.toUpperCase() === "IN"))
       return only(key && !numeric && !/^[<>]/.test(at(-1)) ? common(key) : []);
     if (!parts.length || /^(AND|OR|NOT|\()$/.test(at(-1))) return only(fields());
-    if (column(parts.at(-1)) && !/^'/.test(at(-1))) return only(numeric ? ["<", "<=", ">", ">=", "=", "!=", "BETWEEN", "IS NULL", "IS NOT NULL"] : ["=", "!=", "LIKE", "ILIKE", "IN (", "IS NULL", "IS NOT NULL"]);
+    if (column(parts.at(-1)) && !/^'/.test(at(-1))) return only(numeric ? ["<", "<=", ">", ">=", "=", "!=", "BETWEEN", "IS NULL", "IS NOT NULL"] : ["=", "!=", ...(column(parts.at(-1)).numbers ? ["<", "<=", ">", ">=", "BETWEEN"] : []), "LIKE", "ILIKE", "IN (", "IS NULL", "IS NOT NULL"]);
     return only(["AND", "OR"]);
   };
 
@@ -71,5 +72,6 @@ gitml.complete = page => {
     if ((event.key === "Enter" || event.key === "Tab" && !event.shiftKey) && chosen >= 0) { event.preventDefault(); take(now.items[chosen]); }
     else if (event.key === "Enter") close();
   });
+  page.inputs();
   if (document.activeElement === field) open();
 };

@@ -12,7 +12,7 @@ gitml.experiment = (async () => {
   // ---- names of columns in the address: params.depth, metrics.rmse, metrics.rmse:best
   const name = column => `${column.kind}.${encodeURIComponent(column.name)}${column.aspect ? `:${column.aspect}` : ""}`;
   const column = text => {
-    const [, kind, word, aspect] = /^(\w+)\.([^:]*)(?::(min|max|best))?$/.exec(text) || [];
+    const [, kind, word, aspect] = /^(attributes|metrics|params|tags)\.([^:]*)(?::(min|max|best))?$/.exec(text) || [];
     try { return table.find(kind, decodeURIComponent(word), aspect); } catch { return undefined; }
   };
   const list = (state, word, preset) => state.has(word) ? [...new Set(state.get(word).split(",").map(column).filter(Boolean))] : preset();
@@ -70,12 +70,18 @@ gitml.experiment = (async () => {
     table.sparkle((await Promise.all([gitml.get(part, place), load("table", "trends")]))[0]);
   };
 
+  const inputs = () => { if (start.inputs.length) ask("inputs", () => Promise.all(start.inputs.map(async ([part, place, from]) => table.inputs(await gitml.get(part, place), from)))); };
+
   // ---- from the address to everything shown
   const apply = how => {
     const state = address.read(), text = state.get("q") || "";
     if (filter.value !== text) filter.value = text;
-    const parsed = gitml.filter.parse(text, table), missing = [...parsed.unknown], rows = [];
-    trouble.textContent = parsed.error || (missing.length ? `No run here has ${missing.join(", ")}.` : "");
+    const parsed = gitml.filter.parse(text, table), rows = [];
+    const waiting = [...parsed.unknown].some(word => word.startsWith("datasets.")) && start.inputs.length && !table.find("datasets", "name");
+    const missing = waiting ? [] : [...parsed.unknown], noted = missing.includes("tags.mlflow.note.content");
+    if (waiting) inputs();
+    trouble.textContent = parsed.error || (noted ? "This table does not have the notes of runs; gitml runs search does, and / looks through them."
+      : missing.length ? `No run here has ${missing.join(", ")}.` : "");
     trouble.hidden = !trouble.textContent;
     filter.setAttribute("aria-invalid", String(Boolean(parsed.error)));
     for (let row = 0; row < table.rows; row++) if (parsed.test(row)) rows.push(row);
@@ -92,7 +98,7 @@ gitml.experiment = (async () => {
     else if (group.length) page.view.lines = gitml.groups.lines(page, sorted);
     Object.assign(page.view, {columns: shown, pinned: pins.size, total: group.length ? page.view.lines.length : table.rows, picked: chosen});
     grid.show(page.view);
-    at("count").textContent = known + (group.length && page.view.groups ? ` in ${page.view.groups} groups` : "") + (table.rows < start.rows ? `, ${rest}` : "");
+    at("count").textContent = known + (group.length && page.view.groups ? ` in ${page.view.groups} groups` : "") + (table.rows < start.rows ? `, ${rest}` : waiting ? ", loading" : "");
     if (gitml.chosen) gitml.chosen.show(page);
     else if (picked.size) ask("chosen", () => load("table", "chosen"));
     for (const then of followers) then(how);
@@ -100,7 +106,7 @@ gitml.experiment = (async () => {
   const write = changes => { address.write(changes, true); apply(); };
 
   // view: what is shown now; follow(then): then({light, dragging}) after each change of it
-  const page = {table, grid, start, view: {}, name, column, list, telling, metrics, attribute, label, home, id, brief, sort, write, apply, follow: then => followers.push(then)};
+  const page = {table, grid, start, view: {}, name, column, list, telling, metrics, attribute, label, home, id, brief, sort, write, apply, inputs, follow: then => followers.push(then)};
 
   // A menu's script comes when the menu is first opened.
   for (const [menu, ...names] of [["columns", "table", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>

@@ -1,14 +1,14 @@
 // The filter language of search_runs, read into a test of one row; the text is the only state. The grammar
-// and its messages are those of gitml/store/search_parser.py, for what it calls SHOWN_RUNS.
+// and its messages are those of gitml/store/search_parser.py.
 //   metrics.rmse < 3 AND (params.model IN ('tree', 'forest') OR tags."my tag" LIKE 'v%')
 "use strict";
 gitml.filter = (() => {
   const KINDS = {__proto__: null, metrics: "metrics", metric: "metrics", params: "params", param: "params", parameters: "params", parameter: "params",
     tags: "tags", tag: "tags", datasets: "datasets", dataset: "datasets"};
-  const OWN = ["attributes", "attribute", "attr", "run"], NUMERIC = ["start_time", "end_time", "duration"];
+  const OWN = ["attributes", "attribute", "attr", "run"], NUMERIC = ["start_time", "end_time", "duration"], INPUTS = ["name", "digest", "context"];
   const ATTRIBUTES = ["run_id", "run_name", "status", "start_time", "end_time", "artifact_uri", "user_id", "experiment_id", "duration", "source", "commit", "dirty"];
   const ALIASES = {__proto__: null, created: "start_time", Created: "start_time", "run name": "run_name", "Run name": "run_name", "Run Name": "run_name"};
-  const WORD = /[^\s`'"()=!<>,;]+/y, ENTITY = /[^\s`'"()=!<>,;.]+/y, KEY = /`([^`]+)`|"([^"]+)"/y, TEXT = /'((?:[^']|'')*)'|"((?:[^"]|"")*)"/y, SYMBOL = /<>|[=!<>]=?/y, SPACE = /\s*/y;
+  const WORD = /[^\s`'"()=!<>,;]+/y, ENTITY = /[^\s`'"()=!<>,;.]+/y, KEY = /`([^`]+)`|"([^"]+)"/y, TEXT = /'((?:[^']|'')*)'|"((?:[^"]|"")*)"/y, FIRST = /\(?\s*([^\s`'"()=!<>,;]+)/y, SYMBOL = /<>|[=!<>]=?/y, SPACE = /\s*/y;
   const HINTS = {"==": "Write = for equality.", "&&": "Write AND.", "||": "Write OR.", ";": "A filter is one expression without a semicolon."};
   const COMPARE = {__proto__: null, "=": (v, w) => v === w, "!=": (v, w) => v !== w, "<": (v, w) => v < w, "<=": (v, w) => v <= w, ">": (v, w) => v > w, ">=": (v, w) => v >= w};
   const [DEPTH, CONDITIONS, VALUES] = [50, 500, 10000];
@@ -77,7 +77,7 @@ gitml.filter = (() => {
       if (OWN.includes(entity)) return attribute(name, behind);
       const kind = KINDS[entity];
       if (!kind) throw wrong("one of metrics, params, tags, datasets or attributes before the dot", from);
-      if (kind === "datasets") throw Object.assign(new Trouble("This table does not have the data sets of runs; gitml runs search does."), {at: from});
+      if (kind === "datasets" && !INPUTS.includes(name)) throw wrong(`one of ${INPUTS.join(", ")} behind datasets.`, behind);
       return {kind, name, numeric: kind === "metrics"};
     };
 
@@ -117,19 +117,20 @@ gitml.filter = (() => {
       if (columns && !column) unknown.add(said(key));
       if (!column) return () => false;
       const all = key.numeric && !present ? column.numbers || column.values.map(v => v === null ? NaN : gitml.numeral(v)) : column.values;
+      if (key.kind === "datasets") return row => Boolean(all[row]?.some(v => present || test(v)));  // a run has any number of them
       return present ? row => all[row] !== null : row => { const v = all[row]; return v !== null && v === v && test(v); };
     };
     const comparison = () => {
       limit(++conditions, CONDITIONS, "conditions");
       const start = at, key = field(), from = at, word = operator(key), not = word.startsWith("NOT "), name = not ? word.slice(4) : word, clause = {key, start};
       const close = (test, present) => ({...clause, end: text.slice(0, at).trimEnd().length, test: onColumn(key, not ? v => !test(v) : test, present)});
-      if (key.kind === "params" && gitml.numeral(peek(WORD)?.[0]) === gitml.numeral(peek(WORD)?.[0])) key.numeric = true;
+      if (key.kind === "params" && !name.endsWith("LIKE") && !isNaN(gitml.numeral(peek(FIRST)?.[1]))) key.numeric = true;
       if (name.startsWith("IS")) {
         const {test, ...rest} = close(null, true);
         return {...rest, test: name === "IS NULL" ? row => !test(row) : test};
       }
       const ordered = "<>".includes(name[0]) || name === "BETWEEN";
-      if (key.numeric ? name.endsWith("LIKE") : ordered) throw wrong(`${some(key)}, because ${said(key)} is a ${key.numeric ? "number" : "text"}`, from);
+      if (key.numeric ? name.endsWith("LIKE") : ordered) throw wrong(`${some(key)}, because ${said(key)} is a ${key.numeric ? "number" : "text"}`, from, ordered && key.kind === "params" ? "Compare it with a number without quotes." : undefined);
       if (name === "IN") {
         if (!sign("(")) throw wrong("a list in parentheses behind IN");
         const set = new Set();
@@ -186,5 +187,5 @@ gitml.filter = (() => {
     }
   };
 
-  return {parse, ATTRIBUTES, KINDS, NUMERIC};
+  return {parse, ATTRIBUTES, KINDS, NUMERIC, INPUTS};
 })();

@@ -176,8 +176,9 @@ def test_the_filter_keeps_the_matching_runs(
             " datasets or attributes before the dot, found \"colour.x = 'y'\".",
         ),
         (
-            "datasets.name = 'cars'",
-            "This table does not have the data sets of runs; gitml runs search does.",
+            "datasets.size = 'cars'",
+            "The filter cannot be read at character 10: expected one of name, digest, context "
+            "behind datasets., found \"size = 'cars'\".",
         ),
         ("params.nope = 'x'", "No run here has params.nope."),
     ],

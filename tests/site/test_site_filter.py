@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from gitml.entities import Dataset, Run, RunInputs
 from gitml.errors import InvalidInput
 from gitml.site import data
 from gitml.store.search import matches, parse_filter
-from gitml.store.search_nodes import SHOWN_RUNS
+from tests import filters
 from tests.site.conftest import make_run
 from tests.site.test_site_browser import count, experiment, until
 
@@ -48,13 +50,29 @@ RUNS = [
         tags={"t": TEXTS[n % 19]} if n % 3 else {},
         summaries={},
         user_id=TEXTS[n % 19],
+        inputs=RunInputs(
+            dataset_inputs=tuple(
+                Dataset(name=TEXTS[(n + k) % 19], digest=f"d{k}", context=("", "tree")[n % 2])
+                for k in range(n % 3)
+            )
+        ),
         end_time=None if n % 6 == 1 else 1_772_000_000_000 - n * 3_600_000 + n * 100,
     )
     for n in range(40)
 ]
 
 _COUNTED = ("metrics.m", "metric.`a b`", "params.p", "start_time", "end_time", "duration")
-_WORDED = ("params.p", 'parameter."x.y"', "tags.t", "run_name", "user_id", "run.artifact_uri")
+_WORDED = (
+    "params.p",
+    'parameter."x.y"',
+    "tags.t",
+    "run_name",
+    "user_id",
+    "run.artifact_uri",
+    "datasets.name",
+    "dataset.`context`",
+    "source",
+)
 _FIELDS = (
     *_COUNTED,
     *_WORDED,
@@ -70,6 +88,8 @@ _FIELDS = (
     "source",
     "commit",
     "dirty",
+    "datasets.digest",
+    "datasets.source",
 )
 _NUMBERS = ("0", "-1.5", "3", "+.1", "1e300", "inf", "-Infinity", "5.", "1771996400000", "700")
 _SIGNS = ("=", "!=", "<>", "<", "<=", ">", ">=")
@@ -169,28 +189,47 @@ def _soup() -> st.SearchStrategy[str]:
 def _python(text: str) -> list[int] | str:
     """Give the numbers of the runs that a filter keeps, or what is wrong with it."""
     try:
-        node = parse_filter(text, SHOWN_RUNS)
+        node = parse_filter(text)
     except InvalidInput as error:
         return " ".join(filter(None, (error.message, error.hint)))
     return [row for row, run in enumerate(RUNS) if matches(node, run)]
 
 
-def test_the_page_filters_as_python_does(page: Any, site: Path) -> None:
+def ask(page: Any, site: Path, runs: Sequence[Run]) -> None:
+    """Give the page runs of the test's own, which `ask` then filters."""
     page.goto(f"{site.as_uri()}/{experiment(site)}")
     until(lambda: count(page), "60 of 60 runs")
     page.evaluate(
-        """shard => {
+        """([experiment, shard, inputs]) => {
           window.table = new gitml.Columns();
-          table.experiment = "fuel";
+          table.experiment = experiment;
           table.add(shard);
           table.settle();
+          table.inputs(inputs, 0);
           window.ask = text => {
             const {error, test} = gitml.filter.parse(text, table);
             return error || Array.from({length: table.rows}, (_, row) => row).filter(test);
           };
         }""",
-        data.encode(data.columns(RUNS), len(RUNS)),
+        [
+            runs[0].info.experiment_id,
+            data.encode(data.columns(runs), len(runs)),
+            data.encode(data.inputs(runs), len(runs)),
+        ],
     )
+
+
+def test_the_page_filters_as_the_table_says(page: Any, site: Path) -> None:
+    ask(page, site, list(filters.RUNS.values()))
+    names = list(filters.RUNS)
+    for text, kept in filters.MATCHES:
+        assert [names[row] for row in page.evaluate("ask", text)] == kept.split(), text
+    for text, message in filters.REFUSED:
+        assert page.evaluate("ask", text) == message
+
+
+def test_the_page_filters_as_python_does(page: Any, site: Path) -> None:
+    ask(page, site, RUNS)
 
     def compare(text: str) -> None:
         assert page.evaluate("ask", text) == _python(text), text
@@ -294,3 +333,28 @@ def test_a_filter_is_completed_by_the_pointer(field: Any) -> None:
     assert field.locator("#filter").input_value() == "tags.team IN ('blue' )"
     until(lambda: count(field), "30 of 60 runs")
     assert field.evaluate("document.activeElement.id") == "filter"
+
+
+def test_data_sets_are_loaded_when_a_filter_asks_for_them(page: Any, site: Path) -> None:
+    page.goto(f"{site.as_uri()}/{experiment(site)}#q=datasets.context+%3D+'train'")
+    until(lambda: count(page), "1 of 60 runs")
+    assert not page.locator("#trouble").is_visible()
+    page.goto(f"{site.as_uri()}/{experiment(site)}")
+    page.reload()
+    until(lambda: count(page), "60 of 60 runs")
+    assert "inputs" not in page.evaluate("[...document.scripts].map(s => s.src).join()")
+    page.locator("#filter").click()
+    until(lambda: bool(offers(page)), True)
+    typed(page, "datasets.n")
+    assert offers(page) == ["datasets.name"]
+    typed(page, "ame = ")
+    until(lambda: offers(page) or typed(page, " "), ["'cars'"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    until(lambda: count(page), "1 of 60 runs")
+
+
+def test_a_filter_of_notes_says_where_they_can_be_searched(page: Any, site: Path) -> None:
+    page.goto(f"{site.as_uri()}/{experiment(site)}#q=tags.mlflow.note.content+LIKE+'%25tree%25'")
+    until(lambda: count(page), "0 of 60 runs")
+    assert page.locator("#trouble").inner_text().startswith("This table does not have the notes")

@@ -41,6 +41,7 @@ from gitml.store.index import Counts, Index, LiveRun, Page, Problem
 from gitml.store.index_documents import run_from_document, run_to_document
 from gitml.store.records import ExperimentRecord, Record, RunFiles
 from gitml.store.search import RunQuery, matches, parse_filter, parse_order_by, sort_runs
+from tests.filters import MATCHES, RUNS
 
 Files = Mapping[str, bytes | None]
 
@@ -290,9 +291,41 @@ def test_data_set_without_context_has_none_to_compare(project: Project) -> None:
 
 # The same answers as the reference --------------------------------------------------------------
 
+
+def test_sql_holds_for_the_runs_of_the_table(shared_index: Index) -> None:
+    shared_index.refresh(
+        None, {run.info.run_id: live(run, str(next(signatures))) for run in RUNS.values()}
+    )
+    names = {run.info.run_id: name for name, run in RUNS.items()}
+    found = [
+        (text, " ".join(names[run.info.run_id] for run in reversed(page.runs)))
+        for text, _ in MATCHES
+        for page in [shared_index.search_runs(RunQuery(filter_string=text))]
+    ]
+    assert found == list(MATCHES)
+
+
 KEYS = ("a", "b c", "Ä")
 numbers = st.sampled_from([-1.5, 0.0, 1.0, 2.0, 2.5, math.inf, -math.inf, math.nan])
-words = st.sampled_from(["", "a", "A", "ab", "aXb", "ä", "Ä", "100%", "it's", "\n", "🦊", "a\0b"])
+words = st.sampled_from(
+    [
+        "",
+        "a",
+        "A",
+        "2.0",
+        " -inf ",
+        "1_0",
+        "ab",
+        "aXb",
+        "ä",
+        "Ä",
+        "100%",
+        "it's",
+        "\n",
+        "🦊",
+        "a\0b",
+    ]
+)
 
 
 @st.composite
@@ -313,6 +346,7 @@ def runs(draw: st.DrawFn, number: int) -> Run:
         params=by_key(words),
         tags=by_key(words),
         inputs=RunInputs(dataset_inputs=tuple(draw(st.lists(datasets, max_size=2)))),
+        source=Source(name=draw(words), commit=draw(st.none() | words), dirty=draw(st.booleans())),
     )
 
 
@@ -326,12 +360,14 @@ number_texts = st.sampled_from(
 patterns = st.sampled_from(["%", "_", "a%", "%B", "a_b", "%\n%", "ä", "", "%'%", "1__%", "a%b"])
 fields = st.sampled_from(KEYS).map(lambda key: f"`{key}`")
 numeric_fields = st.one_of(
-    fields.map(lambda key: f"metrics.{key}"), st.sampled_from(["start_time", "end_time"])
+    fields.map(lambda key: f"metrics.{key}"),
+    st.sampled_from(["start_time", "end_time", "duration"]),
 )
 text_fields = st.one_of(
     st.tuples(st.sampled_from(["params", "tags"]), fields).map(".".join),
     st.sampled_from([
         "run_id", "run_name", "status", "artifact_uri", "experiment_id", "user_id",
+        "source", "commit", "dirty",
         "datasets.name", "datasets.digest", "datasets.context",
     ]),
 )  # fmt: skip
@@ -359,7 +395,7 @@ text_tests = st.one_of(
     null_tests,
 )
 conditions = st.one_of(
-    st.tuples(numeric_fields, numeric_tests).map(" ".join),
+    st.tuples(numeric_fields | fields.map("params.{}".format), numeric_tests).map(" ".join),
     st.tuples(text_fields, text_tests).map(" ".join),
 )
 filters = st.recursive(

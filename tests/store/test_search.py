@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gitml.entities import Dataset, Experiment, Run, RunData, RunInfo, RunInputs
+from gitml.entities import Experiment, Run, RunData, RunInfo
 from gitml.errors import InvalidInput
 from gitml.store.search import (
     RunQuery,
@@ -31,6 +31,7 @@ from gitml.store.search_nodes import (
     Or,
     OrderKey,
 )
+from tests.filters import MATCHES, REFUSED, RUNS
 
 
 def make_run(
@@ -38,7 +39,6 @@ def make_run(
     *,
     metrics: dict[str, float] | None = None,
     start_time: int = 1_000,
-    datasets: tuple[Dataset, ...] = (),
 ) -> Run:
     return Run(
         info=RunInfo(
@@ -49,100 +49,20 @@ def make_run(
             status="FINISHED",
             start_time=start_time,
         ),
-        data=RunData(
-            metrics=metrics or {"rmse": 2.5, "nan": math.nan, "val loss": 1.0, "val/acc": 0.9},
-            params={"alpha": "0.1", "quoted": 'it\'s "it"', "empty": ""},
-            tags={"mlflow.runName": "Bold Fox", "team": "Größe 100%"},
-        ),
-        inputs=RunInputs(dataset_inputs=datasets),
+        data=RunData(metrics=metrics or {}),
     )
 
 
-RUN = make_run(
-    datasets=(
-        Dataset(name="cars", digest="aa11", context="train"),
-        Dataset(name="weather", digest="bb22"),
-    )
-)
+@pytest.mark.parametrize(("text", "kept"), MATCHES)
+def test_filter_holds_for_the_runs_of_the_table(text: str, kept: str) -> None:
+    node = parse_filter(text)
+    assert [name for name, run in RUNS.items() if matches(node, run)] == kept.split()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "metrics.rmse = 2.5",
-        "metrics.rmse != 2",
-        "metrics.rmse <> 2",
-        "metrics.rmse > -1e3 and metric.rmse<=2.5",
-        "metrics.rmse >= 2.5 AND metrics.rmse < inf AND",
-        "metrics.rmse BETWEEN 2 AND 3",
-        "metrics.rmse NOT BETWEEN 3 AND 4",
-        "metrics.rmse IN (1, 2.5)",
-        "metrics.rmse NOT IN (1)",
-        "metrics.`val loss` = 1",
-        'metrics."val loss" = 1',
-        "metrics.val/acc > .8",
-        "metrics.nan IS NOT NULL",
-        "metrics.nope IS NULL",
-        "params.alpha = '0.1'",
-        'param.alpha = "0.1"',
-        "parameters.alpha LIKE '0._'",
-        "parameter.alpha NOT LIKE '1%'",
-        "params.empty = ''",
-        "params.quoted = 'it''s \"it\"'",
-        'params.quoted = "it\'s ""it"""',
-        "params.nope is null",
-        "params.alpha Is Not Null",
-        "tags.mlflow.runName = 'Bold Fox'",
-        "tag.team ILIKE 'grÖSSE%' OR tag.team ILIKE 'GRÖßE%'",
-        "tags.team LIKE '%100%'",
-        "tags.team NOT ILIKE 'x'",
-        "run_id = '00000000000000000000000000000001'",
-        "attributes.run_id IN ('x', '00000000000000000000000000000001')",
-        "attr.status = 'FINISHED' AND attribute.status != 'finished'",
-        "run.experiment_id = 'price'",
-        "`Run name` = 'Bold Fox' AND attributes.`run name` LIKE '%Fox'",
-        "Created = 1000 AND created < 1001",
-        "end_time IS NULL",
-        "user_id NOT IN ('bob')",
-        "artifact_uri = 'runs:/00000000000000000000000000000001'",
-        "datasets.name = 'cars' AND dataset.name = 'weather'",
-        "datasets.name != 'cars'",
-        "datasets.digest IN ('aa11') AND datasets.context = 'train'",
-        "NOT params.nope = 'x'",
-        "NOT (metrics.rmse > 3 OR params.alpha = '1') AND (status = 'FINISHED')",
-        "params.alpha = 'x' AND params.alpha = 'y' OR status = 'FINISHED'",
-        "",
-        "   ",
-        None,
-    ],
-)
-def test_filter_holds_for_the_run(text: str | None) -> None:
-    assert matches(parse_filter(text), RUN)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "params.nope != 'x'",
-        "params.nope NOT LIKE 'x'",
-        "params.nope NOT IN ('x')",
-        "params.nope IS NOT NULL",
-        "metrics.nope < 1",
-        "metrics.nan != 1",
-        "metrics.nan < inf",
-        "metrics.nan NOT BETWEEN 1 AND 2",
-        "metrics.nan NOT IN (1)",
-        "metrics.nan IS NULL",
-        "end_time != 4",
-        "datasets.context != 'train'",
-        "status = 'finished'",
-        "tags.team LIKE 'größe%'",
-        "params.alpha LIKE '0.'",
-        "NOT status = 'FINISHED'",
-    ],
-)
-def test_filter_does_not_hold_for_the_run(text: str) -> None:
-    assert not matches(parse_filter(text), RUN)
+@pytest.mark.parametrize("text", ["", "   ", None])
+def test_no_filter_holds_for_every_run(text: str | None) -> None:
+    assert parse_filter(text) is None
+    assert matches(None, make_run())
 
 
 def test_filter_becomes_values() -> None:
@@ -168,100 +88,7 @@ def test_filter_becomes_values() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "metrics.rmse == 3",
-            "The filter cannot be read at character 14: expected a comparison such as =, !=, >, "
-            ">=, <, <=, BETWEEN, IN or IS NULL, found '== 3'. Write = for equality.",
-        ),
-        (
-            "params.alpha = fast",
-            "The filter cannot be read at character 16: expected a text in quotes, because "
-            "params.alpha is a text, found 'fast'. Write 'fast' with the quotes.",
-        ),
-        (
-            "params.alpha > 3",
-            "The filter cannot be read at character 14: expected =, !=, LIKE, ILIKE, IN or "
-            "IS NULL, because params.alpha is a text, found '> 3'.",
-        ),
-        (
-            "metrics.rmse < '3'",
-            "The filter cannot be read at character 16: expected a number without quotes, because "
-            "metrics.rmse is a number, found \"'3'\".",
-        ),
-        (
-            "metrics.rmse LIKE '3%'",
-            "The filter cannot be read at character 14: expected =, !=, >, >=, <, <=, BETWEEN, IN "
-            "or IS NULL, because metrics.rmse is a number, found \"LIKE '3%'\".",
-        ),
-        (
-            "rmse < 3",
-            "The filter cannot be read at character 1: expected an attribute of the run (run_id, "
-            "run_name, status, start_time, end_time, artifact_uri, user_id, experiment_id), found "
-            "'rmse < 3'. Write metrics., params. or tags. before other keys.",
-        ),
-        (
-            "metrcs.rmse < 3",
-            "The filter cannot be read at character 1: expected one of metrics, params, tags, "
-            "datasets or attributes before the dot, found 'metrcs.rmse < 3'.",
-        ),
-        (
-            "metrics.rmse < 3 metrics.mae < 2",
-            "The filter cannot be read at character 18: expected AND, OR or the end, found "
-            "'metrics.mae < 2'.",
-        ),
-        (
-            "metrics.rmse < 3;",
-            "The filter cannot be read at character 17: expected AND, OR or the end, found ';'. "
-            "A filter is one expression without a semicolon.",
-        ),
-        (
-            "(metrics.rmse < 3",
-            "The filter cannot be read at character 18: expected AND, OR or ), but it ends there.",
-        ),
-        (
-            "metrics.rmse <",
-            "The filter cannot be read at character 15: expected a number without quotes, because "
-            "metrics.rmse is a number, but it ends there.",
-        ),
-        (
-            "metrics.rmse < nan",
-            "The filter cannot be read at character 16: expected a number without quotes, because "
-            "metrics.rmse is a number, found 'nan'.",
-        ),
-        (
-            "params.a = 'x",
-            "The filter cannot be read at character 12: expected a text in quotes, because "
-            'params.a is a text, found "\'x".',
-        ),
-        (
-            "params.a IN ()",
-            "The filter cannot be read at character 14: expected a text in quotes, because "
-            "params.a is a text, found ')'.",
-        ),
-        (
-            "metrics. < 3",
-            "The filter cannot be read at character 9: expected a key behind metrics., quoted "
-            "with ` where it has spaces, found ' < 3'.",
-        ),
-        (
-            "datasets.source = 'x'",
-            "The filter cannot be read at character 10: expected one of name, digest, context "
-            "behind datasets., found \"source = 'x'\".",
-        ),
-        (
-            "params.a IS 3",
-            "The filter cannot be read at character 13: expected NULL or NOT NULL, found '3'.",
-        ),
-        (
-            "metrics.a BETWEEN 1, 2",
-            "The filter cannot be read at character 20: expected AND and the upper bound of "
-            "BETWEEN, found ', 2'.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("text", "message"), REFUSED)
 def test_error_names_position_expectation_and_find(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_filter(text)
