@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from gitml import code_branch, site, written
@@ -20,10 +21,13 @@ from gitml.registry.decisions import Proposal, StillRegistry, considered, decisi
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
 from gitml.site.content import CodeCommit
-from gitml.store import journal
+from gitml.store import folder, journal
+from gitml.store.committed import CommittedRuns
+from gitml.store.metric_history import from_jsonl
 from gitml.store.records import RunFiles
 from gitml.tracking.repository import Repository
 
+_T = TypeVar("_T")
 _COMMITS = 5_000
 _REMEMBERED = 4  # runs; a page asks for several things of one run, then goes to the next
 _SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?([^@/:\s]+\.[^@/:\s]+):(?!//)([^\s]+)")
@@ -68,7 +72,7 @@ def build_site(
     if title:
         content = replace(content, title=title)
     report = site.build(content, output, options=options, progress=progress)
-    return replace(report, dropped=(*report.dropped, *source.complaints))
+    return replace(report, dropped=(*report.dropped, *dict.fromkeys(source.complaints)))
 
 
 def state_of(repository: Repository) -> tuple[object, ...]:
@@ -108,7 +112,7 @@ class _Source:
     """Answers the site's questions about one repository.
 
     Attributes:
-        complaints: One sentence for each run whose files could not be read.
+        complaints: One sentence for each file of a run that could not be read.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -122,9 +126,16 @@ class _Source:
             remote=repository.settings.git_remote,
         )
         self._code = code_branch.tip(repository.git, repository.settings.git_remote)
+        self._runs = tuple(self._index.every_run())
         self._live = repository.runs.in_progress()
+        self._committed = CommittedRuns(
+            repository.git,
+            repository.branch.tip(),
+            [(run.info.experiment_id, run.info.run_id) for run in self._runs],
+        )
+        self._in_progress = lru_cache(maxsize=_REMEMBERED)(self._read_live)
+        self._artifacts = lru_cache(maxsize=_REMEMBERED)(self._list)
         self._bytes = _ArtifactBytes(repository)
-        self._files = lru_cache(maxsize=_REMEMBERED)(self._read)
 
     def content(self) -> Content:
         """Everything, with what is expensive behind functions."""
@@ -132,11 +143,10 @@ class _Source:
         by_model = {
             name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
         }
-        runs = tuple(self._index.every_run())
         return Content(
             title=self._repository.settings.site.title or _folder_name(self._repository),
             experiments=self._index.search_experiments(),
-            runs=runs,
+            runs=self._runs,
             models=self._registry.search_registered_models(),
             forge_url=_forge_url(self._repository),
             commit=self._repository.branch.tip() or "",
@@ -158,7 +168,7 @@ class _Source:
             considered=lambda version: considered(self._registry, version, self._code),
             signature=lambda version: self._registry.evidence(version).signature,
             declared=self._declared(),
-            concerns=lambda: concerns(self._repository, self._registry, versions, runs),
+            concerns=lambda: concerns(self._repository, self._registry, versions, self._runs),
         )
 
     def _commits(self) -> Sequence[CodeCommit]:
@@ -190,44 +200,48 @@ class _Source:
         tree = self._repository.git.tree(self._code, declared.FOLDER) if self._code else []
         return " ".join(f"{entry.oid} {entry.path}" for entry in tree)
 
-    def _read(self, run_id: str) -> RunFiles | None:
-        """Read a run; None, and a complaint, where somebody pushed files that are malformed."""
+    def _file(
+        self, run_id: str, name: str, live: Callable[[RunFiles], _T], parse: Callable[[bytes], _T]
+    ) -> _T:
+        """Read a file of a run; an empty one, and a complaint, where somebody pushed nonsense."""
         try:
-            return self._repository.runs.read(run_id, self._repository.experiment_of(run_id))
+            if run_id in self._live:
+                return live(self._in_progress(run_id))
+            return parse(self._committed.read(run_id, name))
         except StoreError as error:
-            self.complaints.append(f"Run {run_id} is shown without its files: {error.message}")
-            return None
+            self.complaints.append(f"Run {run_id} is shown without its {name}: {error.message}")
+            return parse(b"")
+
+    def _read_live(self, run_id: str) -> RunFiles:
+        return self._repository.runs.read(run_id, self._repository.experiment_of(run_id))
 
     def _history(self, run_id: str) -> Sequence[Metric]:
-        files = self._files(run_id)
-        points = files.history if files else ()
+        points = self._file(run_id, folder.HISTORY, lambda run: run.history, from_jsonl)
         return sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
 
-    def _artifacts(self, run_id: str) -> Sequence[Artifact]:
-        files = self._files(run_id)
-        return files.artifacts if files else ()
+    def _list(self, run_id: str) -> Sequence[Artifact]:
+        return self._file(run_id, folder.MANIFEST, lambda run: run.artifacts, folder.listed)
 
     def _read_artifact(self, run_id: str, path: str, limit: int) -> bytes | None:
-        files = self._files(run_id)
-        found = next((a for a in files.artifacts if a.path == path), None) if files else None
-        if files is None or found is None:
+        found = next((one for one in self._artifacts(run_id) if one.path == path), None)
+        if found is None:
             return None
         if not found.md5:  # a run in progress: the file waits in its folder
             return _staged(self._live.get(run_id), path, limit)
-        return self._bytes.read(found, files.remote_config, limit)
+        config = self._file(run_id, folder.CONFIG, lambda run: run.remote_config, bytes)
+        return self._bytes.read(found, config, limit)
 
-    def _patch(self, run_id: str) -> str | None:
-        files = self._files(run_id)
-        return files.patch.decode("utf-8", "replace") if files and files.patch else None
+    def _patch(self, run_id: str) -> str:
+        data = self._file(run_id, folder.PATCH, lambda run: run.patch, bytes)
+        return data.decode("utf-8", "replace")
 
-    def _requirements(self, run_id: str) -> str | None:
-        files = self._files(run_id)
-        text = files.requirements if files else b""
-        return text.decode("utf-8", "replace") if text else None
+    def _requirements(self, run_id: str) -> str:
+        data = self._file(run_id, folder.REQUIREMENTS, lambda run: run.requirements, bytes)
+        return data.decode("utf-8", "replace")
 
     def _run_oid(self, run_id: str) -> str:
         """Id of what is committed of a run; empty for one in progress, which changes on."""
-        return "" if run_id in self._live else self._index.run_oid(run_id) or ""
+        return "" if run_id in self._live else self._committed.tree(run_id)
 
 
 class _ArtifactBytes:

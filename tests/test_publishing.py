@@ -75,8 +75,10 @@ def test_content_has_the_runs_and_reads_the_rest_when_asked(tracked: Path, run_i
     assert content.read_artifact(run_id, "../../../../HEAD", 5) is None
     assert "+print('dirty')" in (content.patch(run_id) or "")
     assert "==" in (content.requirements(run_id) or "")
-    path = f"gitml/runs:runs/house/{run_id[:2]}/{run_id}/run.json"
-    assert content.run_oid(run_id) == git(tracked, "rev-parse", path)
+    tree = f"gitml/runs:runs/house/{run_id[:2]}/{run_id}"
+    assert content.run_oid(run_id) == git(tracked, "rev-parse", tree)
+    kept = git(tracked, "show", f"{content.run_oid(run_id)}:source.patch")  # as the page says
+    assert kept == (content.patch(run_id) or "").strip()
 
 
 def test_deleted_runs_and_experiments_are_left_out(tracked: Path, run_id: str) -> None:

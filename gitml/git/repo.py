@@ -214,6 +214,16 @@ class GitRepo:
                 yield bytes(view[end + 1 : end + 1 + size])
                 at = end + 1 + size + 1
 
+    def read_folders(self, oids: Iterable[str]) -> Iterator[dict[str, str]]:
+        """Read many trees with one process, in order: the ordinary files of each, name to id.
+
+        Raises:
+            StoreError: One of them is missing.
+        """
+        oids = list(oids)
+        for oid, data in zip(oids, self.read_many(oids), strict=True):
+            yield dict(_files_in(data, len(oid) // 2))
+
     def sizes(self, oids: Iterable[str]) -> list[tuple[str, int]]:
         """Look up type and size (bytes) of objects, in order; ``("missing", 0)`` where unknown."""
         oids = list(oids)
@@ -259,6 +269,13 @@ class GitRepo:
             mode, kind, oid = meta.decode().split()
             entries.append(TreeEntry(mode=mode, type=kind, oid=oid, path=_text(name)))
         return entries
+
+    def folders(self, rev: str, path: str) -> dict[str, str]:
+        """Find all folders below one: path from the root to the id of its tree."""
+        out = self.run("ls-tree", "-r", "-d", "-z", rev, f"{path}/", ok=(0, 128))
+        lines = out.decode("utf-8", "replace").split("\0")[:-1]
+        pairs = (line.split("\t", 1) for line in lines)
+        return {name: meta.rpartition(" ")[2] for meta, name in pairs}
 
     def diff(self, old: str | None, new: str, *, exact: bool = False) -> list[Change]:
         """Compare two trees path by path.
@@ -537,3 +554,14 @@ def _too_large(name: str, size: int, limit: int) -> StoreError:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _files_in(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
+    """Name and id of the ordinary files of a tree object; an id has ``width`` bytes."""
+    at = 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        at = end + 1 + width
+        if mode.decode() in _FILES:
+            yield _text(name), tree[end + 1 : at].hex()

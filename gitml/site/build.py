@@ -288,7 +288,7 @@ class _Builder:
         if old and key and old.key == key and self.out.reuse(old.files):
             return old
         content, run_id = self.shown.content, item.info.run_id
-        kept = run_id in self.curved
+        kept = run_id in self.curved and run_pages.has_curves(item)
         curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
         read = partial(content.read_artifact, run_id)
         files = previews.look(content.artifacts(run_id), read)

@@ -49,7 +49,7 @@ def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, 
         curved: Whether there is space for its curves.
     """
     content, run_id = shown.content, item.info.run_id
-    history = content.history(run_id) if curved else ()
+    history = content.history(run_id) if curved and run_pages.has_curves(item) else ()
     curves = data.curves(history, item.info.start_time, CURVE_POINTS)
     files = previews.listed(content.artifacts(run_id))
     view = run_pages.run(shown, item, files, bool(curves))

@@ -156,11 +156,16 @@ def run(
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in item.conflicts.items()}),
         curves=curves,
-        left_out=not curves and any(s.count > 1 for s in item.data.summaries.values()),
+        left_out=not curves and has_curves(item),
         data=urls.run_data(info.run_id),
         download=commands.download_run(info.run_id),
         reproduce=_reproduce(shown.content, item, code, requirements),
     )
+
+
+def has_curves(item: Run) -> bool:
+    """Tell whether a metric of a run has more than one point."""
+    return any(summary.count > 1 for summary in item.data.summaries.values())
 
 
 def record(

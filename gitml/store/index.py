@@ -229,11 +229,6 @@ class Index:
         )
         return str(row[0]) if row else None
 
-    def run_oid(self, run_id: str) -> str | None:
-        """Get the git object id of a run's ``run.json``; None where it is not committed yet."""
-        row = self._row("SELECT oid FROM committed WHERE run_id = ? ORDER BY experiment_id", run_id)
-        return str(row[0]) if row else None
-
     # Experiments and models ---------------------------------------------------------------------
 
     def search_experiments(

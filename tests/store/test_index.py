@@ -128,7 +128,6 @@ def everything(index: Index) -> list[Any]:
     found = index.search_runs(RunQuery(run_view_type=ViewType.ALL)).runs
     return [
         [repr(run) for run in found],
-        [index.run_oid(run.info.run_id) for run in found],
         index.search_experiments(ViewType.ALL),
         index.model_files(),
         index.problems(),
@@ -171,8 +170,6 @@ def test_committed_run_comes_back_whole(project: Project) -> None:
     run_id = FULL.info.run_id
     assert repr(project.index.get_run(run_id)) == repr(read)
     assert project.index.run_experiment(run_id) == "price"
-    oid = project.repo.run("rev-parse", f"gitml/runs:{path_of(FULL)}").decode().strip()
-    assert project.index.run_oid(run_id) == oid
     assert ids(project.index, "tags.lone = '\udfff' AND params.`emoji 🦊` LIKE 'x%'") == [1]
 
 
@@ -180,7 +177,6 @@ def test_repository_without_branch_has_no_runs(project: Project) -> None:
     project.refresh()
     assert project.index.search_runs(RunQuery()) == Page(runs=[], token=None)
     assert project.index.get_run("0" * 32) is None
-    assert project.index.run_oid("0" * 32) is None
     assert project.index.run_experiment("0" * 32) is None
     assert project.index.experiment("price") is None
     assert project.index.experiment_by_name("price") is None
@@ -615,7 +611,6 @@ def test_run_in_progress_is_found_until_its_commit_takes_over(project: Project) 
     begun = make_run(1, run_name="begun", end_time=None, status="RUNNING")
     project.refresh({run_id: live(begun)})
     assert project.index.get_run(run_id) == begun
-    assert project.index.run_oid(run_id) is None
     assert project.index.counts().live_runs == 1
     project.refresh({run_id: live(make_run(1, run_name="ignored"))})
     assert project.index.get_run(run_id) == begun
