@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_FILES = ("100644", "100755")  # modes of ordinary files
+REGULAR = ("100644", "100755")  # modes of ordinary files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Change:
     @property
     def regular(self) -> bool:
         """Whether the new entry is a file: no symbolic link, no submodule."""
-        return self.new_mode in _FILES
+        return self.new_mode in REGULAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

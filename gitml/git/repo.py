@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from gitml.errors import Conflict, InvalidInput, NoRepository, StoreError
 from gitml.git.credentials import without_credentials
-from gitml.git.entities import Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.locks import TRIES, RefLocks, unlink_older
 from gitml.git.processes import Running, complaint
 
@@ -563,5 +563,5 @@ def _files_in(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
         end = tree.index(b"\0", at)
         mode, _, name = tree[at:end].partition(b" ")
         at = end + 1 + width
-        if mode.decode() in _FILES:
+        if mode.decode() in REGULAR:
             yield _text(name), tree[end + 1 : at].hex()
