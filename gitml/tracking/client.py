@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from gitml import config, manifest
 from gitml.entities import (
-    Artifact,
     Dataset,
     Experiment,
     FileInfo,
@@ -27,13 +24,14 @@ from gitml.entities import (
     ViewType,
 )
 from gitml.errors import AlreadyExists, InvalidInput, NotFound
-from gitml.store import canonical, experiments, journal, records
+from gitml.store import canonical, experiments, records
 from gitml.store.fold import RUN_NAME_TAG, Op
 from gitml.store.records import RunFiles
-from gitml.store.writer import Writer, refuse_changes
+from gitml.store.writer import refuse_changes
 from gitml.tracking import contents, validation
 from gitml.tracking.names import random_name
 from gitml.tracking.repository import Repository, resolve_path
+from gitml.tracking.run_artifacts import RunArtifacts
 
 NOTE_TAG = "mlflow.note.content"
 PARENT_TAG = "mlflow.parentRunId"
@@ -55,6 +53,7 @@ class TrackingClient:
     def __init__(self, tracking_uri: str | os.PathLike[str] | None = None) -> None:
         place = tracking_uri or config.environment().tracking_uri
         self.repository = Repository.open(resolve_path(place) if place else None)
+        self._artifacts = RunArtifacts(self.repository)
 
     # Experiments ---------------------------------------------------------------------------------
 
@@ -208,7 +207,7 @@ class TrackingClient:
         """
         ending = _status(status or RunStatus.FINISHED)
         ended = validation.now_ms() if end_time is None else int(end_time)
-        if self._writer(run_id):
+        if self.repository.writer(run_id):
             self.repository.runs.end(run_id, ending, ended)
         else:
             self._write(run_id, lambda now: [["status", ending, ended, now]])
@@ -359,7 +358,7 @@ class TrackingClient:
         params: Mapping[str, str] | None = None,
         deleted_too: bool = False,
     ) -> None:
-        writer = self._writer(run_id)
+        writer = self.repository.writer(run_id)
         if writer:
             writer.log_params(params or {})
             for op in make(writer.now()):
@@ -376,16 +375,6 @@ class TrackingClient:
             return [*logged, *make(now)]
 
         self.repository.runs.edit(run_id, self.repository.experiment_of(run_id), edit)
-
-    def _writer(self, run_id: str) -> Writer | None:
-        """This process's writer; joins a run that another process has in progress."""
-        runs = self.repository.runs
-        writer = runs.writer(run_id)
-        if writer is None and run_id in runs.in_progress():
-            if journal.is_alive(runs.folder / run_id):
-                return runs.resume(run_id, self.repository.experiment_of(run_id))
-            runs.recover()
-        return writer
 
     # Metrics -------------------------------------------------------------------------------------
 
@@ -408,8 +397,7 @@ class TrackingClient:
         target = validation.artifact_file(f"{folder}/{source.name}" if folder else source.name)
         if not source.exists():
             raise InvalidInput(f"There is no file {os.fspath(local_path)!r} to log.")
-        with self._staging(run_id) as staged:
-            _copy(source, staged / target)
+        self._artifacts.copy_in(run_id, source, target)
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
@@ -419,8 +407,7 @@ class TrackingClient:
         target = validation.artifact_path(artifact_path)
         if not source.is_dir():
             raise InvalidInput(f"There is no folder {os.fspath(local_dir)!r} to log.")
-        with self._staging(run_id) as staged:
-            _copy(source, staged / target if target else staged)
+        self._artifacts.copy_in(run_id, source, target)
 
     def write_artifact(
         self, run_id: str, artifact_file: str, write: Callable[[Path], None]
@@ -433,7 +420,7 @@ class TrackingClient:
             write: Given the path to write to.
         """
         target = validation.artifact_file(artifact_file)
-        with self._staging(run_id) as staged:
+        with self._artifacts.staging(run_id) as staged:
             (staged / target).parent.mkdir(parents=True, exist_ok=True)
             write(staged / target)
 
@@ -457,21 +444,8 @@ class TrackingClient:
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
-        before = self._text_of(run_id, artifact_file)
+        before = self._artifacts.read(run_id, validation.artifact_file(artifact_file))
         self.write_artifact(run_id, artifact_file, contents.table(data, before))
-
-    def _text_of(self, run_id: str, artifact_file: str) -> bytes | None:
-        path = validation.artifact_file(artifact_file)
-        writer = self._writer(run_id)
-        if writer and (writer.artifacts / path).is_file():
-            return (writer.artifacts / path).read_bytes()
-        for artifact in self.repository.files(run_id).artifacts:
-            if artifact.path == path and artifact.md5:
-                return self.repository.artifacts.read_bytes(artifact, self.repository.open_remote())
-        return None
-
-    def _staging(self, run_id: str) -> _Staging:
-        return _Staging(self, run_id)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """List a folder of a run's artifacts, as MLflow does: one level, paths from the root."""
@@ -496,71 +470,9 @@ class TrackingClient:
             ArtifactError: Its bytes cannot be had.
         """
         where = validation.artifact_path(path)
-        files = self.repository.files(run_id)
-        wanted = [
-            a for a in files.artifacts if where in ("", a.path) or a.path.startswith(f"{where}/")
-        ]
-        if not wanted:
-            raise NotFound(
-                f"Run {run_id} has no artifact {where!r:.80}.",
-                hint=f"See `gitml artifacts list {run_id}`.",
-            )
         target = Path(dst_path or tempfile.mkdtemp(prefix="gitml-"))
-        writer = self.repository.runs.writer(run_id)
-        self._from_staging(writer, wanted, target)
-        stored = [artifact for artifact in wanted if artifact.md5]
-        if stored:
-            remote = self.repository.open_remote(files.remote_config)
-            self.repository.artifacts.checkout(stored, target, remote=remote)
+        self._artifacts.copy_out(run_id, where, target)
         return str(target / where) if where else str(target)
-
-    def _from_staging(
-        self, writer: Writer | None, wanted: Sequence[Artifact], target: Path
-    ) -> None:
-        """Copy files of a run in progress, which are not stored yet."""
-        for artifact in wanted:
-            if not artifact.md5 and writer:
-                _copy(writer.artifacts / artifact.path, target / artifact.path)
-
-
-class _Staging:
-    """A folder to put artifact files into: that of a run in progress, or of an edit."""
-
-    def __init__(self, client: TrackingClient, run_id: str) -> None:
-        self._client, self._run_id = client, run_id
-        self._opened = False
-
-    def __enter__(self) -> Path:
-        writer = self._client._writer(self._run_id)
-        if writer is None:
-            run = self._client.get_run(self._run_id)
-            runs = self._client.repository.runs
-            writer = runs.resume(self._run_id, run.info.experiment_id)
-            self._status, self._end_time = run.info.status, run.info.end_time
-            self._opened = True
-        self._files = writer.staging()
-        return self._files.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self._files.__exit__(kind, error, trace)
-        finally:
-            if self._opened:  # the run keeps the status it had
-                ended = validation.now_ms() if self._end_time is None else self._end_time
-                self._client.repository.runs.end(self._run_id, self._status, ended)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    else:
-        shutil.copy2(source, target)
 
 
 def _tags(tags: Mapping[str, Any] | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from gitml.store.branch import Branch
 from gitml.store.experiments import ExperimentStore
 from gitml.store.records import RunFiles
 from gitml.store.runs import RunStore
+from gitml.store.writer import Writer
 from gitml.tracking.validation import now_ms
 
 if TYPE_CHECKING:
@@ -187,6 +188,19 @@ class Repository:
         if found is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
         return found.info.experiment_id
+
+    def writer(self, run_id: str) -> Writer | None:
+        """This process's writer of a run; joins a run that another process has in progress.
+
+        Returns:
+            None where the run has ended; that of a dead process is ended by this.
+        """
+        writer = self.runs.writer(run_id)
+        if writer is None and run_id in self.runs.in_progress():
+            if journal.is_alive(self.runs.folder / run_id):
+                return self.runs.resume(run_id, self.experiment_of(run_id))
+            self.runs.recover()
+        return writer
 
     def files(self, run_id: str) -> RunFiles:
         """Read everything about one run.

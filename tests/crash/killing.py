@@ -23,12 +23,13 @@ import gitml
 PACKAGE = str(Path(gitml.__file__).parent)
 Site = tuple[str, int]
 _PHASES = {  # innermost first: file and function, either may be empty
-    "fast-import": [("git.py", "fast_import"), ("branch.py", "_stream")],
-    "ref update": [("git.py", "update_refs"), ("git.py", "write_tag")],
+    "fast-import": [("git/repo.py", "fast_import"), ("branch.py", "_stream")],
+    "ref update": [("git/repo.py", "update_refs"), ("git/repo.py", "write_tag")],
     "index update": [("index", "")],
     "cache writing": [("artifacts/", "")],
     "artifact staging": [("client.py", "log_artifact"), ("client.py", "log_artifacts"),
-                         ("client.py", "log_text"), ("client.py", "write_artifact")],
+                         ("client.py", "log_text"), ("client.py", "write_artifact"),
+                         ("run_artifacts.py", "")],
     "push": [("exchange.py", ""), ("sync.py", "")],
     "registry": [("registry/", ""), ("logged_models.py", "")],
     "end of run": [("runs.py", "end"), ("runs.py", "edit"), ("runs.py", "checkpoint")],
