@@ -190,7 +190,7 @@ class _Source:
         for one in files.values():
             for metric, way in one.better.items():
                 said.setdefault(metric, set()).add(way)
-        return lambda metric: min(said.get(metric) or {by_name(metric) or ""})
+        return lru_cache(lambda metric: min(said.get(metric) or {by_name(metric) or ""}))
 
     def _proposals(self) -> Sequence[Proposal]:
         return proposals(self._registry, self._code) if self._code else ()

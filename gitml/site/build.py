@@ -355,7 +355,7 @@ class _Builder:
         value = {}
         for run in part.runs:
             view, record = fragments.page(self.shown, run, run.info.run_id in self.curved)
-            html = self.look.render("fragment.html", {"page": view})
+            html = self.look.run(view)
             value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
         self.out.write(address, data.script(f"older/{part.number}", value))
         return Rendered(key=key, files=(address,))

@@ -197,7 +197,7 @@ def script(key: str, value: object) -> bytes:
     if len(text) > PLAIN_BYTES:
         packed = gzip.compress(text.encode("ascii"), 6, mtime=0)
         text = f'"{base64.b64encode(packed).decode("ascii")}"'
-    return f"gitml.push({_json(key)},{text});\n".encode("ascii")
+    return f"gitml.push({_inert(_json(key))},{_inert(text)});\n".encode("ascii")
 
 
 def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> list[list[object]]:
@@ -246,12 +246,16 @@ def finite(value: float) -> float | str:
 
 def well_formed(text: str) -> str:
     """Replace lone surrogates, which neither UTF-8 nor a URL can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")  # stays inert even inside a page
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _inert(text: str) -> str:
+    """Write JSON so that it ends no script element, even inside a page."""
+    return text.replace("<", "\\u003c")
 
 
 def _cell(value: Value) -> Value:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NAME_CHARS = 200
 VALUE_CHARS = 2_000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
+@lru_cache(maxsize=4096)  # a metric's last value is often its smallest, too, and that of others
 def number(value: float) -> str:
     """Write a number with at most five significant digits, whole ones in full."""
     if math.isnan(value):
@@ -24,12 +26,12 @@ def number(value: float) -> str:
 
 def moment(ms: int | None) -> str:
     """Write ms since the Unix epoch as UTC to the minute; empty for None."""
-    return _strftime(ms, "%Y-%m-%d %H:%M")
+    return _written(ms, "minutes").replace("T", " ")
 
 
 def iso(ms: int | None) -> str:
     """Write ms since the Unix epoch for a ``datetime`` attribute; empty for None."""
-    return _strftime(ms, "%Y-%m-%dT%H:%M:%SZ")
+    return _written(ms, "seconds", "Z")
 
 
 def duration(ms: int | None) -> str:
@@ -72,10 +74,11 @@ def pairs(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name(key), clip(value, VALUE_CHARS)) for key, value in sorted(texts.items()))
 
 
-def _strftime(ms: int | None, pattern: str) -> str:
+def _written(ms: int | None, unit: str, end: str = "") -> str:
     if ms is None:
         return ""
     try:
-        return datetime.fromtimestamp(ms / 1000, UTC).strftime(pattern)
+        text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec=unit)
+        return text.removesuffix("+00:00") + end
     except (OverflowError, OSError, ValueError):
         return f"{ms} ms"

@@ -9,7 +9,7 @@ run of the site where it is: ``{other digits: number of its shard, or -1 for a p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.site import data, previews, run_pages
@@ -52,14 +52,8 @@ def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, 
     history = content.history(run_id) if curved and run_pages.has_curves(item) else ()
     curves = data.curves(history, item.info.start_time, CURVE_POINTS)
     files = previews.listed(content.artifacts(run_id))
-    view = run_pages.run(shown, item, files, bool(curves))
-    code = view.code
-    short = replace(
-        code,
-        patch=code.patch[:PATCH_LINES],
-        patch_cut=code.patch_cut or len(code.patch) > PATCH_LINES,
-    )
-    return replace(view, code=short), run_pages.record(shown, item, files, curves)
+    view = run_pages.run(shown, item, files, bool(curves), patch_lines=PATCH_LINES)
+    return view, run_pages.record(shown, item, files, curves)
 
 
 def digits(runs: int) -> int:

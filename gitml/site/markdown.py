@@ -29,6 +29,8 @@ def render(note: str, *, shift: int = _HEADING_SHIFT, block: Block | None = None
         block: Gives the HTML of a fenced block of the language ``gitml``; without it, and for any
             other language, the block is shown as text.
     """
+    if not note:
+        return ""
     data = note.encode("utf-8", "replace")
     text = data[:NOTE_BYTES].decode("utf-8", "ignore")
     html = str(_parser().render(text, {"shift": shift, "block": block}))

@@ -77,7 +77,11 @@ class DatasetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """A run's page. Times are ms since the Unix epoch."""
+    """A run's page. Times are ms since the Unix epoch.
+
+    ``over_steps`` says whether a metric has several points or one at a step; ``curves``, whether
+    they are drawn, and ``left_out``, whether they would be if there was space.
+    """
 
     run_id: str
     name: str
@@ -102,6 +106,7 @@ class RunPage:
     children: tuple[Link, ...]
     conflicts: tuple[tuple[str, str], ...]
     error: str
+    over_steps: bool
     curves: bool
     left_out: bool
     data: str
@@ -110,7 +115,12 @@ class RunPage:
 
 
 def run(
-    shown: Catalogue, item: Run, files: Sequence[File], curves: bool, read: Read = _no_bytes
+    shown: Catalogue,
+    item: Run,
+    files: Sequence[File],
+    curves: bool,
+    read: Read = _no_bytes,
+    patch_lines: int | None = None,
 ) -> RunPage:
     """Fill a run's page.
 
@@ -120,11 +130,12 @@ def run(
         files: Its artifacts, looked at.
         curves: Whether a metric has more than one point.
         read: (path, limit) → the first bytes of a file, None where they are not at hand.
+        patch_lines: How many lines of the patch are shown; None for all.
     """
     info, tags = item.info, item.data.tags
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
     content, parent = shown.content, item.parent_run_id
-    metrics, code = _metrics(content, item), _code(content, item)
+    metrics, code = _metrics(content, item), _code(content, item, patch_lines)
     requirements = shown.content.requirements(info.run_id) or ""
     return RunPage(
         run_id=info.run_id,
@@ -155,6 +166,7 @@ def run(
         ),
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in item.conflicts.items()}),
+        over_steps=any(s.count > 1 or s.step for s in item.data.summaries.values()),
         curves=curves,
         left_out=not curves and has_curves(item),
         data=urls.run_data(info.run_id),
@@ -215,7 +227,7 @@ def _packages(requirements: str) -> list[list[str]]:
     return [[data.well_formed(name), data.well_formed("".join(rest))] for name, *rest in pairs]
 
 
-def patch_lines(patch: str) -> tuple[PatchLine, ...]:
+def _patch_lines(patch: str) -> tuple[PatchLine, ...]:
     """Split a diff into lines that know what they are."""
     return tuple(PatchLine(kind=_patch_kind(line), text=line) for line in patch.splitlines())
 
@@ -311,9 +323,10 @@ def _reproduce(content: Content, item: Run, code: Code, requirements: str) -> st
     return commands.reproduce(run_id, commit, code.command, content.run_oid(run_id), kept)
 
 
-def _code(content: Content, item: Run) -> Code:
+def _code(content: Content, item: Run, patch_lines: int | None) -> Code:
     source = item.source
     patch = content.patch(item.info.run_id) or ""
+    lines = _patch_lines(patch[:PATCH_CHARS])
     return Code(
         commit=formats.name(source.commit or ""),
         commit_link=urls.commit(content.forge_url, source.commit),
@@ -323,8 +336,8 @@ def _code(content: Content, item: Run) -> Code:
         entry=formats.name(source.name),
         command=formats.clip(shlex.join(source.command), formats.VALUE_CHARS),
         python=formats.name(source.python),
-        patch=patch_lines(patch[:PATCH_CHARS]),
-        patch_cut=len(patch) > PATCH_CHARS,
+        patch=lines[:patch_lines],
+        patch_cut=len(patch) > PATCH_CHARS or len(lines[:patch_lines]) < len(lines),
     )
 
 

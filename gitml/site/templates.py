@@ -52,6 +52,7 @@ ASSETS = (
 )
 LIVE = "live.js"
 NOTICES = "THIRD_PARTY.txt"
+_RUN = "run_main.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,14 @@ class Templates:
 
     Attributes:
         render: (template, values) → page.
+        run: A run's page → what stands in its main part.
         digest: Hash over every template and asset; changes when the look does.
         assets: Bytes of the style sheet and the scripts, by name.
         notices: Bytes of the licence texts of what is bundled.
     """
 
     render: Callable[[str, dict[str, object]], str]
+    run: Callable[[object], str]
     digest: str
     assets: dict[str, bytes]
     notices: bytes
@@ -98,18 +101,27 @@ def load(own: Path | None = None) -> Templates:
     for name in names:
         total.update(name.encode() + b"\0" + source(name) + b"\0")
     return Templates(
-        render=lambda name, values: _render(environment, name, values),
+        render=lambda name, values: _used(
+            name, lambda: environment.get_template(name).render(values)
+        ),
+        run=lambda page: _used(_RUN, lambda: _run_main(environment, page)),
         digest=total.hexdigest()[:16],
         assets={name: source(f"assets/{name}") for name in ASSETS},
         notices=source(f"assets/{NOTICES}"),
     )
 
 
-def _render(environment: Environment, name: str, values: dict[str, object]) -> str:
+def _run_main(environment: Environment, page: object) -> str:
+    """Call the macro by itself, for there may be a hundred thousand runs."""
+    macro: Callable[[object, str], str] = vars(environment.get_template(_RUN).module)["run_main"]
+    return macro(page, "")
+
+
+def _used(name: str, use: Callable[[], str]) -> str:
     import jinja2
 
     try:
-        return environment.get_template(name).render(values)
+        return use()
     except jinja2.TemplateError as error:
         where = f"{getattr(error, 'name', None) or name}, line {getattr(error, 'lineno', None)}"
         raise InvalidInput(
@@ -130,6 +142,7 @@ def _environment(folders: list[Path]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
     )
     environment.filters |= {
         "moment": formats.moment,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from gitml.errors import InvalidInput
@@ -27,6 +28,7 @@ def is_commit(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)  # every run names its experiment
 def slug(name: str, identity: str) -> str:
     """Make a file name of a name: what is readable of it, then a hash of the identity."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -131,6 +133,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:10]
 
 
+@lru_cache(maxsize=16)
 def forge(url: str) -> str:
     """Take a forge's address if it is a plain https one, else give an empty text."""
     parts = urlsplit(url.strip())

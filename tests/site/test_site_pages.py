@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,17 @@ import pytest
 
 from gitml.entities import Artifact, Dataset, LifecycleStage, RunInputs
 from gitml.errors import InvalidInput
-from gitml.site import charts, formats, home, markdown, model_pages, previews, run_pages, urls
+from gitml.site import (
+    charts,
+    formats,
+    home,
+    markdown,
+    model_pages,
+    previews,
+    run_pages,
+    templates,
+    urls,
+)
 from gitml.site.catalogue import Link, catalogue
 from gitml.site.content import Concern
 
@@ -119,6 +130,19 @@ def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
     ]  # fmt: skip
     assert page.conflicts == (("params.seed", "8"),)
     assert (page.tags, page.system_tags) == ((("team", "blue"),), (("mlflow.user", "ada"),))
+
+
+def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(content: Any) -> None:
+    shown, look = catalogue(content(), 5000), templates.load(None)
+    curved = shown.runs[0]
+    single = dataclasses.replace(curved, data=dataclasses.replace(curved.data, summaries={}))
+    heads = [
+        re.findall(r"<th scope=\"col\"[^>]*>(\w+)<", text[text.index('id="metrics"') :])
+        for run in (curved, single)
+        for text in [look.run(run_pages.run(shown, run, [], False))]
+    ]
+    assert heads[0][:6] == ["metric", "last", "best", "min", "max", "step"]
+    assert heads[1][:3] == ["metric", "value", "parameter"]
 
 
 def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
