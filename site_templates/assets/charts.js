@@ -156,11 +156,7 @@ gitml.charts = (() => {
   };
   const offer = box => {
     const menu = el("details", {class: "menu right save"}, el("summary", {"aria-label": "Save this chart as a picture"}, "Save"));
-    menu.append(el("div", {class: "sheet"}, ...["svg", "png"].map(kind => {
-      const button = el("button", {type: "button"}, kind.toUpperCase());
-      button.addEventListener("click", () => { menu.open = false; keep(box, kind); });
-      return button;
-    })));
+    menu.append(el("div", {class: "sheet"}, ...["svg", "png"].map(kind => gitml.button(kind.toUpperCase(), () => { menu.open = false; keep(box, kind); }))));
     box.previousElementSibling.append(menu);
   };
 

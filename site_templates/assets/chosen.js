@@ -20,8 +20,7 @@ gitml.chosen = (() => {
     at("chosen").hidden = !runs.length;
     at("chosen-runs").replaceChildren(...runs.map(run => {
       const row = spot(page, run), name = row < 0 ? run.slice(0, 8) : page.label(row);
-      const drop = el("button", {type: "button", class: "plain", "aria-label": `Drop ${name}`}, "×");
-      drop.addEventListener("click", () => { chosen.delete(run); keep(page); at("clear").focus(); });
+      const drop = gitml.button("×", () => { chosen.delete(run); keep(page); at("clear").focus(); }, {class: "plain", "aria-label": `Drop ${name}`});
       return el("li", {}, row < 0 ? el("code", {}, name) : el("a", {href: page.home(row)}, el("bdi", {}, name)), drop);
     }));
     at("chosen-count").textContent = over ? `At most ${MOST} runs can be compared; ${over} more are not chosen.`

@@ -1,23 +1,12 @@
 // The Columns menu: which are shown, in which order, pinned or not, and which figure of a metric.
 "use strict";
 gitml.columnsMenu = page => {
-  const {el} = gitml, menu = document.getElementById("columns"), box = menu.querySelector(".sheet"), MOST = 60;
-  const find = el("input", {type: "search", "aria-label": "Find a column", placeholder: "find"});
-  const ticks = el("div"), order = el("ol", {class: "order"}), chosen = () => page.view.columns;
+  const {el} = gitml, menu = document.getElementById("columns"), box = menu.querySelector(".sheet"), order = el("ol", {class: "order"}), chosen = () => page.view.columns;
   const show = next => page.write({cols: next.map(page.name).join(","), pin: next.filter((c, k) => k && page.view.pins.has(c)).map(page.name).join(",")});
-  const button = (text, label, press, off) => {
-    const node = el("button", {type: "button", class: "plain", "aria-label": label, disabled: Boolean(off)}, text);
-    node.addEventListener("click", press);
-    return node;
-  };
-  const tick = (column, ...content) => {
-    const node = el("input", {type: "checkbox", checked: chosen().includes(column)});
-    node.addEventListener("change", () => show(node.checked ? [...chosen(), column] : chosen().filter(other => other !== column)));
-    return el("label", {}, node, ...content);
-  };
+  const button = (text, label, press, off) => gitml.button(text, press, {class: "plain", "aria-label": label, disabled: Boolean(off)});
 
   // A metric is one number per run although it was logged many times: the last, or an end, or the better end.
-  const figures = column => {
+  const figures = (column, tick) => {
     const way = el("select", {"aria-label": `Which ${column.label} is best`}, el("option", {value: "min"}, "lowest"), el("option", {value: "max"}, "highest"));
     way.value = page.table.way(column);
     way.addEventListener("change", () => {
@@ -27,15 +16,8 @@ gitml.columnsMenu = page => {
     return el("div", {class: "figures"}, tick(column, el("bdi", {}, column.label)),
       el("span", {class: "small"}, ...["min", "max", "best"].map(word => tick(page.table.find("metrics", column.name, word), el("span", {class: "unseen"}, `${column.label} `), word)), way));
   };
-  const fill = () => {
-    const word = find.value.toLowerCase(), fit = page.table.all.filter(c => c.label.toLowerCase().includes(word));
-    ticks.replaceChildren(...["attributes", "metrics", "params", "tags"].flatMap(kind => {
-      const mine = fit.filter(c => c.kind === kind), more = mine.length - MOST;
-      return mine.length ? [el("fieldset", {}, el("legend", {}, kind),
-        ...mine.slice(0, MOST).map(c => kind === "metrics" && page.start.ends.length ? figures(c) : tick(c, el("bdi", {}, c.label))),
-        ...(more > 0 ? [el("p", {class: "quiet small"}, `and ${more} more: type to find them`)] : []))] : [];
-    }));
-  };
+  const {find, list: ticks, fill} = gitml.ticks({columns: () => page.table.all, chosen, change: show,
+    line: (c, tick) => c.kind === "metrics" && page.start.ends.length ? figures(c, tick) : tick(c, el("bdi", {}, c.label))});
 
   const list = () => {
     if (!menu.open) return;
@@ -47,11 +29,9 @@ gitml.columnsMenu = page => {
       button("×", `Hide ${column.label}`, () => show(chosen().filter(other => other !== column))))));
     if (active) [...order.querySelectorAll("button")].find(node => node.getAttribute("aria-label") === active && !node.disabled)?.focus();
   };
-  const sparks = el("input", {type: "checkbox", checked: page.view.trends});
-  sparks.addEventListener("change", () => page.write({trends: sparks.checked ? "" : "off"}));
+  const sparks = el("input", {type: "checkbox", onchange: () => page.write({trends: sparks.checked ? "" : "off"})});
 
   const open = () => {
-    find.value = "";
     sparks.checked = page.view.trends;
     fill();
     list();

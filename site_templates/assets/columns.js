@@ -1,10 +1,5 @@
 // Shards become one table of columns with the aliases v0…vk; rows are numbers, newest run first.
 "use strict";
-// A text as a number, NaN where it is none: what Python's float() takes, without its rarer spellings.
-gitml.numeral = text => {
-  const found = /^\s*([-+]?)(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|(inf(?:inity)?))\s*$/i.exec(text ?? "");
-  return !found ? NaN : found[2] ? (found[1] === "-" ? -Infinity : Infinity) : Number(text);
-};
 gitml.Columns = class {
   constructor() {
     this.rows = 0;

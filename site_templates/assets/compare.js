@@ -1,12 +1,13 @@
-// The compare page: compare.html#<run id>,<run id>,…; each run's numbers come from its own script.
+// The compare page: compare.html#<run id>,<run id>,…&only=on&smooth=0.6…; each run's numbers come from its own script.
 "use strict";
 (async () => {
   const {el, address, choices, number} = gitml, at = id => document.getElementById(id);
-  const MOST = 200, asked = [...new Set(location.hash.slice(1).split(/[,&]/).filter(v => /^[0-9a-f]{32}$/.test(v)))], ids = asked.slice(0, MOST);
-  address.watch(() => location.reload());
+  const named = () => [...new Set(location.hash.slice(1).split("&")[0].split(",").filter(v => /^[0-9a-f]{32}$/.test(v)))];
+  const MOST = 200, asked = named(), ids = asked.slice(0, MOST);
+  address.watch(() => String(named()) === String(asked) || location.reload());
   if (!ids.length) return;
   const answers = await Promise.all(ids.map(id => gitml.find(id).then(async found => found && {...await found.read(), page: found.page}).catch(error => error)));
-  try { await gitml.load("charts", "parallel", "plots", "curves"); } catch (error) { gitml.failed(at("trouble"), error); return; }
+  try { await gitml.load("charts", "filter", "filter-edit", "parallel", "plots", "sheet", "curves"); } catch (error) { gitml.failed(at("trouble"), error); return; }
   const runs = answers.filter(answer => answer && answer.id), gone = ids.filter((_, k) => !answers[k]), lost = ids.filter((_, k) => answers[k] instanceof Error);
   at("trouble").textContent = [asked.length > MOST && `The first ${MOST} of ${asked.length} runs are compared.`, gone.length && `Not in this site: ${gone.join(", ")}.`, lost.length && `Could not be loaded: ${lost.join(", ")}. Reload the page to try again.`].filter(Boolean).join(" ");
   at("trouble").hidden = !at("trouble").textContent;
@@ -49,8 +50,7 @@
   at("side").addEventListener("pointerover", e => gitml.charts.hover(e.target.closest("td, thead th")?.cellIndex - 1 >= 0 ? e.target.closest("td, th").cellIndex - 1 : null));
   at("side").addEventListener("pointerleave", () => gitml.charts.hover(null));
   gitml.charts.watch(row => at("side").querySelectorAll("thead th").forEach((th, k) => th.classList.toggle("hot", k - 1 === row)));
-  at("only").addEventListener("change", side);
-  side();
+  address.bind(["only"], side);
 
   // ---- the code between the oldest run's commit and each other
   const aged = [...runs].sort((a, b) => a.start - b.start), commits = [...new Set(aged.map(run => run.commit).filter(Boolean))].slice(0, 20);
@@ -71,34 +71,43 @@
   const columns = groups.flatMap(({kind, lines}) => kind === "params" || kind === "metrics" ? lines.map(line => {
     const numbers = line.values.map(v => v === null || v === "" ? null : Number(v));
     const numeric = kind === "metrics" || numbers.every((n, k) => n === null ? line.values[k] === null : Number.isFinite(n));
-    return {kind, name: line.name, label: line.name, values: line.values, numbers: numeric ? numbers : null, differs: line.differs, key: `${kind}.${line.name}`};
+    return {kind, name: line.name, label: line.name, values: line.values, numbers: numeric ? numbers : null, differs: line.differs, key: `${kind}.${encodeURIComponent(line.name)}`};
   }) : []);
   const apart = kind => columns.filter(c => c.kind === kind && c.differs), rows = runs.map((_, k) => k);
-  let axes = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)].map(column => ({column}));
-  at("charts").hidden = runs.length < 2 || !axes.length;
+  const preset = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)];
+  at("charts").hidden = runs.length < 2 || !preset.length;
   const label = row => runs[row].name, open = row => { location.href = runs[row].page; };
   const shared = {rows, label, open, tint: {of: row => gitml.charts.colour(runs[row].id), legend: () => []}};
-  const brushes = new Map();
-  const lit = row => [...brushes].every(([column, {axis, low, high}]) => axis.place(row) >= low && axis.place(row) <= high);
-  const parallel = async () => {
-    const found = () => chart.axes.flatMap((axis, k) => { const mine = brushes.get(axis.column); return mine ? [[k, mine.low, mine.high]] : []; });
-    const chart = await gitml.charts.parallel(at("parallel"), {...shared, axes, lit, brushed(axis, range) {
-      range ? brushes.set(axis.column, {axis, low: range[0], high: range[1]}) : brushes.delete(axis.column);
-      chart.update(lit, found());
-    }, change(next) {
-      axes = next;
-      brushes.clear();
-      parallel();
-    }});
+
+  // ---- parallel coordinates; axes and brushes are in the address, as those of an experiment are
+  const {charts} = gitml, key = column => column.key, keyed = word => columns.find(c => c.key === word), table = {find: (kind, name) => columns.find(c => c.kind === kind && c.name === name)};
+  const axes = () => { const text = address.read().get("axes"); return text ? text.split(",").map(word => charts.read(word, keyed)).filter(Boolean) : preset.map(column => ({column})); };
+  const rearrange = next => { address.write({axes: next.map(axis => charts.written(axis, key)).join(",")}, true); parallel(); };
+  let chart, frame = 0;
+  const light = () => {
+    const {test, clauses} = gitml.filter.parse(address.read().get("q") || "", table);
+    return chart?.update(test, charts.brushes(chart.axes, clauses));
   };
-  gitml.charts.seen(at("parallel"), parallel);
+  const parallel = async () => {
+    chart = await charts.parallel(at("parallel"), {...shared, axes: axes(), lit: () => true, change: rearrange, brushed(axis, ranges, done) {
+      address[done ? "write" : "hold"]({q: charts.brushed(address.read().get("q") || "", axis, ranges)}, true);
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(light);
+    }}) || chart;
+    light();
+  };
+  charts.seen(at("parallel"), parallel);
+  gitml.sheet(at("axes"), {columns: () => columns.filter(c => c.differs), chosen: () => axes().map(axis => axis.column),
+    change: next => rearrange(next.map(column => axes().find(axis => axis.column === column) || {column}))});
+  address.watch(() => chart && parallel());
+
   const pickable = columns.filter(c => c.numbers || c.differs), first = kind => (apart(kind)[0] || pickable.find(c => c.kind === kind) || pickable[0] || {}).key;
   for (const [id, preset] of [["x", first("params")], ["y", first("metrics")]]) choices(at(id), pickable.map(c => [c.key, c.label]), preset);
   const scatter = () => {
-    const [x, y] = ["x", "y"].map(id => ({column: pickable.find(c => c.key === at(id).value)}));
-    if (x.column && y.column) gitml.charts.scatter(at("scatter"), {...shared, x, y, lit: () => true});
+    const [x, y] = ["x", "y"].map(id => ({column: keyed(at(id).value)}));
+    if (x.column && y.column) charts.scatter(at("scatter"), {...shared, x, y, lit: () => true});
   };
-  for (const id of ["x", "y"]) at(id).addEventListener("change", scatter);
-  gitml.charts.seen(at("scatter"), scatter);
+  address.bind(["x", "y"], () => at("scatter").chart && scatter());
+  charts.seen(at("scatter"), scatter);
   gitml.curves.panels(runs);
 })();

@@ -51,11 +51,8 @@ gitml.complete = page => {
   const open = () => {
     now = offers();
     if (!now.items.length || field.selectionStart !== field.selectionEnd) { close(); return; }
-    list.replaceChildren(...now.items.map((item, k) => {
-      const node = el("div", {role: "option", id: `filter-${k}`, "aria-selected": "false"}, el("bdi", {}, item));
-      node.addEventListener("pointerdown", event => { event.preventDefault(); take(item); });
-      return node;
-    }));
+    list.replaceChildren(...now.items.map((item, k) => el("div", {role: "option", id: `filter-${k}`, "aria-selected": "false",
+      onpointerdown(event) { event.preventDefault(); take(item); }}, el("bdi", {}, item))));
     list.hidden = false;
     field.setAttribute("aria-expanded", "true");
     mark(-1);
@@ -72,6 +69,6 @@ gitml.complete = page => {
     if ((event.key === "Enter" || event.key === "Tab" && !event.shiftKey) && chosen >= 0) { event.preventDefault(); take(now.items[chosen]); }
     else if (event.key === "Enter") close();
   });
-  page.inputs();
+  page.inputs().catch(() => {});  // the filter says so when it needs them
   if (document.activeElement === field) open();
 };

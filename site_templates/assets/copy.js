@@ -2,12 +2,11 @@
 "use strict";
 gitml.copy = root => {
   for (const box of root.querySelectorAll(".command")) {
-    const copy = gitml.el("button", {type: "button", class: "plain"}, "Copy");
-    copy.addEventListener("click", async () => {
+    const copy = gitml.button("Copy", async () => {
       getSelection().selectAllChildren(box.querySelector("code"));
       try { await navigator.clipboard.writeText(box.querySelector("code").textContent); copy.textContent = "Copied"; }
       catch { copy.textContent = "Selected"; }
-    });
+    }, {class: "plain"});
     box.append(copy);
   }
 };

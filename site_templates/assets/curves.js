@@ -1,7 +1,7 @@
 // Panels of metric curves with smoothing, log scale and a choice of what goes across.
 "use strict";
 gitml.curves = (() => {
-  const {el, number, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
+  const {el, number, address, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
   const DASHES = [[], [7, 3], [2, 2], [10, 3, 2, 3]];
   const dash = id => DASHES[parseInt(id.slice(7, 12), 16) % DASHES.length];
 
@@ -16,29 +16,32 @@ gitml.curves = (() => {
     });
   };
 
+  // An axis of so many pixels; at(value) is NaN where a log axis has no place.
+  const scale = (values, size, log, room) => {
+    let [low, high] = extent(log ? values.filter(v => v > 0) : values);
+    const more = log ? 0 : (high - low) * room, f = log ? Math.log : v => v;
+    [low, high] = [low - more, high + more];
+    if (log && low <= 0) low = high / 10;
+    return {domain: [low, high], at: v => log && v <= 0 ? NaN : (f(v) - f(low)) / (f(high) - f(low)) * size};
+  };
+
   // series: [{row, name, id, x: [], y: []}]
-  const curves = async (box, {series, title, across, weight, log}) => {
+  const curves = async (box, {series, title, across, weight, log, logAcross}) => {
     const named = series.length > 1 && series.length <= 6, padding = {...PADDING, top: named ? PADDING.top : 12};
     const width = Math.max(120, box.clientWidth - PADDING.left - PADDING.right), height = box.clientHeight - padding.top - padding.bottom;
-    const [x0, x1] = extent(series.flatMap(s => s.x));
-    let [y0, y1] = extent(series.flatMap(s => log ? s.y.filter(v => v > 0) : s.y));
-    const f = log ? Math.log : v => v, pad = log ? 0 : (y1 - y0) * .05;
-    [y0, y1] = [y0 - pad, y1 + pad];
-    if (log && y0 <= 0) y0 = y1 / 10;
-    const px = x => (x - x0) / (x1 - x0) * width, py = v => (f(y1) - f(v)) / (f(y1) - f(y0)) * height;
+    const xs = scale(series.flatMap(s => s.x), width, logAcross, 0), ys = scale(series.flatMap(s => s.y), height, log, .05), px = xs.at, py = v => height - ys.at(v);
     const path = (s, values) => {
       let text = "", pen = false;
       s.x.forEach((x, k) => {
-        const v = values[k];
-        if (!Number.isFinite(v) || (log && v <= 0)) { pen = false; return; }
-        text += `${pen ? "L" : "M"}${px(x).toFixed(1)},${py(v).toFixed(1)}`;
-        pen = true;
+        const [left, top] = [px(x), py(values[k])], here = Number.isFinite(left + top);
+        if (here) text += `${pen ? "L" : "M"}${left.toFixed(1)},${top.toFixed(1)}`;
+        pen = here;
       });
       return text || "M0,0";
     };
     const mains = new Map();
     let find = null;
-    const points = () => nearest(series.flatMap(s => s.x.map((x, k) => ({s, k, x: px(x), y: py(s.y[k])})).filter(({y}) => Number.isFinite(y))));
+    const points = () => nearest(series.flatMap(s => s.x.map((x, k) => ({s, k, x: px(x), y: py(s.y[k])})).filter(({x, y}) => Number.isFinite(x + y))));
     const lines = series.flatMap(s => {
       const look = {colour: colour(s.id), dash: series.length > 1 ? dash(s.id) : []}, main = {...look, faint: false, path: path(s, smooth(s.y, weight))};
       mains.set(s.row, main);
@@ -49,8 +52,8 @@ gitml.curves = (() => {
       return found && {row: found.s.row, name: found.s.name, text: `${title}: ${number(found.s.y[found.k])}\n${across.label}: ${across.said(found.s.x[found.k])}`};
     };
     const chart = await show(box, "plane", {
-      sets: {lines, legend: named ? legend(series.map(s => [colour(s.id), s.name])) : []}, scales: {x: {type: across.type}, y: {type: log ? "log" : "linear"}},
-      signals: {width, height, xdomain: [x0, x1], ydomain: [y0, y1], xtitle: across.label},
+      sets: {lines, legend: named ? legend(series.map(s => [colour(s.id), s.name])) : []}, scales: {x: {type: logAcross ? "log" : across.type}, y: {type: log ? "log" : "linear"}},
+      signals: {width, height, xdomain: xs.domain, ydomain: ys.domain, xtitle: across.label},
       padding, near,
       follow: row => chart.data({hot: series.length > 1 && mains.has(row) ? [mains.get(row)] : []}),
     });
@@ -76,12 +79,27 @@ gitml.curves = (() => {
         const across = ACROSS[control("across").value];
         const series = runs.flatMap((run, row) => run.curves.filter(c => c[0] === name).map(curve => ({
           row, name: run.name, id: run.id, x: across.of(run, curve), y: curve[3].map(Number)})));
-        return curves(box, {series, title: name, across, weight: Number(control("smooth").value), log: control("log").checked});
+        return curves(box, {series, title: name, across, weight: Number(control("smooth").value), log: control("log").checked,
+          logAcross: control("log-across").checked && across.type !== "utc"});
       };
       seen(box, draw);
-      return () => box.chart && draw();
+      return {box, column: {kind: "metrics", label: name}, draw};
     });
-    for (const id of ["smooth", "across", "log"]) control(id).addEventListener("input", () => boxes.forEach(draw => draw()));
+    // Without a choice all are shown.
+    const only = () => { const names = (address.read().get("metrics") || "").split(","); return boxes.map(({column}) => column).filter(({label}) => names.includes(encodeURIComponent(label))); };
+    const redraw = () => {
+      const some = only();
+      for (const {box, column, draw} of boxes) {
+        box.parentElement.hidden = some.length > 0 && !some.includes(column);
+        if (box.chart) draw();
+      }
+      control("log-across").disabled = control("across").value === "clock";
+    };
+    address.bind(["smooth", "across", "log", "log-across"], redraw);
+    gitml.sheet(control("chosen-metrics"), {columns: () => boxes.map(({column}) => column), chosen: only, change(next) {
+      address.write({metrics: next.map(({label}) => encodeURIComponent(label)).join(",")}, true);
+      redraw();
+    }});
   };
 
   return {panels};

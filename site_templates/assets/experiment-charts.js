@@ -22,47 +22,13 @@ gitml.experiment.then(page => {
   const help = at("parallel-help").textContent, charts = {};
   let view = {looks: {}}, test = () => true;
 
-  // ---- an axis in the address: -metrics.rmse:log is rmse upside down on a log scale
-  const written = ({column, log, flip}) => `${flip ? "-" : ""}${name(column)}${log === undefined ? "" : log ? ":log" : ":lin"}`;
-  const read = text => {
-    const [, flip, word, scale] = /^(-?)(.*?)(:log|:lin)?$/.exec(text), found = column(word);
-    return found && {column: found, flip: Boolean(flip), log: scale && scale === ":log"};
-  };
-
-  const brushes = axes => {
-    const found = [];
-    axes.forEach((axis, k) => {
-      const mine = page.view.parsed.clauses.filter(c => c.key && c.key.kind === axis.column.kind && c.key.name === axis.column.name);
-      const low = mine.find(c => c.low !== undefined), high = mine.find(c => c.high !== undefined), among = mine.find(c => c.among);
-      const ends = (a, b) => found.push([k, Math.min(a, b), Math.max(a, b)]);
-      if (axis.column.numbers && (low || high)) ends(axis.at(low ? low.low : axis.low), axis.at(high ? high.high : axis.high));
-      else if (!axis.column.numbers && among) {
-        const half = .5 / axis.names.length;
-        for (const v of among.among) if (axis.spot.has(v)) ends(axis.spot.get(v) - half, axis.spot.get(v) + half);
-      }
-    });
-    return found;
-  };
-
-  // What a range of an axis says in the filter language; empty for everything.
-  const clause = (axis, range) => {
-    const word = gitml.filter.name(axis.column);
-    if (!range || !word) return "";
-    if (axis.column.numbers) {
-      const round = t => { const v = axis.value(t), span = axis.high - axis.low; return axis.log ? +v.toPrecision(4) : +v.toFixed(Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(span))))); };
-      const [low, high] = range.map(round).sort((a, b) => a - b);
-      return `${word} >= ${low} AND ${word} <= ${high}`;
-    }
-    const half = .5 / axis.names.length, inside = axis.names.filter(v => axis.spot.get(v) + half > range[0] && axis.spot.get(v) - half < range[1]);
-    const words = inside.map(gitml.filter.quote).filter(Boolean);
-    return words.length && inside.length < axis.names.length ? `${word} IN (${words.join(", ")})` : "";
-  };
+  const written = axis => vega.written(axis, name), read = text => vega.read(text, column), brushes = axes => vega.brushes(axes, page.view.parsed.clauses);
 
   // ---- a brush only rewrites the filter; the table, the lines and the brush itself follow the filter
   // While it is dragged only the lines follow at once, and the rest when the pointer pauses.
   let frame = 0, pause = 0;
-  const brushed = (axis, range, done) => {
-    const q = gitml.filter.replace(address.read().get("q") || "", axis.column, clause(axis, range));
+  const brushed = (axis, ranges, done) => {
+    const q = vega.brushed(address.read().get("q") || "", axis, ranges);
     cancelAnimationFrame(frame);
     clearTimeout(pause);
     if (done) {

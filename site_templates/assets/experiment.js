@@ -65,12 +65,11 @@ gitml.experiment = (async () => {
     then().then(() => apply(), error => { trouble.hidden = false; trouble.textContent = error.message; asked.delete(word); });
   };
   const extremes = () => Promise.all(start.ends.map(async ([part, place, from]) => table.extremes(await gitml.get(part, place), from)));
+  const inputs = () => Promise.all(start.inputs.map(async ([part, place, from]) => table.inputs(await gitml.get(part, place), from)));
   const trends = async () => {
     const [part, place] = start.trends;
     table.sparkle((await Promise.all([gitml.get(part, place), load("table", "trends")]))[0]);
   };
-
-  const inputs = () => { if (start.inputs.length) ask("inputs", () => Promise.all(start.inputs.map(async ([part, place, from]) => table.inputs(await gitml.get(part, place), from)))); };
 
   // ---- from the address to everything shown
   const apply = how => {
@@ -79,7 +78,7 @@ gitml.experiment = (async () => {
     const parsed = gitml.filter.parse(text, table), rows = [];
     const waiting = [...parsed.unknown].some(word => word.startsWith("datasets.")) && start.inputs.length && !table.find("datasets", "name");
     const missing = waiting ? [] : [...parsed.unknown], noted = missing.includes("tags.mlflow.note.content");
-    if (waiting) inputs();
+    if (waiting) ask("inputs", inputs);
     trouble.textContent = parsed.error || (noted ? "This table does not have the notes of runs; gitml runs search does, and / looks through them."
       : missing.length ? `No run here has ${missing.join(", ")}.` : "");
     trouble.hidden = !trouble.textContent;
@@ -109,7 +108,7 @@ gitml.experiment = (async () => {
   const page = {table, grid, start, view: {}, name, column, list, telling, metrics, attribute, label, home, id, brief, sort, write, apply, inputs, follow: then => followers.push(then)};
 
   // A menu's script comes when the menu is first opened.
-  for (const [menu, ...names] of [["columns", "table", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>
+  for (const [menu, ...names] of [["columns", "table", "sheet", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>
     menu === "columns" ? gitml.columnsMenu(page) : gitml.groups.menu(page), error => gitml.failed(at(menu).querySelector(".sheet"), error)), {once: true});
   filter.addEventListener("focus", () => load("table", "filter-edit", "complete").then(() => gitml.complete(page), () => {}), {once: true});  // it works without, too
   let typing = false;

@@ -1,7 +1,7 @@
 // What an experiment's table shows (filter, order, columns) as CSV, JSON or Markdown.
 "use strict";
 gitml.export = menu => gitml.experiment.then(({table, view, attribute, brief, label}) => {
-  const {el} = gitml, box = menu.querySelector(".sheet"), said = el("p", {class: "quiet small", role: "status"}), run = attribute("run_name"), MARKDOWN_ROWS = 1000;
+  const {el, button} = gitml, box = menu.querySelector(".sheet"), said = el("p", {class: "quiet small", role: "status"}), run = attribute("run_name"), MARKDOWN_ROWS = 1000;
   const rows = [...view.order.length ? table.order(view.rows, view.order) : view.rows], columns = [...new Set([attribute("run_id"), ...view.columns])];
   const head = columns.map(c => (c.kind === "attributes" ? "" : `${c.kind}.`) + c.name + (c.aspect ? `:${c.aspect}` : ""));
   const plain = (c, row) => {
@@ -18,11 +18,6 @@ gitml.export = menu => gitml.experiment.then(({table, view, attribute, brief, la
   };
   const line = cells => `| ${cells.map(text => text.replace(/[\\|<>&`*_[\]]/g, "\\$&").replace(/\s+/g, " ")).join(" | ")} |\n`;
 
-  const button = (name, act) => {
-    const node = el("button", {type: "button"}, name);
-    node.addEventListener("click", act);
-    return node;
-  };
   const save = (kind, text) => {
     const href = URL.createObjectURL(new Blob([text])), download = `${document.body.dataset.key}.${kind}`;
     el("a", {href, download}).click();

@@ -13,7 +13,7 @@ Object.assign(gitml.filter, (() => {
     const parsed = parse(text, null);
     if (parsed.error) return clause || "";
     const mine = part => part.key && part.key.kind === key.kind && part.key.name === key.name
-      && (part.low !== undefined || part.high !== undefined || part.among);
+      && (part.low !== undefined || part.high !== undefined || part.among || part.ranges);
     const kept = parsed.either ? [`(${text.trim()})`] : parsed.clauses.filter(part => !mine(part)).map(part => text.slice(part.start, part.end));
     if (clause) kept.push(clause);
     return parsed.either && !clause ? text : kept.join(" AND ");

@@ -2,6 +2,11 @@
 // and its messages are those of gitml/store/search_parser.py.
 //   metrics.rmse < 3 AND (params.model IN ('tree', 'forest') OR tags."my tag" LIKE 'v%')
 "use strict";
+// A text as a number, NaN where it is none: what Python's float() takes, without its rarer spellings.
+gitml.numeral = text => {
+  const found = /^\s*([-+]?)(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|(inf(?:inity)?))\s*$/i.exec(text ?? "");
+  return !found ? NaN : found[2] ? (found[1] === "-" ? -Infinity : Infinity) : Number(text);
+};
 gitml.filter = (() => {
   const KINDS = {__proto__: null, metrics: "metrics", metric: "metrics", params: "params", param: "params", parameters: "params", parameter: "params",
     tags: "tags", tag: "tags", datasets: "datasets", dataset: "datasets"};
@@ -160,7 +165,10 @@ gitml.filter = (() => {
       const inner = not ? single() : either();
       if (!not && !sign(")")) throw wrong("AND, OR or )");
       depth--;
-      return {start, end: text.slice(0, at).trimEnd().length, test: not ? row => !inner.test(row) : inner.test};
+      const found = {start, end: text.slice(0, at).trimEnd().length, test: not ? row => !inner.test(row) : inner.test}, parts = !not && inner.either || [], key = parts[0]?.key;
+      // (a BETWEEN 1 AND 2 OR a BETWEEN 5 AND 6) is two ranges of one column
+      if (key && parts.every(part => part.high !== undefined && part.low !== undefined && said(part.key) === said(key))) Object.assign(found, {key, ranges: parts.map(part => [part.low, part.high])});
+      return found;
     };
     const both = () => {
       const parts = [single()];
@@ -170,7 +178,7 @@ gitml.filter = (() => {
     const either = () => {
       const parts = [both()];
       while (keyword("OR")) parts.push(both());
-      return parts.length === 1 ? parts[0] : {start: parts[0].start, end: parts.at(-1).end, either: true, test: row => parts.some(part => part.test(row))};
+      return parts.length === 1 ? parts[0] : {start: parts[0].start, end: parts.at(-1).end, either: parts, test: row => parts.some(part => part.test(row))};
     };
     space();
     if (at >= text.length) return {test: () => true, clauses: [], either: false, unknown};

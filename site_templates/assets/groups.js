@@ -68,10 +68,8 @@ gitml.groups = (() => {
   const cell = (page, item, column, place) => {
     const {table, view} = page;
     if (!place) {
-      const button = el("button", {type: "button", class: "plain", "aria-expanded": String(item.open)},
+      return el("button", {type: "button", class: "plain", "aria-expanded": String(item.open), onclick: () => toggle(page, item)},
         el("bdi", {}, view.group.map(by => said(table, by, item.rows[0])).join(" · ")), el("span", {class: "quiet small"}, ` ${item.rows.length} run${item.rows.length === 1 ? "" : "s"}`));
-      button.addEventListener("click", () => toggle(page, item));
-      return button;
     }
     if (view.group.includes(column)) return el("bdi", {}, said(table, column, item.rows[0]));
     if (column.numbers && column.name !== "start_time") {

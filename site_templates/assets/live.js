@@ -16,9 +16,7 @@
     if (text === mine) return;
     newer = true;
     if (idle()) { location.reload(); return; }
-    const show = el("button", {type: "button"}, "Show");
-    show.addEventListener("click", () => location.reload());
-    document.getElementById("main").before(el("div", {class: "newer", role: "status"}, "The data is newer than this page. ", show));
+    document.getElementById("main").before(el("div", {class: "newer", role: "status"}, "The data is newer than this page. ", gitml.button("Show", () => location.reload())));
   };
 
   const ask = () => {

@@ -51,6 +51,7 @@ window.gitml = (() => {
     node.append(...children);
     return node;
   };
+  const button = (content, onclick, more) => el("button", {type: "button", onclick, ...more}, content);
   const choices = (select, items, chosen) => {
     select.replaceChildren(...items.map(([value, label]) => el("option", {value}, label)));
     select.value = chosen;
@@ -69,11 +70,31 @@ window.gitml = (() => {
       held = {...held, ...changes};
       const state = address.read();
       held = {};
-      const text = state.toString().replaceAll("%2C", ",");
+      const text = state.toString().replaceAll("%2C", ",").replace(/=(?=&|$)/g, "");
       if (text === location.hash.slice(1)) return;
       history[keep ? "pushState" : "replaceState"](null, "", `${location.pathname}${location.search}${text && "#" + text}`);
     },
     watch: then => addEventListener("hashchange", () => { held = {}; then(); }),
+    // Controls as parts of the address, by their ids; one that stands as the page has it says nothing there.
+    bind(ids, then) {
+      const said = c => c.type === "checkbox" ? c.checked ? "on" : "off" : c.value, presets = ids.map(id => document.getElementById(id)).map(c => [c, said(c)]);
+      let typing = false;
+      const show = () => {
+        const state = address.read();
+        for (const [c, preset] of presets) {
+          const value = state.get(c.id) ?? preset;
+          if (c.type === "checkbox") c.checked = value === "on";
+          else for (const word of [value, preset]) if (c.value !== value) c.value = word;
+        }
+        then();
+      };
+      for (const [c, preset] of presets) {
+        c.addEventListener("input", () => { address.write({[c.id]: said(c) === preset ? "" : said(c)}, !typing); typing = true; then(); });
+        c.addEventListener("change", () => { typing = false; });
+      }
+      address.watch(show);
+      show();
+    },
   };
 
   // ---- the same texts as the pages' own
@@ -92,15 +113,15 @@ window.gitml = (() => {
   };
 
   // ---- theme
-  const html = document.documentElement, button = document.getElementById("theme");
+  const html = document.documentElement, light = document.getElementById("theme");
   const dark = () => html.dataset.theme ? html.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const announce = () => {
-    button.textContent = dark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Switch to ${dark() ? "light" : "dark"} colours`);
+    light.textContent = dark() ? "Light" : "Dark";
+    light.setAttribute("aria-label", `Switch to ${dark() ? "light" : "dark"} colours`);
     dispatchEvent(new Event("gitml:theme"));
   };
-  button.hidden = false;
-  button.addEventListener("click", () => {
+  light.hidden = false;
+  light.addEventListener("click", () => {
     html.dataset.theme = dark() ? "light" : "dark";
     try { localStorage.setItem(`gitml:${html.dataset.project}:theme`, html.dataset.theme); } catch { /* no storage */ }
     announce();
@@ -158,5 +179,5 @@ window.gitml = (() => {
     for (const menu of document.querySelectorAll(".menu[open]")) if (!e.composedPath().includes(menu)) menu.open = false;
   });
 
-  return {push, get, load, later, failed, el, choices, address, number, moment, duration, root};
+  return {push, get, load, later, failed, el, button, choices, address, number, moment, duration, root};
 })();

@@ -14,11 +14,7 @@
     const remake = more => { box.focused = spec.column; change(specs.map(s => s === spec ? {...s, ...more} : s)); };
     const head = el("summary", {title: spec.column.label, "aria-label": `Axis ${spec.column.label}`}, el("bdi", {}, spec.column.label), spec.flip ? " ↓" : "");
     const menu = el("details", {class: `menu axis${x(k) > width / 2 ? " right" : ""}`}, head);
-    const item = (label, then) => {
-      const button = el("button", {type: "button"}, label);
-      button.addEventListener("click", () => { menu.open = false; then(); });
-      return button;
-    };
+    const item = (label, then) => gitml.button(label, () => { menu.open = false; then(); });
     const choices = [item("Flip", () => remake({flip: !spec.flip}))];
     if (charts.able(spec.column)) choices.push(item(axes[k].log ? "Linear scale" : "Log scale", () => remake({log: !axes[k].log})));
     if (k) choices.push(item("Move left", () => order(k, k - 1)));
@@ -49,7 +45,38 @@
     if (box.focused === spec.column) { box.focused = null; head.focus({preventScroll: true}); }
   });
 
-  // A drag along an axis makes its brush; one that starts inside a brush moves it; a click clears it.
+  // ---- an axis in the address: -metrics.rmse:log is rmse upside down on a log scale
+  charts.written = ({column, log, flip}, name) => `${flip ? "-" : ""}${name(column)}${log === undefined ? "" : log ? ":log" : ":lin"}`;
+  charts.read = (text, find) => {
+    const [, flip, word, scale] = /^(-?)(.*?)(:log|:lin)?$/.exec(text), column = find(word);
+    return column && {column, flip: Boolean(flip), log: scale && scale === ":log"};
+  };
+
+  // ---- brushes and what they say in the filter language: clauses to [[number of the axis, low, high], …] in 0 … 1, and back
+  charts.brushes = (axes, clauses) => axes.flatMap((axis, k) => {
+    const mine = clauses.filter(c => c.key && c.key.kind === axis.column.kind && c.key.name === axis.column.name), ends = (a, b) => [k, Math.min(a, b), Math.max(a, b)];
+    if (!axis.column.numbers) {
+      const half = .5 / axis.names.length;
+      return [...mine.find(c => c.among)?.among || []].filter(v => axis.spot.has(v)).map(v => ends(axis.spot.get(v) - half, axis.spot.get(v) + half));
+    }
+    const [low, high, several] = ["low", "high", "ranges"].map(word => mine.find(c => c[word] !== undefined)?.[word]);
+    const ranges = several || (low !== undefined || high !== undefined ? [[low ?? axis.low, high ?? axis.high]] : []);
+    return ranges.map(range => ends(...range.map(axis.at)));
+  });
+  const clause = (axis, ranges) => {
+    const word = gitml.filter.name(axis.column), {numbers} = axis.column;
+    if (!ranges.length || !word) return "";
+    if (!numbers) {
+      const half = .5 / axis.names.length, inside = axis.names.filter(v => ranges.some(([low, high]) => axis.spot.get(v) + half > low && axis.spot.get(v) - half < high));
+      return inside.length && inside.length < axis.names.length ? `${word} IN (${inside.map(gitml.filter.quote).join(", ")})` : "";
+    }
+    const round = t => { const v = axis.value(t), span = axis.high - axis.low; return axis.log ? +v.toPrecision(4) : +v.toFixed(Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(span))))); };
+    const [[low, high], ...more] = ranges.map(range => range.map(round).sort((a, b) => a - b));
+    return more.length ? `(${[[low, high], ...more].map(([low, high]) => `${word} BETWEEN ${low} AND ${high}`).join(" OR ")})` : `${word} >= ${low} AND ${word} <= ${high}`;
+  };
+  charts.brushed = (text, axis, ranges) => gitml.filter.replace(text, axis.column, clause(axis, ranges));
+
+  // A drag along an axis makes its brush, with Shift one more; one that starts inside a brush moves it; a click clears it.
   const brush = (stage, {axes, x, t, brushes, brushed}) => {
     let drag = null, mine = false;
     stage.addEventListener("click", e => { if (mine && !e.target.closest(".axis")) e.stopPropagation(); }, true);
@@ -58,26 +85,27 @@
       const [px, here] = at(e), k = axes.findIndex((_, i) => Math.abs(x(i) - px) <= 16);
       mine = k >= 0 && e.target.tagName === "CANVAS";
       if (!mine || e.button || here < -.05 || here > 1.05) return;
-      const old = brushes().find(([i, low, high]) => i === k && here > low && here < high && axes[k].column.numbers);
-      drag = {k, from: here, old, moved: false};
+      const all = brushes().filter(([i]) => i === k).map(([, ...range]) => range), old = all.find(([low, high]) => here > low && here < high && axes[k].column.numbers);
+      drag = {k, from: here, old, kept: old ? all.filter(range => range !== old) : e.shiftKey ? all : [], moved: false};
       stage.setPointerCapture(e.pointerId);
       e.preventDefault();
     });
-    const range = here => {
-      const {from, old} = drag, clamp = v => Math.min(1, Math.max(0, v));
-      if (!old) return [clamp(Math.min(from, here)), clamp(Math.max(from, here))];
-      const [, low, high] = old, by = Math.min(1 - high, Math.max(-low, here - from));
-      return [low + by, high + by];
+    const ranges = here => {
+      const {from, old, kept} = drag, clamp = v => Math.min(1, Math.max(0, v));
+      if (!drag.moved) return kept;
+      if (!old) return [...kept, [clamp(Math.min(from, here)), clamp(Math.max(from, here))]];
+      const [low, high] = old, by = Math.min(1 - high, Math.max(-low, here - from));
+      return [...kept, [low + by, high + by]];
     };
     stage.addEventListener("pointermove", e => {
       const [px, here] = at(e), over = axes.some((_, i) => Math.abs(x(i) - px) <= 16);
       if (!drag) { stage.classList.toggle("grip", over); return; }
       drag.moved = drag.moved || Math.abs(here - drag.from) > .012;
-      if (drag.moved) brushed(axes[drag.k], range(here), false);
+      if (drag.moved) brushed(axes[drag.k], ranges(here), false);
     });
     const end = e => {
       if (!drag) return;
-      brushed(axes[drag.k], drag.moved ? range(at(e)[1]) : null, true);
+      brushed(axes[drag.k], ranges(at(e)[1]), true);
       drag = null;
     };
     stage.addEventListener("pointerup", end);
@@ -85,7 +113,7 @@
   };
 
   // axes: [{column, log, flip}]; rows: what may be drawn; lit(row): whether it passes the filter;
-  // brushed(axis, [low, high] in 0…1 or null, done); change([{column, log, flip}]): axes were rearranged
+  // brushed(axis, [[low, high] in 0…1, …], done); change([{column, log, flip}]): axes were rearranged
   charts.parallel = async (box, {axes: specs, rows, lit, tint, label, brushed, change, open}) => {
     const width = Math.max(box.clientWidth, 90 * specs.length), height = box.clientHeight - 4, top = 44, bottom = height - 40;
     const axes = specs.map(charts.axis), left = 28, gap = (width - 2 * left) / Math.max(1, axes.length - 1);

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const section = document.getElementById("curves");
-  if (section) gitml.later(section, ["charts", "curves"], () => gitml.get(document.body.dataset.run, section.dataset.src)
+  if (section) gitml.later(section, ["charts", "sheet", "curves"], () => gitml.get(document.body.dataset.run, section.dataset.src)
     .then(run => gitml.curves.panels([run]), error => gitml.failed(section, error)));
 
   // The frame has no origin and no network: what it shows can run scripts, but reach nothing of the site.

@@ -1,25 +1,28 @@
-// A menu of ticks, one for each column, by kind; opened anew it shows what is chosen then.
+// Ticks for columns, by kind, with a field to find one by its name.
 "use strict";
-// columns(), chosen(): arrays of columns; change(columns) is told of each tick.
-gitml.sheet = (menu, {columns, chosen, change}) => {
-  const {el} = gitml;
-  const open = () => {
-    const find = el("input", {type: "search", "aria-label": "Find a column", placeholder: "find"}), ticks = el("div");
-    const fill = () => {
-      const fit = columns().filter(c => c.label.toLowerCase().includes(find.value.toLowerCase()));
-      ticks.replaceChildren(...["attributes", "metrics", "params", "tags"].flatMap(group => {
-        const mine = fit.filter(c => c.kind === group).slice(0, 100);
-        return mine.length ? [el("fieldset", {}, el("legend", {}, group), ...mine.map(c => {
-          const tick = el("input", {type: "checkbox", checked: chosen().includes(c)});
-          tick.addEventListener("change", () => change(tick.checked ? [...chosen(), c] : chosen().filter(other => other !== c)));
-          return el("label", {}, tick, el("bdi", {}, c.label));
-        }))] : [];
-      }));
-    };
-    find.addEventListener("input", fill);
-    menu.querySelector(".sheet").replaceChildren(find, ticks);
-    fill();
+// columns(), chosen(): arrays of columns; change(columns) is told of each tick; line(column, tick) is what a column gets, of ticks
+gitml.ticks = ({columns, chosen, change, line = (c, tick) => tick(c, gitml.el("bdi", {}, c.label))}) => {
+  const {el} = gitml, MOST = 60, find = el("input", {type: "search", "aria-label": "Find a column", placeholder: "find"}), list = el("div");
+  const tick = (column, ...content) => {
+    const node = el("input", {type: "checkbox", checked: chosen().includes(column),
+      onchange: () => change(node.checked ? [...chosen(), column] : chosen().filter(other => other !== column))});
+    return el("label", {}, node, ...content);
   };
-  menu.addEventListener("toggle", () => menu.open && open());
-  if (menu.open) open();
+  const fill = () => {
+    const word = find.value.toLowerCase(), fit = columns().filter(c => c.label.toLowerCase().includes(word));
+    list.replaceChildren(...["attributes", "metrics", "params", "tags"].flatMap(kind => {
+      const mine = fit.filter(c => c.kind === kind), more = mine.length - MOST;
+      return mine.length ? [el("fieldset", {}, el("legend", {}, kind), ...mine.slice(0, MOST).map(c => line(c, tick)),
+        ...(more > 0 ? [el("p", {class: "quiet small"}, `and ${more} more: type to find them`)] : []))] : [];
+    }));
+  };
+  find.addEventListener("input", fill);
+  return {find, list, fill() { find.value = ""; fill(); }};
+};
+// A menu of them; opened anew it shows what is chosen then.
+gitml.sheet = (menu, options) => {
+  const {find, list, fill} = gitml.ticks(options);
+  menu.querySelector(".sheet").replaceChildren(find, list);
+  menu.addEventListener("toggle", () => menu.open && fill());
+  fill();
 };

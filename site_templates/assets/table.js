@@ -9,13 +9,11 @@ gitml.table = (box, {sort, pick, cell, group}) => {
   let view = {lines: [], columns: [], order: [], pinned: 0, widths: new Map(), picked: () => false, all: false, total: 0}, drawn = "";
   const numeric = column => column.numbers && column.name !== "start_time";
   const key = column => `${column.kind}.${column.name}${column.aspect ? `:${column.aspect}` : ""}`;
-  const all = el("input", {type: "checkbox", "aria-label": "Choose all runs that are shown"});
-  all.addEventListener("click", () => pick(null, all.checked));
+  const all = el("input", {type: "checkbox", "aria-label": "Choose all runs that are shown", onclick: () => pick(null, all.checked)});
 
   const line = (item, place) => {
     const members = item.rows, name = members ? `all of ${item.title}` : cell(item, view.columns[0]).textContent;
-    const tick = el("input", {type: "checkbox", checked: view.picked(item), "aria-label": `Choose ${name}`});
-    tick.addEventListener("click", event => pick(item, tick.checked, event.shiftKey ? place : null));
+    const tick = el("input", {type: "checkbox", checked: view.picked(item), "aria-label": `Choose ${name}`, onclick: event => pick(item, tick.checked, event.shiftKey ? place : null)});
     const tr = el("tr", {"aria-rowindex": String(place + 2), "data-row": members ? null : String(item), class: members ? "group" : ""}, el("td", {class: "tick"}, tick), ...view.columns.map((column, k) => {
       const content = members ? group(item, column, k) : cell(item, column), node = el(k ? "td" : "th", k ? {} : {scope: "row"}, content);
       node.className = `${numeric(column) ? "n" : ""}${k < view.pinned ? " pin" : ""}`;

@@ -283,6 +283,8 @@ def test_chosen_runs_are_compared_side_by_side(table: Any) -> None:
         table.locator(chart).scroll_into_view_if_needed()
         table.locator(f"{chart} canvas").first.wait_for()
     table.go_back()
+    until(lambda: table.get_by_role("row", name="seed").is_visible(), True)
+    table.go_back()
     until(lambda: table.locator("#compare").inner_text(), "Compare 3")
 
 
@@ -344,9 +346,30 @@ def test_curves_are_drawn_and_follow_their_controls(page: Any, home: str, site: 
     seen = [page.locator("#panels").screenshot()]
     page.locator("#smooth").fill("0.9")
     until(lambda: page.locator("#panels").screenshot() != seen[0], True)
-    page.get_by_label("log scale").check()
-    page.get_by_label("Across").select_option("time")
+    page.get_by_label("log up").check()
+    page.get_by_label("log across").check()
+    page.locator("#across").select_option("time")
     until(lambda: page.locator("#panels canvas").count(), 2)
+    wanted = {"smooth": "0.9", "log": "on", "log-across": "on", "across": "time"}
+    assert state(page) == wanted
+    until(lambda: log_axes(page), (True, True))
+    page.locator("#across").select_option("clock")
+    until(lambda: log_axes(page), (False, True))
+    page.go_back()
+    until(lambda: log_axes(page), (True, True))
+    page.reload()
+    page.locator("#curves").scroll_into_view_if_needed()
+    until(lambda: page.locator("#panels canvas").count(), 2)
+    assert state(page) == wanted
+    assert page.locator("#smooth").input_value() == "0.9"
+    assert log_axes(page) == (True, True)
+
+
+def log_axes(page: Any) -> tuple[bool, bool]:
+    """Tell whether a curve has a log scale across and up."""
+    drawing = page.evaluate("document.querySelector('#panels .chart').chart.svg()")
+    axes = re.findall(r"([XY])-axis[^>]*? for a (\w+) scale", drawing)
+    return dict(axes)["X"] == "log", dict(axes)["Y"] == "log"
 
 
 def test_the_theme_is_switched_and_remembered(page: Any, home: str, site: Path) -> None:

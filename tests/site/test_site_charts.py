@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.site.test_site_browser import axis, count, experiment, runs, state, until
+from tests.site.test_site_browser import axis, count, drag, experiment, runs, state, until
 
 pytestmark = pytest.mark.browser
 
@@ -160,6 +160,42 @@ def test_a_brush_is_moved_by_dragging_it(charts: Any) -> None:
     until(lambda: state(charts).get("axes", "")[:1], "-")
 
 
+def test_an_axis_takes_several_ranges(charts: Any) -> None:
+    x, top, bottom = axis(charts, 4, 6)
+    part = (bottom - top) / 10
+    drag(charts, x, top + part, top + 2 * part)
+    assert re.fullmatch(r"metrics.rmse >= [\d.]+ AND metrics.rmse <= [\d.]+", state(charts)["q"])
+    until(lambda: count(charts) != "60 of 60 runs", True)
+    charts.keyboard.down("Shift")
+    drag(charts, x, bottom - 3 * part, bottom - part)
+    charts.keyboard.up("Shift")
+    two = r"\(metrics.rmse BETWEEN [\d.]+ AND [\d.]+ OR metrics.rmse BETWEEN [\d.]+ AND [\d.]+\)"
+    text = state(charts)["q"]
+    assert re.fullmatch(two, text)
+    high, low = re.findall(r"BETWEEN ([\d.]+)", text)
+    charts.mouse.move(5, 5)
+    until(lambda: brushes(charts), 2)
+    drag(charts, x, top + 1.5 * part, top + 2.5 * part)  # moves the upper one
+    moved = state(charts)["q"]
+    assert re.fullmatch(two, moved)
+    assert f"BETWEEN {low} " in moved
+    assert f"BETWEEN {high} " not in moved
+    charts.reload()
+    drawn(charts, "#parallel")
+    until(lambda: brushes(charts), 2)
+    x, *_ = axis(charts, 4, 6)
+    charts.mouse.click(x, bottom - 2 * part)  # on the lower one
+    until(lambda: brushes(charts), 1)
+    assert low not in state(charts)["q"]
+    charts.mouse.click(x, bottom - 2 * part)  # beside any
+    until(lambda: "q" in state(charts), False)
+
+
+def brushes(page: Any) -> int:
+    """Count the ranges drawn on the axes."""
+    return svg(page, "#parallel").count('fill-opacity="0.22"')
+
+
 @pytest.mark.parametrize("box", ["#parallel", "#scatter"])
 def test_a_chart_is_saved_as_a_picture(charts: Any, tmp_path: Path, box: str) -> None:
     axis(charts, 0, 6)
@@ -206,6 +242,59 @@ def test_compared_runs_light_up_in_their_curves(page: Any, site: Path) -> None:
     page.goto(f"{site.as_uri()}/compare.html?more#{ids['forest-0']},{more}")
     said = "The first 200 of 201 runs are compared."
     until(lambda: page.locator("#trouble").inner_text()[: len(said)], said)
+
+
+def test_what_a_comparison_shows_is_in_its_address(page: Any, site: Path) -> None:
+    ids = runs(site)
+    chosen = f"{ids['forest-0']},{ids['tree-1']},{ids['linear-2']}"
+    page.goto(f"{site.as_uri()}/compare.html#{chosen}")
+    drawn(page, "#parallel", "#scatter", "#panels")
+    page.get_by_label("only what differs").check()
+    page.locator("#smooth").fill("0.5")
+    page.locator("#y").select_option("metrics.r2")
+    page.locator("#chosen-metrics summary").click()
+    page.locator("#chosen-metrics").get_by_label("rmse").check()
+    until(lambda: page.locator("#panels figure:visible").count(), 1)
+    axes = page.locator("#parallel summary").count()
+    page.locator("#axes summary").click()
+    page.locator("#axes").get_by_label("r2").uncheck()
+    until(lambda: page.locator("#parallel summary").count(), axes - 1)
+    x, top, bottom = axis(page, 0, axes - 1)
+    drag(page, x, bottom - 1, (top + bottom) / 2 + 20)
+    until(lambda: brushes(page), 1)
+    said = state(page)
+    assert page.url.partition("#")[2].startswith(f"{chosen}&")
+    assert (said["only"], said["smooth"], said["y"]) == ("on", "0.5", "metrics.r2")
+    assert said["metrics"] == "rmse"
+    assert said["q"].startswith("params.")
+    assert "r2" not in said["axes"]
+
+    def view() -> tuple[object, ...]:
+        return (
+            page.locator("#only").is_checked(),
+            page.locator("#smooth").input_value(),
+            page.locator("#y").input_value(),
+            page.locator("#panels figure:visible").count(),
+            page.locator("#parallel summary").count(),
+            brushes(page),
+        )
+
+    link = page.url
+    assert view() == (True, "0.5", "metrics.r2", 1, axes - 1, 1)
+    page.go_back()
+    until(lambda: brushes(page), 0)
+    page.go_back()
+    until(lambda: page.locator("#parallel summary").count(), axes)
+    page.go_back()
+    until(lambda: page.locator("#panels figure:visible").count(), 2)
+    page.goto("about:blank")
+    page.goto(link)
+    drawn(page, "#parallel", "#scatter", "#panels")
+    until(view, (True, "0.5", "metrics.r2", 1, axes - 1, 1))
+    page.goto(f"{link}&across=nonsense&smooth=much&metrics=gone&axes=gone&x=gone")
+    page.reload()
+    drawn(page, "#parallel", "#scatter")
+    assert page.locator("#across").input_value() == "step"
 
 
 def bars(page: Any) -> dict[str, str]:
