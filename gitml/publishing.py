@@ -21,6 +21,7 @@ from gitml.registry.decisions import Proposal, StillRegistry, considered, decisi
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
 from gitml.site.content import CodeCommit
+from gitml.site.workers import without_collector
 from gitml.store import folder, journal
 from gitml.store.committed import CommittedRuns
 from gitml.store.metric_history import from_jsonl
@@ -35,6 +36,7 @@ _SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?([^@/:\s]+\.[^@/:\s]+):(?!//)([^\s]+)")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
+@without_collector()
 def build_site(
     repository: Repository,
     output: Path,
@@ -67,12 +69,10 @@ def build_site(
         cache=repository.state / "site-cache",
         live=live,
     )
-    source = _Source(repository)
-    content = source.content()
+    content = site_content(repository)
     if title:
         content = replace(content, title=title)
-    report = site.build(content, output, options=options, progress=progress)
-    return replace(report, dropped=(*report.dropped, *dict.fromkeys(source.complaints)))
+    return site.build(content, output, options=options, progress=progress)
 
 
 def state_of(repository: Repository) -> tuple[object, ...]:
@@ -109,14 +109,10 @@ def site_content(repository: Repository) -> Content:
 
 
 class _Source:
-    """Answers the site's questions about one repository.
-
-    Attributes:
-        complaints: One sentence for each file of a run that could not be read.
-    """
+    """Answers the site's questions about one repository."""
 
     def __init__(self, repository: Repository) -> None:
-        self.complaints: list[str] = []
+        self._unread: list[str] = []
         self._repository = repository
         self._index = repository.index()
         self._registry = StillRegistry(
@@ -168,6 +164,7 @@ class _Source:
             considered=lambda version: considered(self._registry, version, self._code),
             signature=lambda version: self._registry.evidence(version).signature,
             declared=self._declared(),
+            unread=lambda: tuple(self._unread),
             concerns=lambda: concerns(self._repository, self._registry, versions, self._runs),
         )
 
@@ -209,7 +206,7 @@ class _Source:
                 return live(self._in_progress(run_id))
             return parse(self._committed.read(run_id, name))
         except StoreError as error:
-            self.complaints.append(f"Run {run_id} is shown without its {name}: {error.message}")
+            self._unread.append(f"Run {run_id} is shown without its {name}: {error.message}")
             return parse(b"")
 
     def _read_live(self, run_id: str) -> RunFiles:

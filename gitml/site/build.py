@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from gitml.site import (
     urls,
     version_pages,
     views,
+    workers,
 )
 from gitml.site.budget import OverBudget, Plan
 from gitml.site.catalogue import Catalogue, catalogue, experiment_link
@@ -106,6 +107,7 @@ class _Builder:
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Rendered] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
     common: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -345,20 +347,22 @@ class _Builder:
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
-    def older(self, part: fragments.Shard, old: Rendered | None) -> Rendered:
-        """Write a shard of older runs, unless the old one still holds."""
-        address = urls.older(part.number)
+    def older(self, part: fragments.Shard, old: Rendered | None) -> bool:
+        """Note a shard of older runs; False where the old one does not hold."""
         keys = [self.run_key(run) for run in part.runs]
         key = hashlib.sha256("".join(keys).encode()).hexdigest()[:32] if all(keys) else ""
-        if old and key and old.key == key and self.out.reuse(old.files):
-            return old
+        address = urls.older(part.number)
+        self.rendered[f"older/{part.number}"] = Rendered(key=key, files=(address,))
+        return bool(old and key and old.key == key and self.out.reuse([address]))
+
+    def fragments(self, part: fragments.Shard) -> tuple[bytes, Sequence[str]]:
+        """Render a shard of older runs; gives also what could not be read until now."""
         value = {}
         for run in part.runs:
             view, record = fragments.page(self.shown, run, run.info.run_id in self.curved)
             html = self.look.run(view)
             value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
-        self.out.write(address, data.script(f"older/{part.number}", value))
-        return Rendered(key=key, files=(address,))
+        return data.script(f"older/{part.number}", value), self.shown.content.unread()
 
     def run_key(self, item: Run) -> str:
         """Hash everything a run's page is made of; empty where the record's id is unknown."""
@@ -401,6 +405,7 @@ class _Builder:
         return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
 
 
+@workers.without_collector()
 def build(
     content: Content,
     output: Path,
@@ -433,7 +438,8 @@ def build(
         try:
             with out:
                 builder = _Builder(shown=shown, look=look, options=options, plan=plan, out=out)
-                out.mark(_write(builder, left_out, progress or (lambda done, total: None)))
+                _write(builder, left_out, progress or (lambda done, total: None))
+                out.mark(builder.rendered)
         except OverBudget:
             continue
         break
@@ -442,52 +448,55 @@ def build(
         written=out.written,
         unchanged=out.unchanged,
         bytes=out.total_bytes,
-        dropped=(*left_out, *budget.excess(out.total_bytes, options.max_bytes)),
+        dropped=(
+            *left_out,
+            *budget.excess(out.total_bytes, options.max_bytes),
+            *dict.fromkeys([*content.unread(), *builder.unread]),
+        ),
     )
 
 
-def _write(
-    builder: _Builder, left_out: Sequence[str], progress: Progress
-) -> Mapping[str, Rendered]:
+def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> None:
     shown, previous = builder.shown, builder.out.previous()
     runs = [run for run in shown.runs if run.info.run_id in shown.paged]
     older = list(fragments.shards(shown, builder.plan.pages))
     total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
     done = 0
 
-    def step() -> None:
+    def step(count: int = 1) -> None:
         nonlocal done
-        done += 1
+        done += count
         progress(done, total)
 
     builder.assets()
-    first = home.home(shown, builder.timelines())
-    builder.page(
-        "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out
-    )
-    step()
-    builder.places(older)
-    builder.search()
-    step()
-    builder.page("404.html", "404.html", root=builder.options.base_url or "../")
-    step()
-    for document in shown.content.pages:
-        builder.extra(document)
-    builder.reports()
-    rendered = builder.rendered
-    known = version_pages.relations(shown)
-    for model in shown.content.models:
-        name = f"models/{model.name}"
-        rendered[name] = builder.model(model, known, previous.get(name))
+    stale = [p for p in older if not builder.older(p, previous.get(f"older/{p.number}"))]
+    with workers.begun(builder.fragments, stale) as made:
+        first = home.home(shown, builder.timelines())
+        builder.page(
+            "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out
+        )
+        step(1 + len(older) - len(stale))
+        builder.places(older)
+        builder.search()
         step()
-    for run in runs:
-        rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
+        builder.page("404.html", "404.html", root=builder.options.base_url or "../")
         step()
-    for experiment in shown.experiments.values():
-        builder.experiment(experiment)
-        step()
-    for part in older:
-        name = f"older/{part.number}"
-        rendered[name] = builder.older(part, previous.get(name))
-        step()
-    return rendered
+        for document in shown.content.pages:
+            builder.extra(document)
+        builder.reports()
+        rendered = builder.rendered
+        known = version_pages.relations(shown)
+        for model in shown.content.models:
+            name = f"models/{model.name}"
+            rendered[name] = builder.model(model, known, previous.get(name))
+            step()
+        for run in runs:
+            rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
+            step()
+        for experiment in shown.experiments.values():
+            builder.experiment(experiment)
+            step()
+        for part, (script, unread) in made():
+            builder.out.write(urls.older(part.number), script)
+            builder.unread += unread
+            step()

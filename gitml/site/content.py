@@ -131,6 +131,7 @@ class Content:
         considered: version → it beside what is in Production, though nobody proposed it.
         signature: version → what it takes and returns, as in its MLmodel file.
         declared: Changes whenever what is declared for models does.
+        unread: One sentence for each file of a run that could not be read until now.
     """
 
     title: str
@@ -158,3 +159,4 @@ class Content:
     considered: Callable[[ModelVersion], Comparison | None] = _not_considered
     signature: Callable[[ModelVersion], Mapping[str, str]] = _no_signature
     declared: str = ""
+    unread: Callable[[], Sequence[str]] = _none_yet

@@ -15,7 +15,11 @@ from gitml.entities import Experiment, LifecycleStage, Run, ViewType
 from gitml.git import GitRepo
 from gitml.store import index_projection
 from gitml.store.index_database import Connection, Damaged, Database
-from gitml.store.index_documents import experiment_from_document, run_from_document
+from gitml.store.index_documents import (
+    experiment_from_document,
+    run_from_document,
+    runs_from_documents,
+)
 from gitml.store.index_projection import LiveRun
 from gitml.store.index_sql import select_runs
 from gitml.store.search import (
@@ -176,7 +180,7 @@ class Index:
         found, documents = self._read(work)
         more = found > query.max_results
         return Page(
-            runs=[run_from_document(text) for text in documents],
+            runs=runs_from_documents(documents),
             token=encode_token(offset + query.max_results) if more else None,
         )
 

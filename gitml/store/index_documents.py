@@ -7,6 +7,8 @@ never leaves the index, whose schema number covers it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from gitml.entities import (
     Dataset,
@@ -23,6 +25,7 @@ from gitml.entities import (
 
 _NO_INPUTS = RunInputs()
 _NO_OUTPUTS = RunOutputs()
+_BLOCK = 500
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -68,12 +71,22 @@ def run_to_document(run: Run) -> str:
     )
 
 
+def runs_from_documents(texts: Sequence[str]) -> list[Run]:
+    """Read many runs; some hundred at a time, so that they share the texts of their keys."""
+    blocks = (texts[at : at + _BLOCK] for at in range(0, len(texts), _BLOCK))
+    return [_run(values) for block in blocks for values in json.loads(f"[{','.join(block)}]")]
+
+
 def run_from_document(text: str) -> Run:
     """Read a run; the inverse of ``run_to_document``."""
+    return _run(json.loads(text))
+
+
+def _run(document: list[Any]) -> Run:
     (
         run_id, experiment_id, run_name, user_id, status, start_time, end_time, stage,
         params, tags, metrics, datasets, models, source, conflicts,
-    ) = json.loads(text)  # fmt: skip
+    ) = document  # fmt: skip
     return Run(
         info=RunInfo(
             run_id=run_id,

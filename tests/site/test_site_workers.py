@@ -1,0 +1,108 @@
+"""Shards of older runs made by other processes: the same bytes, the same errors, no one left."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitml.errors import GitmlError, InvalidInput
+from gitml.site import SiteOptions, build, fragments, workers
+from tests.site.test_site_build import snapshot
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processors, and small work is worth sharing."""
+    monkeypatch.setattr(workers, "_processors", lambda: 2)
+    monkeypatch.setattr(workers, "FEWEST", 1)
+    monkeypatch.setattr(fragments, "RUNS", 4)
+
+
+@pytest.fixture
+def signs() -> Iterator[tuple[int, int]]:
+    """A pipe: another process writes to it when it begins, so that a test can wait for that."""
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_shared_work_gives_each_result_once(two: None, signs: tuple[int, int]) -> None:
+    items = [f"{number}" for number in range(40)]
+
+    def double(item: str) -> tuple[str, int]:
+        os.write(signs[1], b".")
+        return item * 2, os.getpid()
+
+    with workers.begun(double, items) as made:
+        os.read(signs[0], 1)
+        found = dict(made())
+    assert {item: text for item, (text, _) in found.items()} == {i: i * 2 for i in items}
+    assert os.getpid() != found["0"][1]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_site_made_by_two_processes_has_the_same_bytes(
+    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two: None
+) -> None:
+    few = dataclasses.replace(options, run_pages=3)
+    full = content(unread=lambda: ["One file could not be read."])
+    shared = build(full, tmp_path / "shared", options=few)
+    assert shared.dropped[-1:] == ("One file could not be read.",)
+    monkeypatch.setattr(workers, "_processors", lambda: 1)
+    alone = build(full, tmp_path / "alone", options=few)
+    assert snapshot(tmp_path / "shared") == snapshot(tmp_path / "alone")
+    assert (shared.bytes, shared.dropped) == (alone.bytes, alone.dropped)
+
+
+def test_what_goes_wrong_in_another_process_is_told_as_here(
+    two: None, signs: tuple[int, int]
+) -> None:
+    me = os.getpid()
+
+    def refuse(item: int) -> None:
+        os.write(signs[1], b".")
+        if os.getpid() != me:
+            raise InvalidInput(f"{item} is wrong.", hint="Give another.")
+
+    with (
+        pytest.raises(InvalidInput, match=r"0 is wrong\. Give another\."),
+        workers.begun(refuse, [0]) as made,
+    ):
+        os.read(signs[0], 1)
+        list(made())
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_is_said_in_one_sentence(
+    two: None, signs: tuple[int, int]
+) -> None:
+    me = os.getpid()
+
+    def die(item: int) -> None:
+        os.write(signs[1], b".")
+        if os.getpid() != me:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(GitmlError, match="was ended"), workers.begun(die, [0]) as made:
+        os.read(signs[0], 1)
+        list(made())
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    with workers.without_collector():
+        assert not gc.isenabled()
+        with workers.without_collector():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
