@@ -24,6 +24,7 @@ from gitml.site import (
     markdown,
     model_pages,
     pages,
+    parquet,
     previews,
     promotion_pages,
     reports,
@@ -147,7 +148,7 @@ class _Builder:
             self.out.write(addresses[name], content)
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
-        shared = [self.look.digest, self.frame, self.shown.content.forge_url]
+        shared = [self.look.digest, self.frame, self.shown.content.forge_url, parquet.readable()]
         self.common = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def page(self, address: str, template: str, **values: object) -> None:

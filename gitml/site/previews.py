@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gitml.entities import Artifact
-from gitml.site import data as scripts, formats, urls
+from gitml.site import data as scripts, formats, parquet, urls
 
 PICTURE_BYTES = 5_000_000
 PAGE_BYTES = 5_000_000
 TEXT_BYTES = 64_000
+PARQUET_BYTES = 5_000_000
 TABLE_ROWS = 20
 TABLE_COLUMNS = 12
 FILES = 60
@@ -140,6 +141,9 @@ def _preview(artifact: Artifact, read: Read) -> File | None:
     if extension in _PAGES and artifact.size <= PAGE_BYTES:
         data = read(artifact.path, PAGE_BYTES)
         return _bare(artifact, missing=True) if data is None else _page(artifact, data)
+    if extension == ".parquet" and artifact.size <= PARQUET_BYTES and parquet.readable():
+        data = read(artifact.path, PARQUET_BYTES)
+        return _bare(artifact, missing=True) if data is None else _parquet(artifact, data)
     if extension == ".svg" and artifact.size <= TEXT_BYTES:
         data = read(artifact.path, TEXT_BYTES)
         return _bare(artifact, missing=True) if data is None else _drawing(artifact, data)
@@ -179,6 +183,14 @@ def _text(artifact: Artifact, data: bytes, extension: str) -> File | None:
     if table is not None:
         return _bare(artifact, table=table, cut=cut or len(table.rows) == TABLE_ROWS)
     return _bare(artifact, text=text, cut=cut)
+
+
+def _parquet(artifact: Artifact, data: bytes) -> File | None:
+    found = parquet.beginning(data, TABLE_ROWS, TABLE_COLUMNS)
+    if found is None:
+        return None
+    table = _table(found.header, found.rows)
+    return _bare(artifact, table=table, cut=found.total > len(table.rows))
 
 
 def _csv(text: str, delimiter: str) -> Table | None:
