@@ -196,6 +196,7 @@ gitml.charts = (() => {
     if (box.chart) box.chart.close();
     box.chart = null;
     box.previousElementSibling.querySelector(".save")?.remove();
+    box.classList.add("note");
     box.replaceChildren(el("p", {class: "quiet"}, why));
     return null;
   };

@@ -3,7 +3,7 @@
 (() => {
   const {charts} = gitml, {axis, side, show, said, worded, nearest, viridis, PADDING, OKABE} = charts, DOTS = 10000;
 
-  const room = (box, padding = PADDING) => [Math.max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom];
+  const room = (box, padding = PADDING) => (box.classList.remove("note"), [Math.max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom]);
   const ring = (spot, colour) => ({path: `M${spot.x - 7},${spot.y}a7,7,0,1,0,14,0a7,7,0,1,0,-14,0`, colour});
   // Runs of one name would lie on one line: each is moved a little, the same way every time, by -.5 … .5.
   const scatter = row => (row * 2654435761 % 1000) / 1000 - .5;

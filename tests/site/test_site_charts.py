@@ -389,3 +389,20 @@ def test_charts_say_what_they_lack(page: Any, content: Any, options: Any, tmp_pa
     until(lambda: page.locator("#contour").inner_text()[:25], "A contour needs two param")
     until(lambda: page.locator("#box").inner_text()[:25], "A box plot needs a parame")
     until(lambda: page.locator("#importance").inner_text()[:25], "Importance needs 8 or mor")
+    for box in ("#contour", "#box", "#importance"):  # and take no more room than their words
+        assert page.locator(box).bounding_box()["height"] < 80
+
+
+def test_a_chart_that_lacked_something_gets_its_room_back(charts: Any) -> None:
+    drawn(charts, "#contour", "#importance")
+    places = {box: charts.locator(box).bounding_box() for box in ("#contour", "#importance")}
+    canvases = {box: charts.locator(f"{box} canvas").bounding_box() for box in places}
+    charts.locator("#filter").fill("params.max_depth = '4'")
+    until(lambda: charts.locator(".chart.note").count() > 0, True)
+    assert charts.locator("#contour").bounding_box()["height"] < 80
+    charts.locator("#filter").fill("")
+    drawn(charts, *places)
+    until(lambda: charts.locator(".chart.note").count(), 0)
+    for box, place in places.items():
+        until(lambda box=box: charts.locator(f"{box} canvas").bounding_box(), canvases[box])
+        assert charts.locator(box).bounding_box() == place
