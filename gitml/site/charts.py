@@ -74,7 +74,7 @@ def parallel() -> Spec:
             *_hot_paths(),
             _axis_rules(),
             _brush_areas(),
-            _tick_labels(stroke=_signal("card"), strokeWidth=4, strokeOpacity=0.9),
+            _tick_labels(stroke=_signal("card"), strokeWidth=7, strokeOpacity=0.9),
             _tick_labels(),
             _axis_titles(),
             *_legend("height - 10"),

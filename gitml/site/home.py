@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitml.entities import Experiment, RegisteredModel, Run, RunStatus
+from gitml.entities import Experiment, ModelEvent, RegisteredModel, Run, RunStatus
 from gitml.site import data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
 from gitml.site.content import Concern, Document
@@ -120,7 +120,7 @@ def home(shown: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
     models = sorted(shown.content.models, key=lambda model: -model.last_updated_timestamp)
     return Home(
         newest=tuple(_row(shown, run) for run in shown.runs[:NEWEST]),
-        experiments=tuple(_experiment_card(shown, e) for e in shown.experiments.values()),
+        experiments=_experiment_cards(shown),
         models=tuple(_model_card(shown, model) for model in models),
         failed=tuple(_row(shown, run) for run in failed[:FAILED]),
         concerns=tuple((concern.text, _about(shown, concern)) for concern in concerns[:CONCERNS]),
@@ -151,10 +151,24 @@ def _changes(shown: Catalogue) -> tuple[Change, ...]:
     found = [
         (event, Link(text=formats.name(model.name), address=urls.model_page(model.name)))
         for model in shown.content.models
-        for event in shown.content.events(model.name)
+        for event in _moves(shown.content.events(model.name))
     ]
     found.sort(key=lambda pair: (-pair[0].timestamp, pair[0].tag))
     return tuple(Change(model=link, event=event_row(event)) for event, link in found[:CHANGES])
+
+
+def _moves(events: Sequence[ModelEvent]) -> list[ModelEvent]:
+    """Leave out that a version left a stage where it is told which one it entered instead."""
+    kept: list[ModelEvent] = []
+    later: dict[int | None, ModelEvent] = {}  # of each version, where it went next
+    for event in sorted(events, key=lambda event: -event.timestamp):
+        after = later.get(event.version)
+        told = after and after.detail.get("reason") == event.detail.get("reason")
+        if event.kind == "stage":
+            later[event.version] = event
+        if event.kind != "left" or not told:
+            kept.append(event)
+    return kept
 
 
 def _lately(runs: Sequence[Run]) -> list[Run]:
@@ -177,6 +191,12 @@ def _row(shown: Catalogue, item: Run) -> RunRow:
         ),
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 160),
     )
+
+
+def _experiment_cards(shown: Catalogue) -> tuple[ExperimentCard, ...]:
+    """Describe the experiments, the ones that people work on first."""
+    cards = [_experiment_card(shown, one) for one in shown.experiments.values()]
+    return tuple(sorted(cards, key=lambda card: -(card.newest or 0)))
 
 
 def _experiment_card(shown: Catalogue, item: Experiment) -> ExperimentCard:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable
 from functools import cache
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.renderer import RendererProtocol
     from markdown_it.token import Token
-    from markdown_it.utils import OptionsDict
 
 NOTE_BYTES = 64_000
 Block = Callable[[str], str]
@@ -33,7 +31,9 @@ def render(note: str, *, shift: int = _HEADING_SHIFT, block: Block | None = None
         return ""
     data = note.encode("utf-8", "replace")
     text = data[:NOTE_BYTES].decode("utf-8", "ignore")
-    html = str(_parser().render(text, {"shift": shift, "block": block}))
+    parser = _parser()
+    tokens = [_ours(token, shift, block) for token in parser.parse(text)]
+    html = str(parser.renderer.render(tokens, parser.options, {}))
     if len(data) > NOTE_BYTES:
         html += f'<p class="quiet">Cut after {NOTE_BYTES // 1000} kB.</p>\n'
     return html
@@ -51,81 +51,55 @@ def titled(text: str, otherwise: str) -> tuple[str, str]:
     return (found[1], rest) if found and found[1] else (otherwise, text)
 
 
+_BREAKS = re.compile(
+    r"```.*?(?:```|\Z)"  # a block of code
+    r"|^[ \t]*(?:#+|>|[-*+]|\d+\.)[ \t]|^[ \t|:-]+$|\|",  # what a line begins with, a table
+    re.DOTALL | re.MULTILINE,
+)
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,300}\)")
+
+
+def words(text: str) -> str:
+    """Take the marks and the blocks of code out of Markdown, to show a piece of it in one line."""
+    told = _LINK.sub(r"\1", _BREAKS.sub(" ", text))
+    return " ".join(told.replace("*", "").replace("`", "").split())
+
+
 @cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     # The default preset lets raw HTML through; this one does not.
-    parser = MarkdownIt("js-default")
-    parser.add_render_rule("link_open", _link)
-    parser.add_render_rule("image", _image)
-    parser.add_render_rule("heading_open", _heading)
-    parser.add_render_rule("heading_close", _heading)
-    parser.add_render_rule("fence", _fence)
-    return parser
+    return MarkdownIt("js-default")
 
 
-def _link(
-    renderer: RendererProtocol,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    tokens[index].attrSet("rel", "noopener nofollow ugc")
-    return _plain(renderer, tokens, index, options, env)
+def _ours(token: Token, shift: int, block: Block | None) -> Token:
+    """Give a token as our pages show it; all but these are shown as they came."""
+    match token.type:
+        case "inline":
+            token.children = [_ours(child, shift, block) for child in token.children or ()]
+        case "heading_open" | "heading_close":
+            token.tag = f"h{min(max(int(token.tag[1]) + shift, 2), 6)}"
+        case "link_open":
+            token.attrSet("rel", "noopener nofollow ugc")
+        case "image":
+            return _html("html_inline", _image(str(token.attrGet("src") or ""), token.content))
+        case "fence" if block and token.info.strip() == "gitml":
+            return _html("html_block", block(token.content))
+        case "fence" | "code_block":  # it scrolls, so keys must reach it
+            text = escape(token.content)
+            return _html("html_block", f'<pre tabindex="0"><code>{text}</code></pre>\n')
+    return token
 
 
-def _image(
-    renderer: RendererProtocol,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    # Pages load nothing from elsewhere, so a remote picture would be a broken one.
-    source, label = str(tokens[index].attrGet("src") or ""), tokens[index].content
+def _html(kind: str, text: str) -> Token:
+    from markdown_it.token import Token
+
+    return Token(kind, "", 0, content=text)
+
+
+def _image(source: str, label: str) -> str:
+    """Show a picture that the note itself holds; pages load nothing from elsewhere."""
     if source.startswith("data:image/"):
         return f'<img src="{escape(source)}" alt="{escape(label)}">'
     return f'<span class="quiet">[picture: {escape(label or source)}]</span>'
-
-
-def _heading(
-    renderer: RendererProtocol,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    level = int(tokens[index].tag[1]) + env["shift"]
-    tokens[index].tag = f"h{min(max(level, 2), 6)}"
-    return _plain(renderer, tokens, index, options, env)
-
-
-def _fence(
-    renderer: RendererProtocol,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    from markdown_it.renderer import RendererHTML
-
-    assert isinstance(renderer, RendererHTML)
-    if env["block"] and tokens[index].info.strip() == "gitml":
-        return str(env["block"](tokens[index].content))
-    text = RendererHTML.fence(renderer, tokens, index, options, env)
-    return text.replace("<pre>", '<pre tabindex="0">', 1)  # it scrolls, so keys must reach it
-
-
-def _plain(
-    renderer: RendererProtocol,
-    tokens: Sequence[Token],
-    index: int,
-    options: OptionsDict,
-    env: MutableMapping[str, Any],
-) -> str:
-    from markdown_it.renderer import RendererHTML
-
-    assert isinstance(renderer, RendererHTML)
-    return renderer.renderToken(tokens, index, options, env)

@@ -142,10 +142,10 @@ def _parallel(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
             for number, where in enumerate(at)
             if where is not None
         ]
-    titles = [{"x": place, "y": 1.16, "text": name} for place, (name, _, _) in enumerate(axes)]
+    titles = [{"x": place, "y": 1.22, "text": name} for place, (name, _, _) in enumerate(axes)]
     domain = {"domain": [-0.3, len(axes) - 0.7], "nice": False}
     x = {"field": "x", "type": "quantitative", "axis": None, "scale": domain}
-    y = {"field": "y", "type": "quantitative", "axis": None, "scale": {"domain": [-0.05, 1.2]}}
+    y = {"field": "y", "type": "quantitative", "axis": None, "scale": {"domain": [-0.12, 1.26]}}
     told = {"field": "c", "type": colour[0], "title": _label(chart.colour) if chart.colour else ""}
     drawn = {"x": x, "y": y, "detail": {"field": "run"}}
     return {
@@ -160,7 +160,8 @@ def _parallel(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
                 "mark": {"type": "rule", "color": "#a0a5ae"},
                 "encoding": {"x": x, "y": y, "y2": {"field": "y2"}},
             },
-            _words(ends, x, y, align="left", dx=4, color="#5f646d"),
+            _words([end for end in ends if end["y"]], x, y, dy=-9, color="#5f646d"),
+            _words([end for end in ends if not end["y"]], x, y, dy=11, color="#5f646d"),
             _words(titles, x, y, fontWeight=600),
         ]
     }

@@ -18,7 +18,7 @@ _POINTS = 200  # of a curve
 _HALF = 50.0  # width of a bar to either side
 _WIDE, _HIGH = 300, 90  # of a curve
 _SOURCES = {
-    "declared": "as registry/*.yaml declares", "gate": "as a gate says", "name": "by their names",
+    "declared": "declared in registry/*.yaml", "gate": "as a gate says", "name": "by the name",
 }  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def _legend(found: Comparison) -> Iterator[str]:
             groups.setdefault((one.better, one.better_from), []).append(formats.name(one.metric))
     for (better, source), names in sorted(groups.items()):
         arrow = "↓" if better == "lower" else "↑"
-        yield f"{arrow} {better} is better, {_SOURCES[source]}: {', '.join(names)}"
+        yield f"{arrow} {better} is better for {', '.join(names)} ({_SOURCES[source]})"
 
 
 def _curves(shown: Catalogue, found: Comparison) -> Iterator[Curve]:

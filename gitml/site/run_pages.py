@@ -191,7 +191,7 @@ def record(
         "name": data.well_formed(run_name(item)),
         "experiment": [data.well_formed(link.text), link.address],
         "facts": [
-            ["status", str(info.status)],
+            ["status", info.status.lower()],
             ["started", formats.moment(info.start_time)],
             ["duration", formats.duration(data.elapsed(item))],
             ["user", data.well_formed(info.user_id)],
@@ -288,15 +288,25 @@ def _logged_models(
 
 
 def _dataset(item: Dataset) -> DatasetRow:
-    where = "" if item.source in ("", "{}") else item.source
     return DatasetRow(
         name=formats.name(item.name),
         context=formats.name(item.context),
         digest=formats.name(item.digest),
-        source=formats.name(f"{item.source_type} {where}".strip()),
+        source=formats.name(f"{item.source_type} {_place(item.source)}".strip()),
         size=_size(item.profile),
         columns=formats.clip(item.schema, formats.VALUE_CHARS),
     )
+
+
+def _place(source: str) -> str:
+    """Tell where data came from: the texts of a JSON object, such as its address, or any text."""
+    try:
+        found = json.loads(source)
+    except (ValueError, RecursionError):
+        return source
+    if not isinstance(found, dict):
+        return source
+    return ", ".join(value for value in found.values() if isinstance(value, str))
 
 
 def _size(profile: str) -> str:

@@ -32,7 +32,8 @@ class _Words:
 
     def take(self, text: str) -> str:
         """Clip a text to its words, and to what is left."""
-        words = formats.clip(" ".join(data.well_formed(text).split()), TEXT_CHARS)
+        begun = data.well_formed(text[: 8 * TEXT_CHARS])
+        words = formats.clip(markdown.words(begun), TEXT_CHARS)
         if len(words) > self.left:
             return ""
         self.left -= len(words)

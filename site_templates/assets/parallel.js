@@ -154,7 +154,7 @@
     const chart = await charts.show(box, "parallel", {
       sets: {lines, legend: tint.legend(4),
         axes: axes.map((a, k) => ({x: k === 0 ? 4 : k === n - 1 ? width - 4 : x(k), at: x(k), title: a.column.label, align: ends(k), limit: gap - 10})),
-        ticks: axes.flatMap((a, k) => a.ticks.map(([t, text]) => ({x: x(k), y: y(t), label: text, align: k === n - 1 ? "right" : "left", dx: k === n - 1 ? -8 : 8})))},
+        ticks: axes.flatMap((a, k) => a.ticks.map(([t, text]) => ({x: x(k), y: y(t), label: text, align: k === n - 1 ? "right" : "left", dx: k === n - 1 ? -6 : 6})))},
       signals: {width, height, top: top - 6, bottom: bottom + 6, ...style},
       near, open,
       follow: row => chart.data({hot: row === null ? [] : [{path: path(spots(row)), colour: tint.of(row)}]}),

@@ -160,6 +160,17 @@ def test_a_printed_page_has_all_rows_and_no_buttons(page: Any, mixed: Path) -> N
     assert page.pdf().startswith(b"%PDF")
 
 
+def test_nothing_is_cut_on_paper(page: Any, mixed: Path) -> None:
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 690, "height": 1000})  # what margins leave of A4
+    for address in kinds(mixed):
+        page.goto("about:blank")
+        page.goto(f"{mixed.as_uri()}/{address}")
+        ready(page, address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 690, address
+        assert page.evaluate(_CUT) == []
+
+
 def test_nothing_moves_while_a_page_is_filled(page: Any, mixed: Path) -> None:
     page.add_init_script(
         """window.moved = 0;

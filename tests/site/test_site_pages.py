@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gitml.entities import Artifact, Dataset, LifecycleStage, RunInputs
+from gitml.entities import Artifact, Dataset, Experiment, LifecycleStage, RunInputs
 from gitml.errors import InvalidInput
 from gitml.site import (
     charts,
@@ -28,6 +28,7 @@ from gitml.site import (
 )
 from gitml.site.catalogue import Link, catalogue
 from gitml.site.content import Concern
+from tests.site.conftest import START, event
 
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
 
@@ -73,6 +74,36 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
         ("Alias champion on version 2", "FuelModel"),
         ("Version 2 to Production", "FuelModel"),
     ]
+
+
+def test_home_tells_a_move_between_stages_once(content: Any) -> None:
+    first = home.home(catalogue(content(), 5000))
+    assert [change.event.what for change in first.changes] == [
+        "Alias champion on version 2",
+        "Version 2 to Production",
+        "Version 1 left Production",  # it went nowhere else
+        "Version 2 registered",
+        "Version 1 to Production",
+        "Version 1 registered",
+    ]
+    moved = [
+        event("stage", 1, "Staging", "FuelModel#Staging#1", START),
+        event("left", 1, "Staging", "FuelModel#Staging!#2", START + 1000),
+        event("stage", 1, "Production", "FuelModel#Production#3", START + 2000),
+    ]
+    moved[1] = dataclasses.replace(moved[1], detail=moved[2].detail)
+    first = home.home(catalogue(content(events=lambda name: moved), 5000))
+    assert [change.event.what for change in first.changes] == [
+        "Version 1 to Production",
+        "Version 1 to Staging",
+    ]
+
+
+def test_home_begins_with_the_experiments_that_people_work_on(content: Any) -> None:
+    empty = Experiment(experiment_id="new", name="new", creation_time=START)
+    shown = catalogue(content(experiments=[empty, *content().experiments]), 5000)
+    names = [card.link.text for card in home.home(shown).experiments]
+    assert names == ["fuel economy", "seattle weather", "new"]
 
 
 def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
@@ -236,6 +267,19 @@ def test_long_notes_are_cut_and_say_so() -> None:
     assert len(html) < 65_000 and html.endswith('<p class="quiet">Cut after 64 kB.</p>\n')
 
 
+def test_code_in_a_note_can_be_scrolled_by_keys_and_is_only_text() -> None:
+    code = '<pre tabindex="0"><code>&lt;b&gt;\n</code></pre>\n'
+    assert markdown.render("```html\n<b>\n```") == markdown.render("    <b>") == code
+    assert markdown.render("```gitml\n<b>\n```", block=str.upper) == "<B>\n"
+    assert markdown.render("```gitml\n<b>\n```") == code
+
+
+def test_a_piece_of_a_note_is_read_without_its_marks() -> None:
+    note = "# Why *this*\n\n- `x[0]` of [ours](https://example.org).\n\n```gitml\nview: x\n```\n"
+    assert markdown.words(f"{note}\n| a |\n|---|\n| -1 > 2 |") == "Why this x[0] of ours. a -1 > 2"
+    assert markdown.words("[" * 2_000) == "[" * 2_000
+
+
 def test_files_are_what_their_bytes_say() -> None:
     files = {
         "a.png": b"\x89PNG\r\n\x1a\n...",
@@ -368,3 +412,23 @@ def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) 
     )
     shown = catalogue(everything, 5000)
     assert run_pages.run(shown, shown.runs[0], [], False).datasets[0].size == size
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ('{"uri": "s3://team/cars.csv"}', "http s3://team/cars.csv"),
+        ('{"package": "vega-datasets", "file": "cars"}', "http vega-datasets, cars"),
+        ('{"tags": {"mlflow.user": "ada"}}', "http"),
+        ("[1]", "http [1]"),
+        ("cars.csv", "http cars.csv"),
+        ("", "http"),
+    ],
+)
+def test_a_data_set_says_where_it_came_from(content: Any, source: str, place: str) -> None:
+    data = Dataset(name="cars", digest="1f2e3d4c", source_type="http", source=source)
+    everything = content(
+        runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
+    )
+    shown = catalogue(everything, 5000)
+    assert run_pages.run(shown, shown.runs[0], [], False).datasets[0].source == place

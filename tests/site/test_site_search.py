@@ -38,7 +38,7 @@ def test_the_index_lists_runs_newest_first_and_everything_else(site: Path, conte
     runs = content().runs
     assert column(head["runs"], 0) == [run.info.run_id for run in runs]
     assert column(head["runs"], 1) == [run.info.run_name for run in runs]
-    assert column(head["runs"], 5)[0].startswith("# Shallow trees generalise better Depth **6**")
+    assert column(head["runs"], 5)[0].startswith("Shallow trees generalise better Depth 6 is")
     assert [page[:2] for page in head["pages"]] == [
         ["experiment", "fuel economy"],
         ["experiment", "seattle weather"],

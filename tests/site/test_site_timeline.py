@@ -181,7 +181,7 @@ def test_the_page_is_reached_and_says_which_commit_it_was(
         "rmse of fuel economy went from 3.015 to 4.025 (+33 %) with 00000000"
     )
     page.get_by_role("link", name="fuel economy", exact=True).first.click()
-    page.get_by_role("link", name="Over commits").click()
+    page.get_by_role("link", name="Metrics over commits").click()
     expect(page.locator("h1")).to_have_text("fuel economy")
     expect(page.locator("svg circle")).to_have_count(16 + 3 * 15)
     steps = page.get_by_role("region", name="Steps of rmse").get_by_role("row")
