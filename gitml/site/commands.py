@@ -5,6 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 
+_ASK = (
+    *("curl", "http://127.0.0.1:5001/invocations"),
+    *("-H", "Content-Type: application/json", "-d"),
+)
+
 
 def download_run(run_id: str) -> str:
     """Fetch all files of a run."""
@@ -28,9 +33,16 @@ def ask_model(run_id: str, path: str, body: str) -> str:
     if body.startswith("@"):
         body = f"@{folder}/{body[1:]}"
     serve = ["mlflow", "models", "serve", "-m", folder, "-p", "5001", "--env-manager", "local"]
-    ask = ["curl", "http://127.0.0.1:5001/invocations"]
-    ask += ["-H", "Content-Type: application/json", "-d", body]
-    return f"{download_file(run_id, path)} -o .\n{shlex.join(serve)} &\n{shlex.join(ask)}"
+    ask = shlex.join([*_ASK, body])
+    return f"{download_file(run_id, path)} -o .\n{shlex.join(serve)} &\n{ask}"
+
+
+def ask_version(name: str, version: int, body: str) -> str:
+    """Ask a model version that is served for a prediction; ``body`` as of :func:`ask_model`."""
+    ask = shlex.join(_ASK)
+    if body.startswith("@"):
+        return f'{ask} \\\n  "@$({download_version(name, version)})/{body[1:]}"'
+    return f"{ask} \\\n  {shlex.quote(body)}"
 
 
 def reproduce(run_id: str, commit: str, command: str, tree: str, kept: Collection[str]) -> str:

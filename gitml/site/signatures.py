@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gitml.errors import InvalidInput
-from gitml.models.schema import ColSpec, ColumnType, DataType, Schema, TensorSpec
+from gitml.models.schema import (
+    AnyType,
+    Array,
+    ColSpec,
+    ColumnType,
+    DataType,
+    Map,
+    Object,
+    Schema,
+    TensorSpec,
+)
 from gitml.models.signature import ModelSignature
 from gitml.site import formats
 
 _MOST_COLUMNS = 200
 _MOST_VALUES = 1_000  # of an example tensor
-_ZEROS: Mapping[ColumnType, Any] = {
+_ZEROS: Mapping[DataType, Any] = {
     DataType.boolean: False, DataType.integer: 0, DataType.long: 0, DataType.float: 0.0,
     DataType.double: 0.0, DataType.string: "", DataType.datetime: "2026-01-01T00:00:00",
     DataType.binary: "",
@@ -33,12 +42,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureView:
-    """A signature as a page shows it; ``curl`` asks a served model, empty where that is too big."""
+    """A signature as a page shows it; ``request`` is as of :func:`request`."""
 
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     params: tuple[Field, ...]
-    curl: str
+    request: str
 
 
 def view(form: Mapping[str, str]) -> SignatureView | None:
@@ -63,7 +72,7 @@ def view(form: Mapping[str, str]) -> SignatureView | None:
             )
             for one in params[:_MOST_COLUMNS]
         ),
-        curl=_curl(request(found)),
+        request=request(found),
     )
 
 
@@ -85,15 +94,6 @@ def _kind(kind: ColumnType) -> str:
     return formats.name(kind.value if isinstance(kind, DataType) else json.dumps(kind.to_dict()))
 
 
-def _curl(body: str) -> str:
-    if not body:
-        return ""
-    return (
-        "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' \\\n"
-        f"  -d {shlex.quote(body)}"
-    )
-
-
 def request(signature: ModelSignature | None) -> str:
     """Make a request of zeros for a served model, as JSON.
 
@@ -101,30 +101,47 @@ def request(signature: ModelSignature | None) -> str:
         One row, or one tensor; empty where nothing is known of the input, or it is too big.
     """
     schema = signature.inputs if signature else None
-    body = _example(schema) if schema and 0 < len(schema) <= _MOST_COLUMNS else None
-    return "" if body is None else json.dumps(body, ensure_ascii=False)
+    try:
+        body = _example(schema) if schema and 0 < len(schema) <= _MOST_COLUMNS else None
+        return "" if body is None else json.dumps(body, ensure_ascii=False)
+    except RecursionError:
+        return ""
 
 
 def _example(schema: Schema) -> dict[str, Any] | None:
     if schema.is_tensor_spec():
-        tensors = {one.name: _tensor(one.shape) for one in schema.tensors}
+        tensors = {one.name: _tensor(one) for one in schema.tensors}
         if any(values is None for values in tensors.values()):
             return None
         return {"inputs": tensors if schema.has_input_names() else next(iter(tensors.values()))}
-    row = [_ZEROS.get(one.type) for one in schema.columns]
+    row = [_zero(one.type) for one in schema.columns]
     if schema.has_input_names():
         return {"dataframe_split": {"columns": schema.input_names(), "data": [row]}}
     return {"inputs": [row]}
 
 
-def _tensor(shape: tuple[int, ...]) -> Any:
-    sizes = [max(size, 1) if size >= 0 else 1 for size in shape]
+def _zero(kind: ColumnType) -> Any:
+    match kind:
+        case AnyType():
+            return None
+        case Array(items):
+            return [_zero(items)]
+        case Map(values):
+            return {"key": _zero(values)}
+        case Object(properties):
+            return {one.name: _zero(one.dtype) for one in properties}
+    return _ZEROS[kind]
+
+
+def _tensor(spec: TensorSpec) -> Any:
+    sizes = [max(size, 1) if size >= 0 else 1 for size in spec.shape]
     total = 1
     for size in sizes:
         total *= size
     if total > _MOST_VALUES:
         return None
-    value: Any = 0.0
+    kind = spec.type.rstrip("0123456789")
+    value: Any = {"bool": False, "str": "", "int": 0, "uint": 0}.get(kind, 0.0)
     for size in reversed(sizes):
         value = [value] * size
     return value

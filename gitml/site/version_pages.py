@@ -57,6 +57,7 @@ class VersionPage:
     review: ReviewView | None
     signature: SignatureView | None
     serve: str
+    ask: str
     lineage: Lineage
     usage: tuple[tuple[str, str], ...]
     events: tuple[EventRow, ...]
@@ -111,6 +112,8 @@ def version(
     decision = _decisive(item, decisions)
     found = decision.comparison if decision else shown.content.considered(item)
     events = [e for e in shown.content.events(item.name) if e.version == item.version]
+    signature = signatures.view(shown.content.signature(item))
+    body = _example(shown, item) or (signature.request if signature else "")
     numbers = sorted(one.version for one in shown.versions[item.name])
     at = numbers.index(item.version)
     return VersionPage(
@@ -129,8 +132,9 @@ def version(
         decided=decision is not None,
         promotion=_promotion(decision) if decision else None,
         review=reviews.review(shown, found) if found else None,
-        signature=signatures.view(shown.content.signature(item)),
+        signature=signature,
         serve=commands.serve_version(item.name, item.version),
+        ask=commands.ask_version(item.name, item.version, body) if body else "",
         lineage=Lineage(
             back=tuple(_back(shown, item, known.runs.get(item.run_id))),
             forward=tuple(_forward(known, item)),
@@ -138,6 +142,15 @@ def version(
         usage=tuple(_usage(shown, item, events)),
         events=tuple(event_row(event) for event in reversed(events)),
     )
+
+
+def _example(shown: Catalogue, item: ModelVersion) -> str:
+    """The file of the model that a served one takes, behind ``@``; empty where it has none."""
+    from gitml.models.examples import SERVING_FILE
+
+    folder = item.source.removeprefix(f"runs:/{item.run_id}/")
+    files = shown.content.artifacts(item.run_id) if item.run_id in shown.links else ()
+    return f"@{SERVING_FILE}" if f"{folder}/{SERVING_FILE}" in {one.path for one in files} else ""
 
 
 def _decisive(item: ModelVersion, decisions: Sequence[Decision]) -> Decision | None:

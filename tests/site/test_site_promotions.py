@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from gitml.entities import Artifact
+from gitml.models.enforcement import enforce_schema
+from gitml.models.schema import Schema
 from gitml.site import SiteOptions, build, home, urls
 from gitml.site.catalogue import Link, catalogue
 from gitml.site.promotion_pages import decided, proposed
@@ -48,7 +51,7 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
     assert dict(page.usage)["With GTO: what is where"] == (
         "gto show FuelModel --repo https://github.com/example/fuel.git"
     )
-    assert page.signature is not None and "it'\"'\"'s" in page.signature.curl
+    assert "it'\"'\"'s" in page.ask
 
 
 def test_a_version_that_nobody_proposed_is_judged_as_if(content: Any) -> None:
@@ -164,18 +167,70 @@ def test_a_signature_is_shown_with_a_request_that_fits() -> None:
     assert found.inputs == (Field(name="weight", type="double"), Field(name="it's", type="string"))
     assert found.outputs == (Field(name="0", type="float64 [any]"),)
     assert found.params == (Field(name="n", type="long", note="default 3"),)
-    body = found.curl.partition("-d ")[2]
-    assert body == (
-        '\'{"dataframe_split": {"columns": ["weight", "it\'"\'"\'s"], "data": [[0.0, ""]]}}\''
+    assert found.request == (
+        '{"dataframe_split": {"columns": ["weight", "it\'s"], "data": [[0.0, ""]]}}'
     )
     tensor = view({"inputs": json.dumps(
         [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]
     )})  # fmt: skip
-    assert tensor is not None and '{"inputs": [[0.0, 0.0, 0.0]]}' in tensor.curl
+    assert tensor is not None and tensor.request == '{"inputs": [[0.0, 0.0, 0.0]]}'
     big = view({"inputs": json.dumps(
         [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 999, 999]}}]
     )})  # fmt: skip
-    assert big is not None and big.curl == ""
+    assert big is not None and big.request == ""
+
+
+def _column(kind: str, **more: object) -> dict[str, object]:
+    return {"type": kind, "name": kind, "required": True, **more}
+
+
+def _array(kind: str, *shape: int) -> dict[str, object]:
+    return {"type": "tensor", "name": kind, "tensor-spec": {"dtype": kind, "shape": shape}}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [_column(kind) for kind in ("boolean", "long", "double", "string")],
+        [_column("array", items={"type": "array", "items": {"type": "double"}})],
+        [_column("map", values={"type": "long"})],
+        [_column("object", properties={
+            "x": {"type": "long", "required": True}, "y": {"type": "string", "required": False},
+        })],
+        [_array("float64", -1, 3), _array("int32", -1, 2), _array("bool", 2), _array("str", -1)],
+    ],
+)  # fmt: skip
+def test_a_request_fits_the_signature_it_is_made_from(columns: list[dict[str, Any]]) -> None:
+    import numpy as np
+    import pandas as pd
+
+    schema = Schema.from_json(json.dumps(columns))
+    found = view({"inputs": json.dumps(columns)})
+    assert found is not None
+    body = json.loads(found.request)
+    if "inputs" in body:  # a server reads lists as arrays of the signature's types
+        data = {one.name: np.array(body["inputs"][one.name], one.type) for one in schema.tensors}
+        enforced = enforce_schema(data, schema)
+        assert {name: array.shape for name, array in enforced.items()} == {
+            "float64": (1, 3), "int32": (1, 2), "bool": (2,), "str": (1,),
+        }  # fmt: skip
+    else:
+        enforced = enforce_schema(pd.DataFrame(**body["dataframe_split"]), schema)
+        assert list(enforced) == [column["name"] for column in columns]
+
+
+def test_a_version_is_asked_with_the_example_it_was_logged_with(content: Any) -> None:
+    def asked(*files: str) -> str:
+        full = content(artifacts=lambda key: [Artifact(path=path, size=1) for path in files])
+        shown = catalogue(full, 5000)
+        return version(shown, relations(shown), shown.versions["FuelModel"][0], ()).ask
+
+    assert asked("model/serving_input_example.json").splitlines() == [
+        "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d \\",
+        '  "@$(gitml artifacts download --artifact-uri models:/FuelModel/2)'
+        '/serving_input_example.json"',
+    ]
+    assert "dataframe_split" in asked("other/serving_input_example.json")
 
 
 JSON: Any = st.recursive(
@@ -194,7 +249,7 @@ JSON: Any = st.recursive(
 @given(st.dictionaries(st.sampled_from(["inputs", "outputs", "params"]), JSON.map(json.dumps)))
 def test_any_signature_is_shown_or_left_out(form: dict[str, str]) -> None:
     found = view(form)
-    assert found is None or isinstance(found.curl, str)
+    assert found is None or isinstance(found.request, str)
 
 
 @pytest.mark.parametrize(
