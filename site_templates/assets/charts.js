@@ -145,7 +145,7 @@ gitml.charts = (() => {
 
   // ---- pictures of what is shown
   const keep = async (box, kind) => {
-    const name = (box.getAttribute("aria-label") || document.getElementById(box.getAttribute("aria-labelledby")).textContent).replace(/[^\p{L}\p{N}._-]+/gu, "-");
+    const name = (box.getAttribute("aria-label") || gitml.at(box.getAttribute("aria-labelledby")).textContent).replace(/[^\p{L}\p{N}._-]+/gu, "-");
     await box.chart.signals({titles: true});
     const picture = kind === "svg" ? new Blob([await box.chart.svg()], {type: "image/svg+xml"})
       : await box.chart.canvas(2).then(canvas => new Promise(go => canvas.toBlob(go)));

@@ -1,7 +1,7 @@
 // Runs chosen to be compared: ticks in the table, and a bar below it that names them.
 "use strict";
 gitml.chosen = (() => {
-  const {el, address} = gitml, MOST = 50, at = id => document.getElementById(id), spots = new Map();
+  const {el, at, address} = gitml, MOST = 50, spots = new Map();
   let last = 0;
   const spot = ({attribute}, run) => {
     if (!spots.has(run)) {

@@ -1,7 +1,7 @@
 // The Columns menu: which are shown, in which order, pinned or not, and which figure of a metric.
 "use strict";
 gitml.columnsMenu = page => {
-  const {el} = gitml, menu = document.getElementById("columns"), box = menu.querySelector(".sheet"), order = el("ol", {class: "order"}), chosen = () => page.view.columns;
+  const {el} = gitml, menu = gitml.at("columns"), box = menu.querySelector(".sheet"), order = el("ol", {class: "order"}), chosen = () => page.view.columns;
   const show = next => page.write({cols: next.map(page.name).join(","), pin: next.filter((c, k) => k && page.view.pins.has(c)).map(page.name).join(",")});
   const button = (text, label, press, off) => gitml.button(text, press, {class: "plain", "aria-label": label, disabled: Boolean(off)});
 

@@ -1,7 +1,7 @@
 // The compare page: compare.html#<run id>,<run id>,…&only=on&smooth=0.6…; each run's numbers come from its own script.
 "use strict";
 (async () => {
-  const {el, address, choices, number} = gitml, at = id => document.getElementById(id);
+  const {el, at, address, choices, number} = gitml;
   const named = () => [...new Set(location.hash.slice(1).split("&")[0].split(",").filter(v => /^[0-9a-f]{32}$/.test(v)))];
   const MOST = 200, asked = named(), ids = asked.slice(0, MOST);
   address.watch(() => String(named()) === String(asked) || location.reload());
@@ -81,7 +81,7 @@
 
   // ---- parallel coordinates; axes and brushes are in the address, as those of an experiment are
   const {charts} = gitml, key = column => column.key, keyed = word => columns.find(c => c.key === word), table = {find: (kind, name) => columns.find(c => c.kind === kind && c.name === name)};
-  const axes = () => { const text = address.read().get("axes"); return text ? text.split(",").map(word => charts.read(word, keyed)).filter(Boolean) : preset.map(column => ({column})); };
+  const axes = () => charts.axes(keyed) || preset.map(column => ({column}));
   const rearrange = next => { address.write({axes: next.map(axis => charts.written(axis, key)).join(",")}, true); parallel(); };
   let chart, frame = 0;
   const light = () => {
@@ -97,8 +97,7 @@
     light();
   };
   charts.seen(at("parallel"), parallel);
-  gitml.sheet(at("axes"), {columns: () => columns.filter(c => c.differs), chosen: () => axes().map(axis => axis.column),
-    change: next => rearrange(next.map(column => axes().find(axis => axis.column === column) || {column}))});
+  charts.axesMenu(() => columns.filter(c => c.differs), axes, rearrange);
   address.watch(() => chart && parallel());
 
   const pickable = columns.filter(c => c.numbers || c.differs), first = kind => (apart(kind)[0] || pickable.find(c => c.kind === kind) || pickable[0] || {}).key;

@@ -2,7 +2,7 @@
 "use strict";
 gitml.complete = page => {
   const {el} = gitml, {KINDS, ATTRIBUTES, NUMERIC, INPUTS} = gitml.filter, {table, start} = page, MOST = 12;
-  const field = document.getElementById("filter"), list = el("div", {id: "filter-list", role: "listbox", "aria-label": "What can be typed here", class: "sheet", hidden: true});
+  const field = gitml.at("filter"), list = el("div", {id: "filter-list", role: "listbox", "aria-label": "What can be typed here", class: "sheet", hidden: true});
   for (const [key, value] of Object.entries({role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false"})) field.setAttribute(key, value);
   field.closest("label").append(list);
 

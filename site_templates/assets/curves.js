@@ -1,7 +1,7 @@
 // Panels of metric curves with smoothing, log scale and a choice of what goes across.
 "use strict";
 gitml.curves = (() => {
-  const {el, number, address, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
+  const {el, at, number, address, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
   const DASHES = [[], [7, 3], [2, 2], [10, 3, 2, 3]];
   const dash = id => DASHES[parseInt(id.slice(7, 12), 16) % DASHES.length];
 
@@ -67,20 +67,19 @@ gitml.curves = (() => {
 
   // Panels of curves with their controls; `runs` are records of data/runs/.
   const panels = runs => {
-    const section = document.getElementById("curves"), system = document.getElementById("system");
-    const control = id => document.getElementById(id);
+    const section = at("curves"), system = at("system");
     const names = [...new Set(runs.flatMap(run => run.curves.map(c => c[0])))].sort().slice(0, 120), apart = name => system && name.startsWith("system/");
     section.hidden = !names.length;
     if (system) system.hidden = !names.some(apart);
     const boxes = names.map(name => {
       const box = el("div", {class: "chart small", role: "img", "aria-label": `Curve of ${name}`});
-      document.getElementById(apart(name) ? "system-panels" : "panels").append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
+      at(apart(name) ? "system-panels" : "panels").append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
       const draw = () => {
-        const across = ACROSS[control("across").value];
+        const across = ACROSS[at("across").value];
         const series = runs.flatMap((run, row) => run.curves.filter(c => c[0] === name).map(curve => ({
           row, name: run.name, id: run.id, x: across.of(run, curve), y: curve[3].map(Number)})));
-        return curves(box, {series, title: name, across, weight: Number(control("smooth").value), log: control("log").checked,
-          logAcross: control("log-across").checked && across.type !== "utc"});
+        return curves(box, {series, title: name, across, weight: Number(at("smooth").value), log: at("log").checked,
+          logAcross: at("log-across").checked && across.type !== "utc"});
       };
       seen(box, draw);
       return {box, column: {kind: "metrics", label: name}, draw};
@@ -93,10 +92,10 @@ gitml.curves = (() => {
         box.parentElement.hidden = some.length > 0 && !some.includes(column);
         if (box.chart) draw();
       }
-      control("log-across").disabled = control("across").value === "clock";
+      at("log-across").disabled = at("across").value === "clock";
     };
     address.bind(["smooth", "across", "log", "log-across"], redraw);
-    gitml.sheet(control("chosen-metrics"), {columns: () => boxes.map(({column}) => column), chosen: only, change(next) {
+    gitml.sheet(at("chosen-metrics"), {columns: () => boxes.map(({column}) => column), chosen: only, change(next) {
       address.write({metrics: next.map(({label}) => encodeURIComponent(label)).join(",")}, true);
       redraw();
     }});

@@ -1,7 +1,7 @@
 // The charts of an experiment's page: they draw the view of the table and rewrite the filter.
 "use strict";
 gitml.experiment.then(page => {
-  const {address, choices, charts: vega} = gitml, {table, name, column, label} = page, at = id => document.getElementById(id);
+  const {at, address, choices, charts: vega} = gitml, {table, name, column, label} = page;
   const drawable = c => c.numbers || c.distinct <= 40;
   const few = c => c.distinct > 1 && c.distinct <= 20;
   const numeric = () => page.telling().filter(c => c.numbers), first = () => page.metrics()[0] || page.attribute("duration");
@@ -23,6 +23,7 @@ gitml.experiment.then(page => {
   let view = {looks: {}}, test = () => true;
 
   const written = axis => vega.written(axis, name), read = text => vega.read(text, column), brushes = axes => vega.brushes(axes, page.view.parsed.clauses);
+  const rearrange = axes => page.write({axes: axes.map(written).join(",")});
 
   // ---- a brush only rewrites the filter; the table, the lines and the brush itself follow the filter
   // While it is dragged only the lines follow at once, and the rest when the pointer pauses.
@@ -50,7 +51,7 @@ gitml.experiment.then(page => {
   const draw = {
     async parallel() {
       const found = await vega.parallel(at("parallel"), {axes: view.axes, rows: rows(), lit: test, tint: vega.tint(picked("colour").column), label, brushed, open,
-        change: axes => page.write({axes: axes.map(written).join(",")})});
+        change: rearrange});
       if (!found) return;
       charts.parallel = found;
       found.update(test, brushes(found.axes));
@@ -94,7 +95,7 @@ gitml.experiment.then(page => {
       else soon = requestAnimationFrame(() => setTimeout(lit));
       return;
     }
-    view = {axes: state.has("axes") ? state.get("axes").split(",").map(read).filter(Boolean) : axes(), picks: {}, rows: table.rows, q: state.get("q")};
+    view = {axes: vega.axes(column) || axes(), picks: {}, rows: table.rows, q: state.get("q")};
     for (const [word, [fits, preset]] of Object.entries(picks)) {
       const fit = table.all.filter(fits), asked = state.has(word) && read(state.get(word)), column = preset();
       const pick = view.picks[word] = asked && fit.includes(asked.column) ? asked : column && {column}, log = at(`${word}-log`);
@@ -125,7 +126,6 @@ gitml.experiment.then(page => {
   }
   page.follow(follow);
   follow();
-  gitml.sheet(at("axes"), {columns: () => table.all.filter(drawable), chosen: () => view.axes.map(axis => axis.column),
-    change: next => page.write({axes: next.map(c => written(view.axes.find(axis => axis.column === c) || {column: c})).join(",")})});
+  vega.axesMenu(() => table.all.filter(drawable), () => view.axes, rearrange);
   for (const [word, then] of Object.entries(draw)) vega.seen(at(word), then);
 });

@@ -2,8 +2,8 @@
 "use strict";
 // The page without its charts, once there are rows: what scripts loaded later build on. Never, where the page has no runs.
 gitml.experiment = (async () => {
-  const {el, address, load} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
-  const at = id => document.getElementById(id), trouble = at("trouble"), filter = at("filter");
+  const {el, at, address, load} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
+  const trouble = at("trouble"), filter = at("filter");
   if (!filter) return new Promise(() => {});
   const start = await gitml.get(key, head).catch(error => { at("tools").hidden = false; at("tools").replaceChildren(error.message); });
   if (!start) return new Promise(() => {});

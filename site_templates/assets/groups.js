@@ -84,7 +84,7 @@ gitml.groups = (() => {
     return texts.size === 1 ? el("bdi", {}, page.brief(column, item.rows.find(row => column.values[row] !== null))) : el("span", {class: "quiet"}, texts.size ? `${texts.size > 99 ? "100 or more" : texts.size} values` : "");
   };
 
-  const menu = page => gitml.sheet(document.getElementById("group"), {
+  const menu = page => gitml.sheet(gitml.at("group"), {
     columns: () => page.table.all.filter(c => c.kind === "params" || c.kind === "tags" || ["status", "user_id", "source", "commit", "dirty"].includes(c.name) && c.kind === "attributes"),
     chosen: () => page.view.group,
     change: next => page.write({group: next.map(page.name).join(","), open: ""}),

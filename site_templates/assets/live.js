@@ -16,7 +16,7 @@
     if (text === mine) return;
     newer = true;
     if (idle()) { location.reload(); return; }
-    document.getElementById("main").before(el("div", {class: "newer", role: "status"}, "The data is newer than this page. ", gitml.button("Show", () => location.reload())));
+    gitml.at("main").before(el("div", {class: "newer", role: "status"}, "The data is newer than this page. ", gitml.button("Show", () => location.reload())));
   };
 
   const ask = () => {

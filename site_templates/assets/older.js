@@ -1,7 +1,7 @@
 // run.html#<run id>: shows a run that has no page of its own.
 "use strict";
 (async () => {
-  const {el} = gitml, main = document.getElementById("main"), named = () => location.hash.slice(1).split("&")[0].toLowerCase(), id = named();
+  const {el, at} = gitml, main = at("main"), named = () => location.hash.slice(1).split("&")[0].toLowerCase(), id = named();
   const known = text => /^[0-9a-f]{32}$/.test(text);
   const tell = (title, ...lines) => {
     main.replaceChildren(el("div", {class: "head"}, el("h1", {}, title), ...lines.map(line => el("p", {class: "quiet"}, line)),
@@ -31,7 +31,7 @@
       document.title = `${run.name} · ${document.title}`;
       crumbs.append(slash(), " ", el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0])), " ", slash(), " ", el("span", {"aria-current": "page"}, el("bdi", {}, run.name)));
       gitml.copy(main);
-      if (run.curves.length) gitml.later(document.getElementById("curves"), ["charts", "sheet", "curves"], () => gitml.curves.panels([run]));
+      if (run.curves.length) gitml.later(at("curves"), ["charts", "sheet", "curves"], () => gitml.curves.panels([run]));
     }
   } catch (error) {
     tell("This run could not be loaded", `${error.message}. Reload the page to try again.`);

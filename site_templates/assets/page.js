@@ -41,6 +41,8 @@ window.gitml = (() => {
     box.replaceChildren(el("p", {class: "quiet"}, `${error.message}. Reload the page to try again.`));
   };
 
+  const at = id => document.getElementById(id);
+
   // ---- elements: text only ever becomes text nodes and attributes
   const el = (tag, props = {}, ...children) => {
     const node = document.createElement(tag);
@@ -77,7 +79,7 @@ window.gitml = (() => {
     watch: then => addEventListener("hashchange", () => { held = {}; then(); }),
     // Controls as parts of the address, by their ids; one that stands as the page has it says nothing there.
     bind(ids, then) {
-      const said = c => c.type === "checkbox" ? c.checked ? "on" : "off" : c.value, presets = ids.map(id => document.getElementById(id)).map(c => [c, said(c)]);
+      const said = c => c.type === "checkbox" ? c.checked ? "on" : "off" : c.value, presets = ids.map(at).map(c => [c, said(c)]);
       let typing = false;
       const show = () => {
         const state = address.read();
@@ -113,7 +115,7 @@ window.gitml = (() => {
   };
 
   // ---- theme
-  const html = document.documentElement, light = document.getElementById("theme");
+  const html = document.documentElement, light = at("theme");
   const dark = () => html.dataset.theme ? html.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const announce = () => {
     light.textContent = dark() ? "Light" : "Dark";
@@ -130,7 +132,7 @@ window.gitml = (() => {
   announce();
 
   // ---- search: a dialog that takes letters at once, and a script that then looks them up
-  const seek = document.getElementById("seek");
+  const seek = at("seek");
   seek.hidden = false;
   seek.addEventListener("click", () => {
     const box = document.querySelector(".search") || el("dialog", {class: "search", "aria-label": "Search"}, el("input", {role: "combobox",
@@ -179,5 +181,5 @@ window.gitml = (() => {
     for (const menu of document.querySelectorAll(".menu[open]")) if (!e.composedPath().includes(menu)) menu.open = false;
   });
 
-  return {push, get, load, later, failed, el, button, choices, address, number, moment, duration, root};
+  return {push, get, load, later, failed, at, el, button, choices, address, number, moment, duration, root};
 })();

@@ -51,6 +51,10 @@
     const [, flip, word, scale] = /^(-?)(.*?)(:log|:lin)?$/.exec(text), column = find(word);
     return column && {column, flip: Boolean(flip), log: scale && scale === ":log"};
   };
+  charts.axes = find => gitml.address.read().get("axes")?.split(",").map(text => charts.read(text, find)).filter(Boolean);
+  // A menu of axes: columns() can be, axes() are, change(axes) is told.
+  charts.axesMenu = (columns, axes, change) => gitml.sheet(gitml.at("axes"), {columns, chosen: () => axes().map(axis => axis.column),
+    change: next => change(next.map(column => axes().find(axis => axis.column === column) || {column}))});
 
   // ---- brushes and what they say in the filter language: clauses to [[number of the axis, low, high], …] in 0 … 1, and back
   charts.brushes = (axes, clauses) => axes.flatMap((axis, k) => {

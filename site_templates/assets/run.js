@@ -1,7 +1,7 @@
 // A run page's curves, and the HTML pages it logged.
 "use strict";
 (() => {
-  const section = document.getElementById("curves");
+  const section = gitml.at("curves");
   if (section) gitml.later(section, ["charts", "sheet", "curves"], () => gitml.get(document.body.dataset.run, section.dataset.src)
     .then(run => gitml.curves.panels([run]), error => gitml.failed(section, error)));
 
