@@ -16,7 +16,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from gitml.errors import GitmlError
@@ -79,7 +80,16 @@ def _processors() -> int:
 def _begin(work: Callable[[int], Any]) -> None:
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends with the one that began it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = work
+
+
+def _end_with_parent() -> None:
+    """A process that was killed cannot end its helpers, which would wait for it for ever."""
+    parent = parent_process()
+    if parent:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _do(number: int) -> Any:

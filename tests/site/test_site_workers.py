@@ -7,6 +7,8 @@ import gc
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,21 @@ def test_a_process_that_is_killed_is_said_in_one_sentence(
     with pytest.raises(GitmlError, match="was ended"), workers.begun(die, [0]) as made:
         os.read(signs[0], 1)
         list(made())
+
+
+def test_helpers_do_not_outlive_a_process_that_is_killed() -> None:
+    code = (
+        "import os, signal; from gitml.site import workers\n"
+        "workers._processors, workers.FEWEST, me = lambda: 3, 1, os.getpid()\n"
+        "def work(item):\n"
+        "    os.write(1, b'.')\n"
+        "    signal.pause()\n"
+        "with workers.begun(work, range(8)): signal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.read(2) == b".."
+        process.kill()
+        assert process.communicate(timeout=60) == (b"", None)  # nobody else holds its output
 
 
 def test_the_collector_is_left_as_it_was() -> None:
