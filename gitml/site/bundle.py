@@ -25,14 +25,18 @@ import {View, parse, loader, changeset} from "https://cdn.jsdelivr.net/npm/vega@
 import {expressionInterpreter as expr}
   from "https://cdn.jsdelivr.net/npm/vega-interpreter@INTERPRETER/+esm";
 const off = Object.assign(loader(), {load: () => Promise.reject(Error("loading is off"))});
+// A chart is made in three steps, so that keys and the pointer need not wait for all of it.
+const breath = () => new Promise(go => setTimeout(go));
 window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
-  const view = new View(parse(spec, null, {ast: true}),
-    {expr, renderer: "canvas", container: el, loader: off, logLevel: 1});
+  const view = new View(parse(spec, null, {ast: true}), {expr, loader: off, logLevel: 1});
   const data = some => { for (const [name, rows] of Object.entries(some)) view.data(name, rows); };
   const tell = some => { for (const [name, now] of Object.entries(some)) view.signal(name, now); };
+  await breath();
   data(values);
   tell(signals);
   await view.runAsync();
+  await breath();
+  await view.renderer("canvas").initialize(el).runAsync();
   return {
     data: some => { data(some); return view.runAsync(); },
     modify: (name, field, value, others = {}) => {
