@@ -106,12 +106,17 @@ class Environment:
     on_error: str = "raise"
 
 
+def tracking_uri() -> str | None:
+    """Read ``GITML_TRACKING_URI`` alone, which every call looks at; None where it is not set."""
+    return os.environ.get("GITML_TRACKING_URI") or None
+
+
 def environment() -> Environment:
     """Read the environment variables."""
     allow = os.environ.get("GITML_ALLOW_PICKLES")
     on_error = os.environ.get("GITML_ON_ERROR")
     return Environment(
-        tracking_uri=os.environ.get("GITML_TRACKING_URI") or None,
+        tracking_uri=tracking_uri(),
         experiment_name=os.environ.get("GITML_EXPERIMENT_NAME") or None,
         run_id=os.environ.get("GITML_RUN_ID") or None,
         allow_pickles=None if allow is None else allow.lower() in ("1", "true", "yes"),

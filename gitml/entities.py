@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
@@ -54,8 +54,9 @@ class Value:
     __slots__ = ()
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        for item in fields(self):  # type: ignore[arg-type]
-            yield item.name, getattr(self, item.name)
+        names: tuple[str, ...] = self.__slots__
+        for name in names:
+            yield name, getattr(self, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

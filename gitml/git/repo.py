@@ -374,13 +374,13 @@ class GitRepo:
 
     def ref(self, name: str) -> str | None:
         """Read what a ref points at, without a process where the ref is a plain file."""
+        with contextlib.suppress(OSError), open(f"{self.common_dir}/{name}", "rb") as file:
+            text = file.read().strip()
+            if len(text) == 40:
+                return text.decode()
         if (self.common_dir / "reftable").exists():
             out = self.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1))
             return out.decode().strip() or None
-        with contextlib.suppress(OSError):
-            text = (self.common_dir / name).read_text().strip()
-            if len(text) == 40:
-                return text
         return self._packed_refs().get(name)
 
     def _packed_refs(self) -> dict[str, str]:

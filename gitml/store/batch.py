@@ -16,7 +16,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,12 +40,14 @@ class BatchedRun:
         ops: Its operations, in their order.
         staged: Its staged artifacts; None if it has none.
         context: Where ``source.patch`` and ``requirements.txt`` of the whole batch are.
+        fresh: Whether nothing of it was ever given to a commit.
     """
 
     run_id: str
     ops: list[Op]
     staged: Path | None
     context: Path
+    fresh: bool = False
 
 
 CommitRuns = Callable[[list[BatchedRun]], None]
@@ -60,14 +62,15 @@ class Lane(Journal):
         self.batch = batch
         self.path = batch.journal.path
         self.ops: list[Op] = []
-        self._prefix = f"{run_id} ".encode("ascii")
+        self.fresh = True  # see BatchedRun
+        self._prefix = f"{run_id} "
         self.append(first)
 
-    def append(self, op: Op) -> None:
-        """Append one operation; see ``Journal.append``."""
+    def append(self, *ops: Op) -> None:
+        """Append operations; see ``Journal.append``."""
         with self.batch.lock:
-            super().append(op)
-            self.ops.append(op)
+            super().append(*ops)
+            self.ops += ops
 
     def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
         """Append a metric point; see ``Journal.metric``."""
@@ -81,8 +84,8 @@ class Lane(Journal):
             super().param(key, value, time)
             self.ops.append(["param", key, value, time])
 
-    def _write(self, line: bytes) -> None:
-        self.batch.journal._write(self._prefix + line)
+    def _write(self, lines: str) -> None:
+        self.batch.journal._write(lines)
 
     def sync(self) -> None:
         """Do nothing: the commit of the batch is what makes it safe against a power cut."""
@@ -137,7 +140,8 @@ class Batch:
         return self.folder / "runs" / run_id
 
     def _batched(self, lanes: Mapping[str, Lane]) -> list[BatchedRun]:
-        return _runs(self.folder, {run_id: list(lane.ops) for run_id, lane in lanes.items()})
+        ops = {run_id: list(lane.ops) for run_id, lane in lanes.items()}
+        return _runs(self.folder, ops, {run_id for run_id, lane in lanes.items() if lane.fresh})
 
     def end(self, run_id: str) -> None:
         """Note that a run has ended; it is committed now or later."""
@@ -153,7 +157,10 @@ class Batch:
         """Commit the runs that have ended."""
         with self.lock:
             if self._ended:
-                runs = self._batched({one: self._lanes[one] for one in self._ended})
+                lanes = {one: self._lanes[one] for one in self._ended}
+                runs = self._batched(lanes)
+                for lane in lanes.values():
+                    lane.fresh = False
                 self.commit(runs)
                 for run in runs:
                     del self._lanes[run.run_id]
@@ -172,8 +179,7 @@ class Batch:
         old, new = self.journal, Journal(self.folder, _HEADER)
         self.journal = new
         for lane in self._lanes.values():
-            for op in lane.ops:
-                Journal.append(lane, op)  # not kept a second time
+            Journal.append(lane, *lane.ops)  # not kept a second time
         old.path.unlink()
         old.close()
 
@@ -231,7 +237,9 @@ def _read(folder: Path) -> list[BatchedRun]:
     return _runs(folder, ops)
 
 
-def _runs(folder: Path, ops: Mapping[str, list[Op]]) -> list[BatchedRun]:
+def _runs(
+    folder: Path, ops: Mapping[str, list[Op]], fresh: Collection[str] = ()
+) -> list[BatchedRun]:
     """Put runs together with their staged artifacts, which most runs of a batch lack."""
     staging = folder / "runs"
     staged = {one.name for one in staging.iterdir()} if staging.is_dir() else set()
@@ -241,6 +249,7 @@ def _runs(folder: Path, ops: Mapping[str, list[Op]]) -> list[BatchedRun]:
             ops=ops[one],
             staged=staging / one / "artifacts" if one in staged else None,
             context=folder,
+            fresh=one in fresh,
         )
         for one in ops
     ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from urllib.parse import unquote
 
 from gitml.store import folder, merge, records
@@ -15,7 +14,8 @@ from gitml.store.records import RunFiles
 
 _MAX_RUNS = 5_000  # given to one git process; all of them are in memory at once
 _MAX_POINTS = 500_000  # metric points in them
-_COMMIT = 500  # runs of one commit: git writes one while the next is put together
+_COMMIT_RUNS = 500  # of one commit: git writes one while the next is put together
+_COMMIT_POINTS = 100_000
 
 
 def add(branch: Branch, runs: Iterable[RunFiles]) -> int:
@@ -25,33 +25,48 @@ def add(branch: Branch, runs: Iterable[RunFiles]) -> int:
         How many were given.
     """
     count = 0
-    for portion in _portions(runs):
+    for portion in _portions(runs, _MAX_RUNS, _MAX_POINTS):
         count += len(portion)
-        branch.update_many(partial(_commits, branch, portion))
+        commit(branch, portion.__iter__)
     return count
 
 
-def _portions(runs: Iterable[RunFiles]) -> Iterator[list[RunFiles]]:
+def commit(
+    branch: Branch, make: Callable[[], Iterable[RunFiles]], fresh: Collection[str] = ()
+) -> None:
+    """Commit runs that are made while git writes those before them, all or none.
+
+    Args:
+        branch: Where they go.
+        make: Gives the runs; called again where another writer was first, and always in the
+            branch's lock, so that it must be quick.
+        fresh: Ids of runs that cannot be on the branch yet.
+    """
+    branch.update_many(lambda tip: _commits(branch, make(), fresh, tip))
+
+
+def _portions(runs: Iterable[RunFiles], most: int, points: int) -> Iterator[list[RunFiles]]:
     portion: list[RunFiles] = []
-    points = 0
+    left = points
     for run in runs:
         portion.append(run)
-        points += len(run.history)
-        if len(portion) >= _MAX_RUNS or points >= _MAX_POINTS:
+        left -= len(run.history)
+        if len(portion) >= most or left <= 0:
             yield portion
-            portion, points = [], 0
+            portion, left = [], points
     if portion:
         yield portion
 
 
-def _commits(branch: Branch, runs: Sequence[RunFiles], tip: str | None) -> Iterator[Commit]:
+def _commits(
+    branch: Branch, runs: Iterable[RunFiles], fresh: Collection[str], tip: str | None
+) -> Iterator[Commit]:
     config = branch.remote_config(tip)
-    known = _known(branch, runs, tip)
-    for at in range(0, len(runs), _COMMIT):
-        portion = runs[at : at + _COMMIT]
+    for portion in _portions(runs, _COMMIT_RUNS, _COMMIT_POINTS):
+        known = _known(branch, [run for run in portion if _id(run) not in fresh], tip)
         files: dict[str, bytes | None] = {}
         for run in portion:
-            before = next(known)
+            before = None if _id(run) in fresh else next(known)
             if run.artifacts and not run.remote_config:
                 run = replace(run, remote_config=config)
             if before is None:
@@ -70,6 +85,10 @@ def _known(branch: Branch, runs: Sequence[RunFiles], tip: str | None) -> Iterato
     present = branch.repo.present(names) if tip else [False] * len(runs)
     for where, there in zip(folders, present, strict=True):
         yield folder.from_files(lambda path: branch.read(path, tip), where) if there else None
+
+
+def _id(run: RunFiles) -> str:
+    return run.record.run.info.run_id
 
 
 def _folder_of(run: RunFiles) -> str:

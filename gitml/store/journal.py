@@ -28,6 +28,8 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 class Journal:
     """One process's open journal of one run."""
 
+    _prefix = ""  # of each line
+
     def __init__(self, folder: Path, first: Op) -> None:
         """Create a journal in a run's folder and lock it before anybody can see it.
 
@@ -48,29 +50,31 @@ class Journal:
         except OSError as error:
             raise _cannot_write(folder, error) from error
 
-    def append(self, op: Op) -> None:
-        """Write one operation; it is durable against the death of the process on return.
+    def append(self, *ops: Op) -> None:
+        """Write operations; they are durable against the death of the process on return.
 
         Raises:
             StoreError: The disk is full or the folder is gone; nothing of it was written.
         """
-        self._write(_encode(op).encode() + b"\n")
+        lines = [f"{self._prefix}{_encode(op)}\n" for op in ops]
+        self._write("".join(lines))
 
     def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
         """Write a metric point; as ``append``, without the cost of a general encoder."""
         number = repr(value) if value - value == 0.0 else f'"{canonical.number_out(value)}"'
-        self._write(f'["metric",{quoted(key)},{number},{step},{timestamp}]\n'.encode("ascii"))
+        self._write(f'{self._prefix}["metric",{quoted(key)},{number},{step},{timestamp}]\n')
 
     def param(self, key: str, value: str, time: int) -> None:
         """Write a param; as ``append``, without the cost of a general encoder."""
-        self._write(f'["param",{quoted(key)},{quoted(value)},{time}]\n'.encode("ascii"))
+        self._write(f'{self._prefix}["param",{quoted(key)},{quoted(value)},{time}]\n')
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, lines: str) -> None:
+        data = lines.encode("ascii")
         try:
-            written = os.write(self._descriptor, line)
+            written = os.write(self._descriptor, data)
         except OSError as error:
             raise _cannot_write(self.path, error) from error
-        if written != len(line):  # the disk is full: take the torn line back
+        if written != len(data):  # the disk is full: take the torn line back
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
             raise StoreError(
                 f"No room left on the disk of {self.path}.", hint="Free some space and log again."

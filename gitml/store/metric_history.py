@@ -8,16 +8,15 @@ from collections.abc import Iterable
 
 from gitml.entities import Metric, MetricSummary
 from gitml.errors import StoreError
-from gitml.store.canonical import INT64, number_in, number_out
-
-_LINE = json.JSONEncoder(ensure_ascii=False)
+from gitml.store.canonical import INT64, number_in, number_out, text
 
 
 def to_jsonl(history: Iterable[Metric]) -> bytes:
     """Format ``metrics.jsonl``: one ``[key, step, timestamp, value]`` per line."""
-    encode = _LINE.encode
-    lines = (encode([m.key, m.step, m.timestamp, number_out(m.value)]) for m in history)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+    lines = (
+        f"[{text(m.key)}, {m.step}, {m.timestamp}, {text(number_out(m.value))}]\n" for m in history
+    )
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 def from_jsonl(data: bytes, what: str = "metrics.jsonl") -> tuple[Metric, ...]:

@@ -18,7 +18,7 @@ from gitml.errors import GitmlError, NotFound, StoreError
 from gitml.store import batch, bulk, canonical, folder, journal, leftovers, records
 from gitml.store.batch import Batch, BatchedRun, Lane
 from gitml.store.branch import Branch, Commit, exclusive
-from gitml.store.fold import Op, fold
+from gitml.store.fold import Op, begun, fold
 from gitml.store.journal import Journal
 from gitml.store.message import commit_message
 from gitml.store.queue import Queue, Ticket
@@ -103,9 +103,8 @@ class RunStore:
                 clock=self._clock,
             )
         ops: list[Op] = [["tag", key, value, start_time] for key, value in tags.items()]
-        for op in ops:
-            writer.journal.append(op)
-        return writer, fold(None, [first, *ops]).record.run
+        writer.journal.append(*ops)
+        return writer, begun(header, tags)
 
     @property
     def batch(self) -> Batch | None:
@@ -205,7 +204,8 @@ class RunStore:
         """Commit what this process's run has logged so far; it goes on."""
         writer = self._writers[run_id]
         batched = _batched(writer)
-        if batched:
+        if isinstance(writer.journal, Lane) and batched:
+            writer.journal.fresh = False
             self._commit_batch([batched], ended=False)
             shutil.rmtree(writer.artifacts, ignore_errors=True)
             return
@@ -312,6 +312,7 @@ class RunStore:
     def _commit_batch(self, runs: Sequence[BatchedRun], *, ended: bool = True) -> None:
         """Commit runs of a batch together."""
         context: dict[Path, bytes] = {}
+        kept = {one.run_id: tuple(self._put_artifacts(one.staged)) for one in runs if one.staged}
 
         def fold_all() -> Iterator[RunFiles]:
             for run in runs:
@@ -319,12 +320,12 @@ class RunStore:
                 shared = batch.context_files(run, context)
                 yield replace(
                     files,
-                    artifacts=tuple(self._put_artifacts(run.staged)) if run.staged else (),
+                    artifacts=kept.get(run.run_id, ()),
                     patch=shared.get("source.patch", b""),
                     requirements=shared.get("requirements.txt", b""),
                 )
 
-        bulk.add(self.branch, fold_all())
+        bulk.commit(self.branch, fold_all, {run.run_id for run in runs if run.fresh})
 
     def _commit_as_it_is(self, place: Path, ops: Sequence[Op]) -> None:
         header = next((op[1] for op in ops if op[0] in ("start", "resume")), None)

@@ -138,7 +138,7 @@ def get_tracking_uri() -> str:
 
 def is_tracking_uri_set() -> bool:
     """Tell whether a repository was chosen, by call or by environment."""
-    return bool(_tracking_uri or config.environment().tracking_uri)
+    return bool(_tracking_uri or config.tracking_uri())
 
 
 def client() -> TrackingClient:
@@ -147,7 +147,7 @@ def client() -> TrackingClient:
     Raises:
         NoRepository: There is no git repository.
     """
-    place = _tracking_uri or config.environment().tracking_uri
+    place = _tracking_uri or config.tracking_uri()
     if place is None and _runs():
         return _runs()[-1]._client  # the script may have changed its folder since
     place = place or os.getcwd()
@@ -270,9 +270,10 @@ def start_run(
 
 
 def _begin(experiment_id: str | None, run_name: str | None, tags: Mapping[str, Any]) -> ActiveRun:
-    repository = client().repository
+    logged_to = client()
+    repository = logged_to.repository
     code = _captured(repository)
-    run = client().create_run(
+    run = logged_to.create_run(
         str(experiment_id) if experiment_id is not None else active_experiment(),
         tags={**code.tags, **tags},
         run_name=run_name,
@@ -281,7 +282,7 @@ def _begin(experiment_id: str | None, run_name: str | None, tags: Mapping[str, A
     assert writer is not None  # create_run opened it
     files = {"source.patch": code.patch, "requirements.txt": code.requirements}
     writer.record_source(dict(code.source), files)
-    return ActiveRun(run, client(), writer)
+    return ActiveRun(run, logged_to, writer)
 
 
 def _captured(repository: Repository) -> Context:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import gitml
+from gitml.errors import StoreError
 from gitml.store import batch
 from gitml.store.fold import fold
 from gitml.store.records import RunFiles
@@ -108,6 +109,47 @@ def client() -> gitml.MlflowClient:
     return gitml.MlflowClient(gitml.get_tracking_uri())
 
 
+def tag_on_the_branch(tracked: Path, run_id: str) -> None:
+    """What a pull may do to a run that was committed while it goes on."""
+    runs = Repository.open(tracked).runs
+    runs.edit(run_id, "Default", lambda _, now: [["tag", "seen", "elsewhere", now]])
+
+
+def test_a_run_committed_before_its_end_is_joined_with_what_others_made_of_it(
+    tracked: Path,
+) -> None:
+    with gitml.batch(), gitml.start_run() as run:
+        gitml.log_param("depth", 3)
+        Repository.open(tracked).runs.checkpoint(run.info.run_id)
+        tag_on_the_branch(tracked, run.info.run_id)
+        gitml.log_metric("loss", 0.5)
+
+    (found,) = records(tracked).values()
+    assert (found["params"], found["metrics"]) == ({"depth": "3"}, {"loss": 0.5})
+    assert (found["tags"]["seen"], found["status"]) == ("elsewhere", "FINISHED")
+
+
+def test_a_commit_that_failed_after_git_made_it_is_joined_when_it_is_repeated(
+    tracked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch = Repository.open(tracked).branch
+    update = branch.update_many
+
+    def fail_after(*args: object, **more: object) -> None:
+        update(*args, **more)
+        monkeypatch.undo()
+        raise StoreError("The machine is tired.")
+
+    with gitml.batch():
+        run_id = log(1)
+        monkeypatch.setattr(branch, "update_many", fail_after)
+        with pytest.raises(StoreError, match="tired"):
+            Repository.open(tracked).runs.flush()
+        tag_on_the_branch(tracked, run_id)
+    assert records(tracked)[run_id]["tags"]["seen"] == "elsewhere"
+    assert left_over(tracked) == []
+
+
 def test_a_run_that_outlives_the_batch_is_committed_when_it_ends(tracked: Path) -> None:
     with gitml.batch(), gitml.batch():
         run = gitml.start_run()
@@ -142,6 +184,7 @@ def test_commits_follow_each_other_in_a_long_batch(
 
 KILLED = """
 import os, signal, sys, gitml
+from gitml.errors import StoreError
 from gitml.store import batch
 batch.MAX_RUNS = 3
 with gitml.batch():

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from gitml.entities import Artifact, Experiment, Metric
 from gitml.store import folder, merge, metric_history
-from gitml.store.fold import fold, new_run
+from gitml.store.fold import RUN_NAME_TAG, begun, fold, new_run
 from gitml.store.records import ExperimentRecord, RunFiles
 
 HEADER = {
@@ -210,3 +210,11 @@ def test_a_new_run_is_running() -> None:
     assert metric_history.ordered([Metric(key="a", value=1, timestamp=1)] * 2) == (
         Metric(key="a", value=1, timestamp=1),
     )
+
+
+@given(st.dictionaries(st.text(max_size=5) | st.just(RUN_NAME_TAG), st.text(max_size=5)))
+def test_a_run_that_begins_is_what_a_fold_makes_of_its_first_operations(
+    tags: dict[str, str],
+) -> None:
+    ops = [["tag", key, value, HEADER["start_time"]] for key, value in tags.items()]
+    assert begun(HEADER, tags) == fold(None, [["start", HEADER], *ops]).record.run

@@ -20,7 +20,7 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import InvalidInput, SchemaTooNew, StoreError
-from gitml.store import metric_history, records
+from gitml.store import canonical, metric_history, records
 from gitml.store.records import Record
 
 texts = st.text(max_size=20)
@@ -196,3 +196,21 @@ def test_a_run_path_is_taken_apart() -> None:
     path = records.run_folder("a%20b", "0a" * 16) + "/.dvc/config"
 
     assert records.parse_run_path(path) == ("a%20b", "0a" * 16, ".dvc/config")
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+values = st.recursive(
+    plain | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
+
+
+@given(st.dictionaries(st.text(), values))
+def test_canonical_bytes_are_those_of_pythons_json(value: dict[str, object]) -> None:
+    made = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    assert canonical.dump(value) == f"{made}\n".encode("utf-8", "backslashreplace")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_never_become_json(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical.dump({"metrics": {"loss": value}})
