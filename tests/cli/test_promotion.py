@@ -228,16 +228,21 @@ def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_mode
     assert live() == runs[1]
 
 
-def test_more_than_three_tags_are_pushed_with_the_trigger_last(
-    cli: Cli, repository: Path, team: Path
-) -> None:
+def declare_the_way_back(cli: Cli, repository: Path, aliases: str) -> None:
+    """Promote versions 1 and 2, then revert the second and name aliases; nothing applied yet."""
     for version in ("1", "2"):
         promote(cli, repository, version, int(version))
     declared = repository / "registry" / "Price.yaml"
     git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
-    declared.write_text(declared.read_text() + "aliases: {best: 1, newest: 2, other: 3}\n")
+    declared.write_text(f"{declared.read_text()}aliases: {aliases}\n")
     git(repository, "commit", "-q", "-am", "Back, and name them")
     git(repository, "push", "-q", "origin", "main")
+
+
+def test_more_than_three_tags_are_pushed_with_the_trigger_last(
+    cli: Cli, repository: Path, team: Path
+) -> None:
+    declare_the_way_back(cli, repository, "{best: 1, newest: 2, other: 3}")
     log = team / "pushes"
     hook = team / "hooks" / "post-receive"
     hook.write_text(f"#!/bin/sh\necho push >> {log}\ncut -d' ' -f3 >> {log}\n")
@@ -258,13 +263,7 @@ def test_more_than_three_tags_are_pushed_with_the_trigger_last(
 def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:
-    for version in ("1", "2"):
-        promote(cli, repository, version, int(version))
-    declared = repository / "registry" / "Price.yaml"
-    git(repository, "revert", "-m", "1", "--no-edit", "HEAD")
-    declared.write_text(declared.read_text() + "aliases: {best: 1, newest: 2}\n")
-    git(repository, "commit", "-q", "-am", "Back, and name them")
-    git(repository, "push", "-q", "origin", "main")
+    declare_the_way_back(cli, repository, "{best: 1, newest: 2}")
     hook = team / "hooks" / "update"
     seen = []
     for refused in ("Archived!", "Production!", "Archived#", "Production#", "alias/newest"):
