@@ -20,7 +20,7 @@
   if (!known(id)) { tell("No run is named", "The address of this page ends in # and the 32 digits of a run’s id."); arrive(); return; }
   try {
     const found = await gitml.find(id);
-    if (found && !found.html && !location.search) { location.replace(found.page); return; }
+    if (found && !found.html && !location.search) { location.replace(found.page + location.hash.replace(/^#\w+(&?)/, (_, more) => more && "#")); return; }
     if (!found || !found.html) {
       tell("This run is not in the site", "It may be newer than the site, or it was deleted. Its record may still be in git:");
     } else {

@@ -72,6 +72,16 @@ def test_an_older_run_is_shown_with_its_curves_and_has_the_focus(
     page.keyboard.press("Tab")
     page.go_back()
     until(lambda: heading(page), "tree-16")
+    page.locator("#curves").scroll_into_view_if_needed()
+    until(lambda: page.locator("#panels canvas").count() > 0, True)
+    page.get_by_label("log up").check()
+    assert page.url == f"{home}run.html#{run.info.run_id}&log=on"
+    page.reload()
+    page.locator("#curves").scroll_into_view_if_needed()
+    until(lambda: page.get_by_label("log up").is_checked(), True)
+    page.go_back()
+    until(lambda: page.get_by_label("log up").is_checked(), False)
+    assert heading(page) == "tree-16"
 
 
 @pytest.mark.browser
@@ -108,6 +118,9 @@ def test_a_run_with_a_page_of_its_own_is_found_under_both_addresses(
     page.goto(f"{home}run.html#{run.info.run_id}")
     until(lambda: page.url, f"{home}runs/{run.info.run_id}.html")
     until(lambda: heading(page), run.info.run_name)
+    page.goto("about:blank")
+    page.goto(f"{home}run.html#{run.info.run_id}&smooth=0.5&log=on")
+    until(lambda: page.url, f"{home}runs/{run.info.run_id}.html#smooth=0.5&log=on")
 
 
 @pytest.mark.browser
@@ -132,8 +145,9 @@ def test_a_link_to_a_page_that_is_gone_leads_to_the_run(
 ) -> None:
     page = chromium.new_page()  # the answer 404 is an error in the console
     run = runs[-1]
-    page.goto(f"{older_http}runs/{run.info.run_id}.html")
+    page.goto(f"{older_http}runs/{run.info.run_id}.html#log=on")
     until(lambda: heading(page), run.info.run_name)
+    assert page.url == f"{older_http}run.html?moved#{run.info.run_id}&log=on"
     page.goto(f"{older_http}runs/{'e' * 32}.html")
     until(lambda: heading(page), "This run is not in the site")
     page.close()
