@@ -45,6 +45,7 @@ from gitml.site.output import Output, Rendered
 from gitml.site.views import View
 
 Progress = Callable[[int, int], None]
+_SORTED = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +386,7 @@ class _Builder:
                 for v in self.shown.registered.get(item.info.run_id, ())
             ],
         }
-        return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
+        return _hashed(around)
 
     def model_key(self, item: RegisteredModel, known: version_pages.Relations) -> str:
         """Hash everything a model's pages are made of; empty where a run's id is unknown."""
@@ -403,7 +404,11 @@ class _Builder:
             [str(self.shown.links.get(known.runs[i].parent_run_id or "")) for i in sorted(runs)],
             [self.shown.experiments[known.runs[i].info.experiment_id].name for i in sorted(runs)],
         ]  # fmt: skip
-        return hashlib.sha256(json.dumps(around, sort_keys=True).encode()).hexdigest()[:32]
+        return _hashed(around)
+
+
+def _hashed(value: object) -> str:
+    return hashlib.sha256(_SORTED(value).encode()).hexdigest()[:32]
 
 
 @workers.without_collector()

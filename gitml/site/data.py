@@ -27,6 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gitml.entities import Metric, Run
 from gitml.site import formats
@@ -109,6 +110,8 @@ def extremes(runs: Sequence[Run]) -> tuple[Column, ...]:
     found: dict[tuple[str, str], list[Value]] = {}
     for row, run in enumerate(runs):
         for key, summary in run.data.summaries.items():
+            if summary.count == 1:
+                continue
             for kind, value in (("min", summary.min), ("max", summary.max)):
                 if math.isfinite(value) and value != run.data.metrics.get(key):
                     found.setdefault((kind, key), [None] * len(runs))[row] = value
@@ -262,6 +265,7 @@ def _cell(value: Value) -> Value:
     return _clipped(value) if isinstance(value, str) else value
 
 
+@lru_cache(maxsize=4096)  # many runs say the same
 def _clipped(text: str) -> str:
     return formats.clip(well_formed(text), CELL_CHARS)
 
@@ -270,13 +274,17 @@ def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
     counts = Counter(key for row in rows for key in row)
     # What the page shows first comes first: keys that most runs have.
     keys = sorted(counts, key=lambda key: (counts[key] * 2 < len(rows), *rank(key)))
-    return [
-        Column(kind=kind, name=key, values=[_cell(row.get(key)) for row in rows]) for key in keys
-    ]
+    found = []
+    for key in keys:
+        values = [row.get(key) for row in rows]
+        if kind != "metrics":
+            values = [_cell(value) for value in values]
+        found.append(Column(kind=kind, name=key, values=values))
+    return found
 
 
 def _encode(values: Sequence[Cell]) -> dict[str, object]:
-    texts = list(dict.fromkeys(value for value in values if isinstance(value, str | tuple)))
+    texts = [value for value in dict.fromkeys(values) if isinstance(value, str | tuple)]
     if not texts:
         return {"x": [finite(v) if isinstance(v, int | float) else None for v in values]}
     if len(texts) * 2 > len(values):

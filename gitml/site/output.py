@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,7 @@ class Output:
     total_bytes: int = 0
     _aside: Path = field(init=False)
     _done: set[str] = field(default_factory=set)
+    _folders: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
@@ -107,8 +109,8 @@ class Output:
         """Write one file, once; a file with the same bytes is taken over from the old site."""
         if address in self._done:
             return
-        old = self.folder / address
-        same = old.is_file() and old.stat().st_size == len(data) and old.read_bytes() == data
+        size = self._size(address)
+        same = size == len(data) and (self.folder / address).read_bytes() == data
         if same and self.reuse([address]):
             return
         path = self._place(address)
@@ -119,17 +121,27 @@ class Output:
     def reuse(self, addresses: Iterable[str]) -> bool:
         """Take files over from the old site; False, and nothing is done, unless all are there."""
         wanted = [address for address in addresses if address not in self._done]
-        if not all(_is_inside(address) and (self.folder / address).is_file() for address in wanted):
+        found = [self._size(address) if _is_inside(address) else None for address in wanted]
+        sizes = [size for size in found if size is not None]
+        if len(sizes) < len(wanted):
             return False
-        for address in wanted:
+        for address, size in zip(wanted, sizes, strict=True):
             path = self._place(address)
             try:
                 os.link(self.folder / address, path)
             except OSError:  # a file system without hard links
                 shutil.copyfile(self.folder / address, path)
             self.unchanged += 1
-            self._count(path.stat().st_size)
+            self._count(size)
         return True
+
+    def _size(self, address: str) -> int | None:
+        """Bytes of a file of the old site; None where there is none."""
+        try:
+            found = (self.folder / address).stat()
+        except OSError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def mark(self, runs: Mapping[str, Rendered]) -> None:
         """Write the marker."""
@@ -141,7 +153,7 @@ class Output:
                 for run_id, r in runs.items()
             },
         }
-        self.write(MARKER, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
+        self.write(MARKER, (json.dumps(value, sort_keys=True) + "\n").encode())
 
     def _count(self, size: int) -> None:
         self.total_bytes += size
@@ -150,7 +162,9 @@ class Output:
 
     def _place(self, address: str) -> Path:
         path = self._aside / address
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self._folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(path.parent)
         self._done.add(address)
         return path
 
