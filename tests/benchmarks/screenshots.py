@@ -95,7 +95,7 @@ def addresses(site: Path) -> dict[str, str]:
         kind = "promotion" if path.stem.startswith("promotion") else "version"
         folder = kind if folder.startswith("models-") else folder
         found[folder if folder != "." else path.stem] = path
-    for gone in ("run", "sandbox"):
+    for gone in ("404", "run", "sandbox"):  # only ever shown elsewhere, or over HTTP
         found.pop(gone, None)
     named = {name: path.relative_to(site).as_posix() for name, path in found.items()}
     for path in sorted((site / "experiments").iterdir()):

@@ -346,8 +346,8 @@ def test_curves_are_drawn_and_follow_their_controls(page: Any, home: str, site: 
     seen = [page.locator("#panels").screenshot()]
     page.locator("#smooth").fill("0.9")
     until(lambda: page.locator("#panels").screenshot() != seen[0], True)
-    page.get_by_label("log up").check()
-    page.get_by_label("log across").check()
+    page.get_by_label("log y").check()
+    page.get_by_label("log x").check()
     page.locator("#across").select_option("time")
     until(lambda: page.locator("#panels canvas").count(), 2)
     wanted = {"smooth": "0.9", "log": "on", "log-across": "on", "across": "time"}
