@@ -25,6 +25,7 @@ from gitml.errors import GitmlError
 T = TypeVar("T")
 R = TypeVar("R")
 FEWEST = 8  # items for each process, below which it is not worth beginning
+_MOST = 7  # processes besides this one, each with a share of the memory
 _work: Callable[[int], Any]
 
 
@@ -42,7 +43,7 @@ def begun(
         What gives each item with its result, in any order, once this process has time: it does
         then what the others have not begun.
     """
-    helpers = min(_processors() - 1, len(items) // FEWEST)
+    helpers = min(_processors() - 1, len(items) // FEWEST, _MOST)
     if helpers < 1:
         yield lambda: ((item, work(item)) for item in items)
         return

@@ -203,11 +203,14 @@ class RunStore:
     def checkpoint(self, run_id: str) -> None:
         """Commit what this process's run has logged so far; it goes on."""
         writer = self._writers[run_id]
-        batched = _batched(writer)
-        if isinstance(writer.journal, Lane) and batched:
-            writer.journal.fresh = False
-            self._commit_batch([batched], ended=False)
-            shutil.rmtree(writer.artifacts, ignore_errors=True)
+        lane = writer.journal
+        if isinstance(lane, Lane):
+            with lane.batch.lock:  # the run does not end meanwhile
+                lane.fresh = False
+                batched = lane.batch.run(run_id)
+                if batched:
+                    self._commit_batch([batched], ended=False)
+                    shutil.rmtree(writer.artifacts, ignore_errors=True)
             return
         writer.journal.sync()
         with exclusive(writer.folder / "lock"):
