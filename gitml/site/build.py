@@ -56,7 +56,7 @@ class SiteOptions:
         run_pages: How many of the newest runs get a page of their own; runs of registered
             versions always do. The others are shown by ``run.html``.
         templates: Folder whose templates come before the built-in ones.
-        cache: Folder where the chart library is kept between builds.
+        cache: Folder where the chart library and compiled templates are kept between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
             pages needs it, because it cannot know how deep the missing one lay.
         accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
@@ -433,7 +433,7 @@ def build(
         InvalidInput: The folder holds something that is not a site of ours, or is not writable.
     """
     options = options or SiteOptions()
-    look = templates.load(options.templates)
+    look = templates.load(options.templates, options.cache)
     full = catalogue(content, options.run_pages)
     for plan in budget.plans(len(full.runs), options.run_pages):
         shown = full if plan.full else catalogue(content, plan.pages)

@@ -74,11 +74,12 @@ class Templates:
     notices: bytes
 
 
-def load(own: Path | None = None) -> Templates:
+def load(own: Path | None = None, cache: Path | None = None) -> Templates:
     """Find and read the templates.
 
     Args:
         own: A user's folder; a file in it replaces the built-in one of the same name.
+        cache: Where built-in templates are kept compiled; None for nowhere.
 
     Raises:
         InvalidInput: The folder does not exist.
@@ -90,7 +91,7 @@ def load(own: Path | None = None) -> Templates:
         )
     built_in = next(folder for folder in _FOLDERS if folder.is_dir())
     folders = [own, built_in] if own else [built_in]
-    environment = _environment(folders)
+    environment = _environment(folders, cache)
 
     def source(name: str) -> bytes:
         assert environment.loader is not None
@@ -130,11 +131,16 @@ def _used(name: str, use: Callable[[], str]) -> str:
         ) from error
 
 
-def _environment(folders: list[Path]) -> Environment:
+def _environment(folders: list[Path], cache: Path | None) -> Environment:
     import jinja2.sandbox
 
     # A user's templates came with the repository, and looking at it must run no code of it.
+    # They are compiled to other code than ours, so that only ours is kept.
     kind = jinja2.sandbox.ImmutableSandboxedEnvironment if folders[1:] else jinja2.Environment
+    kept = None
+    if cache and not folders[1:]:
+        cache.mkdir(parents=True, exist_ok=True)
+        kept = jinja2.FileSystemBytecodeCache(str(cache))
     environment = kind(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         autoescape=True,
@@ -143,6 +149,7 @@ def _environment(folders: list[Path]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        bytecode_cache=kept,
     )
     environment.filters |= {
         "moment": formats.moment,
