@@ -74,13 +74,13 @@ def test_an_older_run_is_shown_with_its_curves_and_has_the_focus(
     until(lambda: heading(page), "tree-16")
     page.locator("#curves").scroll_into_view_if_needed()
     until(lambda: page.locator("#panels canvas").count() > 0, True)
-    page.get_by_label("log up").check()
+    page.get_by_label("log y").check()
     assert page.url == f"{home}run.html#{run.info.run_id}&log=on"
     page.reload()
     page.locator("#curves").scroll_into_view_if_needed()
-    until(lambda: page.get_by_label("log up").is_checked(), True)
+    until(lambda: page.get_by_label("log y").is_checked(), True)
     page.go_back()
-    until(lambda: page.get_by_label("log up").is_checked(), False)
+    until(lambda: page.get_by_label("log y").is_checked(), False)
     assert heading(page) == "tree-16"
 
 
