@@ -77,15 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round and fewer runs")
     parser.add_argument("--rounds", type=int, help="of the rows that measure single calls")
-    parser.add_argument("--runs", type=int, help="that both programs search; default 10,000")
+    parser.add_argument("--runs", type=int, help="of both; default 10,000, 0: gitml alone")
     parser.add_argument("--sizes", default="", help="of gitml alone; default 100,10000,100000")
     parser.add_argument("--json", default="bench.json", metavar="PATH", help="where figures go")
     given = parser.parse_args()
     rounds = given.rounds or (1 if given.quick else 3)
-    count = given.runs or (1_000 if given.quick else 10_000)
+    count = (1_000 if given.quick else 10_000) if given.runs is None else given.runs
     sizes = given.sizes or ("100,1000" if given.quick else "100,10000,100000")
     result: dict[str, object] = {"count": count}
-    if count > 0:
+    if count:
         medians = result["beside MLflow"] = compare(rounds, count)
         _print_ratios(medians, count)
     alone = result["gitml alone"] = {
