@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
@@ -18,6 +19,7 @@ from gitml.store.records import RunFiles
 from gitml.store.search import plain
 from gitml.store.search_nodes import Entity
 
+_ROWS = 100  # of one statement: more than twice as fast as one by one
 _BATCH = 2_000  # records read, parsed and inserted together
 
 
@@ -296,9 +298,15 @@ class _RunWriter:
         insert = self._db.executemany
         insert(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", self._runs)
         insert("INSERT INTO documents VALUES (?, ?)", self._documents)
-        self._entries.sort()  # the order they lie in
+        entries = sorted(self._entries)  # the order they lie in
+        whole = len(entries) // _ROWS * _ROWS
         # Two keys are one where they differ only in characters that SQLite cannot hold.
-        insert("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", self._entries)
+        into = "INSERT OR IGNORE INTO entries VALUES"
+        insert(
+            f"{into} {', '.join(['(?, ?, ?)'] * _ROWS)}",
+            (list(chain.from_iterable(entries[at : at + _ROWS])) for at in range(0, whole, _ROWS)),
+        )
+        insert(f"{into} (?, ?, ?)", entries[whole:])
         insert("INSERT INTO datasets VALUES (?, ?, ?, ?)", self._datasets)
         self._start()
 
