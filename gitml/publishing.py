@@ -20,8 +20,8 @@ from gitml.registry.better import by_name
 from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
+from gitml.site.collector import without_collector
 from gitml.site.content import CodeCommit
-from gitml.site.workers import without_collector
 from gitml.store import folder, journal
 from gitml.store.committed import CommittedRuns
 from gitml.store.metric_history import from_jsonl

@@ -39,6 +39,7 @@ from gitml.site import (
 )
 from gitml.site.budget import OverBudget, Plan
 from gitml.site.catalogue import Catalogue, catalogue, experiment_link
+from gitml.site.collector import without_collector
 from gitml.site.content import Content, Document
 from gitml.site.feed import Regression
 from gitml.site.output import Output, Rendered
@@ -172,8 +173,8 @@ class _Builder:
         own = self.shown.paged
         paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
         more: dict[str, object] = {"more": later}
-        more["ends"] = self.asked_for(f"{key}-ends", data.extremes, parts)
-        more["inputs"] = self.asked_for(f"{key}-inputs", data.inputs, parts)
+        more["ends"] = self.on_demand(f"{key}-ends", data.extremes, parts)
+        more["inputs"] = self.on_demand(f"{key}-inputs", data.inputs, parts)
         more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
         more |= {"rows": len(runs), "paged": paged}
         more["better"] = [
@@ -191,7 +192,7 @@ class _Builder:
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
         )
 
-    def asked_for(
+    def on_demand(
         self,
         key: str,
         columns: Callable[[Sequence[Run]], Sequence[data.Column]],
@@ -349,15 +350,15 @@ class _Builder:
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
-    def older(self, part: fragments.Shard, old: Rendered | None) -> bool:
-        """Note a shard of older runs; False where the old one does not hold."""
+    def keep_older(self, part: fragments.Shard, old: Rendered | None) -> bool:
+        """Take a shard of older runs over from the old site; False where it does not hold."""
         keys = [self.run_key(run) for run in part.runs]
         key = hashlib.sha256("".join(keys).encode()).hexdigest()[:32] if all(keys) else ""
         address = urls.older(part.number)
         self.rendered[f"older/{part.number}"] = Rendered(key=key, files=(address,))
         return bool(old and key and old.key == key and self.out.reuse([address]))
 
-    def fragments(self, part: fragments.Shard) -> tuple[bytes, Sequence[str]]:
+    def render_older(self, part: fragments.Shard) -> tuple[bytes, Sequence[str]]:
         """Render a shard of older runs; gives also what could not be read until now."""
         value = {}
         for run in part.runs:
@@ -411,7 +412,7 @@ def _hashed(value: object) -> str:
     return hashlib.sha256(_SORTED(value).encode()).hexdigest()[:32]
 
 
-@workers.without_collector()
+@without_collector()
 def build(
     content: Content,
     output: Path,
@@ -475,8 +476,8 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
         progress(done, total)
 
     builder.assets()
-    stale = [p for p in older if not builder.older(p, previous.get(f"older/{p.number}"))]
-    with workers.begun(builder.fragments, stale) as made:
+    stale = [p for p in older if not builder.keep_older(p, previous.get(f"older/{p.number}"))]
+    with workers.begun(builder.render_older, stale) as made:
         first = home.home(shown, builder.timelines())
         builder.page(
             "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out

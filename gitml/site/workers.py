@@ -8,7 +8,6 @@ elsewhere, and where there is little to do, everything is done here.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -22,8 +21,8 @@ from typing import Any, TypeVar
 
 from gitml.errors import GitmlError
 
-T = TypeVar("T")
-R = TypeVar("R")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 FEWEST = 8  # items for each process, below which it is not worth beginning
 _MOST = 7  # processes besides this one, each with a share of the memory
 _work: Callable[[int], Any]
@@ -31,8 +30,8 @@ _work: Callable[[int], Any]
 
 @contextlib.contextmanager
 def begun(
-    work: Callable[[T], R], items: Sequence[T]
-) -> Iterator[Callable[[], Iterator[tuple[T, R]]]]:
+    work: Callable[[_T], _R], items: Sequence[_T]
+) -> Iterator[Callable[[], Iterator[tuple[_T, _R]]]]:
     """Let other processes begin with some work while this one does something else.
 
     Args:
@@ -65,8 +64,8 @@ def begun(
 
 
 def _results(
-    work: Callable[[T], R], items: Sequence[T], futures: Sequence[Future[R]]
-) -> Iterator[tuple[T, R]]:
+    work: Callable[[_T], _R], items: Sequence[_T], futures: Sequence[Future[_R]]
+) -> Iterator[tuple[_T, _R]]:
     for item, future in reversed(list(zip(items, futures, strict=True))):
         yield item, work(item) if future.cancel() else future.result()
 
@@ -95,18 +94,3 @@ def _end_with_parent() -> None:
 
 def _do(number: int) -> Any:
     return _work(number)
-
-
-@contextlib.contextmanager
-def without_collector() -> Iterator[None]:
-    """Let Python's cyclic garbage collector rest.
-
-    It would look through millions of values again and again, none of which refers to itself.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

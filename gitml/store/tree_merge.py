@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
-from gitml.git import Change
+from gitml.git import REGULAR, Change
 from gitml.store import folder, merge, metric_history, model_records, records
 from gitml.store.branch import Blob
 from gitml.store.records import RunFiles
 
 Read = Callable[[str], bytes | None]
 _PLAIN = "100644"
-_FILES = (_PLAIN, "100755")
 _Record = TypeVar("_Record")
 
 
@@ -182,8 +181,8 @@ class _Side:
 
 def _merged_file(change: Change, read: Read) -> bytes | Blob | None:
     """What becomes of a file that differs; None where it cannot stay."""
-    ours = change.old if change.old_mode in _FILES else None
-    theirs = change.new if change.new_mode in _FILES else None
+    ours = change.old if change.old_mode in REGULAR else None
+    theirs = change.new if change.new_mode in REGULAR else None
     if ours is None or theirs is None:
         only = theirs or ours
         return Blob(only) if only else None

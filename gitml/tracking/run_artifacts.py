@@ -57,9 +57,10 @@ class RunArtifacts:
         writer = self._repository.writer(run_id)
         if writer and (writer.artifacts / path).is_file():
             return (writer.artifacts / path).read_bytes()
-        for artifact in self._repository.files(run_id).artifacts:
+        files = self._repository.files(run_id)
+        for artifact in files.artifacts:
             if artifact.path == path and artifact.md5:
-                remote = self._repository.open_remote()
+                remote = self._repository.open_remote(files.remote_config)
                 return self._repository.artifacts.read_bytes(artifact, remote)
         return None
 

@@ -1,26 +1,34 @@
 """Measure the dashboard in Chromium; run by hand: python -m tests.benchmarks.dashboard 1000 10000.
 
-For each number of runs (22 params and metrics, 9 attributes: 31 columns) it builds an experiment's
-page, opens it from disk and prints a table to stderr and JSON to stdout. Times are ms of the
-page's own clock since navigation began, or the median of several steps; ``parallel_ms`` is that of
-drawing parallel coordinates anew, from a click in an axis's menu to the picture, Vega being loaded.
+For each number of runs (22 params and metrics, 9 attributes: 31 columns) it loads a repository,
+builds its site with the command, from nothing (the index and the chart library, too) and after one
+new run, opens the experiment's page from disk and prints a table to stderr and JSON to stdout.
+Times in ms are of the page's own clock since navigation began, or the median of several steps;
+``parallel_ms`` is that of drawing parallel coordinates anew, from a click in an axis's menu to the
+picture, Vega being loaded; ``heap_mb`` is what the page's scripts hold in the end.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from gitml.entities import Experiment
-from gitml.site import Content, SiteOptions, build
 from tests.browsers import chromium
-from tests.site.conftest import make_run
 
+ROOT = Path(__file__).parents[2]
+_ONE_RUN = """
+import gitml
+gitml.set_experiment("bench")
+with gitml.start_run():
+    gitml.log_metric("m0", 1)
+"""
 _WATCH = """
 const start = performance.now();
 window.seen = {};
@@ -36,6 +44,12 @@ _FILTER = """async text => {
   const box = document.getElementById("filter"), before = performance.now();
   box.value = text;
   box.dispatchEvent(new Event("input"));
+  await new Promise(requestAnimationFrame);
+  return performance.now() - before;
+}"""
+_SORT = """async key => {
+  const before = performance.now();
+  document.querySelector(`[data-column="${key}"] button`).click();
   await new Promise(requestAnimationFrame);
   return performance.now() - before;
 }"""
@@ -55,49 +69,67 @@ _LONGEST = """() => new Promise(answer => requestAnimationFrame(() => requestAni
   () => answer(Math.max(...frames_.splice(0))))))"""
 
 
-def benchmark_content(count: int) -> Content:
-    """Make one experiment of runs with 31 columns."""
-    runs = [
-        make_run(
-            n,
-            params={f"param_{k}": str((n * (k + 3)) % 17) for k in range(11)},
-            metrics={f"metric_{k}": (n * 7919 + k * 31) % 1000 / 1000 for k in range(11)},
-            tags={},
-            summaries={},
-        )
-        for n in range(count)
-    ]
-    experiment_id = runs[0].info.experiment_id
-    kept = [run for run in runs if run.info.experiment_id == experiment_id]
-    return Content(
-        title="Benchmark",
-        experiments=[Experiment(experiment_id=experiment_id, name="bench")],
-        runs=kept,
-    )
+def clone(place: Path, count: int) -> Path:
+    """Make a repository with one experiment of runs with 31 columns, and no index yet."""
+    folder = place / "clone"
+    git = ["git", "-c", "user.name=Bench", "-c", "user.email=bench@example.org", "-C", folder]
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Start"], check=True)
+    _python(folder, f"from tests.benchmarks.loading import load_gitml; load_gitml({count}, 11, 11)")
+    return folder
+
+
+def built(folder: Path) -> float:
+    """Build a repository's site with the command, as ``_site`` in it; s."""
+    before = time.perf_counter()
+    _python(folder, "from gitml.cli import main; main()", "site", "build")
+    return time.perf_counter() - before
+
+
+def _python(folder: Path, code: str, *args: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, *args]
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _measure(browser: Any, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
-        folder, before = Path(place) / "site", time.perf_counter()
-        build(benchmark_content(count), folder, options=SiteOptions(run_pages=0))
-        built = time.perf_counter() - before
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        folder = clone(Path(place), count)
+        first = built(folder)
+        _python(folder, _ONE_RUN)
+        again = built(folder)
+        site = folder / "_site"
+        size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
         page = browser.new_page(viewport={"width": 1360, "height": 900})
         page.add_init_script(_WATCH)
-        page.goto(next((folder / "experiments").iterdir()).as_uri())
+        page.goto(next((site / "experiments").iterdir()).as_uri())
         while "all" not in (seen := page.evaluate("seen")):
             time.sleep(0.05)
-        steps = [page.evaluate(_FILTER, f"metrics.metric_1 < 0.{k}") for k in range(1, 8)]
+        filtered = [page.evaluate(_FILTER, f"metrics.m1 < 0.{k}") for k in range(1, 8)]
         page.evaluate(_FILTER, "")
+        sorted_ = [page.evaluate(_SORT, f"metrics.m{k}") for k in range(4)]
         frames = _brush(page)
-        drawn = statistics.median(page.evaluate(_FLIP) for _ in range(5))
+        drawn = [page.evaluate(_FLIP) for _ in range(5)]
+        heap = _heap(page)
         page.close()
     return {
-        "runs": count, "build_s": round(built, 1), "site_mb": round(size / 1e6, 1),
+        "runs": count, "build_s": round(first, 1), "rebuild_s": round(again, 2),
+        "site_mb": round(size / 1e6, 1),
         "usable_ms": round(seen["usable"]), "all_ms": round(seen["all"]),
-        "filter_ms": round(statistics.median(steps), 1), "brush_ms": frames,
-        "parallel_ms": round(drawn, 1),
+        "filter_ms": round(statistics.median(filtered), 1),
+        "sort_ms": round(statistics.median(sorted_), 1),
+        "brush_ms": frames, "parallel_ms": round(statistics.median(drawn), 1),
+        "heap_mb": round(heap / 1e6, 1),
     }  # fmt: skip
+
+
+def _heap(page: Any) -> float:
+    """Bytes that the page's scripts hold, after a collection."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
 
 
 def _brush(page: Any) -> float:

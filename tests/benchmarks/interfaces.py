@@ -68,7 +68,7 @@ def gitml(browser: Any, count: int) -> dict[str, float]:
     """Measure the dashboard, opened from disk; its bytes are those of the files that it loaded."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "site"
-        runs = [files.record.run for files in made(EXPERIMENT, range(count))][::-1]
+        runs = [files.record.run for files in made(EXPERIMENT, count)][::-1]
         experiment = Experiment(experiment_id=EXPERIMENT, name=EXPERIMENT)
         content = Content(title="Benchmark", experiments=[experiment], runs=runs)
         build(content, folder, options=SiteOptions(run_pages=0))

@@ -17,8 +17,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from gitml.site import SiteOptions, build
-from tests.benchmarks.dashboard import benchmark_content
+from tests.benchmarks.dashboard import built, clone
 from tests.browsers import chromium_path
 
 PROGRAM = Path(__file__).parents[2] / ".lighthouse" / "node_modules" / ".bin" / "lighthouse"
@@ -87,8 +86,9 @@ def main(count: int) -> None:
         raise SystemExit("There is no Chromium: set GITML_CHROMIUM.")
     os.environ.setdefault("CHROME_PATH", path)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "site"
-        build(benchmark_content(count), folder, options=SiteOptions(run_pages=10))
+        repository = clone(Path(place), count)
+        built(repository)
+        folder = repository / "_site"
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Zipped, directory=str(folder)))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         pages = ["index.html", *(_first(folder, kind) for kind in ("experiments", "runs"))]

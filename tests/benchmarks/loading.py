@@ -16,18 +16,18 @@ def load(name: str, count: int) -> None:
         load_mlflow(count)
 
 
-def load_gitml(count: int, first: int = 0) -> None:
+def load_gitml(count: int, params: int = 10, metrics: int = 5) -> None:
     from gitml.tracking.client import TrackingClient
 
     repository = TrackingClient().repository
     experiment = repository.experiments.create(EXPERIMENT, {}, exist_ok=True)
-    repository.runs.add_many(made(experiment, range(first, first + count)))
+    repository.runs.add_many(made(experiment, count, params, metrics))
 
 
-def made(experiment: str, numbers: range) -> Iterator[Any]:
+def made(experiment: str, count: int, params: int = 10, metrics: int = 5) -> Iterator[Any]:
     from gitml.store.fold import fold
 
-    for number in numbers:
+    for number in range(count):
         started = 1_700_000_000_000 + number * 1000
         header = {
             "run_id": f"{(number * 2654435761) % 2**32:08x}{number:024x}",
@@ -36,16 +36,14 @@ def made(experiment: str, numbers: range) -> Iterator[Any]:
             "user_id": "bench",
             "start_time": started,
         }
-        params = [
-            ["param", f"p{key}", str(number % (key + 2)), started] for key in range(10)
-        ]  # fmt: skip
-        metrics = [
+        chosen = [["param", f"p{key}", str(number % (key + 2)), started] for key in range(params)]
+        measured = [
             ["metric", f"m{key}", (number * 7919 + key) % 1000 / 1000, 0, started]
-            for key in range(5)
+            for key in range(metrics)
         ]
         end = ["status", "FINISHED", started + 500, started + 500]
         tag = ["tag", "mlflow.runName", f"run {number}", started]
-        yield fold(None, [["start", header], tag, *params, *metrics, end])
+        yield fold(None, [["start", header], tag, *chosen, *measured, end])
 
 
 def load_mlflow(count: int) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from gitml.errors import GitmlError, InvalidInput
 from gitml.site import SiteOptions, build, fragments, workers
+from gitml.site.collector import without_collector
 from tests.site.test_site_build import snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -117,9 +118,9 @@ def test_helpers_do_not_outlive_a_process_that_is_killed() -> None:
 
 
 def test_the_collector_is_left_as_it_was() -> None:
-    with workers.without_collector():
+    with without_collector():
         assert not gc.isenabled()
-        with workers.without_collector():
+        with without_collector():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
