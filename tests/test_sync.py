@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -245,3 +246,18 @@ def test_a_remote_that_vanished_is_named_and_the_run_is_safe(
     assert ids(repository) == {run_id}
     (tmp_path / "gone").rename(storage)
     assert sync.push(repo(repository)).files == 1
+
+
+def test_rows_are_added_to_a_table_that_lies_in_another_clones_folder(
+    clones: tuple[Path, Path],
+) -> None:
+    first, second = clones
+    run_id = log_run(first)
+    gitml.MlflowClient(first).log_table(run_id, {"a": [1]}, "t.json")
+    sync.push(repo(first))
+    sync.pull(repo(second))
+
+    client = gitml.MlflowClient(second)
+    client.log_table(run_id, {"a": [2]}, "t.json")
+    table = json.loads(Path(client.download_artifacts(run_id, "t.json")).read_text())
+    assert table["data"] == [[1], [2]]
