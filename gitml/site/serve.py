@@ -51,6 +51,8 @@ class _Handler(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._is_for_us():
             return
+        # Its times have whole seconds, and within one a site may be built twice.
+        del self.headers["If-Modified-Since"]
         if self.server.generation and self.path.partition("?")[0] == "/generation.js":
             self._say_generation()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,20 @@ def test_an_open_page_shows_new_runs_by_itself(live: Any, page: Any) -> None:
     rebuild(0)
     listening.generation = "2"
     until(lambda: "72 runs" in page.locator("main").inner_text(), True)
+
+
+def test_a_site_built_twice_within_a_second_is_shown_as_it_is(
+    live: Any, page: Any, tmp_path: Path
+) -> None:
+    listening, rebuild = live
+    home, second = tmp_path / "site" / "index.html", (1_700_000_000, 1_700_000_000)
+    os.utime(home, second)
+    page.goto(listening.url)
+    rebuild(0)
+    os.utime(home, second)
+    page.goto(listening.url + experiment(tmp_path / "site"))
+    page.goto(listening.url)
+    assert "72 runs" in page.locator("main").inner_text()
 
 
 def test_a_page_in_use_says_that_there_is_more(live: Any, page: Any, tmp_path: Path) -> None:
