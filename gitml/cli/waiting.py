@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 
+_PAUSE = 0.1  # s between two pictures of a bar
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
 
@@ -30,10 +32,15 @@ def progress(what: str, *, unit: str = "bytes") -> Iterator[Progress | None]:
     amount = bars.DownloadColumn() if unit == "bytes" else bars.MofNCompleteColumn()
     columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), amount)
     console = Console(stderr=True, highlight=False, markup=False)
-    with bars.Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(what, total=None, visible=False)
+    # Without a thread of its own: a process that has one cannot be copied to share its work.
+    with bars.Progress(*columns, console=console, transient=True, auto_refresh=False) as shown:
+        task, drawn = shown.add_task(what, total=None, visible=False), 0.0
 
         def report(done: int, total: int) -> None:
+            nonlocal drawn
             shown.update(task, completed=done, total=total, visible=True)
+            if time.monotonic() - drawn >= _PAUSE:
+                shown.refresh()
+                drawn = time.monotonic()
 
         yield report

@@ -167,3 +167,29 @@ def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
     done = shell(cwd=tmp_path, env=environment)
 
     assert done.stdout.splitlines() == ["plain,registry", "plain,remote"]
+
+
+def test_a_progress_bar_has_no_thread_that_would_keep_work_from_being_shared() -> None:
+    code = (
+        "import threading\n"
+        "from gitml.cli.waiting import progress\n"
+        "with progress('Building', unit='pages') as report:\n"
+        "    report(1, 2)\n"
+        "    print(threading.active_count(), 'thread')\n"
+    )
+    ours, theirs = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while part := _read_terminal(ours):
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Building" in shown and b"1/2" in shown and b"1 thread" in shown
+
+
+def _read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # how Linux says that nobody is at the other end any more
+        return b""
