@@ -7,7 +7,8 @@ never leaves the index, whose schema number covers it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
+from functools import lru_cache
 from typing import Any
 
 from gitml.entities import (
@@ -44,10 +45,7 @@ def run_to_document(run: Run) -> str:
             info.lifecycle_stage,
             dict(run.data.params),
             dict(run.data.tags),
-            {
-                key: [s.last, s.step, s.timestamp, s.min, s.max, s.count]
-                for key, s in run.data.summaries.items()
-            },
+            {key: _values(summary) for key, summary in run.data.summaries.items()},
             [
                 [d.name, d.digest, d.source_type, d.source, d.schema, d.profile, d.context]
                 for d in run.inputs.dataset_inputs
@@ -102,20 +100,65 @@ def _run(document: list[Any]) -> Run:
             metrics={key: values[0] for key, values in metrics.items()},
             params=params,
             tags=tags,
-            summaries={key: _summary(values) for key, values in metrics.items()},
+            summaries=_Summaries(metrics),
         ),
         inputs=RunInputs(dataset_inputs=tuple(map(_dataset, datasets))) if datasets else _NO_INPUTS,
         outputs=RunOutputs(model_outputs=tuple(map(_model, models))) if models else _NO_OUTPUTS,
-        source=_source(source),
+        source=_source(*source[:2], tuple(source[2]), *source[3:]),
         conflicts={key: tuple(values) for key, values in conflicts.items()},
     )
 
 
-def _summary(values: list[int | float]) -> MetricSummary:
-    last, step, timestamp, low, high, count = values
-    return MetricSummary(
-        last=last, step=int(step), timestamp=int(timestamp), min=low, max=high, count=int(count)
-    )
+class _Summaries(Mapping[str, MetricSummary]):
+    """What histories boil down to, made when it is first asked for: few readers of a run do."""
+
+    __slots__ = ("_made", "_values")
+
+    def __init__(self, values: Mapping[str, list[Any]]) -> None:
+        self._values = values
+        self._made: dict[str, MetricSummary] | None = None
+
+    def _all(self) -> dict[str, MetricSummary]:
+        if self._made is None:
+            self._made = {key: _summary(*values) for key, values in self._values.items()}
+        return self._made
+
+    def __getitem__(self, key: str) -> MetricSummary:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def items(self) -> ItemsView[str, MetricSummary]:
+        return self._all().items()
+
+    def values(self) -> ValuesView[MetricSummary]:
+        return self._all().values()
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+def _summary(
+    last: float,
+    step: int,
+    timestamp: int,
+    low: float | None = None,
+    high: float | None = None,
+    count: int = 1,
+) -> MetricSummary:
+    low, high = (last, last) if low is None or high is None else (low, high)
+    return MetricSummary(last=last, step=step, timestamp=timestamp, min=low, max=high, count=count)
+
+
+def _values(one: MetricSummary) -> list[float]:
+    """Write a summary, without what a history of one point says anyway."""
+    if one.count == 1 and one.last == one.min == one.max:
+        return [one.last, one.step, one.timestamp]
+    return [one.last, one.step, one.timestamp, one.min, one.max, one.count]
 
 
 def _dataset(values: list[str]) -> Dataset:
@@ -138,16 +181,25 @@ def _model(values: list[str]) -> LoggedModelInfo:
     )
 
 
-def _source(values: list[str]) -> Source:
-    kind, name, command, commit, branch, remote, dirty, python = values
+@lru_cache(maxsize=1_000)  # many runs have the same
+def _source(
+    kind: str,
+    name: str,
+    command: tuple[str, ...],
+    commit: str | None,
+    branch: str | None,
+    remote: str | None,
+    dirty: bool,
+    python: str,
+) -> Source:
     return Source(
         type=kind,
         name=name,
-        command=tuple(command),
+        command=command,
         commit=commit,
         branch=branch,
         remote=remote,
-        dirty=bool(dirty),
+        dirty=dirty,
         python=python,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 2
+SCHEMA = 3
 """Goes up with any change of a table or of a document; an older index is rebuilt."""
 
 TABLES = (
