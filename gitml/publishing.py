@@ -18,7 +18,7 @@ from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreErro
 from gitml.registry import declared
 from gitml.registry.better import by_name
 from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
-from gitml.site import BuildReport, Content, SiteOptions
+from gitml.site import BuildReport, Content, SiteOptions, bundle
 from gitml.site.build import Progress
 from gitml.site.collector import without_collector
 from gitml.site.content import CodeCommit
@@ -69,10 +69,11 @@ def build_site(
         cache=repository.state / "site-cache",
         live=live,
     )
-    content = site_content(repository)
-    if title:
-        content = replace(content, title=title)
-    return site.build(content, output, options=options, progress=progress)
+    with bundle.begun(options.cache):
+        content = site_content(repository)
+        if title:
+            content = replace(content, title=title)
+        return site.build(content, output, options=options, progress=progress)
 
 
 def state_of(repository: Repository) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from gitml.cli.output import print_json, say, talk
 from gitml.cli.waiting import progress
 from gitml.errors import GitmlError
 from gitml.site import BuildReport
-from gitml.site.serve import serve as serve_folder, serve_live
+from gitml.site.collector import without_collector
 from gitml.tracking.client import TrackingClient
 
 _FOLDER = Path("_site")
@@ -46,7 +46,8 @@ def build(output: Path, title: str | None, json_: bool) -> None:
 
     It opens from disk and can be put on any web server. A site that is there is replaced.
     """
-    report = _build(output, title)
+    with without_collector(last=True):
+        report = _build(output, title)
     if json_:
         print_json(report)
     else:
@@ -59,6 +60,8 @@ def build(output: Path, title: str | None, json_: bool) -> None:
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def serve(folder: Path, port: int, open_: bool) -> None:
     """Serve a built dashboard on this machine until Ctrl-C."""
+    from gitml.site.serve import serve as serve_folder
+
     serve_folder(folder, port, open_browser=open_, announce=_announce)
 
 
@@ -105,6 +108,8 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
     It is kept in the repository's .git folder and served on this machine until Ctrl-C. New runs,
     and what a run logs while it goes on, appear by themselves.
     """
+    from gitml.site.serve import serve_live
+
     repository = TrackingClient().repository
     shown = publishing.state_of(repository)
     folder = repository.state / "site"

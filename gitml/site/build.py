@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from gitml import version
 from gitml.entities import Experiment, RegisteredModel, Run
@@ -30,6 +32,7 @@ from gitml.site import (
     reports,
     run_pages,
     search,
+    tables,
     templates,
     timeline,
     urls,
@@ -42,11 +45,12 @@ from gitml.site.catalogue import Catalogue, catalogue, experiment_link
 from gitml.site.collector import without_collector
 from gitml.site.content import Content, Document
 from gitml.site.feed import Regression
-from gitml.site.output import Output, Rendered
+from gitml.site.output import Output, Rendered, Written
 from gitml.site.views import View
 
 Progress = Callable[[int, int], None]
-_SORTED = json.JSONEncoder(sort_keys=True).encode
+_ROW, _PAGE, _OLDER = 4e-5, 6e-4, 3e-4  # s for a run in a table, with a page, among older ones
+_GROUP = 64  # pages of runs that one process writes together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,17 @@ class BuildReport:
     dropped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What a task added: files, what they were made of, parts of tables, complaints."""
+
+    files: Mapping[str, Written]
+    rendered: Mapping[str, Rendered]
+    blocks: Mapping[str, tables.Block]
+    unread: Sequence[str]
+    pages: int
+
+
 @dataclass(slots=True, kw_only=True)
 class _Builder:
     """One build: what is shown, how it looks, where it goes."""
@@ -105,16 +120,19 @@ class _Builder:
     options: SiteOptions
     plan: Plan
     out: Output
+    previous: Mapping[str, Rendered] = field(init=False)
     curved: frozenset[str] = field(init=False)
     frame: dict[str, object] = field(init=False)
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Rendered] = field(default_factory=dict)
+    blocks: dict[str, tables.Block] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     common: str = field(init=False)
 
     def __post_init__(self) -> None:
         content = self.shown.content
+        self.previous = self.out.previous()
         self.curved = frozenset(r.info.run_id for r in self.shown.runs[: self.plan.curves])
         self.views = tuple(views.parse(one.name, one.text) for one in content.views)
         self.frame = {
@@ -160,30 +178,13 @@ class _Builder:
         self.out.write(address, text.encode("utf-8", "replace"))
 
     def experiment(self, item: Experiment) -> None:
-        """Write an experiment's page and the shards of its table."""
-        runs = self.shown.by_experiment.get(item.experiment_id, ())
-        key = urls.slug(item.name, item.experiment_id)
-        later: list[list[str]] = []
-        parts = list(data.shards(runs))
-        for number, part in enumerate(parts[1:], 1):
-            name = f"{key}-{len(parts) - number}"  # counted from the oldest: a full block stays
-            later.append([name, self.shard(name, data.encode(data.columns(part), len(part)))])
-        newest = data.columns(parts[0])
-        table = data.encode(newest, len(parts[0]))
-        own = self.shown.paged
-        paged = next((n for n, r in enumerate(runs) if r.info.run_id not in own), len(runs))
-        more: dict[str, object] = {"more": later}
-        more["ends"] = self.on_demand(f"{key}-ends", data.extremes, parts)
-        more["inputs"] = self.on_demand(f"{key}-inputs", data.inputs, parts)
-        more["trends"] = self.trends(key, runs[: min(paged, data.HEAD_ROWS)])
-        more |= {"rows": len(runs), "paged": paged}
-        more["better"] = [
-            [data.well_formed(column.name), "min" if way == "lower" else "max"]
-            for column in newest
-            if column.kind == "metrics" and (way := self.shown.content.better(column.name))
-        ]
-        more["experiment"] = data.well_formed(item.experiment_id)
-        head = self.shard(key, {**table, **more})
+        """Write an experiment's page; the blocks of its table are made already."""
+        newest = tables.paged(self.shown, item)[: data.HEAD_ROWS]
+        drawn = [self.rendered[run.info.run_id].facts for run in newest]
+        trends = tables.sparklines(item, drawn, self.shard)
+        key = tables.key(item)
+        blocks = [(part, self.blocks[part.key()]) for part in tables.parts(self.shown, item)]
+        head = self.shard(key, tables.head(self.shown, item, blocks, trends))
         history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
         links = [(reports.link(self.shown, view), view.description) for view in mine]
@@ -191,36 +192,6 @@ class _Builder:
         self.page(
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
         )
-
-    def on_demand(
-        self,
-        key: str,
-        columns: Callable[[Sequence[Run]], Sequence[data.Column]],
-        parts: Sequence[Sequence[Run]],
-    ) -> list[list[object]]:
-        """Write columns that pages load when they show them: [key, address, first row], …."""
-        found: list[list[object]] = []
-        row = 0
-        for number, part in enumerate(parts):
-            table = columns(part)
-            if table:
-                name = f"{key}-{len(parts) - number if number else 'newest'}"
-                found.append([name, self.shard(name, data.encode(table, len(part))), row])
-            row += len(part)
-        return found
-
-    def trends(self, key: str, runs: Sequence[Run]) -> list[object] | None:
-        """Write the newest runs' sparklines: [key, address, names of metrics]."""
-        drawn = [self.rendered[run.info.run_id].trends for run in runs]
-        names = sorted({name for trends in drawn for name in trends}, key=data.rank)
-        if not names:
-            return None
-        table = [
-            data.Column(kind="trend", name=name, values=[trends.get(name) for trends in drawn])
-            for name in names
-        ]
-        address = self.shard(f"{key}-trends", data.encode(table, len(runs)))
-        return [f"{key}-trends", address, [data.well_formed(name) for name in names]]
 
     def shard(self, key: str, value: object) -> str:
         """Write one shard and give its address."""
@@ -284,14 +255,66 @@ class _Builder:
 
     def search(self) -> None:
         """Write the search index."""
-        head = search.index(self.shown, tuple(search.pages(self.shown)), self.shard)
+        around = [(key, one.name) for key, one in self.shown.experiments.items()]
+
+        def block(name: str, runs: Sequence[Run]) -> str:
+            key = self.key_of(runs, around)
+            if not self.keep(name, key):
+                address = self.shard(name, search.table(self.shown, runs))
+                self.rendered[name] = Rendered(key=key, files=self.out.sizes([address]))
+            return next(iter(self.rendered[name].files))
+
+        head = search.index(self.shown, tuple(search.pages(self.shown)), block)
         self.out.write(urls.search(), data.script("search", head))
 
-    def run(self, item: Run, old: Rendered | None) -> Rendered:
-        """Write a run's page, its numbers and its pictures, unless the old ones still hold."""
-        key = self.run_key(item)
-        if old and key and old.key == key and self.out.reuse(old.files):
-            return old
+    def keep(self, name: str, key: str) -> bool:
+        """Take files over from the old site; False where they do not hold."""
+        old = self.previous.get(name)
+        if old is None or not key or old.key != key or not self.out.reuse(old.files):
+            return False
+        self.rendered[name] = old
+        return True
+
+    def keep_block(self, part: tables.Part) -> bool:
+        """Take a part of a table over from the old site; that of the newest runs never holds."""
+        name = part.key()
+        if not part.number or not self.keep(name, self.key_of(part.runs)):
+            return False
+        shards = self.rendered[name].facts
+        self.blocks[name] = tables.Block(shards=shards)
+        return set(shards.values()) == self.rendered[name].files.keys()
+
+    def keep_run(self, item: Run) -> bool:
+        """Take a run's page over from the old site."""
+        return self.keep(item.info.run_id, self.page_key(item))
+
+    def keep_older(self, part: fragments.Shard) -> bool:
+        """Take a shard of older runs over from the old site."""
+        return self.keep(part.name, self.older_key(part))
+
+    def block(self, part: tables.Part) -> None:
+        """Write a part of an experiment's table."""
+        made = tables.block(part, self.shard)
+        self.blocks[part.key()] = made
+        self.rendered[part.key()] = Rendered(
+            key=self.key_of(part.runs),
+            files=self.out.sizes(made.shards.values()),
+            facts=made.shards,
+        )
+
+    def key_of(self, runs: Sequence[Run], around: object = None) -> str:
+        """Hash what is committed of some runs; empty where one is in progress."""
+        oids = [self.shown.content.run_oid(run.info.run_id) for run in runs]
+        return _hashed((self.common, around, oids)) if all(oids) else ""
+
+    def runs(self, group: Sequence[Run]) -> None:
+        """Write the pages of some runs."""
+        for item in group:
+            self.rendered[item.info.run_id] = self.run(item)
+
+    def run(self, item: Run) -> Rendered:
+        """Write a run's page, its numbers and its pictures."""
+        key = self.page_key(item)
         content, run_id = self.shown.content, item.info.run_id
         kept = run_id in self.curved and run_pages.has_curves(item)
         curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
@@ -308,15 +331,13 @@ class _Builder:
         for copy in copies:
             self.out.write(copy.address, copy.data)
         written = (address, view.data, *(copy.address for copy in copies))
-        return Rendered(key=key, files=written, trends=data.trends(curves))
+        return Rendered(key=key, files=self.out.sizes(written), facts=data.trends(curves))
 
-    def model(
-        self, item: RegisteredModel, known: version_pages.Relations, old: Rendered | None
-    ) -> Rendered:
+    def model(self, item: RegisteredModel, known: version_pages.Relations) -> None:
         """Write the pages of a model, its versions and promotions, unless the old ones hold."""
-        key = self.model_key(item, known)
-        if old and key and old.key == key and self.out.reuse(old.files):
-            return old
+        key, name = self.model_key(item, known), f"models/{item.name}"
+        if self.keep(name, key):
+            return
         decisions = self.shown.content.decisions(item.name)
         views: list[tuple[str, str, object]] = [
             (
@@ -338,7 +359,8 @@ class _Builder:
         views += [(view.address, "promotion.html", view) for view in promotions]
         for address, template, view in views:
             self.page(address, template, page=view)
-        return Rendered(key=key, files=tuple(address for address, _, _ in views))
+        files = self.out.sizes(address for address, _, _ in views)
+        self.rendered[name] = Rendered(key=key, files=files)
 
     def places(self, parts: Sequence[fragments.Shard]) -> None:
         """Write where each run is found, and the page that shows those without their own."""
@@ -350,44 +372,82 @@ class _Builder:
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
-    def keep_older(self, part: fragments.Shard, old: Rendered | None) -> bool:
-        """Take a shard of older runs over from the old site; False where it does not hold."""
-        keys = [self.run_key(run) for run in part.runs]
-        key = hashlib.sha256("".join(keys).encode()).hexdigest()[:32] if all(keys) else ""
-        address = urls.older(part.number)
-        self.rendered[f"older/{part.number}"] = Rendered(key=key, files=(address,))
-        return bool(old and key and old.key == key and self.out.reuse([address]))
+    def older_key(self, part: fragments.Shard) -> str:
+        """Hash everything a shard of older runs is made of."""
+        around = [self.around(run) for run in part.runs]
+        return _hashed((self.common, around)) if all(around) else ""
 
-    def render_older(self, part: fragments.Shard) -> tuple[bytes, Sequence[str]]:
-        """Render a shard of older runs; gives also what could not be read until now."""
-        value = {}
+    def older(self, part: fragments.Shard) -> None:
+        """Write a shard of older runs."""
+        value, address = {}, urls.older(part.number)
         for run in part.runs:
             view, record = fragments.page(self.shown, run, run.info.run_id in self.curved)
             html = self.look.run(view)
             value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
-        return data.script(f"older/{part.number}", value), self.shown.content.unread()
+        self.out.write(address, data.script(part.name, value))
+        self.rendered[part.name] = Rendered(
+            key=self.older_key(part), files=self.out.sizes([address])
+        )
 
-    def run_key(self, item: Run) -> str:
-        """Hash everything a run's page is made of; empty where the record's id is unknown."""
-        oid = self.shown.content.run_oid(item.info.run_id)
+    def tasks(
+        self, parts: Sequence[tables.Part], runs: Sequence[Run], older: Sequence[fragments.Shard]
+    ) -> Iterator[workers.Task[_Made]]:
+        """List what any process may do: parts of tables, pages of runs, shards of older runs."""
+        for part in parts:
+            yield self.task(partial(self.block, part), _ROW * len(part.runs))
+        for at in range(0, len(runs), _GROUP):
+            group = runs[at : at + _GROUP]
+            yield self.task(partial(self.runs, group), _PAGE * len(group), len(group))
+        for shard in older:
+            yield self.task(partial(self.older, shard), _OLDER * len(shard.runs), 1)
+
+    def task(self, work: Callable[[], None], seconds: float, pages: int = 0) -> workers.Task[_Made]:
+        """Let some work give what it adds, for it may be done by a copy of this process."""
+        stores: tuple[dict[Any, Any], ...] = (self.out.files, self.rendered, self.blocks)
+
+        def added() -> _Made:
+            before = [len(store) for store in stores]
+            work()
+            files, rendered, blocks = (
+                dict(islice(store.items(), count, None))
+                for store, count in zip(stores, before, strict=True)
+            )
+            return _Made(
+                files=files,
+                rendered=rendered,
+                blocks=blocks,
+                unread=self.shown.content.unread(),
+                pages=pages,
+            )
+
+        return workers.Task(seconds=seconds, work=added)
+
+    def add(self, made: _Made) -> None:
+        """Take in what a task added."""
+        self.out.take(made.files)
+        self.rendered |= made.rendered
+        self.blocks |= made.blocks
+        self.unread += made.unread
+
+    def page_key(self, item: Run) -> str:
+        """Hash everything a run's page is made of; empty for a run in progress."""
+        around = self.around(item)
+        return _hashed((self.common, around)) if around else ""
+
+    def around(self, item: Run) -> tuple[object, ...]:
+        """List everything a run's page is made of but the look; empty for a run in progress."""
+        run_id, shown = item.info.run_id, self.shown
+        oid, parent = shown.content.run_oid(run_id), item.parent_run_id
         if not oid:
-            return ""
-        around = {
-            "oid": oid,
-            "curves": item.info.run_id in self.curved,
-            "around": self.common,
-            "experiment": self.shown.experiments[item.info.experiment_id].name,
-            "parent": str(self.shown.links.get(item.parent_run_id or "")),
-            "children": [
-                [child.info.run_id, child.info.run_name]
-                for child in self.shown.children.get(item.info.run_id, ())
-            ],
-            "registered": [
-                [v.name, v.version, v.source]
-                for v in self.shown.registered.get(item.info.run_id, ())
-            ],
-        }
-        return _hashed(around)
+            return ()
+        return (
+            oid,
+            run_id in self.curved,
+            shown.experiments[item.info.experiment_id].name,
+            str(shown.links.get(parent)) if parent else "",
+            [(one.info.run_id, one.info.run_name) for one in shown.children.get(run_id, ())],
+            [(v.name, v.version, v.source) for v in shown.registered.get(run_id, ())],
+        )
 
     def model_key(self, item: RegisteredModel, known: version_pages.Relations) -> str:
         """Hash everything a model's pages are made of; empty where a run's id is unknown."""
@@ -409,7 +469,8 @@ class _Builder:
 
 
 def _hashed(value: object) -> str:
-    return hashlib.sha256(_SORTED(value).encode()).hexdigest()[:32]
+    """Hash texts, numbers, lists and tuples of them."""
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @without_collector()
@@ -422,7 +483,8 @@ def build(
 ) -> BuildReport:
     """Build a site into a folder and replace the site that was there.
 
-    The same content gives the same bytes. The old site stays in place until the new one is whole.
+    The same content gives the same bytes. The old site stays as it is until everything is made;
+    what did not change is neither made nor written again.
 
     Args:
         content: What to show.
@@ -450,10 +512,11 @@ def build(
         except OverBudget:
             continue
         break
+    new = sum(file.new for file in out.files.values())
     return BuildReport(
         output=out.folder,
-        written=out.written,
-        unchanged=out.unchanged,
+        written=new,
+        unchanged=len(out.files) - new,
         bytes=out.total_bytes,
         dropped=(
             *left_out,
@@ -464,7 +527,7 @@ def build(
 
 
 def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> None:
-    shown, previous = builder.shown, builder.out.previous()
+    shown = builder.shown
     runs = [run for run in shown.runs if run.info.run_id in shown.paged]
     older = list(fragments.shards(shown, builder.plan.pages))
     total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
@@ -472,17 +535,25 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
 
     def step(count: int = 1) -> None:
         nonlocal done
-        done += count
-        progress(done, total)
+        if count:
+            done += count
+            progress(done, total)
 
     builder.assets()
-    stale = [p for p in older if not builder.keep_older(p, previous.get(f"older/{p.number}"))]
-    with workers.begun(builder.render_older, stale) as made:
+    parts = [part for one in shown.experiments.values() for part in tables.parts(shown, one)]
+    stale_parts = [part for part in parts if not builder.keep_block(part)]
+    stale_runs = [run for run in runs if not builder.keep_run(run)]
+    stale_older = [part for part in older if not builder.keep_older(part)]
+    step(len(runs) - len(stale_runs) + len(older) - len(stale_older))
+    tasks = sorted(
+        builder.tasks(stale_parts, stale_runs, stale_older), key=lambda task: -task.seconds
+    )
+    with workers.begun(tasks) as made:
         first = home.home(shown, builder.timelines())
         builder.page(
             "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out
         )
-        step(1 + len(older) - len(stale))
+        step()
         builder.places(older)
         builder.search()
         step()
@@ -491,19 +562,13 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
         for document in shown.content.pages:
             builder.extra(document)
         builder.reports()
-        rendered = builder.rendered
         known = version_pages.relations(shown)
         for model in shown.content.models:
-            name = f"models/{model.name}"
-            rendered[name] = builder.model(model, known, previous.get(name))
+            builder.model(model, known)
             step()
-        for run in runs:
-            rendered[run.info.run_id] = builder.run(run, previous.get(run.info.run_id))
-            step()
-        for experiment in shown.experiments.values():
-            builder.experiment(experiment)
-            step()
-        for part, (script, unread) in made():
-            builder.out.write(urls.older(part.number), script)
-            builder.unread += unread
-            step()
+        for some in made():
+            builder.add(some)
+            step(some.pages)
+    for experiment in shown.experiments.values():
+        builder.experiment(experiment)
+        step()

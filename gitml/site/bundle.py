@@ -8,15 +8,18 @@ loader is switched off, so that no specification can fetch anything.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from gitml.errors import InvalidInput
+from gitml.site import workers
 
 INTERPRETER = "2.0.0"  # the one inside vl_convert 1.9; it has no API that tells
 
@@ -50,7 +53,7 @@ window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
     close: () => view.finalize(),
   };
 };
-"""
+""".replace("INTERPRETER", INTERPRETER)
 
 
 def vega(folder: Path | None = None) -> bytes:
@@ -59,11 +62,21 @@ def vega(folder: Path | None = None) -> bytes:
     Args:
         folder: Where bundles are kept between processes; bundling takes about a second.
     """
-    import vl_convert
+    return f'(()=>{{"use strict";{_bundle(_SNIPPET, folder)}}})();\n'.encode()
 
-    version = vl_convert.get_vega_version()
-    snippet = _SNIPPET.replace("VEGA", version).replace("INTERPRETER", INTERPRETER)
-    return f'(()=>{{"use strict";{_bundle(snippet, folder)}}})();\n'.encode()
+
+@contextlib.contextmanager
+def begun(folder: Path | None) -> Iterator[None]:
+    """Let another process bundle Vega meanwhile, unless it is there; :func:`vega` waits for it.
+
+    Args:
+        folder: Where bundles are kept; None for nowhere.
+    """
+    if folder is None or _place(_SNIPPET, folder).is_file():
+        yield
+        return
+    with workers.aside(lambda: vega(folder)):
+        yield
 
 
 def scripts(files: Mapping[str, bytes], folder: Path | None = None) -> dict[str, bytes]:
@@ -117,23 +130,32 @@ def style(css: bytes) -> bytes:
 
 
 def _bundle(snippet: str, folder: Path | None) -> str:
-    key = f"{metadata.version('vl-convert-python')}\n{snippet}"
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.js" if folder else None
-    if path and path.is_file():
+    if folder is None:
+        return _run(snippet)
+    path = _place(snippet, folder)
+    if path.is_file():
         return path.read_text(encoding="utf-8")
-    code = _run(snippet)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        partial.write_text(code, encoding="utf-8")
-        partial.replace(path)
-    return code
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits for what the first makes
+        if not path.is_file():
+            partial = path.with_name(f"{path.name}.{os.getpid()}")
+            partial.write_text(_run(snippet), encoding="utf-8")
+            partial.replace(path)
+    return path.read_text(encoding="utf-8")
+
+
+def _place(snippet: str, folder: Path) -> Path:
+    key = f"{metadata.version('vl-convert-python')}\n{snippet}"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.js"
 
 
 @cache
 def _run(snippet: str) -> str:
     import vl_convert
 
+    version = vl_convert.get_vega_version()
+    snippet = snippet.replace("@VEGA/", f"@{version}/")
     try:
         return str(vl_convert.javascript_bundle(snippet))
     except (RuntimeError, ValueError) as error:

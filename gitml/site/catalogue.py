@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -84,7 +84,7 @@ def catalogue(content: Content, run_pages: int) -> Catalogue:
         runs=runs,
         experiments={e.experiment_id: e for e in active},
         by_experiment=by_experiment,
-        links={run.info.run_id: _run_link(run, paged) for run in runs},
+        links=_Links({run.info.run_id: run for run in runs}, paged),
         paged=paged,
         children=_grouped((run.parent_run_id, run) for run in runs if run.parent_run_id),
         versions=versions,
@@ -97,10 +97,22 @@ def catalogue(content: Content, run_pages: int) -> Catalogue:
     )
 
 
-def _run_link(item: Run, paged: frozenset[str]) -> Link:
-    run_id = item.info.run_id
-    address = urls.run_page(run_id) if run_id in paged else urls.older_run(run_id)
-    return Link(text=run_name(item), address=address)
+class _Links(Mapping[str, Link]):
+    """Links to the pages of runs, each made when it is asked for: most are not."""
+
+    def __init__(self, runs: Mapping[str, Run], paged: frozenset[str]) -> None:
+        self._runs, self._paged = runs, paged
+
+    def __getitem__(self, run_id: str) -> Link:
+        text = run_name(self._runs[run_id])
+        paged = run_id in self._paged
+        return Link(text=text, address=urls.run_page(run_id) if paged else urls.older_run(run_id))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
 
 
 def experiment_link(item: Experiment) -> Link:

@@ -1,7 +1,8 @@
 """Runs as columns, and columns as classic scripts that pages load from disk and over HTTP alike.
 
 A table is cut into shards: the newest runs first, so that a page is usable at once, then blocks
-counted from the oldest run, so that a block that is full never changes again. Each shard names
+counted from the oldest run, so that a block that is full never changes again; small ones wait for
+nine others before they become a large one. Each shard names
 its own columns; the page gives them the aliases ``v0…vk``, and no text of a user ever becomes a
 key, a field name or a file name.
 
@@ -27,7 +28,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import chain
+from typing import Any
 
 from gitml.entities import Metric, Run
 from gitml.site import formats
@@ -35,6 +37,7 @@ from gitml.store.search_nodes import DATASET_FIELDS
 
 HEAD_ROWS = 2_000
 BLOCK_ROWS = 25_000
+SMALL_ROWS = 2_500
 PLAIN_BYTES = 64_000
 CELL_CHARS = 300
 CURVE_POINTS = 500
@@ -85,7 +88,7 @@ def elapsed(run: Run) -> int | None:
 def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
     """Turn runs into columns: attributes, then metrics, params and tags by name."""
     found = [
-        Column(kind="attributes", name=name, values=[_cell(read(run)) for run in runs])
+        Column(kind="attributes", name=name, values=cells([read(run) for run in runs]))
         for name, read in ATTRIBUTES.items()
     ]
     found += _keyed("metrics", [run.data.metrics for run in runs])
@@ -177,12 +180,14 @@ def trend(points: Sequence[float | str]) -> str:
 def shards(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
     """Cut runs, newest first, into the parts that become one script each."""
     yield runs[:HEAD_ROWS]
-    rest = runs[HEAD_ROWS:]
-    stop = len(rest) % BLOCK_ROWS
-    if stop:
-        yield rest[:stop]
-    for start in range(stop, len(rest), BLOCK_ROWS):
-        yield rest[start : start + BLOCK_ROWS]
+    blocks, stop = [], len(runs)
+    for size in (BLOCK_ROWS, SMALL_ROWS):
+        while stop - size >= HEAD_ROWS:
+            blocks.append(runs[stop - size : stop])
+            stop -= size
+    if stop > HEAD_ROWS:
+        yield runs[HEAD_ROWS:stop]
+    yield from reversed(blocks)
 
 
 def encode(table: Sequence[Column], rows: int) -> dict[str, object]:
@@ -252,6 +257,18 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def cells(values: Sequence[Value], limit: int = CELL_CHARS) -> Sequence[Value]:
+    """Clip the texts of a column, each once, for many runs say the same."""
+    clipped: dict[Value, Value] = {
+        value: _clipped(value, limit) for value in set(values) if isinstance(value, str)
+    }
+    return [clipped.get(value, value) for value in values] if clipped else values
+
+
+def _clipped(text: str, limit: int = CELL_CHARS) -> str:
+    return formats.clip(well_formed(text), limit)
+
+
 def _json(value: object) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
@@ -261,32 +278,26 @@ def _inert(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def _cell(value: Value) -> Value:
-    return _clipped(value) if isinstance(value, str) else value
-
-
-@lru_cache(maxsize=4096)  # many runs say the same
-def _clipped(text: str) -> str:
-    return formats.clip(well_formed(text), CELL_CHARS)
-
-
 def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
-    counts = Counter(key for row in rows for key in row)
+    counts = Counter(chain.from_iterable(rows))
     # What the page shows first comes first: keys that most runs have.
     keys = sorted(counts, key=lambda key: (counts[key] * 2 < len(rows), *rank(key)))
     found = []
     for key in keys:
         values = [row.get(key) for row in rows]
-        if kind != "metrics":
-            values = [_cell(value) for value in values]
-        found.append(Column(kind=kind, name=key, values=values))
+        found.append(
+            Column(kind=kind, name=key, values=values if kind == "metrics" else cells(values))
+        )
     return found
 
 
 def _encode(values: Sequence[Cell]) -> dict[str, object]:
-    texts = [value for value in dict.fromkeys(values) if isinstance(value, str | tuple)]
+    texts = [value for value in dict.fromkeys(values) if isinstance(value, (str, tuple))]
     if not texts:
-        return {"x": [finite(v) if isinstance(v, int | float) else None for v in values]}
+        numbers: Sequence[Any] = values
+        if not math.isfinite(sum(filter(None, numbers))):  # one look instead of thousands
+            numbers = [None if number is None else finite(number) for number in numbers]
+        return {"x": numbers}
     if len(texts) * 2 > len(values):
         return {"t": list(values)}
     index: dict[Cell, int] = {text: place for place, text in enumerate(texts)}

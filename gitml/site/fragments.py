@@ -28,6 +28,11 @@ class Shard:
     number: int
     runs: Sequence[Run]
 
+    @property
+    def name(self) -> str:
+        """Names its script."""
+        return f"older/{self.number}"
+
 
 def shards(shown: Catalogue, run_pages: int) -> Iterator[Shard]:
     """Cut the runs beyond the newest ``run_pages`` into shards.

@@ -1,18 +1,25 @@
-"""A site's folder: built aside, then swapped in, so that a crash leaves the old one standing.
+"""A site's folder: what changed is built aside and moved in once all of it is there.
 
-The marker ``.gitml.json`` says that a folder is ours to replace, and which files belong to which
-run or shard of older runs under which key, so that what did not change is hard-linked instead of
-rendered: ``{"generator": "gitml", "schema": 2, "runs": {run id or "older/<n>": {"key": …, "files":
-[path, …], "trends": {metric: sparkline}}}}``.
+A build that fails leaves the old site as it was. Of one that succeeds, a page is replaced after
+the scripts that it names, whose addresses hold their digests, and what nothing names any more goes
+last, so that every page fits its data at every moment.
+
+The marker ``.gitml.json`` says that a folder is ours to change, and which files belong to which
+run, shard or model under which key, so that what did not change is neither rendered nor written
+again: ``{"generator": "gitml", "schema": 3, "parts": {run id or other name: {"key": …, "files":
+{path: bytes, …}, "facts": {…}}}}``. While files are moved it has no parts: a build after a crash
+trusts nothing of what it finds.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import secrets
 import shutil
-import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,45 +28,61 @@ from gitml.errors import GitmlError, InvalidInput
 from gitml.site.budget import OverBudget
 
 MARKER = ".gitml.json"
-_SCHEMA = 2
+_SCHEMA = 3
+_WITHDRAWN = ".withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What a run's files were made of, which they are, and its sparklines by metric."""
+    """Files of one run, shard or model.
+
+    Attributes:
+        key: Hash of what they were made of; empty where they are to be made anew.
+        files: Their addresses, each with its bytes.
+        facts: What other pages say of it: of a run its sparklines by metric, of a part of a table
+            the addresses of its shards.
+    """
 
     key: str
-    files: tuple[str, ...]
-    trends: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, int]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of the site: its bytes, and whether they are new."""
+
+    size: int
+    new: bool
 
 
 @dataclass(slots=True, kw_only=True)
 class Output:
-    """A context in which a site is written; leaving it without an error swaps the site in.
+    """A context in which a site is written; leaving it without an error moves the files in.
 
     Attributes:
         folder: Where the site is to be.
         limit: How many bytes it may have; 0 for any number.
-        written: Files whose bytes are new.
-        unchanged: Files taken over from the site that was there.
+        files: The files it has, by address.
         total_bytes: Size of all files.
     """
 
     folder: Path
     limit: int = 0
-    written: int = 0
-    unchanged: int = 0
+    files: dict[str, Written] = field(default_factory=dict)
     total_bytes: int = 0
     _aside: Path = field(init=False)
-    _done: set[str] = field(default_factory=set)
+    _lock: int = -1
+    _old: set[str] = field(default_factory=set)
+    _strange: list[Path] = field(default_factory=list)
     _folders: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
-        self._aside = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.new")
+        self._aside = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}.new")
 
     def __enter__(self) -> Output:
-        """Make the folder aside.
+        """Make the folder aside and look at what is there.
 
         Raises:
             InvalidInput: The folder to replace is not a site of ours, or cannot be written.
@@ -67,8 +90,7 @@ class Output:
         self._refuse_foreign()
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self._recover()
-            shutil.rmtree(self._aside, ignore_errors=True)
+            self._look()
             self._aside.mkdir()
         except OSError as error:
             raise _unwritable(self.folder, error) from error
@@ -80,13 +102,18 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Swap the site in, or drop what was written."""
-        if error is None:
-            self._swap()
-        else:
-            shutil.rmtree(self._aside, ignore_errors=True)
-            if isinstance(error, OSError):
+        """Move what was written into the site, or drop it."""
+        try:
+            if error is None:
+                self._move_in()
+            elif isinstance(error, OSError):
                 raise _unwritable(self.folder, error) from error
+        except OSError as failed:
+            raise _unwritable(self.folder, failed) from failed
+        finally:
+            shutil.rmtree(self._aside, ignore_errors=True)
+            if self._lock >= 0:
+                os.close(self._lock)
 
     def previous(self) -> Mapping[str, Rendered]:
         """Read what the site that is there says of its runs; nothing where it cannot be used."""
@@ -95,77 +122,72 @@ class Output:
             if value["schema"] != _SCHEMA:
                 return {}
             return {
-                run_id: Rendered(
+                name: Rendered(
                     key=str(item["key"]),
-                    files=tuple(map(str, item["files"])),
-                    trends={str(name): str(text) for name, text in item["trends"].items()},
+                    files={str(one): int(size) for one, size in item["files"].items()},
+                    facts={str(one): str(text) for one, text in item["facts"].items()},
                 )
-                for run_id, item in value["runs"].items()
+                for name, item in value["parts"].items()
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def write(self, address: str, data: bytes) -> None:
         """Write one file, once; a file with the same bytes is taken over from the old site."""
-        if address in self._done:
+        if address in self.files:
             return
-        size = self._size(address)
-        same = size == len(data) and (self.folder / address).read_bytes() == data
-        if same and self.reuse([address]):
-            return
-        Path(self._place(address)).write_bytes(data)
-        self.written += 1
-        self._count(len(data))
+        same = self._has(address, data)
+        if not same:
+            self._write_aside(address, data)
+        self.take({address: Written(len(data), not same)})
 
-    def reuse(self, addresses: Iterable[str]) -> bool:
+    def reuse(self, files: Mapping[str, int]) -> bool:
         """Take files over from the old site; False, and nothing is done, unless all are there."""
-        wanted = [address for address in addresses if address not in self._done]
-        found = [self._size(address) if _is_inside(address) else None for address in wanted]
-        sizes = [size for size in found if size is not None]
-        if len(sizes) < len(wanted):
+        if not self._old >= files.keys():
             return False
-        for address, size in zip(wanted, sizes, strict=True):
-            old, path = f"{self.folder}/{address}", self._place(address)
-            try:
-                os.link(old, path)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(old, path)
-            self.unchanged += 1
-            self._count(size)
+        self.take({one: Written(size, False) for one, size in files.items()})
         return True
 
-    def _size(self, address: str) -> int | None:
-        """Bytes of a file of the old site; None where there is none."""
-        try:
-            found = os.stat(f"{self.folder}/{address}")  # noqa: PTH116, there are thousands
-        except OSError:
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+    def sizes(self, addresses: Iterable[str]) -> dict[str, int]:
+        """Give files of the site with their bytes."""
+        return {address: self.files[address].size for address in addresses}
 
-    def mark(self, runs: Mapping[str, Rendered]) -> None:
+    def take(self, files: Mapping[str, Written]) -> None:
+        """Count files in, such as a copy of this process wrote.
+
+        Raises:
+            OverBudget: The site has more bytes than it may.
+        """
+        self.total_bytes += sum(one.size for key, one in files.items() if key not in self.files)
+        self.files.update(files)
+        if self.limit and self.total_bytes > self.limit:
+            raise OverBudget(f"The site has more than {self.limit} bytes.")
+
+    def mark(self, parts: Mapping[str, Rendered]) -> None:
         """Write the marker."""
         value = {
             "generator": "gitml",
             "schema": _SCHEMA,
-            "runs": {
-                run_id: {"key": r.key, "files": r.files, "trends": dict(r.trends)}
-                for run_id, r in runs.items()
+            "parts": {
+                name: {"key": r.key, "files": dict(r.files), "facts": dict(r.facts)}
+                for name, r in parts.items()
             },
         }
-        self.write(MARKER, (json.dumps(value, sort_keys=True) + "\n").encode())
+        data = (json.dumps(value, sort_keys=True) + "\n").encode()
+        self._write_aside(MARKER, data)  # even the same one: it is withdrawn for a moment
+        self.take({MARKER: Written(len(data), not self._has(MARKER, data))})
 
-    def _count(self, size: int) -> None:
-        self.total_bytes += size
-        if self.limit and self.total_bytes > self.limit:
-            raise OverBudget(f"The site has more than {self.limit} bytes.")
+    def _has(self, address: str, data: bytes) -> bool:
+        """Tell whether the old site has a file with these bytes."""
+        return address in self._old and (self.folder / address).read_bytes() == data
 
-    def _place(self, address: str) -> str:
+    def _write_aside(self, address: str, data: bytes) -> None:
         folder = address.rpartition("/")[0]
         if folder not in self._folders:
             (self._aside / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
-        self._done.add(address)
-        return f"{self._aside}/{address}"
+        with open(f"{self._aside}/{address}", "wb") as file:
+            file.write(data)
 
     def _refuse_foreign(self) -> None:
         if not self.folder.exists():
@@ -178,27 +200,58 @@ class Output:
                 hint="Give an empty or new folder with -o.",
             )
 
-    def _recover(self) -> None:
-        """Put a site back that a crash between the two renames of a swap left aside."""
-        old = self._old()
-        if old.is_dir() and not self.folder.exists():
-            old.rename(self.folder)
+    def _look(self) -> None:
+        """List the old site, which no other build changes as long as this one is at work."""
+        if not self.folder.exists():
+            return
+        self._lock = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+        with suppress(OSError):  # some network file systems do not lock folders
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        begin = len(str(self.folder)) + 1
+        for entry in _entries(str(self.folder)):
+            if entry.is_file(follow_symlinks=False):
+                self._old.add(entry.path[begin:])
+            else:
+                self._strange.append(Path(entry.path))
 
-    def _swap(self) -> None:
-        old = self._old()
-        try:
-            shutil.rmtree(old, ignore_errors=True)
-            if self.folder.exists():
-                self.folder.rename(old)
-            self._aside.rename(self.folder)
-        except OSError as error:
-            self._recover()
-            shutil.rmtree(self._aside, ignore_errors=True)
-            raise _unwritable(self.folder, error) from error
-        shutil.rmtree(old, ignore_errors=True)
+    def _move_in(self) -> None:
+        if self._lock < 0:
+            with suppress(OSError):  # another build made the site meanwhile, or an empty folder
+                self._aside.rename(self.folder)
+                return
+            self._look()
+        for path in self._strange:  # a link could lead what is moved or removed out of the folder
+            path.unlink()
+        new = [address for address, file in self.files.items() if file.new and address != MARKER]
+        gone = self._old - self.files.keys()
+        if new or gone:
+            (self._aside / _WITHDRAWN).write_text(json.dumps({"generator": "gitml"}) + "\n")
+            self._move(_WITHDRAWN, MARKER)
+        for address in sorted(new, key=lambda one: one.endswith(".html")):
+            self._move(address, address)
+        for address in gone:
+            (self.folder / address).unlink()
+        for folder in {address.rpartition("/")[0] for address in gone} - {""}:
+            with suppress(OSError):  # there is more in it
+                (self.folder / folder).rmdir()
+        self._move(MARKER, MARKER)
 
-    def _old(self) -> Path:
-        return self.folder.with_name(f".{self.folder.name}.old")
+    def _move(self, address: str, to: str) -> None:
+        folder = to.rpartition("/")[0]
+        if folder in self._folders:
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.discard(folder)
+        shutil.move(f"{self._aside}/{address}", f"{self.folder}/{to}")
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Walk through what is in a folder and below it, following no link."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
+            else:
+                yield entry
 
 
 def _is_site(folder: Path) -> bool:
@@ -207,10 +260,6 @@ def _is_site(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(value, dict) and value.get("generator") == "gitml"
-
-
-def _is_inside(address: str) -> bool:
-    return not address.startswith("/") and ".." not in address.split("/")
 
 
 def _unwritable(folder: Path, error: OSError) -> GitmlError:

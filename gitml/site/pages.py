@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from gitml.entities import Experiment, Run
 from gitml.site import data, formats, markdown
@@ -56,8 +57,9 @@ def experiment(shown: Catalogue, item: Experiment, head: str) -> ExperimentTable
 
 def main_metrics(runs: Sequence[Run], limit: int) -> list[str]:
     """Choose the metrics that most runs have, timings last."""
-    counts = Counter(key for run in runs for key in run.data.metrics if "system/" not in key)
-    most = sorted(counts, key=lambda key: (-counts[key], data.rank(key)))
+    counts = Counter(chain.from_iterable(run.data.metrics for run in runs))
+    kept = (key for key in counts if "system/" not in key)
+    most = sorted(kept, key=lambda key: (-counts[key], data.rank(key)))
     return sorted(most[:limit], key=data.rank)
 
 

@@ -16,7 +16,7 @@ from gitml.entities import Run
 from gitml.site import data, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, run_name
 
-BLOCKS = 6  # the newest 100,000 runs; older ones are found by their whole id
+ROWS = 100_000  # or a few more of the newest runs; older ones are found by their whole id
 TEXT_CHARS = 1_000
 BLOCK_CHARS = 400_000
 
@@ -63,46 +63,47 @@ def pages(shown: Catalogue) -> Iterator[Page]:
 
 
 def index(
-    shown: Catalogue, listed: Sequence[Page], shard: Callable[[str, object], str]
+    shown: Catalogue, listed: Sequence[Page], block: Callable[[str, Sequence[Run]], str]
 ) -> dict[str, object]:
     """Give the head of the index, after its other blocks were written.
 
     Args:
         shown: What the site shows.
         listed: Everything that is found besides runs.
-        shard: (key, table) → address of the script that was written for it.
+        block: (key, runs) → address of the script that was written with their :func:`table`.
     """
-    parts = list(data.shards(shown.runs))
-    more = []
-    for number, part in enumerate(parts[1:BLOCKS], 1):
-        key = f"search-{len(parts) - number}"
-        more.append([key, shard(key, _table(shown, part))])
+    newest, *parts = data.shards(shown.runs)
+    more, rows = [], len(newest)
+    for place, part in enumerate(parts):
+        if rows >= ROWS:
+            break
+        key = f"search-{len(parts) - place}"
+        more.append([key, block(key, part)])
+        rows += len(part)
     paged = (n for n, run in enumerate(shown.runs) if run.info.run_id not in shown.paged)
     return {
         "pages": [[kind, data.well_formed(title), *rest] for kind, title, *rest in listed],
         "paged": next(paged, len(shown.runs)),
-        "runs": _table(shown, parts[0]),
+        "runs": table(shown, newest),
         "more": more,
-        "left": sum(map(len, parts[BLOCKS:])),
+        "left": len(shown.runs) - rows,
     }
 
 
-def _table(shown: Catalogue, runs: Sequence[Run]) -> dict[str, object]:
+def table(shown: Catalogue, runs: Sequence[Run]) -> dict[str, object]:
+    """Give what is searched of some runs."""
     words = _Words()
+    notes = [run.data.tags.get(data.NOTE_TAG) for run in runs]
     cells: dict[str, list[data.Value]] = {
         "id": [run.info.run_id for run in runs],
-        "name": [formats.clip(run_name(run), data.CELL_CHARS) for run in runs],
+        "name": [run_name(run) for run in runs],
         "start": [run.info.start_time for run in runs],
         "experiment": [shown.experiments[run.info.experiment_id].name for run in runs],
         "commit": [(run.source.commit or "")[:12] or None for run in runs],
-        "note": [words.take(run.data.tags.get(data.NOTE_TAG, "")) or None for run in runs],
+        "note": [words.take(note) or None if note else None for note in notes],
     }
     columns = [
-        data.Column(
-            kind="search",
-            name=name,
-            values=[data.well_formed(v) if isinstance(v, str) else v for v in values],
-        )
+        data.Column(kind="search", name=name, values=data.cells(values, TEXT_CHARS))
         for name, values in cells.items()
     ]
     return data.encode(columns, len(runs))

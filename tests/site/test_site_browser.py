@@ -423,6 +423,7 @@ def test_several_shards_become_one_table(
 
     monkeypatch.setattr(data, "HEAD_ROWS", 10)
     monkeypatch.setattr(data, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(data, "SMALL_ROWS", 4)
     monkeypatch.setattr(data, "PLAIN_BYTES", 2_000)
     build(content(), tmp_path / "site", options=options)
     page.goto(f"{(tmp_path / 'site').as_uri()}/{experiment(tmp_path / 'site')}")

@@ -1,19 +1,22 @@
-"""A site on disk: the same bytes each time, swapped in whole, never over somebody else's folder."""
+"""A site on disk: the same bytes each time, moved in when whole, over nobody else's folder."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
+import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitml.errors import InvalidInput
-from gitml.site import SiteOptions, build, bundle
+from gitml.site import SiteOptions, build, bundle, data, output
 from gitml.site.bundle import INTERPRETER
 
 
@@ -92,14 +95,90 @@ def test_a_failed_build_leaves_the_old_site(
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-def test_a_site_left_aside_by_a_crash_is_found_again(
+@pytest.mark.parametrize("when", [*range(0, 30, 4), 29])
+def test_a_build_that_is_cut_off_leaves_pages_that_fit_and_trusts_nothing(
+    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    few = content(8, run_oid=lambda key: key)
+    more = content(12, run_oid=lambda key: key)
+    build(few, tmp_path / "site", options=options)
+    moved, real = [], shutil.move
+
+    def move(source: str, target: str) -> None:
+        if len(moved) == when:
+            raise KeyboardInterrupt
+        moved.append(real(source, target))
+
+    monkeypatch.setattr(output.shutil, "move", move)
+    with contextlib.suppress(KeyboardInterrupt):
+        build(more, tmp_path / "site", options=options)
+    assert len(moved) == when
+    monkeypatch.undo()
+    named = [
+        page.parent / name
+        for page in {*(tmp_path / "site").rglob("*.html")} - {tmp_path / "site" / "404.html"}
+        for name in re.findall(r'\s(?:src|href)="([./]*(?:static|data)/[^"]+)"', page.read_text())
+    ]
+    assert len(named) > 50
+    assert [path for path in named if not path.is_file()] == []
+    read = []
+    seen = dataclasses.replace(more, artifacts=lambda key: read.append(key) or more.artifacts(key))
+    build(seen, tmp_path / "site", options=options)
+    assert (len(read) >= 12) == (when > 0)  # all of them, once the marker was withdrawn
+    build(more, tmp_path / "fresh", options=options)
+    assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "site"]
+
+
+def test_a_link_in_the_old_site_leads_nothing_out_of_it(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
-    full = content(3, run_oid=lambda key: key)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years of work")
+    build(content(3), tmp_path / "site", options=options)
+    shutil.rmtree(tmp_path / "site" / "runs")
+    (tmp_path / "site" / "runs").symlink_to(tmp_path / "home")
+    (tmp_path / "site" / "404.html").unlink()
+    (tmp_path / "site" / "404.html").symlink_to(tmp_path / "home" / "thesis.txt")
+    build(content(3), tmp_path / "site", options=options)
+    assert snapshot(tmp_path / "home") == {"thesis.txt": b"years of work"}
+    build(content(3), tmp_path / "fresh", options=options)
+    assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
+
+
+def test_builds_at_the_same_time_come_one_after_the_other(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    both = [content(count, run_oid=lambda key: key) for count in (5, 9)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            list(pool.map(lambda one: build(one, tmp_path / "site", options=options), both))
+    for one, name in zip(both, ("few", "many"), strict=True):
+        build(one, tmp_path / name, options=options)
+    found = snapshot(tmp_path / "site")
+    assert found in (snapshot(tmp_path / "few"), snapshot(tmp_path / "many"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "many", "site"]
+
+
+def test_full_blocks_of_a_table_are_not_made_again(
+    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "HEAD_ROWS", 10)
+    monkeypatch.setattr(data, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(data, "SMALL_ROWS", 5)
+    full, sizes = content(run_oid=lambda key: key), []
+    fewer = dataclasses.replace(full, runs=full.runs[1:])
+    build(fewer, tmp_path / "site", options=options)
+    columns = data.columns
+    monkeypatch.setattr(data, "columns", lambda runs: sizes.append(len(runs)) or columns(runs))
     build(full, tmp_path / "site", options=options)
-    (tmp_path / "site").rename(tmp_path / ".site.old")
-    assert build(full, tmp_path / "site", options=options).written == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+    assert sorted(sizes) == [5, 10, 10]  # the newest of both tables and the block that grew
+    monkeypatch.undo()
+    monkeypatch.setattr(data, "HEAD_ROWS", 10)
+    monkeypatch.setattr(data, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(data, "SMALL_ROWS", 5)
+    build(full, tmp_path / "fresh", options=options)
+    assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
 
 
 def test_a_place_that_cannot_be_written_is_said_in_one_sentence(
@@ -207,7 +286,9 @@ def test_the_report_says_what_was_dropped_and_progress_ends_whole(
         "62 older runs are shown without previews of their files (site.run_pages).",
     )
     assert len(list((tmp_path / "site" / "runs").iterdir())) == 10
-    assert steps == [(n, 17) for n in range(1, 18)]
+    assert [total for _, total in steps] == [17] * len(steps)
+    assert [done for done, _ in steps] == sorted({done for done, _ in steps})
+    assert steps[-1] == (17, 17)
     assert report.bytes == sum(map(len, snapshot(tmp_path / "site").values()))
 
 
@@ -231,7 +312,7 @@ def test_what_we_wrote_ourselves_is_at_most_100_kb(site: Path) -> None:
 
 def test_the_marker_lists_every_run(site: Path) -> None:
     marker = json.loads((site / ".gitml.json").read_text())
-    runs = [name for name in marker["runs"] if not name.startswith("models/")]
+    runs = [name for name in marker["parts"] if re.fullmatch("[0-9a-f]{32}", name)]
     assert (marker["generator"], len(runs)) == ("gitml", 72)
 
 

@@ -95,13 +95,19 @@ def test_notes_and_long_texts_do_not_weigh_on_the_table(example_run: Any) -> Non
 
 def test_full_shards_stay_the_same_when_runs_are_added(example_run: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(data, "HEAD_ROWS", 3)
-    monkeypatch.setattr(data, "BLOCK_ROWS", 4)
-    runs = [example_run(n) for n in range(20, 0, -1)]
-    before, after = list(data.shards(runs[2:])), list(data.shards(runs))
-    assert [len(part) for part in before] == [3, 3, 4, 4, 4]
-    assert [len(part) for part in after] == [3, 1, 4, 4, 4, 4]
-    assert after[-3:] == before[-3:]
-    assert [run for part in after for run in part] == runs
+    monkeypatch.setattr(data, "BLOCK_ROWS", 6)
+    monkeypatch.setattr(data, "SMALL_ROWS", 2)
+    runs = [example_run(n) for n in range(24, 0, -1)]
+    sizes, before = {}, list(data.shards(runs[20:]))
+    for count in range(4, 25):
+        now = list(data.shards(runs[24 - count :]))
+        sizes[count] = [len(part) for part in now]
+        assert [run for part in now for run in part] == runs[24 - count :]
+        large = [part for part in before if len(part) == 6]
+        assert now[len(now) - len(large) :] == large
+        before = now
+    assert sizes[18] == [3, 1, 2, 6, 6]
+    assert [sizes[19], sizes[20], sizes[21]] == [[3, 2, 2, 6, 6], [3, 1, 2, 2, 6, 6], [3, 6, 6, 6]]
 
 
 def test_thinning_keeps_ends_and_spikes() -> None:

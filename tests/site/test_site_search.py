@@ -55,18 +55,23 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
 ) -> None:
     monkeypatch.setattr("gitml.site.data.HEAD_ROWS", 4)
     monkeypatch.setattr("gitml.site.data.BLOCK_ROWS", 5)
+    monkeypatch.setattr("gitml.site.data.SMALL_ROWS", 5)
+    monkeypatch.setattr(search, "ROWS", 25)
     note = {"mlflow.note.content": "word " * 10_000}
 
     def written(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
         runs = [example_run(n, tags=note) for n in range(1000 - count, 1000)]
         shown = catalogue(content(1, runs=runs, experiments=content(1).experiments), 3)
         blocks: dict[str, Any] = {}
-        return search.index(shown, (), lambda key, table: blocks.setdefault(key, table) and key), (
-            blocks
-        )
+
+        def block(key: str, runs: Any) -> str:
+            blocks[key] = search.table(shown, runs)
+            return key
+
+        return search.index(shown, (), block), blocks
 
     head, blocks = written(42)
-    assert (head["paged"], head["left"], len(blocks)) == (3, 15, search.BLOCKS - 1)
+    assert (head["paged"], head["left"], len(blocks)) == (3, 15, 5)
     assert [table["n"] for table in blocks.values()] == [3, 5, 5, 5, 5]
     assert max(len(json.dumps(table)) for table in blocks.values()) < 8_000
     later, others = written(43)
