@@ -140,6 +140,7 @@ class _Source:
         by_model = {
             name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
         }
+        ways = self._ways()
         return Content(
             title=self._repository.settings.site.title or _folder_name(self._repository),
             experiments=self._index.search_experiments(),
@@ -158,7 +159,8 @@ class _Source:
             pages=written.pages(self._repository),
             reports=written.in_folder(self._repository, "reports", ".md"),
             views=written.in_folder(self._repository, "views", ".yaml"),
-            better=self._better(),
+            better=lru_cache(lambda metric: ways.get(metric) or by_name(metric) or ""),
+            ways=repr(ways),
             commits=self._commits,
             proposals=lru_cache(maxsize=None)(self._proposals),
             decisions=lambda name: decisions(self._registry, name),
@@ -178,8 +180,8 @@ class _Source:
             )
         ]
 
-    def _better(self) -> Callable[[str], str]:
-        """Which way metrics are better: as declared of any model, else as their names tell."""
+    def _ways(self) -> dict[str, str]:
+        """Which way metrics are better, as declared of any model."""
         said: dict[str, set[str]] = {}
         try:
             files = declared.read_all(self._repository.git)
@@ -188,7 +190,7 @@ class _Source:
         for one in files.values():
             for metric, way in one.better.items():
                 said.setdefault(metric, set()).add(way)
-        return lru_cache(lambda metric: min(said.get(metric) or {by_name(metric) or ""}))
+        return {metric: min(ways) for metric, ways in sorted(said.items())}
 
     def _proposals(self) -> Sequence[Proposal]:
         return proposals(self._registry, self._code) if self._code else ()

@@ -173,3 +173,23 @@ def test_the_dvc_command_of_a_models_page_fetches_its_files(
         cwd=repository, check=True, capture_output=True,
     )  # fmt: skip
     assert (tmp_path / "got" / "MLmodel").read_text() == "flavors: {}\n"
+
+
+def test_which_way_is_better_reaches_the_pages_that_are_there(
+    tracked: Path, run_id: str, tmp_path: Path
+) -> None:
+    with gitml.start_run(run_name="second"):
+        gitml.log_metric("tons", 1, step=1)
+        gitml.log_metric("tons", 3, step=2)
+        gitml.log_metric("tons", 2, step=3)
+    repository, best = Repository.open(tracked), []
+    (tracked / "registry").mkdir()
+    for way in ("lower", "higher"):
+        declared = f"model: Truck\nbetter: {{tons: {way}}}\n"
+        (tracked / "registry" / "Truck.yaml").write_text(declared)
+        build_site(repository, tmp_path / "site")
+        pages = [path.read_text() for path in (tmp_path / "site" / "runs").iterdir()]
+        page = next(page for page in pages if "tons" in page)
+        row = re.search(r"<bdi>tons</bdi>.*?</tr>", page, re.DOTALL)
+        best.append(re.findall(r"<td[^>]*>([^<]*)</td>", row[0]) if row else [])
+    assert [cells[0] for cells in best] == ["1", "3"]

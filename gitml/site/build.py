@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,59 +44,14 @@ from gitml.site.catalogue import Catalogue, catalogue, experiment_link
 from gitml.site.collector import without_collector
 from gitml.site.content import Content, Document
 from gitml.site.feed import Regression
+from gitml.site.keys import Keys
+from gitml.site.options import BuildReport, SiteOptions
 from gitml.site.output import Output, Rendered, Written
 from gitml.site.views import View
 
 Progress = Callable[[int, int], None]
 _ROW, _PAGE, _OLDER = 4e-5, 6e-4, 3e-4  # s for a run in a table, with a page, among older ones
 _GROUP = 64  # pages of runs that one process writes together
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOptions:
-    """How a site is built.
-
-    Attributes:
-        run_pages: How many of the newest runs get a page of their own; runs of registered
-            versions always do. The others are shown by ``run.html``.
-        templates: Folder whose templates come before the built-in ones.
-        cache: Folder where the chart library and compiled templates are kept between builds.
-        base_url: Address of the published site, ending in ``/``; only the page for missing
-            pages needs it, because it cannot know how deep the missing one lay.
-        accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
-        logo: Picture for the bar of every page.
-        max_bytes: How large the site may become; 0 for any size. See :mod:`gitml.site.budget`.
-        live: How often pages ask whether the site changed, in ms; 0 for never. Only
-            :func:`~gitml.site.serve.serve_live` has an answer.
-    """
-
-    run_pages: int = 5_000
-    templates: Path | None = None
-    cache: Path | None = None
-    base_url: str = ""
-    accent: str = ""
-    logo: Path | None = None
-    live: int = 0
-    max_bytes: int = 200_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildReport:
-    """What a build did.
-
-    Attributes:
-        output: The site's folder.
-        written: Files that are new or changed.
-        unchanged: Files taken over from the site that was there before.
-        bytes: Size of the whole site.
-        dropped: One sentence for each thing that was left out.
-    """
-
-    output: Path
-    written: int
-    unchanged: int
-    bytes: int
-    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +82,7 @@ class _Builder:
     rendered: dict[str, Rendered] = field(default_factory=dict)
     blocks: dict[str, tables.Block] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
-    common: str = field(init=False)
+    keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
         content = self.shown.content
@@ -168,8 +122,10 @@ class _Builder:
             self.out.write(addresses[name], content)
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
-        shared = [self.look.digest, self.frame, self.shown.content.forge_url, parquet.readable()]
-        self.common = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+        source, look = self.shown.content, self.look.digest
+        shared = (look, self.frame, source.forge_url, source.ways, parquet.readable())
+        common = hashlib.sha256(repr(shared).encode("utf-8", "surrogatepass")).hexdigest()
+        self.keys = Keys(shown=self.shown, curved=self.curved, look=common)
 
     def page(self, address: str, template: str, **values: object) -> None:
         """Render one page."""
@@ -258,7 +214,7 @@ class _Builder:
         around = [(key, one.name) for key, one in self.shown.experiments.items()]
 
         def block(name: str, runs: Sequence[Run]) -> str:
-            key = self.key_of(runs, around)
+            key = self.keys.rows(runs, around)
             if not self.keep(name, key):
                 address = self.shard(name, search.table(self.shown, runs))
                 self.rendered[name] = Rendered(key=key, files=self.out.sizes([address]))
@@ -278,7 +234,7 @@ class _Builder:
     def keep_block(self, part: tables.Part) -> bool:
         """Take a part of a table over from the old site; that of the newest runs never holds."""
         name = part.key()
-        if not part.number or not self.keep(name, self.key_of(part.runs)):
+        if not part.number or not self.keep(name, self.keys.rows(part.runs)):
             return False
         shards = self.rendered[name].facts
         self.blocks[name] = tables.Block(shards=shards)
@@ -286,26 +242,21 @@ class _Builder:
 
     def keep_run(self, item: Run) -> bool:
         """Take a run's page over from the old site."""
-        return self.keep(item.info.run_id, self.page_key(item))
+        return self.keep(item.info.run_id, self.keys.page(item))
 
     def keep_older(self, part: fragments.Shard) -> bool:
         """Take a shard of older runs over from the old site."""
-        return self.keep(part.name, self.older_key(part))
+        return self.keep(part.name, self.keys.pages(part.runs))
 
     def block(self, part: tables.Part) -> None:
         """Write a part of an experiment's table."""
         made = tables.block(part, self.shard)
         self.blocks[part.key()] = made
         self.rendered[part.key()] = Rendered(
-            key=self.key_of(part.runs),
+            key=self.keys.rows(part.runs),
             files=self.out.sizes(made.shards.values()),
             facts=made.shards,
         )
-
-    def key_of(self, runs: Sequence[Run], around: object = None) -> str:
-        """Hash what is committed of some runs; empty where one is in progress."""
-        oids = [self.shown.content.run_oid(run.info.run_id) for run in runs]
-        return _hashed((self.common, around, oids)) if all(oids) else ""
 
     def runs(self, group: Sequence[Run]) -> None:
         """Write the pages of some runs."""
@@ -314,7 +265,7 @@ class _Builder:
 
     def run(self, item: Run) -> Rendered:
         """Write a run's page, its numbers and its pictures."""
-        key = self.page_key(item)
+        key = self.keys.page(item)
         content, run_id = self.shown.content, item.info.run_id
         kept = run_id in self.curved and run_pages.has_curves(item)
         curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
@@ -335,7 +286,7 @@ class _Builder:
 
     def model(self, item: RegisteredModel, known: version_pages.Relations) -> None:
         """Write the pages of a model, its versions and promotions, unless the old ones hold."""
-        key, name = self.model_key(item, known), f"models/{item.name}"
+        key, name = self.keys.model(item, known), f"models/{item.name}"
         if self.keep(name, key):
             return
         decisions = self.shown.content.decisions(item.name)
@@ -372,11 +323,6 @@ class _Builder:
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
-    def older_key(self, part: fragments.Shard) -> str:
-        """Hash everything a shard of older runs is made of."""
-        around = [self.around(run) for run in part.runs]
-        return _hashed((self.common, around)) if all(around) else ""
-
     def older(self, part: fragments.Shard) -> None:
         """Write a shard of older runs."""
         value, address = {}, urls.older(part.number)
@@ -386,7 +332,7 @@ class _Builder:
             value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
         self.out.write(address, data.script(part.name, value))
         self.rendered[part.name] = Rendered(
-            key=self.older_key(part), files=self.out.sizes([address])
+            key=self.keys.pages(part.runs), files=self.out.sizes([address])
         )
 
     def tasks(
@@ -428,49 +374,6 @@ class _Builder:
         self.rendered |= made.rendered
         self.blocks |= made.blocks
         self.unread += made.unread
-
-    def page_key(self, item: Run) -> str:
-        """Hash everything a run's page is made of; empty for a run in progress."""
-        around = self.around(item)
-        return _hashed((self.common, around)) if around else ""
-
-    def around(self, item: Run) -> tuple[object, ...]:
-        """List everything a run's page is made of but the look; empty for a run in progress."""
-        run_id, shown = item.info.run_id, self.shown
-        oid, parent = shown.content.run_oid(run_id), item.parent_run_id
-        if not oid:
-            return ()
-        return (
-            oid,
-            run_id in self.curved,
-            shown.experiments[item.info.experiment_id].name,
-            str(shown.links.get(parent)) if parent else "",
-            [(one.info.run_id, one.info.run_name) for one in shown.children.get(run_id, ())],
-            [(v.name, v.version, v.source) for v in shown.registered.get(run_id, ())],
-        )
-
-    def model_key(self, item: RegisteredModel, known: version_pages.Relations) -> str:
-        """Hash everything a model's pages are made of; empty where a run's id is unknown."""
-        content = self.shown.content
-        runs = {one.run_id for one in self.shown.versions[item.name]} & known.runs.keys()
-        oids = {run_id: content.run_oid(run_id) for run_id in sorted(runs)}
-        if not all(oids.values()):
-            return ""
-        around = [
-            self.look.digest, self.frame, content.forge_url, content.declared, oids, repr(item),
-            [repr(event) for event in content.events(item.name)],
-            [repr(one) for many in self.shown.versions.values() for one in many],
-            [repr(one) for one in self.shown.proposals.get(item.name, ())],
-            [str(self.shown.links[run_id]) for run_id in sorted(runs)],
-            [str(self.shown.links.get(known.runs[i].parent_run_id or "")) for i in sorted(runs)],
-            [self.shown.experiments[known.runs[i].info.experiment_id].name for i in sorted(runs)],
-        ]  # fmt: skip
-        return _hashed(around)
-
-
-def _hashed(value: object) -> str:
-    """Hash texts, numbers, lists and tuples of them."""
-    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @without_collector()

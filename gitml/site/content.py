@@ -121,6 +121,7 @@ class Content:
         run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
             id did not change is not rendered again.
         better: metric → ``lower``, ``higher``, or an empty text where that is not known.
+        ways: Changes whenever an answer of ``better`` does.
         commits: The first-parent line of the default branch, newest first.
         pages: Extra pages, in the order in which the bar lists them.
         reports: Reports, newest name last.
@@ -149,6 +150,7 @@ class Content:
     events: Callable[[str], Sequence[ModelEvent]] = _nothing
     run_oid: Callable[[str], str] = _no_oid
     better: Callable[[str], str] = _unknown
+    ways: str = ""
     commits: Callable[[], Sequence[CodeCommit]] = _no_commits
     pages: Sequence[Document] = ()
     reports: Sequence[Document] = ()

@@ -12,8 +12,8 @@ from hypothesis import given, strategies as st
 
 from gitml.errors import InvalidInput
 from gitml.site import branding, build, markdown, previews
-from gitml.site.build import SiteOptions
 from gitml.site.content import Document
+from gitml.site.options import SiteOptions
 
 SVG = b"""<?xml version="1.0"?>
 <svg xmlns="http://www.w3.org/2000/svg" width="80" height="28"><rect width="80" height="28"

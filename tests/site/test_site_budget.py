@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from gitml.errors import InvalidInput
 from gitml.site import budget, build
-from gitml.site.build import SiteOptions
+from gitml.site.options import SiteOptions
 
 
 def size(folder: Path) -> int:

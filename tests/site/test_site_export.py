@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from gitml.site import build
-from gitml.site.build import SiteOptions
+from gitml.site.options import SiteOptions
 
 pytestmark = pytest.mark.browser
 STATE = (

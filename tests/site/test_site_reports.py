@@ -14,8 +14,8 @@ from playwright.sync_api import expect
 
 from gitml.errors import InvalidInput
 from gitml.site import build, pictures, views
-from gitml.site.build import SiteOptions
 from gitml.site.content import Document
+from gitml.site.options import SiteOptions
 from gitml.site.views import Chart, Key, View, key
 
 VIEW = """\

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from gitml.site import search
-from gitml.site.build import SiteOptions, build
+from gitml.site import SiteOptions, build, search
 from gitml.site.catalogue import catalogue
 
 browser = pytest.mark.browser

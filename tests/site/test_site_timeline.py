@@ -15,9 +15,9 @@ from playwright.sync_api import expect
 
 from gitml.entities import Source
 from gitml.site import build, feed, steps, timeline
-from gitml.site.build import SiteOptions
 from gitml.site.catalogue import catalogue
 from gitml.site.content import CodeCommit
+from gitml.site.options import SiteOptions
 from gitml.site.steps import Piece, pieces
 
 VALUES = st.lists(st.floats(-1e6, 1e6) | st.integers(-3, 3).map(float), max_size=25)
