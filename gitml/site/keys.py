@@ -76,7 +76,7 @@ class Keys:
             run_id in self.curved,
             shown.experiments[item.info.experiment_id].name,
             str(shown.links.get(parent)) if parent else "",
-            [(one.info.run_id, one.info.run_name) for one in shown.children.get(run_id, ())],
+            [str(shown.links.get(one.info.run_id)) for one in shown.children.get(run_id, ())],
             [(v.name, v.version, v.source) for v in shown.registered.get(run_id, ())],
         )
 
