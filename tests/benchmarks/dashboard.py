@@ -88,6 +88,7 @@ def built(folder: Path) -> float:
 
 def _python(folder: Path, code: str, *args: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what pip installs is compiled
     command = [sys.executable, "-c", code, *args]
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
 
