@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from functools import cache
 from json.encoder import encode_basestring as quoted
-from typing import Any
+from typing import Any, TypeGuard
 
 from gitml.errors import SchemaTooNew, StoreError
 
@@ -20,6 +22,13 @@ INT64 = 2**63
 _CONTAINERS = (dict, list, tuple)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def dump(value: Mapping[str, Any]) -> bytes:
@@ -59,7 +68,7 @@ def load(data: bytes, what: str) -> dict[str, Any]:
     if len(data) > LARGEST_RECORD:
         raise StoreError(f"{what} has {len(data):,} bytes, more than {LARGEST_RECORD:,}.")
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        value = _decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{what} is not valid JSON ({error}).") from error
     if not isinstance(value, dict):
@@ -73,10 +82,6 @@ def load(data: bytes, what: str) -> dict[str, Any]:
             hint="Upgrade with `pip install --upgrade gitml`.",
         )
     return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def unknown(value: Mapping[str, Any], known: Collection[str], what: str) -> dict[str, Any]:
@@ -130,6 +135,16 @@ def number_in(value: object) -> float:
     raise StoreError(f"{value!r:.60} is not a metric value.")
 
 
+def is_int64(value: object) -> TypeGuard[int]:
+    """Tell whether a value of JSON is a 64-bit integer; true and false are none."""
+    return type(value) is int and -INT64 <= value < INT64
+
+
+@cache
+def _choices(choices: type[StrEnum]) -> frozenset[str]:
+    return frozenset(choices)
+
+
 class Reader:
     """Typed access to one JSON object of unknown origin.
 
@@ -153,17 +168,17 @@ class Reader:
             raise self._wrong(key, "a text")
         return value
 
-    def choice(self, key: str, choices: type) -> str:
+    def choice(self, key: str, choices: type[StrEnum]) -> str:
         """Get a text that is a value of an enumeration."""
         value = self.text(key)
-        if value not in list(choices):  # type: ignore[call-overload]
-            raise self._wrong(key, f"one of {', '.join(choices)}")  # type: ignore[arg-type]
+        if value not in _choices(choices):
+            raise self._wrong(key, f"one of {', '.join(choices)}")
         return value
 
     def integer(self, key: str) -> int:
         """Get a 64-bit integer."""
         value = self._value.get(key)
-        if type(value) is not int or not -INT64 <= value < INT64:
+        if not is_int64(value):
             raise self._wrong(key, "a 64-bit integer")
         return value
 
@@ -191,6 +206,6 @@ class Reader:
     def integers(self, key: str) -> dict[str, int]:
         """Get an object of 64-bit integers; empty where the key is absent."""
         value = self.mapping(key)
-        if not all(type(n) is int and -INT64 <= n < INT64 for n in value.values()):
+        if not all(map(is_int64, value.values())):
             raise self._wrong(key, "an object of 64-bit integers")
         return dict(value)

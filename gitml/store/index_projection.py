@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeVar
 
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
@@ -19,6 +20,7 @@ from gitml.store.records import RunFiles
 from gitml.store.search import plain
 from gitml.store.search_nodes import Entity
 
+_V = TypeVar("_V")
 _ROWS = 100  # of one statement: more than twice as fast as one by one
 _BATCH = 2_000  # records read, parsed and inserted together
 
@@ -250,10 +252,9 @@ class _RunWriter:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._next = db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0]
-        self._keys = {
-            (Entity(entity), name): number
-            for number, entity, name in db.execute("SELECT id, entity, name FROM keys")
-        }
+        self._keys: dict[Entity, dict[str, int]] = {entity: {} for entity in Entity}
+        for number, entity, name in db.execute("SELECT id, entity, name FROM keys"):
+            self._keys[Entity(entity)][name] = number
         self._start()
 
     def _start(self) -> None:
@@ -272,26 +273,30 @@ class _RunWriter:
             "yes" if source.dirty else "no",
         ))  # fmt: skip
         self._documents.append((number, run_to_document(run)))
-        entries, key = self._entries, self._key
-        for name, value in run.data.metrics.items():
-            entries.append((key(Entity.METRIC, name), number, value))  # SQLite takes NaN as NULL
-        for name, text in run.data.params.items():
-            entries.append((key(Entity.PARAM, name), number, plain(text)))
-        for name, text in run.data.tags.items():
-            entries.append((key(Entity.TAG, name), number, plain(text)))
+        entries = self._entries
+        for key, value in self._numbered(Entity.METRIC, run.data.metrics):
+            entries.append((key, number, value))  # SQLite takes NaN as NULL
+        for key, text in self._numbered(Entity.PARAM, run.data.params):
+            entries.append((key, number, plain(text)))
+        for key, text in self._numbered(Entity.TAG, run.data.tags):
+            entries.append((key, number, plain(text)))
         for one in run.inputs.dataset_inputs:
             context = plain(one.context) if one.context else None
             self._datasets.append((number, plain(one.name), plain(one.digest), context))
         if len(self._runs) >= _BATCH:
             self.flush()
 
-    def _key(self, entity: Entity, name: str) -> int:
-        name = plain(name)
-        number = self._keys.get((entity, name))
+    def _numbered(self, entity: Entity, values: Mapping[str, _V]) -> Iterator[tuple[int, _V]]:
+        """Give numbers for names, new ones where they are new."""
+        known = self._keys[entity]
+        for name, value in values.items():
+            yield known.get(name) or self._number(known, entity, plain(name)), value
+
+    def _number(self, known: dict[str, int], entity: Entity, name: str) -> int:
+        number = known.get(name)
         if number is None:
-            number = len(self._keys) + 1
+            number = known[name] = sum(map(len, self._keys.values())) + 1
             self._db.execute("INSERT INTO keys VALUES (?, ?, ?)", (number, entity.value, name))
-            self._keys[entity, name] = number
         return number
 
     def flush(self) -> None:

@@ -29,7 +29,16 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import InvalidInput, StoreError
-from gitml.store.canonical import SCHEMA, Reader, dump, load, number_in, number_out, unknown
+from gitml.store.canonical import (
+    SCHEMA,
+    Reader,
+    dump,
+    is_int64,
+    load,
+    number_in,
+    number_out,
+    unknown,
+)
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
@@ -253,14 +262,16 @@ def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) ->
         stat = stats.get(key)
         if not isinstance(stat, dict):
             raise StoreError(f"{what} has no metric_stats for {key!r:.60}.")
-        read = Reader(stat, what)
+        step, timestamp, count = stat.get("step"), stat.get("timestamp"), stat.get("count")
+        if not (is_int64(step) and is_int64(timestamp) and is_int64(count)):
+            raise StoreError(f"{what} has a metric_stats for {key!r:.60} without 64-bit integers.")
         summaries[key] = MetricSummary(
             last=value,
-            step=read.integer("step"),
-            timestamp=read.integer("timestamp"),
+            step=step,
+            timestamp=timestamp,
             min=number_in(stat.get("min")),
             max=number_in(stat.get("max")),
-            count=read.integer("count"),
+            count=count,
         )
     return {"metrics": metrics, "summaries": summaries}
 
