@@ -71,7 +71,7 @@ def for_programs(cell: Cell) -> str:
         case When(ms):
             return "" if ms is None else iso(ms)
         case Took(ms):
-            return "" if ms is None else f"{ms / 1000:.3f}"
+            return "" if ms is None else str(ms)
         case Size(count):
             return "" if count is None else str(count)
         case Identifier(text):
@@ -114,6 +114,8 @@ def _date(ms: int) -> str:
 
 def duration(ms: int) -> str:
     """Format a duration with the two units that matter."""
+    if ms < 1000:
+        return f"{ms} ms"
     if ms < 60_000:
         return f"{ms / 1000:.1f} s"
     minutes, seconds = divmod(ms // 1000, 60)

@@ -56,7 +56,8 @@ def list_(
     """List runs, newest first.
 
     --filter takes MLflow's language: metrics., params., tags., datasets. and attributes.,
-    joined with AND; a param compared with a number counts as one.
+    joined with AND, OR, NOT; a param compared with a number counts as one; start_time and
+    duration are in ms.
     --columns names attributes (run_id, run_name, experiment_name, status, start_time, duration,
     user_id, commit …), metrics.KEY, params.KEY and tags.KEY.
     """

@@ -3,7 +3,10 @@
 gitml.groups = (() => {
   const {el, address, number} = gitml;
   const opened = () => new Set((address.read().get("open") || "").split(",").filter(Boolean));
-  const said = (table, column, row) => table.text(column, row) || (column.values[row] === null ? "none" : "“”");
+  const said = (table, column, row) => {
+    const text = table.text(column, row) || (column.values[row] === null ? "none" : "“”");
+    return column.kind === "attributes" && column.name === "status" ? text.toLowerCase() : text;
+  };
 
   // Mean, standard deviation (n − 1) and ends of a numeric column over a group's runs that have a number there.
   const figures = (item, column) => {

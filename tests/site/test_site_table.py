@@ -275,6 +275,11 @@ def test_groups_show_mean_spread_and_count_and_open(open_table: Any, content: An
     until(lambda: column(table, "run")[3:5], ["tree-1", "tree-4"])
 
 
+def test_groups_name_a_status_as_other_places_do(open_table: Any) -> None:
+    table = open_table("#group=attributes.status", "60 of 60 runs in 2 groups")
+    assert column(table, "run") == ["failed 5 runs", "finished 55 runs"]
+
+
 def test_groups_of_several_columns_are_sorted_by_mean_and_obey_the_filter(open_table: Any) -> None:
     table = open_table(
         "#group=params.model,tags.team&sort=-metrics.rmse&q=params.max_depth+%3C+6",
