@@ -27,7 +27,10 @@ gitml.experiment = (async () => {
 
   const id = row => attribute("run_id").values[row], label = row => (attribute("run_name").values[row] || "").trim() || id(row).slice(0, 8);
   const home = row => gitml.root + (row < start.paged ? `runs/${id(row)}.html` : `run.html#${id(row)}`);
-  const brief = (col, row) => table.text(col, row).slice(0, col.kind === "attributes" && col.name === "commit" ? 8 : undefined);
+  const brief = (col, row) => {
+    const text = table.text(col, row);
+    return col.kind !== "attributes" ? text : col.name === "commit" ? text.slice(0, 8) : col.name === "status" ? text.toLowerCase() : text;
+  };
   const sparkling = new Set(start.trends?.[2]);
   const cell = (row, col) => {
     const text = brief(col, row), bdi = () => el("bdi", {}, text);
@@ -35,7 +38,7 @@ gitml.experiment = (async () => {
       return el("span", {class: "trend"}, el("i", {}, gitml.trend?.(table.trends.get(col.name)?.[row]) || ""), bdi());
     if (col.kind !== "attributes") return bdi();
     if (col.name === "run_name") return el("a", {href: home(row)}, el("bdi", {}, label(row)));
-    if (col.name === "status") return el("span", {class: `status ${{FINISHED: "good", FAILED: "bad", KILLED: "bad"}[text] || "busy"}`}, text.toLowerCase());
+    if (col.name === "status") return el("span", {class: `status ${{finished: "good", failed: "bad", killed: "bad"}[text] || "busy"}`}, text);
     return col.name === "commit" ? el("code", {}, text) : bdi();
   };
 
@@ -97,7 +100,7 @@ gitml.experiment = (async () => {
     else if (group.length) page.view.lines = gitml.groups.lines(page, sorted);
     Object.assign(page.view, {columns: shown, pinned: pins.size, total: group.length ? page.view.lines.length : table.rows, picked: chosen});
     grid.show(page.view);
-    at("count").textContent = known + (group.length && page.view.groups ? ` in ${page.view.groups} groups` : "") + (table.rows < start.rows ? `, ${rest}` : waiting ? ", loading" : "");
+    at("count").textContent = known + (group.length && page.view.groups ? ` in ${page.view.groups} group${page.view.groups === 1 ? "" : "s"}` : "") + (table.rows < start.rows ? `, ${rest}` : waiting ? ", loading" : "");
     if (gitml.chosen) gitml.chosen.show(page);
     else if (picked.size) ask("chosen", () => load("table", "chosen"));
     for (const then of followers) then(how);

@@ -3,10 +3,7 @@
 gitml.groups = (() => {
   const {el, address, number} = gitml;
   const opened = () => new Set((address.read().get("open") || "").split(",").filter(Boolean));
-  const said = (table, column, row) => {
-    const text = table.text(column, row) || (column.values[row] === null ? "none" : "“”");
-    return column.kind === "attributes" && column.name === "status" ? text.toLowerCase() : text;
-  };
+  const said = (page, column, row) => page.brief(column, row) || (column.values[row] === null ? "none" : "“”");
 
   // Mean, standard deviation (n − 1) and ends of a numeric column over a group's runs that have a number there.
   const figures = (item, column) => {
@@ -55,7 +52,7 @@ gitml.groups = (() => {
     view.groups = all.length;
     return all.flatMap(item => {
       const first = item.rows[0];
-      item.title = view.group.map(column => `${column.label} ${said(table, column, first)}`).join(", ");
+      item.title = view.group.map(column => `${column.label} ${said(page, column, first)}`).join(", ");
       item.key = view.group.map(column => column.values[first] === null ? "" : `=${encodeURIComponent(column.values[first])}`).join(";");
       item.open = open.has(item.key);
       return item.open ? [item, ...item.rows] : [item];
@@ -72,9 +69,9 @@ gitml.groups = (() => {
     const {table, view} = page;
     if (!place) {
       return el("button", {type: "button", class: "plain", "aria-expanded": String(item.open), onclick: () => toggle(page, item)},
-        el("bdi", {}, view.group.map(by => said(table, by, item.rows[0])).join(" · ")), el("span", {class: "quiet small"}, ` ${item.rows.length} run${item.rows.length === 1 ? "" : "s"}`));
+        el("bdi", {}, view.group.map(by => said(page, by, item.rows[0])).join(" · ")), el("span", {class: "quiet small"}, ` ${item.rows.length} run${item.rows.length === 1 ? "" : "s"}`));
     }
-    if (view.group.includes(column)) return el("bdi", {}, said(table, column, item.rows[0]));
+    if (view.group.includes(column)) return el("bdi", {}, said(page, column, item.rows[0]));
     if (column.numbers && column.name !== "start_time") {
       const {n, mean, spread, low, high} = figures(item, column), show = v => column.kind === "attributes" ? gitml.duration(Math.round(v)) : number(v);
       if (!n) return el("span");

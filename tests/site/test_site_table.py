@@ -278,6 +278,10 @@ def test_groups_show_mean_spread_and_count_and_open(open_table: Any, content: An
 def test_groups_name_a_status_as_other_places_do(open_table: Any) -> None:
     table = open_table("#group=attributes.status", "60 of 60 runs in 2 groups")
     assert column(table, "run") == ["failed 5 runs", "finished 55 runs"]
+    table = open_table("#group=attributes.status,params.model", "60 of 60 runs in 6 groups")
+    assert column(table, "status") == ["failed"] * 3 + ["finished"] * 3
+    table = open_table("#group=params.seed&q=attributes.status+%3D+'FINISHED'", "55 of 60 runs in 1 group")
+    assert column(table, "status") == ["finished"]
 
 
 def test_groups_of_several_columns_are_sorted_by_mean_and_obey_the_filter(open_table: Any) -> None:
