@@ -1,8 +1,8 @@
 """The first rows of a Parquet file, read by pyarrow where that is installed.
 
 The file may be anybody's, so what it unpacks to is bounded before any of it is unpacked: by what
-its footer declares, by reading few rows, and by leaving lists, structs and extension types alone,
-of which one cell can hold any number of values.
+its pages declare, by reading few rows, and by leaving lists, structs and extension types alone, of
+which one cell can hold any number of values.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from typing import TYPE_CHECKING
+
+from gitml.site import parquet_pages
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ColumnChunkMetaData, RowGroupMetaData
 
 _OLDEST = 15  # before 14.0.1 a file could carry code that runs when it is read (CVE-2023-47248)
 _UNPACKED_BYTES = 16_000_000
@@ -59,15 +65,16 @@ def _read(data: bytes, rows: int, columns: int) -> Beginning | None:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(pa.BufferReader(data))
-    groups = range(file.num_row_groups)[:1]
-    if sum(file.metadata.row_group(group).total_byte_size for group in groups) > _UNPACKED_BYTES:
-        return None
     fields = list(file.schema_arrow)
     shown = fields[:columns]
     flat = [field.name for field in shown if not _nested(field.type)]
     # pyarrow takes the name `a` for the column `a.b` as well, which may be a list.
     if any(other.name.startswith(f"{name}.") for name in flat for other in fields):
         return None
+    groups = [n for n in range(file.num_row_groups)[:1] if file.metadata.row_group(n).num_rows]
+    for group in groups:
+        if _unpacked(data, file.metadata.row_group(group), flat) > _UNPACKED_BYTES:
+            return None
     batches = file.iter_batches(rows, groups, flat) if groups and flat else iter(())
     batch = next(batches, None)
     count = batch.num_rows if batch is not None else 0
@@ -78,6 +85,22 @@ def _read(data: bytes, rows: int, columns: int) -> Beginning | None:
         rows=[["" if cell is None else cell for cell in row] for row in zip(*cells, strict=True)],
         total=file.metadata.num_rows,
     )
+
+
+def _unpacked(data: bytes, group: RowGroupMetaData, names: Sequence[str]) -> int:
+    """Bytes that some columns of a row group unpack to, at most."""
+    columns = (group.column(number) for number in range(group.num_columns))
+    wanted = [column for column in columns if column.path_in_schema in names]
+    if len(wanted) > len(names):
+        raise ValueError("Two columns have the same name.")
+    return sum(_column(data, column) for column in wanted)
+
+
+def _column(data: bytes, column: ColumnChunkMetaData) -> int:
+    start = column.data_page_offset
+    if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
+        start = column.dictionary_page_offset
+    return parquet_pages.unpacked(data, start, column.total_compressed_size)
 
 
 def _nested(kind: object) -> bool:

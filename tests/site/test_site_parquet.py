@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import io
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from pyarrow import parquet as writer
 
 from gitml.entities import Artifact
-from gitml.site import SiteOptions, build, parquet, previews
+from gitml.site import SiteOptions, build, parquet, parquet_pages, previews
 from tests.site.conftest import run_id
 from tests.site.hostile import ATTACK
 
@@ -75,6 +77,72 @@ def test_what_is_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = packed({"s": ["x" * 1_000_000 + str(n) for n in range(30)]}, use_dictionary=False)
     assert len(bomb) < 2_000_000
     assert look(bomb).table is None
+
+
+def test_a_footer_that_lies_about_sizes_is_not_believed() -> None:
+    bomb = packed({"a": [b"\0" * 40_000_000]}, compression="zstd", use_dictionary=False)
+    begin = len(bomb) - 8 - int.from_bytes(bomb[-8:-4], "little")
+    head, footer = bomb[:begin], bomb[begin:]
+    group = writer.ParquetFile(io.BytesIO(bomb)).metadata.row_group(0)
+    for size in {group.total_byte_size, group.column(0).total_uncompressed_size}:
+        true = varint(2 * size)
+        assert true in footer
+        footer = footer.replace(true, varint(2 * 1_000, len(true)))
+    lie = head + footer
+    assert writer.ParquetFile(io.BytesIO(lie)).metadata.row_group(0).total_byte_size == 1_000
+    assert (len(lie) < 5_000, look(lie).table) == (True, None)
+
+
+def varint(number: int, length: int = 1) -> bytes:
+    """Write a number in Thrift's way, in more bytes than it needs where they are asked for."""
+    found = []
+    while number or len(found) < length:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found[:-1], found[-1] & 0x7F])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "none"},
+        {"compression": "gzip", "data_page_version": "2.0"},
+        {"compression": "zstd", "data_page_size": 500, "write_page_checksum": True},
+        {"use_dictionary": False, "write_page_index": True},
+    ],
+)
+def test_what_pages_unpack_to_is_read_from_their_headers(options: dict[str, Any]) -> None:
+    values = [f"text {number % 97}" for number in range(5_000)]
+    data = packed({"a": values}, **options)
+    column = writer.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
+    start, size = (
+        column.dictionary_page_offset or column.data_page_offset,
+        (column.total_compressed_size),
+    )
+    found = parquet_pages.unpacked(data, start, size)
+    assert 0.9 * column.total_uncompressed_size < found < column.total_uncompressed_size
+    assert look(data).table
+    for wrong in ((start, size - 1), (start, size + 1), (start + 1, size), (start, len(data))):
+        with pytest.raises(parquet_pages.Damaged):
+            parquet_pages.unpacked(data, *wrong)
+
+
+def test_countless_pages_are_not_counted() -> None:
+    page = bytes([0x15, 0, 0x15, 2, 0x15, 0, 0])  # of one byte unpacked, none packed
+    assert parquet_pages.unpacked(page * 10_000, 0, len(page) * 10_000) == 10_000
+    with pytest.raises(parquet_pages.Damaged, match="too many"):
+        parquet_pages.unpacked(page * 10_001, 0, len(page) * 10_001)
+
+
+def test_names_that_several_columns_have_are_left_alone() -> None:
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    assert look(packed(twice)).table is None
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_pages_are_refused_or_counted(data: bytes) -> None:
+    with contextlib.suppress(parquet_pages.Damaged):
+        assert parquet_pages.unpacked(data, 0, len(data)) >= 0
 
 
 def test_a_list_behind_a_dotted_name_is_not_unpacked() -> None:

@@ -280,7 +280,9 @@ def test_groups_name_a_status_as_other_places_do(open_table: Any) -> None:
     assert column(table, "run") == ["failed 5 runs", "finished 55 runs"]
     table = open_table("#group=attributes.status,params.model", "60 of 60 runs in 6 groups")
     assert column(table, "status") == ["failed"] * 3 + ["finished"] * 3
-    table = open_table("#group=params.seed&q=attributes.status+%3D+'FINISHED'", "55 of 60 runs in 1 group")
+    table = open_table(
+        "#group=params.seed&q=attributes.status+%3D+'FINISHED'", "55 of 60 runs in 1 group"
+    )
     assert column(table, "status") == ["finished"]
 
 
