@@ -13,6 +13,7 @@ trusts nothing of what it finds.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -227,6 +228,8 @@ class Output:
         if new or gone:
             (self._aside / _WITHDRAWN).write_text(json.dumps({"generator": "gitml"}) + "\n")
             self._move(_WITHDRAWN, MARKER)
+        for folder in {address.rpartition("/")[0] for address in new}:
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
         for address in sorted(new, key=lambda one: one.endswith(".html")):
             self._move(address, address)
         for address in gone:
@@ -237,11 +240,13 @@ class Output:
         self._move(MARKER, MARKER)
 
     def _move(self, address: str, to: str) -> None:
-        folder = to.rpartition("/")[0]
-        if folder in self._folders:
-            (self.folder / folder).mkdir(parents=True, exist_ok=True)
-            self._folders.discard(folder)
-        shutil.move(f"{self._aside}/{address}", f"{self.folder}/{to}")
+        source, target = self._aside / address, self.folder / to
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(source, target)  # the site's folder is a volume of its own
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
+import errno
 import json
+import os
 import re
 import shutil
 import sys
@@ -102,14 +105,14 @@ def test_a_build_that_is_cut_off_leaves_pages_that_fit_and_trusts_nothing(
     few = content(8, run_oid=lambda key: key)
     more = content(12, run_oid=lambda key: key)
     build(few, tmp_path / "site", options=options)
-    moved, real = [], shutil.move
+    moved, real = [], os.replace
 
     def move(source: str, target: str) -> None:
         if len(moved) == when:
             raise KeyboardInterrupt
         moved.append(real(source, target))
 
-    monkeypatch.setattr(output.shutil, "move", move)
+    monkeypatch.setattr(os, "replace", move)
     with contextlib.suppress(KeyboardInterrupt):
         build(more, tmp_path / "site", options=options)
     assert len(moved) == when
@@ -144,6 +147,26 @@ def test_a_link_in_the_old_site_leads_nothing_out_of_it(
     assert snapshot(tmp_path / "home") == {"thesis.txt": b"years of work"}
     build(content(3), tmp_path / "fresh", options=options)
     assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
+
+
+def test_what_a_copy_of_the_process_wrote_is_moved_in_as_well(
+    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(content(1), tmp_path / "site", options=options)
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "replace", refuse)  # as between volumes
+    with output.Output(folder=tmp_path / "site") as out:
+        twin = copy.copy(out)
+        twin.files, twin._folders = {}, set()
+        twin.write("media/deep/new.txt", b"new")
+        out.take(twin.files)
+        out.mark({})
+    found = snapshot(tmp_path / "site")
+    assert found.keys() == {"media/deep/new.txt", output.MARKER}
+    assert found["media/deep/new.txt"] == b"new"
 
 
 def test_builds_at_the_same_time_come_one_after_the_other(
