@@ -123,6 +123,11 @@ def extremes(runs: Sequence[Run]) -> tuple[Column, ...]:
     )
 
 
+def end(better: str) -> list[str]:
+    """Name the end of its values at which a metric is better; empty where that is not known."""
+    return {"lower": ["min"], "higher": ["max"]}.get(better, [])
+
+
 def inputs(runs: Sequence[Run]) -> tuple[Column, ...]:
     """Turn runs into columns of their data sets, for what a filter asks; none where they have none.
 

@@ -200,7 +200,7 @@ def record(
         ],
         "params": _texts(item.data.params),
         "metrics": [
-            [data.well_formed(key), data.finite(value)]
+            [data.well_formed(key), data.finite(value), *data.end(shown.content.better(key))]
             for key, value in sorted(item.data.metrics.items())
         ],
         "tags": [t for t in _texts(item.data.tags) if not t[0].startswith(_HOUSEKEEPING)],

@@ -125,7 +125,6 @@ def head(
     """
     newest = blocks[0][1].newest
     metrics = [name for kind, name in newest["columns"] if kind == "metrics"]
-    ways = {"lower": "min", "higher": "max"}
     on_demand = {
         kind: [
             [part.key(kind), one.shards[kind], part.row]
@@ -141,9 +140,7 @@ def head(
         "trends": trends,
         "rows": len(shown.by_experiment.get(item.experiment_id, ())),
         "paged": len(paged(shown, item)),
-        "better": [
-            [name, ways[way]] for name in metrics if (way := shown.content.better(name)) in ways
-        ],
+        "better": [[name, way] for name in metrics for way in data.end(shown.content.better(name))],
         "experiment": data.well_formed(item.experiment_id),
     }
 

@@ -18,12 +18,14 @@
 
   // ---- the table: a row differs when its runs do not all say the same
   const KINDS = {metrics: "Metrics", params: "Parameters", datasets: "Data sets", tags: "Tags", packages: "Environment", facts: "Run"}, ROWS = 300;
+  const best = new Map(runs.flatMap(run => run.metrics.map(([name, , way]) => [name, Math[way]])));
   const groups = Object.keys(KINDS).map(kind => {
     const maps = runs.map(run => new Map(run[kind])), names = [...new Set(maps.flatMap(map => [...map.keys()]))];
     if (kind !== "facts") names.sort();
     const lines = names.map(name => {
       const values = maps.map(map => map.has(name) ? map.get(name) : null);
-      return {name, values, differs: new Set(values.map(String)).size > 1};
+      const numbers = values.filter(v => typeof v === "number"), differs = new Set(values.map(String)).size > 1;
+      return {name, values, differs, best: differs && numbers.length > 1 && best.get(name)?.(...numbers)};
     });
     return {kind, lines: kind === "facts" ? lines : [...lines.filter(line => line.differs), ...lines.filter(line => !line.differs)]};
   });
@@ -43,7 +45,7 @@
         const apart = lines.filter(line => line.differs), shown = (only || kind === "packages" ? apart : lines).slice(0, ROWS), rest = only ? 0 : lines.length - shown.length;
         return el("tbody", {hidden: !shown.length && !rest}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, KINDS[kind])),
           ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, el("bdi", {}, line.name), ...(line.differs ? [el("span", {class: "unseen"}, " differs")] : [])),
-            ...line.values.map(v => el("td", {title: String(v ?? "")}, el("bdi", {}, String(text(kind, v)).slice(0, 300)))))),
+            ...line.values.map(v => el("td", {title: `${v ?? ""}${v === line.best ? ", best" : ""}`}, el(v === line.best ? "b" : "bdi", {}, String(text(kind, v)).slice(0, 300)))))),
           ...(rest ? [el("tr", {}, el("td", {class: "quiet", colSpan: runs.length + 1}, `${rest}${shown.length ? " more" : ""}${apart.length <= shown.length ? ", alike in all" : ""}`))] : []));
       })));
   };

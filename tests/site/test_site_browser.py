@@ -288,6 +288,26 @@ def test_chosen_runs_are_compared_side_by_side(table: Any) -> None:
     until(lambda: table.locator("#compare").inner_text(), "Compare 3")
 
 
+def test_the_compare_page_marks_the_best_of_each_metric(
+    page: Any, site: Path, example_run: Any
+) -> None:
+    compared = [example_run(number) for number in range(3)]
+    ids = ",".join(run.info.run_id for run in compared)
+    page.goto(f"{site.as_uri()}/compare.html#{ids}")
+    page.locator("#side table").wait_for()
+    three = [run.data.metrics for run in compared]
+    for metric, best in (("r2", max), ("rmse", min)):
+        row = page.locator("#side tr").filter(has=page.get_by_role("rowheader", name=metric))
+        marked = [cell.locator("b").count() for cell in row.locator("td").all()]
+        values = [metrics[metric] for metrics in three]
+        assert marked == [int(value == best(values)) for value in values]
+        told = row.locator("td").nth(marked.index(1)).get_attribute("title")
+        assert told.endswith(", best")
+    row = page.locator("#side tr").filter(has=page.get_by_role("rowheader", name="fit_seconds"))
+    assert row.count() == 1
+    assert page.locator("#side tbody").filter(has_text="Parameters").locator("b").count() == 0
+
+
 def test_the_compare_page_shows_what_differs_first(
     page: Any, content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
