@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import json
 import os
 import secrets
@@ -73,7 +74,8 @@ class Output:
     files: dict[str, Written] = field(default_factory=dict)
     total_bytes: int = 0
     _aside: Path = field(init=False)
-    _lock: int = -1
+    _locks: list[int] = field(default_factory=list)
+    _there: bool = False
     _old: set[str] = field(default_factory=set)
     _strange: list[Path] = field(default_factory=list)
     _folders: set[str] = field(default_factory=set)
@@ -92,7 +94,9 @@ class Output:
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._look()
+            self._sweep()
             self._aside.mkdir()
+            self._locks.append(_locked(self._aside))
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         return self
@@ -113,8 +117,8 @@ class Output:
             raise _unwritable(self.folder, failed) from failed
         finally:
             shutil.rmtree(self._aside, ignore_errors=True)
-            if self._lock >= 0:
-                os.close(self._lock)
+            for lock in self._locks:
+                os.close(lock)
 
     def previous(self) -> Mapping[str, Rendered]:
         """Read what the site that is there says of its runs; nothing where it cannot be used."""
@@ -205,9 +209,8 @@ class Output:
         """List the old site, which no other build changes as long as this one is at work."""
         if not self.folder.exists():
             return
-        self._lock = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-        with suppress(OSError):  # some network file systems do not lock folders
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._there = True
+        self._locks.append(_locked(self.folder))
         begin = len(str(self.folder)) + 1
         for entry in _entries(str(self.folder)):
             if entry.is_file(follow_symlinks=False):
@@ -215,8 +218,16 @@ class Output:
             else:
                 self._strange.append(Path(entry.path))
 
+    def _sweep(self) -> None:
+        """Remove what builds that were killed left aside; one that is at work holds a lock."""
+        for path in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*.new"):
+            with suppress(OSError):
+                lock = _locked(path, wait=False)
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(lock)
+
     def _move_in(self) -> None:
-        if self._lock < 0:
+        if not self._there:
             with suppress(OSError):  # another build made the site meanwhile, or an empty folder
                 self._aside.rename(self.folder)
                 return
@@ -247,6 +258,23 @@ class Output:
             if error.errno != errno.EXDEV:
                 raise
             shutil.copyfile(source, target)  # the site's folder is a volume of its own
+
+
+def _locked(folder: Path, wait: bool = True) -> int:
+    """Lock a folder until what is returned is closed.
+
+    Raises:
+        OSError: It is no folder, or somebody else has it and nobody waits.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        if not wait:
+            os.close(descriptor)
+            raise
+        # Some network file systems do not lock folders; one build at a time needs no lock.
+    return descriptor
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -167,6 +168,29 @@ def test_what_a_copy_of_the_process_wrote_is_moved_in_as_well(
     found = snapshot(tmp_path / "site")
     assert found.keys() == {"media/deep/new.txt", output.MARKER}
     assert found["media/deep/new.txt"] == b"new"
+
+
+def test_what_a_killed_build_left_aside_is_removed(
+    content: Any, options: SiteOptions, tmp_path: Path
+) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from gitml.site.output import Output\n"
+        "with Output(folder=Path(sys.argv[1])) as out:\n"
+        "    out.write('runs/half.html', b'half')\n"
+        "    print('begun', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "site")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout and killed.stdout.readline() == b"begun\n"
+        build(content(2), tmp_path / "other", options=options)
+        build(content(2), tmp_path / "site", options=options)  # does not disturb it
+        assert len(list(tmp_path.glob(".site.*.new"))) == 1
+        killed.kill()
+    build(content(2), tmp_path / "site", options=options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "site"]
 
 
 def test_builds_at_the_same_time_come_one_after_the_other(
