@@ -55,7 +55,8 @@ def test_a_site_is_built_by_the_installed_wheel(wheel: Path, tmp_path: Path) -> 
     project = make_repository(tmp_path / "project")
 
     def run(*args: str) -> str:
-        done = subprocess.run([str(python), *args], cwd=project, capture_output=True, text=True)
+        command = [str(python), "-I", *args]  # whatever PYTHONPATH names
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
