@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from gitml import code_branch
 from gitml.entities import ModelVersion, Run
 from gitml.errors import GitmlError, InvalidInput
+from gitml.git import default_branch
 from gitml.registry import declared
 from gitml.registry.drift import drift
 from gitml.registry.registry import Registry
@@ -40,7 +40,7 @@ def concerns(
 
 
 def _drifted(repository: Repository, versions: Sequence[ModelVersion]) -> Iterator[Concern]:
-    commit = code_branch.tip(repository.git, repository.settings.git_remote)
+    commit = default_branch.tip(repository.git, repository.settings.git_remote)
     if commit is None:
         return
     try:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
-from gitml import code_branch, site, written
+from gitml import site, written
 from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
+from gitml.git import default_branch
 from gitml.registry import declared
 from gitml.registry.better import by_name
 from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
@@ -122,7 +123,7 @@ class _Source:
             state=repository.state,
             remote=repository.settings.git_remote,
         )
-        self._code = code_branch.tip(repository.git, repository.settings.git_remote)
+        self._code = default_branch.tip(repository.git, repository.settings.git_remote)
         self._runs = tuple(self._index.every_run())
         self._live = repository.runs.in_progress()
         self._committed = CommittedRuns(
@@ -172,11 +173,11 @@ class _Source:
         )
 
     def _commits(self) -> Sequence[CodeCommit]:
-        tip = code_branch.tip(self._repository.git, self._repository.settings.git_remote)
+        tip = default_branch.tip(self._repository.git, self._repository.settings.git_remote)
         return [
             CodeCommit(commit=commit, timestamp=seconds * 1000, author=author, subject=subject)
             for commit, seconds, author, subject in (
-                code_branch.line(self._repository.git, tip, _COMMITS) if tip else ()
+                default_branch.line(self._repository.git, tip, _COMMITS) if tip else ()
             )
         ]
 

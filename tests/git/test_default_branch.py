@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitml import code_branch
-from gitml.git import GitRepo
+from gitml.git import GitRepo, default_branch
 from gitml.publishing import site_content
 from gitml.tracking.repository import Repository
 from tests.conftest import git
@@ -22,7 +21,7 @@ def test_only_first_parents_are_followed_newest_first(repository: Path) -> None:
     assert commits[0].commit == git(repository, "rev-parse", "HEAD")
     assert commits[0].timestamp == int(git(repository, "log", "-1", "--format=%ct")) * 1000
     head = str(commits[0].commit)
-    assert len(code_branch.line(GitRepo.discover(repository), head, 2)) == 2
+    assert len(default_branch.line(GitRepo.discover(repository), head, 2)) == 2
 
 
 def test_another_branch_than_the_default_one_is_not_taken(repository: Path, tmp_path: Path) -> None:
@@ -31,14 +30,14 @@ def test_another_branch_than_the_default_one_is_not_taken(repository: Path, tmp_
     git(clone, "switch", "-qc", "review")
     git(clone, "commit", "-qm", "Under review", "--allow-empty")
     repo = GitRepo.discover(clone)
-    assert code_branch.tip(repo, "origin") == git(repository, "rev-parse", "main")
-    assert code_branch.tip(repo, "nowhere") == git(clone, "rev-parse", "review")
+    assert default_branch.tip(repo, "origin") == git(repository, "rev-parse", "main")
+    assert default_branch.tip(repo, "nowhere") == git(clone, "rev-parse", "review")
     git(clone, "switch", "-q", "main")
     git(clone, "commit", "-qm", "Not pushed yet", "--allow-empty")
-    assert code_branch.tip(repo, "origin") == git(clone, "rev-parse", "main")
+    assert default_branch.tip(repo, "origin") == git(clone, "rev-parse", "main")
 
 
 def test_a_repository_without_commits_has_no_line(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
-    assert code_branch.tip(GitRepo.discover(tmp_path), "origin") is None
+    assert default_branch.tip(GitRepo.discover(tmp_path), "origin") is None
     assert site_content(Repository.open(tmp_path)).commits() == []
