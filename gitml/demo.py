@@ -21,8 +21,8 @@ from gitml import config, logged_models, publishing
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, Run, RunStatus
 from gitml.errors import GitmlError, InvalidInput, MissingDependency
+from gitml.formats import run_records
 from gitml.git import GitRepo
-from gitml.store import records
 from gitml.tracking.client import NOTE_TAG
 
 MODEL = "FuelEconomy"
@@ -381,7 +381,7 @@ def _model_commands(demo: _Demo) -> list[str]:
     if not versions:
         return []
     run = demo.client.get_run(versions[0].run_id).info
-    plot = f"{records.run_folder(run.experiment_id, run.run_id)}/artifacts/predictions.png"
+    plot = f"{run_records.run_folder(run.experiment_id, run.run_id)}/artifacts/predictions.png"
     return [
         f"gto show {MODEL}",
         f"dvc get . {plot} --rev gitml/runs",

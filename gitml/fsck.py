@@ -12,16 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitml import dvc_settings, manifest
 from gitml.artifacts.cache import file_md5
 from gitml.artifacts.remote import Remote
 from gitml.entities import Artifact
 from gitml.errors import StoreError
+from gitml.formats import checks, dvc_config, manifest, run_records
+from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
 from gitml.registry import tags
 from gitml.registry.tags import Kind
-from gitml.store import checking, journal, records
-from gitml.store.checking import Fault, RunCheck
+from gitml.store import journal
 from gitml.store.index import Index
 from gitml.tracking.repository import Repository
 from gitml.uris import registry
@@ -111,20 +111,20 @@ class _Check:
             files=len(self._entries),
             objects=len(self._sound),
             tags=self._tags,
-            foreign=tuple(e.path for e in self._entries if checking.is_foreign(e.path)),
+            foreign=tuple(e.path for e in self._entries if checks.is_foreign(e.path)),
             faults=tuple(faults),
         )
 
     # The branch ----------------------------------------------------------------------------------
 
     def _branch(self) -> Iterator[Fault]:
-        ours = [entry for entry in self._entries if not checking.is_foreign(entry.path)]
+        ours = [entry for entry in self._entries if not checks.is_foreign(entry.path)]
         runs: dict[str, dict[str, TreeEntry]] = defaultdict(dict)
         others = []
         for entry in ours:
-            place = records.parse_run_path(entry.path)
+            place = run_records.parse_run_path(entry.path)
             if place:
-                runs[records.run_folder(place[0], place[1])][place[2]] = entry
+                runs[run_records.run_folder(place[0], place[1])][place[2]] = entry
             else:
                 others.append(entry)
             yield from self._mode(entry)
@@ -133,7 +133,7 @@ class _Check:
             if isinstance(data, StoreError):
                 yield Fault(place=entry.path, reason=data.message, fix=self._look(entry.path))
             else:
-                yield from map(self._named, checking.check_file(entry.path, data))
+                yield from map(self._named, checks.check_file(entry.path, data))
         folders = sorted(runs)
         for at in range(0, len(folders), _TOGETHER):
             yield from self._check_runs({one: runs[one] for one in folders[at : at + _TOGETHER]})
@@ -158,7 +158,7 @@ class _Check:
         entries = [entry for files in runs.values() for entry in files.values()]
         contents = self._read(entries)
         for where, files in runs.items():
-            check = checking.check_run(where, {name: next(contents) for name in files})
+            check = checks.check_run(where, {name: next(contents) for name in files})
             yield from map(self._named, check.faults)
             for path, data in check.repaired.items():
                 self._files[path] = (self._repository.branch.read(path, self._tip), data)
@@ -197,7 +197,7 @@ class _Check:
 
     @property
     def _own_config(self) -> bytes:
-        return dvc_settings.dvc_config(str(self._repository.default_remote))
+        return dvc_config.dvc_config(str(self._repository.default_remote))
 
     def _absent(self, check: RunCheck) -> set[str]:
         """What a run's remote lacks, its directory object included."""
@@ -261,7 +261,7 @@ class _Check:
             return ["its commit has no version.json"] if ours else []
         number = tags.number_of(event.version) if event.version else None
         out = self._git.read(f"{commit}:model.dvc")
-        return checking.check_version_commit(data, out, event.model, number, tags.slug)
+        return checks.check_version_commit(data, out, event.model, number, tags.slug)
 
     # This machine --------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gitml import config, manifest, uris
+from gitml import config, uris
 from gitml.entities import Artifact, LoggedModelInfo, ModelVersion, RegisteredModel
 from gitml.errors import Conflict, InvalidInput, NoRepository, NotFound
+from gitml.formats import manifest
+from gitml.formats.run_records import RunFiles
 from gitml.models import Model, ModelInfo
 from gitml.registry.version_commit import ModelSource
-from gitml.store.records import RunFiles
 from gitml.tracking import active, fluent, validation
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository, resolve_path

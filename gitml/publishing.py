@@ -15,6 +15,9 @@ from gitml import site, written
 from gitml.concerns import concerns
 from gitml.entities import Artifact, Metric
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
+from gitml.formats import run_folder
+from gitml.formats.metric_history import from_jsonl
+from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
 from gitml.registry import declared
 from gitml.registry.better import by_name
@@ -23,10 +26,8 @@ from gitml.site import BuildReport, Content, SiteOptions, bundle
 from gitml.site.build import Progress
 from gitml.site.collector import without_collector
 from gitml.site.content import CodeCommit
-from gitml.store import folder, journal
+from gitml.store import journal
 from gitml.store.committed import CommittedRuns
-from gitml.store.metric_history import from_jsonl
-from gitml.store.records import RunFiles
 from gitml.tracking.repository import Repository
 
 _T = TypeVar("_T")
@@ -217,11 +218,11 @@ class _Source:
         return self._repository.runs.read(run_id, self._repository.experiment_of(run_id))
 
     def _history(self, run_id: str) -> Sequence[Metric]:
-        points = self._file(run_id, folder.HISTORY, lambda run: run.history, from_jsonl)
+        points = self._file(run_id, run_folder.HISTORY, lambda run: run.history, from_jsonl)
         return sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
 
     def _list(self, run_id: str) -> Sequence[Artifact]:
-        return self._file(run_id, folder.MANIFEST, lambda run: run.artifacts, folder.listed)
+        return self._file(run_id, run_folder.MANIFEST, lambda run: run.artifacts, run_folder.listed)
 
     def _read_artifact(self, run_id: str, path: str, limit: int) -> bytes | None:
         found = next((one for one in self._artifacts(run_id) if one.path == path), None)
@@ -229,15 +230,15 @@ class _Source:
             return None
         if not found.md5:  # a run in progress: the file waits in its folder
             return _staged(self._live.get(run_id), path, limit)
-        config = self._file(run_id, folder.CONFIG, lambda run: run.remote_config, bytes)
+        config = self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
         return self._bytes.read(found, config, limit)
 
     def _patch(self, run_id: str) -> str:
-        data = self._file(run_id, folder.PATCH, lambda run: run.patch, bytes)
+        data = self._file(run_id, run_folder.PATCH, lambda run: run.patch, bytes)
         return data.decode("utf-8", "replace")
 
     def _requirements(self, run_id: str) -> str:
-        data = self._file(run_id, folder.REQUIREMENTS, lambda run: run.requirements, bytes)
+        data = self._file(run_id, run_folder.REQUIREMENTS, lambda run: run.requirements, bytes)
         return data.decode("utf-8", "replace")
 
     def _run_oid(self, run_id: str) -> str:

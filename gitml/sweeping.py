@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitml import dvc_settings, manifest, sync
+from gitml import sync
 from gitml.artifacts.cache import Cache, is_oid
 from gitml.artifacts.remote import Remote
 from gitml.entities import Artifact, LifecycleStage
 from gitml.errors import ArtifactError, InvalidInput, StoreError
+from gitml.formats import canonical, checks, dvc_config, manifest, run_records
 from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
 from gitml.registry import tags
-from gitml.store import canonical, checking, records
 from gitml.tracking.repository import Repository
 
 GRACE = 14 * 86_400  # s that an object is kept after it was last written or used
@@ -150,9 +150,9 @@ class _Marks:
         """Every manifest of a commit; those of runs deleted long ago where that is asked for."""
         found: dict[str, dict[str, str]] = {}
         for entry in whole_tree(self._git, commit):
-            place = records.parse_run_path(entry.path)
+            place = run_records.parse_run_path(entry.path)
             if place and place[2] in ("run.json", "artifacts.json"):
-                where = records.run_folder(place[0], place[1])
+                where = run_records.run_folder(place[0], place[1])
                 found.setdefault(where, {})[place[2]] = entry.oid
         wanted = {where: oids for where, oids in found.items() if "artifacts.json" in oids}
         gone = self._long_deleted(wanted)
@@ -178,7 +178,7 @@ class _Marks:
             try:
                 if isinstance(data, StoreError):
                     raise data
-                record = records.run_from_json(data, where)
+                record = run_records.run_from_json(data, where)
             except StoreError as error:
                 raise _unread(f"{where}/run.json", error) from error
             since = record.written.get("lifecycle_stage", record.run.info.start_time) / 1000
@@ -199,7 +199,7 @@ class _Marks:
         """Digests of the models that registry tags hold."""
         commits = {tag.target for tag in self._git.tags() if tags.parse(tag.name)}
         outs = (self._git.read(f"{commit}:model.dvc") for commit in sorted(commits))
-        return {digest for out in outs if out and (digest := checking.dvc_digest(out))}
+        return {digest for out in outs if out and (digest := checks.dvc_digest(out))}
 
     def _members(self, digest: str, marks: set[str]) -> set[str]:
         """The files of a model folder.
@@ -358,4 +358,4 @@ def _project_urls(repository: Repository) -> Iterator[str]:
         if root and (root / name).is_file():
             texts.append((root / name).read_bytes())
         for text in texts:
-            yield from dvc_settings.remote_urls(text, root) if text else ()
+            yield from dvc_config.remote_urls(text, root) if text else ()

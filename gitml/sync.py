@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha1
 from pathlib import Path
 
-from gitml import dvc_settings, manifest, uris
+from gitml import uris
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
+from gitml.formats import canonical, dvc_config, manifest, run_records
 from gitml.git import LARGEST, GitRepo
 from gitml.registry.reconcile import Reconciler
-from gitml.store import canonical, records
 from gitml.store.exchange import Exchange, ExchangeReport
 from gitml.tracking.repository import Repository
 
@@ -164,7 +164,7 @@ def _manifests(git: GitRepo, since: str | None, tip: str) -> Iterable[tuple[list
     changed = [
         change for change in git.diff(since, tip)
         if change.new and change.regular and change.path.endswith("/artifacts.json")
-        and records.parse_run_path(change.path)
+        and run_records.parse_run_path(change.path)
     ]  # fmt: skip
     oids = (change.new for change in changed if change.new)
     for change, data in zip(changed, git.read_checked(oids, LARGEST), strict=True):
@@ -194,7 +194,7 @@ def _model_folders(repository: Repository) -> Iterable[tuple[str, list[Artifact]
 def _point_to_shared_remote(repository: Repository, since: str | None, tip: str) -> None:
     """Let runs that were logged before the shared remote was known name it now."""
     config = repository.branch.remote_config(tip)
-    own = dvc_settings.dvc_config(str(repository.default_remote))
+    own = dvc_config.dvc_config(str(repository.default_remote))
     folders = [folder for _, folder in _manifests(repository.git, since, tip)]
     stale = [
         f"{folder}/.dvc/config"
@@ -245,7 +245,7 @@ def set_remote(
     root = repository.git.work_tree or repository.git.git_dir
     saved = check(url, root)
     tip = repository.branch.tip()
-    config = dvc_settings.dvc_config(saved, repository.branch.remote_config(tip))
+    config = dvc_config.dvc_config(saved, repository.branch.remote_config(tip))
     runs = list(_manifests(repository.git, None, tip)) if tip else []
     here = [(listed, folder) for listed, folder in runs if _fetched(repository, listed, folder)]
     versions = list(_model_folders(repository))

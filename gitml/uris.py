@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from gitml import manifest
 from gitml.entities import Artifact, FileInfo, ModelVersion
 from gitml.errors import InvalidInput, NotFound
+from gitml.formats import manifest
+from gitml.formats.run_records import check_run_id
 from gitml.registry.registry import Registry
-from gitml.store.records import check_run_id
 from gitml.tracking import active, validation
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository

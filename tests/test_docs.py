@@ -13,7 +13,7 @@ import pytest
 import gitml
 from gitml.config import Environment, RegistrySettings, Settings, SiteSettings, load
 from gitml.errors import InvalidInput
-from gitml.store import folder, records
+from gitml.formats import run_folder, run_records
 from tests.conftest import git
 
 ROOT = Path(__file__).parents[1]
@@ -69,11 +69,11 @@ def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
     paths = git(tracked, "ls-tree", "-r", "--name-only", "gitml/runs").splitlines()
     names = {path.split(f"{run.info.run_id}/")[-1] for path in paths if run.info.run_id in path}
     assert names == {
-        folder.RECORD, "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config",
+        run_folder.RECORD, "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config",
         "source.patch", "requirements.txt",
     }  # fmt: skip
     record = next(path for path in paths if path.endswith("run.json"))
-    experiment = records.experiment_path("Default")
+    experiment = run_records.experiment_path("Default")
     for path in (record, experiment):
         value = json.loads(git(tracked, "show", f"gitml/runs:{path}"))
         for key in {*value, *value.get("source", {}), *next(iter(value.get("inputs", [])), {})}:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import fsck, manifest
+from gitml import fsck
+from gitml.formats import manifest
 from gitml.tracking.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch

@@ -10,8 +10,8 @@ import gitml
 from gitml import lineage
 from gitml.entities import ModelVersion
 from gitml.errors import NotFound
+from gitml.formats.run_records import run_folder
 from gitml.lineage import Commit, Lineage
-from gitml.store.records import run_folder
 from tests.cli.conftest import log_model
 from tests.clones import repo
 from tests.conftest import git

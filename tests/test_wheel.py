@@ -31,8 +31,8 @@ def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel:
 
     for wanted in (
         "gitml/py.typed",
-        "gitml/store/FORMAT.md",
-        "gitml/store/schemas/run.json",
+        "gitml/formats/FORMAT.md",
+        "gitml/formats/schemas/run.json",
         "gitml/site/_templates/layout.html",
         "gitml/site/_templates/assets/gitml.css",
         "gitml/_examples/minimal.py",

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from gitml.dvc_settings import REMOTE
 from gitml.errors import InvalidInput
+from gitml.formats.dvc_config import REMOTE
 
 PLUGINS = {
     "azure": "dvc-azure",

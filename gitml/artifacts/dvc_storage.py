@@ -21,8 +21,8 @@ from gitml.artifacts.address import PLUGINS, absolute_url, mask
 from gitml.artifacts.cache import is_oid
 from gitml.artifacts.reaching import Reaching
 from gitml.artifacts.storages import Failures, Item, Progress, Stored, absent
-from gitml.dvc_settings import REMOTE
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
+from gitml.formats.dvc_config import REMOTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from gitml.artifacts.storages import (
     absent,
     in_folder,
 )
-from gitml.dvc_settings import REMOTE
+from gitml.formats.dvc_config import REMOTE
 
 
 class Remote:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gitml import manifest, uris
+from gitml import uris
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
+from gitml.formats import manifest
 from gitml.registry import stage_history
 from gitml.registry.gates import shown
 from gitml.registry.stage_history import StageEntry

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gitml import manifest, uris
+from gitml import uris
 from gitml.cli import choosing
 from gitml.cli.cells import Size
 from gitml.cli.options import as_json
@@ -15,6 +15,7 @@ from gitml.cli.waiting import progress
 from gitml.client import MlflowClient
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, NotFound
+from gitml.formats import manifest
 from gitml.tracking import validation
 from gitml.uris import RunUri
 

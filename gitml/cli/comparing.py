@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitml.store.records import RunFiles
+from gitml.formats.run_records import RunFiles
 from gitml.tracking.client import NOTE_TAG
 
 _INTERNAL = ("mlflow.", "gitml.")  # tags that repeat what stands elsewhere

@@ -14,8 +14,8 @@ from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.waiting import progress
-from gitml.dvc_settings import REMOTE
 from gitml.errors import InvalidInput
+from gitml.formats.dvc_config import REMOTE
 from gitml.sync import set_remote
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository

@@ -15,8 +15,8 @@ from gitml.cli.output import facts, heading, print_csv, print_json, say, table, 
 from gitml.client import MlflowClient
 from gitml.entities import LifecycleStage, Run, ViewType
 from gitml.errors import InvalidInput
+from gitml.formats.run_records import RunFiles
 from gitml.store.index import Index, Page
-from gitml.store.records import RunFiles
 from gitml.store.search import RunQuery
 from gitml.tracking.client import NOTE_TAG
 

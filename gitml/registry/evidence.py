@@ -10,12 +10,12 @@ from typing import Any
 
 from gitml.entities import Dataset, Metric, ModelVersion, Run
 from gitml.errors import StoreError
+from gitml.formats import metric_history, run_records
+from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
 from gitml.registry.gates import Facts, Value
 from gitml.registry.version_commit import version_file
-from gitml.store import metric_history, records
 from gitml.store.branch import Branch
-from gitml.store.model_records import VersionFile
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -104,7 +104,7 @@ def curves(repo: GitRepo, branch: Branch, version: ModelVersion) -> tuple[Metric
 def _run(repo: GitRepo, branch: Branch, version: ModelVersion) -> Run | None:
     folder = folder_of(repo, branch, version)
     data = repo.read(f"{folder}/run.json") if folder else None
-    return records.run_from_json(data, f"{folder}/run.json").run if data else None
+    return run_records.run_from_json(data, f"{folder}/run.json").run if data else None
 
 
 def folder_of(repo: GitRepo, branch: Branch, version: ModelVersion) -> str | None:
@@ -118,7 +118,7 @@ def _folders(repo: GitRepo, branch: Branch, run_id: str, commit: str) -> Iterato
         return
     for tip in (branch.tip(), f"{commit}^2", f"{commit}^1"):
         for entry in repo.tree(tip, "runs") if tip else []:
-            folder = f"{tip}:{records.run_folder(entry.path, run_id)}"
+            folder = f"{tip}:{run_records.run_folder(entry.path, run_id)}"
             if repo.read(f"{folder}/run.json") is not None:
                 yield folder
 
@@ -140,7 +140,7 @@ def values_ever(repo: GitRepo, branch: Branch, commit: str, kind: str, key: str)
     found: set[Value] = set()
     for folder in _folders(repo, branch, file.run_id, commit):
         data = repo.read(f"{folder}/run.json") or b""
-        run = records.run_from_json(data, f"{folder}/run.json").run
+        run = run_records.run_from_json(data, f"{folder}/run.json").run
         value = _facts(run, signature).get(kind, {}).get(key)
         found |= {value} if value is not None else set()
         if kind == "metrics":

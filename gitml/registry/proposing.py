@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 
-from gitml import manifest
 from gitml.entities import ModelVersion
 from gitml.errors import (
     AlreadyExists,
@@ -14,6 +13,7 @@ from gitml.errors import (
     InvalidInput,
     NotFound,
 )
+from gitml.formats import manifest
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry import admission, declared, hosting
 from gitml.registry.names import check_stage, shown

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
 from gitml.errors import NotFound
+from gitml.formats import model_records
+from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
 from gitml.registry import edits as edit_log, events, search, tags
 from gitml.registry.events import VersionState
@@ -14,9 +16,7 @@ from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
 from gitml.registry.tags import Stage
 from gitml.registry.version_commit import version_file, version_files
-from gitml.store import model_records
 from gitml.store.branch import Branch
-from gitml.store.model_records import VersionFile
 
 
 class RegistryReader(SnapshotReader):

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gitml.errors import Conflict, StoreError
+from gitml.formats import canonical, model_records
+from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import replay
 from gitml.registry.events import event_order
@@ -23,10 +25,8 @@ from gitml.registry.replay import Moves
 from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import Kind, Link, parse, signature
 from gitml.registry.version_commit import VersionCommits
-from gitml.store import canonical, model_records
 from gitml.store.branch import TEMPORARY, Branch, exclusive
 from gitml.store.exchange import INCOMING, Arrival, Renumbered, Settled
-from gitml.store.model_records import VersionFile
 
 _ATTEMPTS = 10
 _TAGS = "refs/tags/"

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from gitml.entities import ModelVersion, RegisteredModel
 from gitml.errors import AlreadyExists, InvalidInput
+from gitml.formats import model_records
 from gitml.registry import admission, declared as declaration, plan
 from gitml.registry.edits import Edit
 from gitml.registry.events import VersionState
@@ -18,7 +19,6 @@ from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import Kind, Stage
 from gitml.registry.version_commit import ModelSource
 from gitml.registry.writing import RegistryWriter
-from gitml.store import model_records
 from gitml.store.branch import exclusive
 
 

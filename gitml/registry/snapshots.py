@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from gitml.entities import LifecycleStage
 from gitml.errors import NotFound, StoreError
+from gitml.formats import model_records
+from gitml.formats.canonical import LARGEST_RECORD
+from gitml.formats.model_records import ModelRecord, VersionRecord
 from gitml.git import GitRepo
 from gitml.registry import events, tags
 from gitml.registry.events import IgnoredTag, ModelState, VersionState
 from gitml.registry.names import check_model_name, check_version, listed, shown
-from gitml.store import model_records
 from gitml.store.branch import Branch
-from gitml.store.canonical import LARGEST_RECORD
-from gitml.store.model_records import ModelRecord, VersionRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

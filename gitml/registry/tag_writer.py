@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitml.errors import SignatureError
+from gitml.formats import canonical
 from gitml.git import GitRepo, Identity, Tag
 from gitml.registry import signing
 from gitml.registry.policy import Policy, at_hand
 from gitml.registry.signatures import signatures
 from gitml.registry.tags import Link, link_of, linked, signature, unsigned
-from gitml.store import canonical
 
 
 class TagWriter:

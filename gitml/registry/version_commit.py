@@ -10,16 +10,12 @@ from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.errors import Conflict, StoreError
+from gitml.formats.canonical import LARGEST_RECORD
+from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
+from gitml.formats.run_records import run_folder
 from gitml.git import GitRepo, RefUpdate
 from gitml.registry.tags import one_line
 from gitml.store.branch import TEMPORARY, Branch
-from gitml.store.canonical import LARGEST_RECORD
-from gitml.store.model_records import (
-    VersionFile,
-    version_file_from_json,
-    version_file_to_json,
-)
-from gitml.store.records import run_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from gitml.entities import LifecycleStage, ModelVersion
 from gitml.errors import AlreadyExists, Conflict, GitmlError
+from gitml.formats import model_records
+from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import edits, plan
 from gitml.registry.edits import Edit
@@ -23,9 +25,7 @@ from gitml.registry.snapshots import Snapshot
 from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import format_message, one_line
 from gitml.registry.version_commit import ModelSource, NewCommit, VersionCommits, about
-from gitml.store import model_records
 from gitml.store.branch import Branch, exclusive
-from gitml.store.model_records import ModelRecord, VersionFile, VersionRecord
 
 _ATTEMPTS = 10
 _Files = tuple[Mapping[str, bytes | None], str]

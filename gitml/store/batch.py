@@ -20,7 +20,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitml.store import canonical, journal, records
+from gitml.formats import canonical, run_records
+from gitml.store import journal
 from gitml.store.branch import exclusive
 from gitml.store.fold import Op
 from gitml.store.journal import Journal
@@ -203,7 +204,9 @@ def waiting(batches: Path) -> int:
 
 def _is_op(line: bytes) -> bool:
     """Tell a run's line of a journal from its header and from a torn one."""
-    return line[_ID : _ID + 1] == b" " and records.is_run_id(line[:_ID].decode("ascii", "replace"))
+    return line[_ID : _ID + 1] == b" " and run_records.is_run_id(
+        line[:_ID].decode("ascii", "replace")
+    )
 
 
 def recover(batches: Path, commit: CommitRuns) -> list[str]:

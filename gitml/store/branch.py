@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml.dvc_settings import names_clone_folder
 from gitml.errors import Conflict, StoreError
+from gitml.formats.dvc_config import names_clone_folder
 from gitml.git import GitRepo, RefUpdate
 
 _README = b"""# Runs of this project

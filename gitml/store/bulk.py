@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
-from gitml.store import folder, merge, records
+from gitml.formats import joins, run_folder, run_records
+from gitml.formats.commit_messages import commit_message, one_line
+from gitml.formats.run_records import RunFiles
 from gitml.store.branch import Branch, Commit
-from gitml.store.message import commit_message, one_line
-from gitml.store.records import RunFiles
 
 _MAX_RUNS = 5_000  # given to one git process; all of them are in memory at once
 _MAX_POINTS = 500_000  # metric points in them
@@ -70,10 +70,10 @@ def _commits(
             if run.artifacts and not run.remote_config:
                 run = replace(run, remote_config=config)
             if before is None:
-                files.update(folder.to_files(run))
+                files.update(run_folder.to_files(run))
             else:
-                new = folder.to_files(merge.join_runs(before, run))
-                files.update(folder.changed(new, lambda path: branch.read(path, tip)))
+                new = run_folder.to_files(joins.join_runs(before, run))
+                files.update(run_folder.changed(new, lambda path: branch.read(path, tip)))
         if files:
             yield Commit(files=files, message=_message(portion))
 
@@ -81,10 +81,10 @@ def _commits(
 def _known(branch: Branch, runs: Sequence[RunFiles], tip: str | None) -> Iterator[RunFiles | None]:
     """What the branch has of each run."""
     folders = [_folder_of(run) for run in runs]
-    names = [f"{tip}:{where}/{folder.RECORD}" for where in folders] if tip else []
+    names = [f"{tip}:{where}/{run_folder.RECORD}" for where in folders] if tip else []
     present = branch.repo.present(names) if tip else [False] * len(runs)
     for where, there in zip(folders, present, strict=True):
-        yield folder.from_files(lambda path: branch.read(path, tip), where) if there else None
+        yield run_folder.from_files(lambda path: branch.read(path, tip), where) if there else None
 
 
 def _id(run: RunFiles) -> str:
@@ -93,7 +93,7 @@ def _id(run: RunFiles) -> str:
 
 def _folder_of(run: RunFiles) -> str:
     info = run.record.run.info
-    return records.run_folder(info.experiment_id, info.run_id)
+    return run_records.run_folder(info.experiment_id, info.run_id)
 
 
 def _message(runs: Sequence[RunFiles]) -> str:

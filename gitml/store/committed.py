@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from gitml.errors import StoreError
+from gitml.formats import run_records
 from gitml.git import GitRepo
-from gitml.store import records
 
 _BLOCK = 1_000  # runs that are read together
 _SMALL = 32_000  # bytes of a file that is read along with its neighbours
@@ -30,7 +30,7 @@ class CommittedRuns:
         """List the runs' folders; nothing of them is read yet."""
         self._repo = repo
         folders = repo.folders(tip, "runs") if tip else {}
-        found = (folders.get(records.run_folder(*one), "") for one in runs)
+        found = (folders.get(run_records.run_folder(*one), "") for one in runs)
         self._trees = {run_id: tree for (_, run_id), tree in zip(runs, found, strict=True) if tree}
         self._order = list(self._trees)
         self._places = {run_id: place for place, run_id in enumerate(self._order)}

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gitml.errors import Conflict, InvalidInput
+from gitml.formats import run_folder
 from gitml.git import Change, RefUpdate
-from gitml.store import folder, tag_log
+from gitml.store import tag_log
 from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
 from gitml.store.tree_merge import merged, removes_records
 
@@ -338,5 +339,5 @@ def _new_runs(changes: list[Change]) -> list[str]:
     return [
         change.path
         for change in changes
-        if change.old is None and change.path.endswith(f"/{folder.RECORD}")
+        if change.old is None and change.path.endswith(f"/{run_folder.RECORD}")
     ]

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from gitml.entities import Experiment, LifecycleStage
 from gitml.errors import AlreadyExists, NotFound
-from gitml.store import records
+from gitml.formats import run_records
+from gitml.formats.commit_messages import one_line
+from gitml.formats.run_records import ExperimentRecord
 from gitml.store.branch import Branch
-from gitml.store.message import one_line
-from gitml.store.records import ExperimentRecord
 
 Edit = Callable[[ExperimentRecord, int], ExperimentRecord]
 """Given a record and the time of the edit in ms, returns the changed record."""
@@ -36,9 +36,9 @@ class ExperimentStore:
         tip = self._branch.tip()
         if self._last[:2] == (tip, experiment_id):
             return self._last[2]
-        path = records.experiment_path(experiment_id)
+        path = run_records.experiment_path(experiment_id)
         data = self._branch.read(path, tip) if tip else None
-        record = None if data is None else records.experiment_from_json(data, path)
+        record = None if data is None else run_records.experiment_from_json(data, path)
         self._last = (tip, experiment_id, record)
         return record
 
@@ -66,7 +66,7 @@ class ExperimentStore:
             AlreadyExists: An experiment was created under that name before.
             InvalidInput: The name cannot be used.
         """
-        records.experiment_id(name)
+        run_records.experiment_id(name)
         there = self.created_as(name) if exist_ok else None
         if there:  # without the branch's lock, for which other processes may be waiting
             return there.experiment_id
@@ -91,10 +91,12 @@ class ExperimentStore:
                 last_update_time=now,
                 tags=dict(tags),
             )
-            data = records.experiment_to_json(
+            data = run_records.experiment_to_json(
                 ExperimentRecord(experiment=experiment, written=written)
             )
-            return {records.experiment_path(found): data}, f"experiment {one_line(name)}: created\n"
+            return {
+                run_records.experiment_path(found): data
+            }, f"experiment {one_line(name)}: created\n"
 
         self._branch.update(make)
         return found
@@ -105,14 +107,14 @@ class ExperimentStore:
         An id is taken for good by the name it was created with; when that experiment was renamed
         since, the name gets the next free id.
         """
-        first = records.experiment_id(name)
+        first = run_records.experiment_id(name)
         for number in itertools.count(1):
             identifier = first if number == 1 else f"{first}-{number}"
-            path = records.experiment_path(identifier)
+            path = run_records.experiment_path(identifier)
             data = self._branch.read(path, tip) if tip else None
             if data is None:
                 return identifier, False
-            if records.experiment_from_json(data, path).experiment.name == name:
+            if run_records.experiment_from_json(data, path).experiment.name == name:
                 return identifier, True
         raise AssertionError  # the count above has no end
 
@@ -127,7 +129,7 @@ class ExperimentStore:
         Raises:
             NotFound: There is no such experiment.
         """
-        path = records.experiment_path(experiment_id)
+        path = run_records.experiment_path(experiment_id)
 
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
             data = self._branch.read(path, tip) if tip else None
@@ -136,12 +138,12 @@ class ExperimentStore:
                     f"No experiment with id {experiment_id!r:.80}.",
                     hint="See `gitml experiments list`.",
                 )
-            record = records.experiment_from_json(data, path)
+            record = run_records.experiment_from_json(data, path)
             now = max(self._clock(), max(record.written.values(), default=0) + 1)
             new = change(record, now)
             new = replace(new, experiment=replace(new.experiment, last_update_time=now))
             return {
-                path: records.experiment_to_json(new)
+                path: run_records.experiment_to_json(new)
             }, f"experiment {one_line(new.experiment.name)}: {what}\n"
 
         self._branch.update(make)
@@ -149,7 +151,7 @@ class ExperimentStore:
 
 def renamed(name: str) -> Edit:
     """The edit that gives an experiment another name; its id stays."""
-    records.experiment_id(name)  # the same rules as at creation
+    run_records.experiment_id(name)  # the same rules as at creation
 
     def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
         return replace(

@@ -34,8 +34,8 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import StoreError
-from gitml.store import canonical, metric_history
-from gitml.store.records import Record, RunFiles
+from gitml.formats import canonical, metric_history
+from gitml.formats.run_records import Record, RunFiles
 
 Op = list[Any]
 RUN_NAME_TAG = "mlflow.runName"

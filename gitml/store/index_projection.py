@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
+from gitml.formats import canonical, model_records, run_records
+from gitml.formats.run_records import RunFiles
 from gitml.git import ZERO, Change, GitRepo
-from gitml.store import canonical, model_records, records
 from gitml.store.index_database import Connection
 from gitml.store.index_documents import experiment_to_document, run_to_document
 from gitml.store.index_schema import PROJECTED
-from gitml.store.records import RunFiles
 from gitml.store.search import plain
 from gitml.store.search_nodes import Entity
 
@@ -125,7 +125,7 @@ class _Projection:
         self._forget("experiments", "experiment_id", changes, _experiment_of)
         for path, data in self._contents(changes):
             try:
-                experiment = records.experiment_from_json(data, path).experiment
+                experiment = run_records.experiment_from_json(data, path).experiment
                 if experiment.experiment_id != _experiment_of(path):
                     raise StoreError(f"{path} holds experiment {experiment.experiment_id}.")
             except StoreError as error:
@@ -226,7 +226,7 @@ class _Projection:
         ).fetchall()
         blobs = self._blobs([oid for _, _, oid in rows])
         for (run_id, experiment, _), data in zip(rows, blobs, strict=True):
-            path = f"{records.run_folder(experiment, run_id)}/run.json"
+            path = f"{run_records.run_folder(experiment, run_id)}/run.json"
             try:
                 yield _checked(data, path, run_id, experiment)
             except StoreError as error:
@@ -319,7 +319,7 @@ class _RunWriter:
 def _checked(data: bytes | StoreError, path: str, run_id: str, experiment: str) -> Run:
     if isinstance(data, StoreError):
         raise data
-    run = records.run_from_json(data, path).run
+    run = run_records.run_from_json(data, path).run
     if (run.info.run_id, run.info.experiment_id) != (run_id, experiment):
         raise StoreError(
             f"{path} holds run {run.info.run_id} of experiment {run.info.experiment_id}."
@@ -351,7 +351,7 @@ def _no_file(path: str) -> StoreError:
 
 def _run_of(path: str) -> tuple[str, str] | None:
     """Experiment and run id of a ``run.json``; None for any other path."""
-    parsed = records.parse_run_path(path) if path.endswith("/run.json") else None
+    parsed = run_records.parse_run_path(path) if path.endswith("/run.json") else None
     return parsed[:2] if parsed and parsed[2] == "run.json" else None
 
 

@@ -19,7 +19,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 
 from gitml.errors import StoreError
-from gitml.store import canonical
+from gitml.formats import canonical
 from gitml.store.fold import Op, is_op
 
 _encode = json.JSONEncoder(allow_nan=False).encode

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml import manifest
 from gitml.entities import Artifact
-from gitml.store import journal, records
+from gitml.formats import manifest, run_records
+from gitml.store import journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Queue:
         found = []
         for path in sorted(self._folder.glob("[!.]*.json")):
             run_id = path.name[:32]
-            if path == besides.path or not records.is_run_id(run_id):
+            if path == besides.path or not run_records.is_run_id(run_id):
                 continue
             if not journal.is_locked(path):
                 path.unlink(missing_ok=True)

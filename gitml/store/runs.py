@@ -12,17 +12,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gitml import manifest
 from gitml.entities import Artifact, Run, RunStatus
 from gitml.errors import GitmlError, NotFound, StoreError
-from gitml.store import batch, bulk, canonical, folder, journal, leftovers, records
+from gitml.formats import canonical, manifest, run_folder, run_records
+from gitml.formats.commit_messages import commit_message
+from gitml.formats.run_records import RunFiles
+from gitml.store import batch, bulk, journal, leftovers
 from gitml.store.batch import Batch, BatchedRun, Lane
 from gitml.store.branch import Branch, Commit, exclusive
 from gitml.store.fold import Op, begun, fold
 from gitml.store.journal import Journal
-from gitml.store.message import commit_message
 from gitml.store.queue import Queue, Ticket
-from gitml.store.records import RunFiles
 from gitml.store.writer import Writer
 
 RECOVERED_TAG = "gitml.recovered"
@@ -239,10 +239,10 @@ class RunStore:
             experiment_id: Its experiment.
             make_ops: Given the run as it is and the time of the edit, returns the operations.
         """
-        place = records.run_folder(experiment_id, run_id)
+        place = run_records.run_folder(experiment_id, run_id)
 
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
-            base = folder.from_files(lambda path: self.branch.read(path, tip), place)
+            base = run_folder.from_files(lambda path: self.branch.read(path, tip), place)
             if base is None:
                 raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
             floor = max(base.record.written.values(), default=0) + 1
@@ -378,8 +378,8 @@ class RunStore:
         tip: str | None,
     ) -> list[Commit]:
         """Fold a run onto what is on the branch; no commit where that changes nothing."""
-        where = records.run_folder(header["experiment_id"], header["run_id"])
-        base = folder.from_files(lambda path: self.branch.read(path, tip), where)
+        where = run_records.run_folder(header["experiment_id"], header["run_id"])
+        base = run_folder.from_files(lambda path: self.branch.read(path, tip), where)
         folded = fold(base, ops)
         whole = self._with_files(folded, ticket.artifacts, place, resumed=base is not None)
         files, message = self._files(whole, tip, new=base is None)
@@ -413,8 +413,10 @@ class RunStore:
         if files.artifacts and not files.remote_config:
             config = self.branch.remote_config(tip)
             files = replace(files, remote_config=config)
-        made = folder.to_files(files)
-        written = made if new else folder.changed(made, lambda path: self.branch.read(path, tip))
+        made = run_folder.to_files(files)
+        written = (
+            made if new else run_folder.changed(made, lambda path: self.branch.read(path, tip))
+        )
         return written, commit_message(files.record.run)
 
     # Reading -------------------------------------------------------------------------------------
@@ -431,12 +433,12 @@ class RunStore:
             files = fold(None, batched.ops)
             listed = _staged(writer.artifacts) if writer.artifacts.is_dir() else []
             return replace(files, artifacts=tuple(listed))
-        where = records.run_folder(experiment_id, run_id)
+        where = run_records.run_folder(experiment_id, run_id)
         place = self.folder / run_id
         # Journals first: what is committed and cleared away meanwhile is then found on the branch.
         ops = journal.read(place)
         listed = _staged(place / "artifacts") if ops else []
-        base = folder.from_files(self.branch.read, where)
+        base = run_folder.from_files(self.branch.read, where)
         if ops and (base is not None or any(op[0] == "start" for op in ops)):
             files = fold(base, ops)
             return replace(files, artifacts=tuple(manifest.overlay(files.artifacts, listed)))

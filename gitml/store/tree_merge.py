@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
+from gitml.formats import joins, metric_history, model_records, run_folder, run_records
+from gitml.formats.run_records import RunFiles
 from gitml.git import REGULAR, Change
-from gitml.store import folder, merge, metric_history, model_records, records
 from gitml.store.branch import Blob
-from gitml.store.records import RunFiles
 
 Read = Callable[[str], bytes | None]
 _PLAIN = "100644"
@@ -55,7 +55,7 @@ def merged(
             files[change.path] = _merged_file(change, read)
     for where, here in sorted(places.items()):
         files.update(_merged_run(here, read, ours, theirs, where))
-        joined += any(change.path == f"{where}/{folder.RECORD}" for change in here)
+        joined += any(change.path == f"{where}/{run_folder.RECORD}" for change in here)
     files |= dict.fromkeys(_in_the_way({*kept, *(p for p, d in files.items() if d is not None)}))
     absent = {change.path for change in changes if change.old is None}
     return {p: data for p, data in files.items() if data is not None or p not in absent}, joined
@@ -87,9 +87,9 @@ def _parents(path: str) -> Iterable[str]:
 
 def _is_record(path: str) -> bool:
     """Tell whether gitml itself writes a file of that name."""
-    run = records.parse_run_path(path)
+    run = run_records.parse_run_path(path)
     if run:
-        return run[2] in folder.NAMES
+        return run[2] in run_folder.NAMES
     experiment = path.startswith("experiments/") and path.count("/") == 1
     return (
         (experiment and path.endswith(".json"))
@@ -102,8 +102,8 @@ def _is_record(path: str) -> bool:
 
 
 def _run_folder(path: str) -> str | None:
-    place = records.parse_run_path(path)
-    return records.run_folder(place[0], place[1]) if place else None
+    place = run_records.parse_run_path(path)
+    return run_records.run_folder(place[0], place[1]) if place else None
 
 
 def _shared_runs(changes: Iterable[Change]) -> dict[str, list[Change]]:
@@ -115,7 +115,7 @@ def _shared_runs(changes: Iterable[Change]) -> dict[str, list[Change]]:
         if where is None:
             continue
         found.setdefault(where, []).append(change)
-        if change.path == f"{where}/{folder.RECORD}" and None in (change.old, change.new):
+        if change.path == f"{where}/{run_folder.RECORD}" and None in (change.old, change.new):
             one_sided.add(where)
     return {where: here for where, here in found.items() if where not in one_sided}
 
@@ -136,14 +136,14 @@ def _merged_run(
             record=side.record or known[0],
             history=side.history,
             artifacts=side.artifacts,
-            patch=side.data(folder.PATCH),
-            requirements=side.data(folder.REQUIREMENTS),
-            remote_config=side.data(folder.CONFIG),
+            patch=side.data(run_folder.PATCH),
+            requirements=side.data(run_folder.REQUIREMENTS),
+            remote_config=side.data(run_folder.CONFIG),
         )
         for side in sides
     )
-    joined = folder.to_files(merge.join_runs(*runs))
-    derived = {f"{where}/{name}" for name in folder.DERIVED}
+    joined = run_folder.to_files(joins.join_runs(*runs))
+    derived = {f"{where}/{name}" for name in run_folder.DERIVED}
     rest = {
         change.path: None if change.path in derived else _merged_file(change, read)
         for change in here if change.path not in joined
@@ -158,9 +158,11 @@ class _Side:
         self._read, self._folder, self._rev = read, where, rev
         self.record = _readable(self._record)
         self.history = _readable(
-            lambda: metric_history.from_jsonl(self.data(folder.HISTORY), folder.HISTORY)
+            lambda: metric_history.from_jsonl(self.data(run_folder.HISTORY), run_folder.HISTORY)
         ) or ()  # fmt: skip
-        self.artifacts = tuple(_readable(lambda: folder.listed(self.data(folder.MANIFEST))) or ())
+        self.artifacts = tuple(
+            _readable(lambda: run_folder.listed(self.data(run_folder.MANIFEST))) or ()
+        )
 
     def data(self, name: str) -> bytes:
         try:
@@ -168,10 +170,12 @@ class _Side:
         except StoreError:  # too large to be read
             return b""
 
-    def _record(self) -> records.Record:
-        record = records.run_from_json(self.data(folder.RECORD), f"{self._folder}/{folder.RECORD}")
+    def _record(self) -> run_records.Record:
+        record = run_records.run_from_json(
+            self.data(run_folder.RECORD), f"{self._folder}/{run_folder.RECORD}"
+        )
         info = record.run.info
-        if records.run_folder(info.experiment_id, info.run_id) != self._folder:
+        if run_records.run_folder(info.experiment_id, info.run_id) != self._folder:
             raise StoreError(f"{self._folder} holds run {info.run_id}.")
         return record
 
@@ -198,8 +202,8 @@ def _joined_file(path: str, ours: bytes, theirs: bytes) -> bytes:
         return _joined(
             ours, theirs,
             lambda data: _experiment(data, path),
-            merge.join_experiments,
-            records.experiment_to_json,
+            joins.join_experiments,
+            run_records.experiment_to_json,
         )  # fmt: skip
     if model and model[1] is None:
         return _joined(
@@ -216,7 +220,7 @@ def _joined_file(path: str, ours: bytes, theirs: bytes) -> bytes:
             model_records.version_to_json,
         )  # fmt: skip
     if path.endswith(".dvc/config"):
-        return merge.join_remote_configs(ours, theirs)
+        return joins.join_remote_configs(ours, theirs)
     return _newer(ours, theirs)
 
 
@@ -252,9 +256,9 @@ def _schema(data: bytes) -> int:
     return schema if type(schema) is int else 0
 
 
-def _experiment(data: bytes, path: str) -> records.ExperimentRecord:
-    record = records.experiment_from_json(data, path)
-    if records.experiment_path(record.experiment.experiment_id) != path:
+def _experiment(data: bytes, path: str) -> run_records.ExperimentRecord:
+    record = run_records.experiment_from_json(data, path)
+    if run_records.experiment_path(record.experiment.experiment_id) != path:
         raise StoreError(f"{path} holds another experiment.")
     return record
 

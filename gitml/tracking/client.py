@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gitml import config, manifest
+from gitml import config
 from gitml.entities import (
     Dataset,
     Experiment,
@@ -24,9 +24,10 @@ from gitml.entities import (
     ViewType,
 )
 from gitml.errors import AlreadyExists, InvalidInput, NotFound
-from gitml.store import canonical, experiments, records
+from gitml.formats import canonical, manifest, run_records
+from gitml.formats.run_records import RunFiles
+from gitml.store import experiments
 from gitml.store.fold import RUN_NAME_TAG, Op
-from gitml.store.records import RunFiles
 from gitml.store.writer import refuse_changes
 from gitml.tracking import contents, validation
 from gitml.tracking.names import random_name
@@ -182,7 +183,7 @@ class TrackingClient:
         """
         if self.repository.runs.writer(run_id):
             return self.repository.files(run_id).record.run
-        found = self.repository.index().get_run(records.check_run_id(run_id))
+        found = self.repository.index().get_run(run_records.check_run_id(run_id))
         if found is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
         return found

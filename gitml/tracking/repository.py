@@ -10,15 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitml import config, dvc_settings
+from gitml import config
 from gitml.config import Settings
 from gitml.entities import Artifact
 from gitml.errors import GitmlError, InvalidInput, NotFound
+from gitml.formats import dvc_config, run_records
+from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
-from gitml.store import journal, leftovers, records
+from gitml.store import journal, leftovers
 from gitml.store.branch import Branch
 from gitml.store.experiments import ExperimentStore
-from gitml.store.records import RunFiles
 from gitml.store.runs import RunStore
 from gitml.store.writer import Writer
 from gitml.tracking.validation import now_ms
@@ -54,7 +55,7 @@ class Repository:
             check_ref_name(self.settings.branch),
             remote=self.settings.git_remote,
             state=self.state,
-            remote_config=dvc_settings.dvc_config(str(self.default_remote)),
+            remote_config=dvc_config.dvc_config(str(self.default_remote)),
         )
         self.runs = RunStore(
             self.branch, self.state, put_artifacts=self._put_artifacts, clock=now_ms
@@ -104,7 +105,7 @@ class Repository:
 
     def remote_url(self) -> str:
         """URL of the DVC remote that the branch names."""
-        url = dvc_settings.remote_url(self.branch.remote_config(self.branch.tip()))
+        url = dvc_config.remote_url(self.branch.remote_config(self.branch.tip()))
         return url or str(self.default_remote)
 
     def uses_default_remote(self) -> bool:
@@ -118,7 +119,7 @@ class Repository:
 
         tip = self.branch.tip()
         ours = self.branch.remote_config(tip)
-        url = dvc_settings.remote_url(remote_config or ours) or str(self.default_remote)
+        url = dvc_config.remote_url(remote_config or ours) or str(self.default_remote)
         if url == str(self.default_remote):
             return Remote.local(self.default_remote)
         url = absolute_url(url, self.state)  # anybody may have pushed the configuration
@@ -180,7 +181,7 @@ class Repository:
         Raises:
             NotFound: There is no such run.
         """
-        records.check_run_id(run_id)
+        run_records.check_run_id(run_id)
         writer = self.runs.writer(run_id)
         if writer:
             return writer.experiment_id

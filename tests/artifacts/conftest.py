@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gitml import manifest as manifests
-from gitml.dvc_settings import dvc_config
 from gitml.entities import Artifact
+from gitml.formats import manifest as manifests
+from gitml.formats.dvc_config import dvc_config
 
 RUN = "runs/price/0a/0a11112222333344445555666677778888"
 BRANCH = "gitml/runs"

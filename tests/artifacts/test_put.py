@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gitml import manifest as manifests
 from gitml.artifacts.store import ArtifactStore
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput
+from gitml.formats import manifest as manifests
 
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 X = "9dd4e461268c8034f5c8564e155c67a6"  # md5 of b"x"

@@ -17,8 +17,8 @@ from gitml.artifacts.dvc_storage import check
 from gitml.artifacts.reaching import reason
 from gitml.artifacts.remote import Remote
 from gitml.artifacts.store import ArtifactStore, TransferReport
-from gitml.dvc_settings import dvc_config
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
+from gitml.formats.dvc_config import dvc_config
 
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitml import manifest as manifests
 from gitml.artifacts.remote import Remote
 from gitml.artifacts.store import ArtifactStore, TransferReport
+from gitml.formats import manifest as manifests
 
 Dvc = Callable[..., str]
 

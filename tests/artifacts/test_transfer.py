@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gitml import manifest as manifests
 from gitml.artifacts.dvc_storage import connect
 from gitml.artifacts.remote import Remote
 from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, NotFound, RemoteUnavailable
+from gitml.formats import manifest as manifests
 
 SIZE = 256 * 40 + 12 + 7 + 7 + 5  # bytes of the six files
 

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gitml.formats import model_records
+from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.registry import version_commit
 from gitml.registry.tags import Link, format_message, linked
-from gitml.store import model_records
-from gitml.store.model_records import ModelRecord, VersionFile, VersionRecord
 
 _VERSIONS = 20  # of each model; each is registered, staged, promoted, and replaced by the next
 _START = 1_700_000_000  # s

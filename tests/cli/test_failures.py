@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitml.store import records
+from gitml.formats import run_records
 from gitml.tracking.repository import Repository
 from tests.cli.conftest import Cli, log_run, refs, shell
 from tests.conftest import git
@@ -104,7 +104,9 @@ def test_an_ambiguous_beginning_of_an_id_lists_the_ids(cli: Cli, repository: Pat
     record = known.branch.read(f"runs/house/{run[:2]}/{run}/run.json")
     assert record
     files = {
-        f"{records.run_folder('house', one)}/run.json": record.replace(run.encode(), one.encode())
+        f"{run_records.run_folder('house', one)}/run.json": record.replace(
+            run.encode(), one.encode()
+        )
         for one in ids
     }
     known.branch.update(lambda _: (files, "two runs\n"))

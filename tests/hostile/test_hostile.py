@@ -12,8 +12,8 @@ import gitml
 from gitml import sync
 from gitml.cli.entry import gitml as program
 from gitml.errors import StoreError
+from gitml.formats import canonical
 from gitml.git import LARGEST
-from gitml.store import canonical
 from gitml.tracking.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch, readers

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from gitml.entities import Run, RunInfo, Source
+from gitml.formats import run_records
+from gitml.formats.run_records import Record
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
 from gitml.registry.version_commit import ModelSource
-from gitml.store import records
 from gitml.store.branch import Branch
-from gitml.store.records import Record
 
 START = 1_700_000_000_000
 
@@ -85,8 +85,8 @@ class World:
             ),
             source=Source(commit=self.git("rev-parse", "HEAD"), branch="main"),
         )
-        path = f"{records.run_folder('0', run.info.run_id)}/run.json"
-        data = records.run_to_json(Record(run=run))
+        path = f"{run_records.run_folder('0', run.info.run_id)}/run.json"
+        data = run_records.run_to_json(Record(run=run))
         self.branch.update(lambda tip: ({path: data}, f"run {number}\n"))
         return run
 

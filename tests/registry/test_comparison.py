@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from gitml.entities import Dataset, Metric, ModelVersion, Run, RunData, RunInfo, RunInputs
+from gitml.formats import metric_history, run_records
+from gitml.formats.model_records import VersionFile
+from gitml.formats.run_records import Record
 from gitml.registry import evidence, report_charts, reviewing
 from gitml.registry.admission import Admission
 from gitml.registry.better import Better
@@ -14,9 +17,6 @@ from gitml.registry.comparison import DatasetRow, compared
 from gitml.registry.evidence import Evidence
 from gitml.registry.reviewing import StageChange
 from gitml.registry.tags import Stage
-from gitml.store import metric_history, records
-from gitml.store.model_records import VersionFile
-from gitml.store.records import Record
 from tests.registry.conftest import World
 
 HOSTILE = "</svg><script>alert(1)</script>'\"`|"
@@ -100,9 +100,9 @@ def test_curves_are_read_from_the_run_and_drawn_with_any_name(world: World) -> N
         for key in (HOSTILE, "rmse")
         for step in range(3)
     )
-    folder = records.run_folder("0", run.info.run_id)
+    folder = run_records.run_folder("0", run.info.run_id)
     files = {
-        f"{folder}/run.json": records.run_to_json(Record(run=run)),
+        f"{folder}/run.json": run_records.run_to_json(Record(run=run)),
         f"{folder}/metrics.jsonl": metric_history.to_jsonl(points),
     }
     world.branch.update(lambda tip: (files, "curves\n"))

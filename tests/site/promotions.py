@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitml.entities import ModelVersion, Run
+from gitml.formats.model_records import VersionFile
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import Approvals
 from gitml.registry.comparison import Comparison, compared
@@ -16,7 +17,6 @@ from gitml.registry.gates import Verdict, judge, read
 from gitml.registry.reviewing import StageChange
 from gitml.registry.stage_history import StageEntry
 from gitml.registry.tags import Stage
-from gitml.store.model_records import VersionFile
 
 SIGNATURE = {
     "inputs": '[{"type": "double", "name": "weight"}, {"type": "string", "name": "it\'s"}]',

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitml.dvc_settings import dvc_config
 from gitml.errors import StoreError
+from gitml.formats.dvc_config import dvc_config
 from gitml.git import GitRepo, RefUpdate
 from gitml.store.branch import Branch
 from tests.conftest import git

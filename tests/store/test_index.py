@@ -34,12 +34,12 @@ from gitml.entities import (
     ViewType,
 )
 from gitml.errors import InvalidInput, SchemaTooNew, StoreError
+from gitml.formats import run_records
+from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 from gitml.git import GitRepo, RefUpdate
-from gitml.store import records
 from gitml.store.branch import Branch
 from gitml.store.index import Counts, Index, LiveRun, Page, Problem
 from gitml.store.index_documents import run_from_document, run_to_document
-from gitml.store.records import ExperimentRecord, Record, RunFiles
 from gitml.store.search import RunQuery, matches, parse_filter, parse_order_by, sort_runs
 from tests.filters import MATCHES, RUNS
 
@@ -70,16 +70,16 @@ def make_run(number: int, **changes: Any) -> Run:
 
 
 def path_of(run: Run) -> str:
-    return f"{records.run_folder(run.info.experiment_id, run.info.run_id)}/run.json"
+    return f"{run_records.run_folder(run.info.experiment_id, run.info.run_id)}/run.json"
 
 
 def files_of(*runs: Run) -> dict[str, bytes | None]:
-    return {path_of(run): records.run_to_json(Record(run=run)) for run in runs}
+    return {path_of(run): run_records.run_to_json(Record(run=run)) for run in runs}
 
 
 def experiment_file(experiment: Experiment) -> dict[str, bytes | None]:
-    data = records.experiment_to_json(ExperimentRecord(experiment=experiment))
-    return {records.experiment_path(experiment.experiment_id): data}
+    data = run_records.experiment_to_json(ExperimentRecord(experiment=experiment))
+    return {run_records.experiment_path(experiment.experiment_id): data}
 
 
 def live(run: Run, signature: str = "1") -> LiveRun:
@@ -166,7 +166,7 @@ def test_document_keeps_every_field_of_a_run() -> None:
 
 def test_committed_run_comes_back_whole(project: Project) -> None:
     project.show(files_of(FULL))
-    read = records.run_from_json(records.run_to_json(Record(run=FULL))).run
+    read = run_records.run_from_json(run_records.run_to_json(Record(run=FULL))).run
     run_id = FULL.info.run_id
     assert repr(project.index.get_run(run_id)) == repr(read)
     assert project.index.run_experiment(run_id) == "price"
@@ -460,8 +460,8 @@ def random_edit(choose: random.Random) -> Files:
             params={choose.choice("abc"): str(choose.random())},
             lifecycle_stage=choose.choice(["active", "deleted"]),
         )
-        wrong = records.run_to_json(Record(run=make_run(99)))
-        good = records.run_to_json(Record(run=run))
+        wrong = run_records.run_to_json(Record(run=make_run(99)))
+        good = run_records.run_to_json(Record(run=run))
         files[path_of(run)] = choose.choice([good, good, good, b"{", wrong, None])
     experiment = Experiment(
         experiment_id=choose.choice(["price", "size"]), name=choose.choice(["p", "s"])
@@ -542,7 +542,7 @@ def test_unreadable_records_are_left_out_and_named(project: Project) -> None:
     good, newer, moved = make_run(1), make_run(2), make_run(3)
     too_new = json.loads(files_of(newer)[path_of(newer)] or b"")
     too_new["schema"] = 99
-    stranger = records.run_folder("price", "e" * 32) + "/run.json"
+    stranger = run_records.run_folder("price", "e" * 32) + "/run.json"
     project.show(
         {
             **files_of(good),
@@ -776,7 +776,9 @@ def test_threads_share_an_index(project: Project) -> None:
 
 
 def test_records_and_search_load_no_database() -> None:
-    code = "import sys, gitml.store.search, gitml.store.records; print('sqlite3' in sys.modules)"
+    code = (
+        "import sys, gitml.store.search, gitml.formats.run_records; print('sqlite3' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

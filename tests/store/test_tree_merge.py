@@ -7,13 +7,13 @@ import hashlib
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from gitml.formats import run_folder, run_records
 from gitml.git import ZERO, Change
-from gitml.store import folder, records
 from gitml.store.branch import Blob
 from gitml.store.tree_merge import merged
-from tests.store.test_merge import HEADER, experiments, versions
+from tests.formats.test_joins import HEADER, experiments, versions
 
-RUN = records.run_folder(HEADER["experiment_id"], HEADER["run_id"])
+RUN = run_records.run_folder(HEADER["experiment_id"], HEADER["run_id"])
 Tree = dict[str, tuple[str, bytes]]
 SHARED = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
 OWN = b"['remote \"gitml\"']\n    url = /z/project/.git/gitml/remote\n"
@@ -62,7 +62,7 @@ def merge_trees(ours: Tree, theirs: Tree) -> Tree:
     return result
 
 
-runs = versions().map(folder.to_files)
+runs = versions().map(run_folder.to_files)
 loose = st.dictionaries(
     st.sampled_from([
         "README.md", ".dvcignore", ".dvc/config", "notes", "notes/a", "notes/a/b", "runs", "models",
@@ -84,7 +84,7 @@ def trees(draw: st.DrawFn) -> Tree:
     """A tree with a run, an experiment, and what somebody pushed by hand."""
     tree = plain(draw(runs)) if draw(st.booleans()) else {}
     if draw(st.booleans()):
-        data = records.experiment_to_json(draw(experiments))
+        data = run_records.experiment_to_json(draw(experiments))
         tree |= plain({"experiments/Default.json": data})
     tree |= draw(loose)
     return {p: entry for p, entry in tree.items() if not any(q.startswith(f"{p}/") for q in tree)}
@@ -111,7 +111,7 @@ def test_merging_again_changes_nothing(a: Tree, b: Tree) -> None:
 def run(**extra: bytes) -> Tree:
     from gitml.store.fold import fold
 
-    files = folder.to_files(fold(None, [["start", HEADER], ["metric", "rmse", 1.0, 1, 1001]]))
+    files = run_folder.to_files(fold(None, [["start", HEADER], ["metric", "rmse", 1.0, 1, 1001]]))
     return plain({**files, **{f"{RUN}/{name}": data for name, data in extra.items()}})
 
 

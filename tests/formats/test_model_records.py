@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gitml.errors import SchemaTooNew, StoreError
-from gitml.store import model_records
-from gitml.store.model_records import ModelRecord, VersionFile, VersionRecord
+from gitml.formats import model_records
+from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 
 _KEYS = st.sampled_from(["a", "b"])
 _TEXTS = st.sampled_from(["", "x", "é"])

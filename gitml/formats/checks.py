@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitml import dvc_settings, manifest
 from gitml.entities import Artifact
 from gitml.errors import StoreError
-from gitml.store import canonical, metric_history, model_records, records, schemas
+from gitml.formats import (
+    canonical,
+    dvc_config,
+    manifest,
+    metric_history,
+    model_records,
+    run_records,
+    schemas,
+)
 
 RUN_FILES = frozenset({
     "run.json", "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config", "source.patch",
@@ -65,7 +72,7 @@ class RunCheck:
 
 def is_foreign(path: str) -> bool:
     """Tell whether a path of the branch is none that gitml writes."""
-    run = records.parse_run_path(path)
+    run = run_records.parse_run_path(path)
     if run:
         return run[2] not in RUN_FILES
     known = (
@@ -148,8 +155,8 @@ class _Run:
         return not list(_record_faults("", data, "run", self._read_record))
 
     def _read_record(self, data: bytes, what: str) -> None:
-        info = records.run_from_json(data, what).run.info
-        if records.run_folder(info.experiment_id, info.run_id) != self._where:
+        info = run_records.run_from_json(data, what).run.info
+        if run_records.run_folder(info.experiment_id, info.run_id) != self._where:
             raise StoreError(f"{what} holds run {info.run_id} of {info.experiment_id}.")
 
     def _manifest(self) -> Iterator[Fault]:
@@ -184,10 +191,10 @@ class _Run:
 def config_fault(config: bytes) -> str | None:
     """Say what is wrong with a ``.dvc/config``; None where nothing is."""
     try:
-        url = dvc_settings.remote_url(config)
+        url = dvc_config.remote_url(config)
     except StoreError as error:
         return error.message
-    return None if url else f"names no remote {dvc_settings.REMOTE!r}"
+    return None if url else f"names no remote {dvc_config.REMOTE!r}"
 
 
 def check_file(path: str, data: bytes) -> list[Fault]:
@@ -215,7 +222,7 @@ def _read_model(data: bytes, what: str) -> None:
 
 def _experiment_reader(identifier: str) -> Read:
     def read(data: bytes, what: str) -> None:
-        found = records.experiment_from_json(data, what).experiment.experiment_id
+        found = run_records.experiment_from_json(data, what).experiment.experiment_id
         if found != identifier:
             raise StoreError(f"{what} holds experiment {found}.")
 
@@ -291,7 +298,7 @@ def _with_summaries(data: bytes, history: Any) -> bytes | None:
         value = canonical.load(data, "it")
         summaries = metric_history.summarize(history)
         value["metrics"] = {key: canonical.number_out(s.last) for key, s in summaries.items()}
-        value["metric_stats"] = {key: records.stats_out(s) for key, s in summaries.items()}
+        value["metric_stats"] = {key: run_records.stats_out(s) for key, s in summaries.items()}
         return canonical.dump(value)
     except (StoreError, ValueError, RecursionError):
         return None

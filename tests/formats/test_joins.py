@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given, strategies as st
 
 from gitml.entities import Artifact, Experiment, Metric
-from gitml.store import folder, merge, metric_history
+from gitml.formats import joins, metric_history, run_folder
+from gitml.formats.run_records import ExperimentRecord, RunFiles
 from gitml.store.fold import RUN_NAME_TAG, begun, fold, new_run
-from gitml.store.records import ExperimentRecord, RunFiles
 
 HEADER = {
     "run_id": "0a" * 16,
@@ -53,28 +53,28 @@ def versions(draw: st.DrawFn) -> RunFiles:
 
 
 def shown(files: RunFiles) -> dict[str, bytes]:
-    return folder.to_files(files)
+    return run_folder.to_files(files)
 
 
 @given(versions(), versions())
 def test_join_is_commutative(a: RunFiles, b: RunFiles) -> None:
-    assert shown(merge.join_runs(a, b)) == shown(merge.join_runs(b, a))
+    assert shown(joins.join_runs(a, b)) == shown(joins.join_runs(b, a))
 
 
 @given(versions(), versions(), versions())
 def test_join_is_associative(a: RunFiles, b: RunFiles, c: RunFiles) -> None:
-    left = merge.join_runs(merge.join_runs(a, b), c)
-    right = merge.join_runs(a, merge.join_runs(b, c))
+    left = joins.join_runs(joins.join_runs(a, b), c)
+    right = joins.join_runs(a, joins.join_runs(b, c))
 
     assert shown(left) == shown(right)
 
 
 @given(versions(), versions())
 def test_join_is_idempotent(a: RunFiles, b: RunFiles) -> None:
-    joined = merge.join_runs(a, b)
+    joined = joins.join_runs(a, b)
 
-    assert shown(merge.join_runs(a, a)) == shown(a)
-    assert shown(merge.join_runs(joined, b)) == shown(joined)
+    assert shown(joins.join_runs(a, a)) == shown(a)
+    assert shown(joins.join_runs(joined, b)) == shown(joined)
 
 
 @given(st.lists(ops, max_size=8), st.integers(0, 8))
@@ -116,7 +116,7 @@ def test_the_later_tag_wins_and_the_other_clone_keeps_its_own() -> None:
     a = fold(base(), [["tag", "owner", "bob", 1005], ["tag", "only a", "1", 1001]])
     b = fold(base(), [["tag", "owner", "eve", 1004], ["tag", "only b", "1", 1001]])
 
-    tags = merge.join_runs(a, b).record.run.data.tags
+    tags = joins.join_runs(a, b).record.run.data.tags
 
     assert tags == {"owner": "bob", "only a": "1", "only b": "1"}
 
@@ -126,15 +126,15 @@ def test_a_removed_tag_stays_removed_unless_it_is_set_later() -> None:
     older = fold(base(), [["tag", "owner", "bob", 1004]])
     newer = fold(base(), [["tag", "owner", "eve", 1006]])
 
-    assert "owner" not in merge.join_runs(removed, older).record.run.data.tags
-    assert merge.join_runs(removed, newer).record.run.data.tags["owner"] == "eve"
+    assert "owner" not in joins.join_runs(removed, older).record.run.data.tags
+    assert joins.join_runs(removed, newer).record.run.data.tags["owner"] == "eve"
 
 
 def test_of_two_values_of_one_param_the_earlier_stays_and_the_other_is_listed() -> None:
     a = fold(base(), [["param", "depth", "3", 1007]])
     b = fold(base(), [["param", "depth", "5", 1004]])
 
-    run = merge.join_runs(a, b).record.run
+    run = joins.join_runs(a, b).record.run
 
     assert run.data.params == {"lr": "0.1", "depth": "5"}
     assert run.conflicts == {"params.depth": ("3",)}
@@ -144,7 +144,7 @@ def test_metric_points_of_both_clones_are_united_and_summed_up_again() -> None:
     a = fold(base(), [["metric", "rmse", 3.0, 1, 1001], ["metric", "rmse", 2.0, 2, 1002]])
     b = fold(base(), [["metric", "rmse", 3.0, 1, 1001], ["metric", "rmse", 1.0, 3, 1003]])
 
-    joined = merge.join_runs(a, b)
+    joined = joins.join_runs(a, b)
 
     assert [point.value for point in joined.history] == [3.0, 2.0, 1.0]
     assert joined.record.run.data.metrics == {"rmse": 1.0}
@@ -155,7 +155,7 @@ def test_the_later_end_wins_together_with_its_time() -> None:
     a = fold(base(), [["status", "FAILED", 1003, 1003]])
     b = fold(base(), [["status", "FINISHED", 1009, 1009]])
 
-    info = merge.join_runs(a, b).record.run.info
+    info = joins.join_runs(a, b).record.run.info
 
     assert (info.status, info.end_time) == ("FINISHED", 1009)
 
@@ -166,7 +166,7 @@ def test_a_file_of_both_clones_is_the_one_logged_later() -> None:
         written = {**files.record.written, "artifacts.x": time}
         return replace(files, record=replace(files.record, written=written))
 
-    assert merge.join_runs(with_file("1", 9), with_file("2", 8)).artifacts[0].md5 == "1" * 32
+    assert joins.join_runs(with_file("1", 9), with_file("2", 8)).artifacts[0].md5 == "1" * 32
 
 
 def test_a_shared_remote_beats_a_folder_of_one_clone() -> None:
@@ -174,7 +174,7 @@ def test_a_shared_remote_beats_a_folder_of_one_clone() -> None:
     shared = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
 
     assert (
-        merge.join_remote_configs(own, shared) == merge.join_remote_configs(shared, own) == shared
+        joins.join_remote_configs(own, shared) == joins.join_remote_configs(shared, own) == shared
     )
 
 
@@ -199,7 +199,7 @@ experiments = st.builds(
 
 @given(experiments, experiments, experiments)
 def test_the_laws_hold_for_experiments(a, b, c) -> None:
-    join = merge.join_experiments
+    join = joins.join_experiments
     assert join(a, b) == join(b, a)
     assert join(join(a, b), c) == join(a, join(b, c))
     assert join(a, a) == a

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from gitml.entities import LifecycleStage
 from gitml.errors import StoreError
-from gitml.store.canonical import SCHEMA, dump, load, unknown
-from gitml.store.merge import join_extra, join_tags, join_written
+from gitml.formats.canonical import SCHEMA, dump, load, unknown
+from gitml.formats.joins import join_extra, join_tags, join_written
 
 ROOT = "models"
 _PATH = re.compile(r"models/([A-Za-z0-9_-]{1,255})/(?:model|versions/([1-9][0-9]{0,8}))\.json")

@@ -29,7 +29,7 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import InvalidInput, StoreError
-from gitml.store.canonical import (
+from gitml.formats.canonical import (
     SCHEMA,
     Reader,
     dump,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitml import manifest
 from gitml.entities import Artifact
-from gitml.store import metric_history, records
-from gitml.store.records import RunFiles
+from gitml.formats import manifest, metric_history, run_records
+from gitml.formats.run_records import RunFiles
 
 RECORD = "run.json"
 HISTORY = "metrics.jsonl"
@@ -28,7 +27,7 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
     """
     info = files.record.run.info
     contents = {
-        RECORD: records.run_to_json(files.record),
+        RECORD: run_records.run_to_json(files.record),
         HISTORY: metric_history.to_jsonl(files.history),
         PATCH: files.patch,
         REQUIREMENTS: files.requirements,
@@ -37,7 +36,7 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
         contents[MANIFEST] = manifest.to_json(files.artifacts)
         contents[OUT] = manifest.dvc_file(files.artifacts)
         contents[CONFIG] = files.remote_config
-    folder = records.run_folder(info.experiment_id, info.run_id)
+    folder = run_records.run_folder(info.experiment_id, info.run_id)
     return {f"{folder}/{name}": data for name, data in contents.items() if data}
 
 
@@ -58,7 +57,7 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
     if record is None:
         return None
     return RunFiles(
-        record=records.run_from_json(record, f"{folder}/{RECORD}"),
+        record=run_records.run_from_json(record, f"{folder}/{RECORD}"),
         history=metric_history.from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
         artifacts=listed(read(f"{folder}/{MANIFEST}") or b""),
         patch=read(f"{folder}/{PATCH}") or b"",

@@ -13,8 +13,8 @@ import pytest
 
 import gitml
 from gitml.config import RegistrySettings, Settings, SiteSettings
+from gitml.formats import schemas
 from gitml.registry import tags
-from gitml.store import schemas
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.mutations import mutated

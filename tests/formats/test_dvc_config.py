@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gitml.dvc_settings import dvc_config, remote_url
 from gitml.errors import StoreError
+from gitml.formats.dvc_config import dvc_config, remote_url
 
 
 def test_the_configuration_is_the_text_that_dvc_writes(

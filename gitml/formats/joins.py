@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gitml.dvc_settings import names_clone_folder
 from gitml.entities import (
     Artifact,
     Dataset,
@@ -24,8 +23,9 @@ from gitml.entities import (
     RunInputs,
     RunOutputs,
 )
-from gitml.store import metric_history
-from gitml.store.records import ExperimentRecord, Record, RunFiles
+from gitml.formats import metric_history
+from gitml.formats.dvc_config import names_clone_folder
+from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 
 _Item = TypeVar("_Item")
 

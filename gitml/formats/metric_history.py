@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from gitml.entities import Metric, MetricSummary
 from gitml.errors import StoreError
-from gitml.store.canonical import INT64, number_in, number_out, text
+from gitml.formats.canonical import INT64, number_in, number_out, text
 
 
 def to_jsonl(history: Iterable[Metric]) -> bytes:

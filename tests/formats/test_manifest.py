@@ -9,9 +9,9 @@ import pytest
 from dvc_data.hashfile.tree import Tree
 from hypothesis import given, strategies as st
 
-from gitml import manifest as manifests
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, StoreError
+from gitml.formats import manifest as manifests
 
 MD5 = "0123456789abcdef" * 2
 names = st.text(

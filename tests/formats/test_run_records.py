@@ -20,8 +20,8 @@ from gitml.entities import (
     Source,
 )
 from gitml.errors import InvalidInput, SchemaTooNew, StoreError
-from gitml.store import canonical, metric_history, records
-from gitml.store.records import Record
+from gitml.formats import canonical, metric_history, run_records
+from gitml.formats.run_records import Record
 
 texts = st.text(max_size=20)
 keys = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
@@ -72,11 +72,11 @@ def test_a_run_reads_back_as_it_was_written(params, tags, history, written, name
     )
     record = Record(run=run, written=written, extra={"later": {"x": [1, None]}})
 
-    data = records.run_to_json(record)
+    data = run_records.run_to_json(record)
 
     # NaN differs from itself, so bytes are compared too: they are canonical.
-    assert records.run_to_json(records.run_from_json(data)) == data
-    back = records.run_from_json(data)
+    assert run_records.run_to_json(run_records.run_from_json(data)) == data
+    back = run_records.run_from_json(data)
     assert (back.run.data.params, back.run.data.tags) == (params, tags)
     assert (back.run.info, back.run.source, back.run.inputs) == (run.info, run.source, run.inputs)
     assert (back.written, back.extra) == (written, record.extra)
@@ -114,11 +114,11 @@ def test_the_last_value_is_the_one_of_the_highest_step_not_the_one_logged_last()
     ],
 )
 def test_an_experiment_id_is_its_percent_encoded_name(name: str, identifier: str) -> None:
-    assert records.experiment_id(name) == identifier
+    assert run_records.experiment_id(name) == identifier
 
 
 def test_the_id_of_a_long_name_stays_short_and_distinct() -> None:
-    one, other = (records.experiment_id("x" * 299 + end) for end in "ab")
+    one, other = (run_records.experiment_id("x" * 299 + end) for end in "ab")
 
     assert one != other
     assert len(one) == len(other) == 89
@@ -127,11 +127,11 @@ def test_the_id_of_a_long_name_stays_short_and_distinct() -> None:
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\0b", "x" * 501])
 def test_names_that_cannot_be_used_are_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be used"):
-        records.experiment_id(name)
+        run_records.experiment_id(name)
 
 
 def good() -> dict[str, object]:
-    value: dict[str, object] = json.loads(records.run_to_json(Record(run=a_run())))
+    value: dict[str, object] = json.loads(run_records.run_to_json(Record(run=a_run())))
     return value
 
 
@@ -164,18 +164,18 @@ def test_a_field_of_the_wrong_type_is_named(field: str, value: object) -> None:
     data = json.dumps({**good(), field: value}).encode()
 
     with pytest.raises(StoreError, match=r"run\.json|metric value|out of range"):
-        records.run_from_json(data)
+        run_records.run_from_json(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"schema": 0}'])
 def test_bytes_that_are_no_record_are_refused(data: bytes) -> None:
     with pytest.raises(StoreError):
-        records.run_from_json(data)
+        run_records.run_from_json(data)
 
 
 def test_a_record_of_a_newer_schema_says_to_upgrade() -> None:
     with pytest.raises(SchemaTooNew, match="pip install --upgrade gitml"):
-        records.run_from_json(json.dumps({**good(), "schema": 99}).encode())
+        run_records.run_from_json(json.dumps({**good(), "schema": 99}).encode())
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_a_record_of_a_newer_schema_says_to_upgrade() -> None:
     ],
 )
 def test_paths_that_no_run_has_are_not_taken_for_one(path: str) -> None:
-    assert records.parse_run_path(path) is None
+    assert run_records.parse_run_path(path) is None
 
 
 def test_a_run_path_is_taken_apart() -> None:
-    path = records.run_folder("a%20b", "0a" * 16) + "/.dvc/config"
+    path = run_records.run_folder("a%20b", "0a" * 16) + "/.dvc/config"
 
-    assert records.parse_run_path(path) == ("a%20b", "0a" * 16, ".dvc/config")
+    assert run_records.parse_run_path(path) == ("a%20b", "0a" * 16, ".dvc/config")
 
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
