@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from gitml import lineage, logged_models, uris
-from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
+from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel, Stage
 from gitml.errors import InvalidInput
 from gitml.lineage import Descendants, Lineage
 from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Stage
 from gitml.tracking.client import TrackingClient
 
 

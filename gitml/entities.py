@@ -10,6 +10,15 @@ from typing import Any, TypeVar
 _Item = TypeVar("_Item")
 
 
+class Stage(StrEnum):
+    """The stages of MLflow; ``NONE`` is the absence of an assignment."""
+
+    NONE = "None"
+    STAGING = "Staging"
+    PRODUCTION = "Production"
+    ARCHIVED = "Archived"
+
+
 class RunStatus(StrEnum):
     """Where a run is in its life."""
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitml import uris
-from gitml.entities import ModelEvent, ModelVersion, Run, Value, ViewType
+from gitml.entities import ModelEvent, ModelVersion, Run, Stage, Value, ViewType
 from gitml.errors import NotFound, StoreError
 from gitml.git import GitRepo
 from gitml.registry.evidence import collect, folder_of
 from gitml.registry.proposing import previous_version
 from gitml.registry.registry import Registry
 from gitml.registry.stage_history import StageEntry, by_stage
-from gitml.registry.tags import Kind, Stage
+from gitml.registry.tags import Kind
 from gitml.tracking.repository import Repository
 
 _COMMIT_TAG = "mlflow.source.git.commit"

@@ -17,8 +17,8 @@ from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
 from gitml.formats import manifest
+from gitml.query.gates import shown
 from gitml.registry import stage_history
-from gitml.registry.gates import shown
 from gitml.registry.stage_history import StageEntry
 from gitml.registry.tags import Kind, one_line, parse, slug
 

@@ -7,7 +7,7 @@ import re
 from gitml.client import MlflowClient
 from gitml.entities import Experiment, ViewType
 from gitml.errors import InvalidInput, NotFound
-from gitml.store.search import RunQuery
+from gitml.query.filters import RunQuery
 
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _BEGINNING = re.compile(r"[0-9a-fA-F]{4,32}")

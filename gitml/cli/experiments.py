@@ -12,7 +12,7 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.client import MlflowClient
 from gitml.entities import Experiment, ViewType
-from gitml.store.search import RunQuery
+from gitml.query.filters import RunQuery
 
 
 @click.group()

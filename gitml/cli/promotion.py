@@ -13,11 +13,12 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk, to_json
 from gitml.client import MlflowClient
 from gitml.config import Job
+from gitml.entities import Stage
 from gitml.errors import GateFailed, GitmlError, InvalidInput
 from gitml.registry import comparison, evidence, promotion, report, report_charts
 from gitml.registry.promotion import Proposal, Review
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind, Stage, parse
+from gitml.registry.tags import Kind, parse
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 

@@ -14,7 +14,7 @@ from gitml.cli.output import facts, heading, print_json, say, table
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.lineage import Lineage
-from gitml.registry.gates import Verdict
+from gitml.query.gates import Verdict
 from gitml.registry.stage_history import by_stage, entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")

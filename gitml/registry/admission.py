@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gitml.entities import ModelVersion
+from gitml.entities import ModelVersion, Stage
 from gitml.errors import GateFailed, InvalidInput
+from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
+from gitml.query.gates import Facts, Gate, Verdict, judge
 from gitml.registry.approvals import NOBODY, Approvals
 from gitml.registry.evidence import Evidence
-from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
-from gitml.registry.gates import Facts, Gate, Verdict, judge
 from gitml.registry.reading import RegistryReader
-from gitml.registry.tags import Stage, one_line
+from gitml.registry.tags import one_line
 
 _KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
 

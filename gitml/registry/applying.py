@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from gitml.entities import Stage
 from gitml.errors import (
     Conflict,
     GateFailed,
     InvalidInput,
 )
 from gitml.git import GitRepo
+from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.declared import Declaration
-from gitml.registry.expression_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry.pushing import push_tags
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import check_versions, examined
-from gitml.registry.tags import Stage, one_line
+from gitml.registry.tags import one_line
 from gitml.registry.verifying import require_signed
 
 _DEEPER = (1, 20, 500, 10_000)  # commits

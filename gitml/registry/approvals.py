@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitml.errors import InvalidInput
-from gitml.registry.gates import Facts
+from gitml.query.gates import Facts
 from gitml.registry.tags import one_line
 
 _TRAILER = re.compile(r"(?:approved|reviewed)-by:[ \t]*(\S.*)", re.IGNORECASE)

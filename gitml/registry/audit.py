@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gitml.entities import Stage
 from gitml.errors import InvalidInput
 from gitml.git import Tag
-from gitml.registry import gates
+from gitml.query import gates
+from gitml.query.gate_nodes import Field, fields_of
+from gitml.query.gates import Gate, Value
 from gitml.registry.events import event_order
-from gitml.registry.expression_nodes import Field, fields_of
-from gitml.registry.gates import Gate, Value
 from gitml.registry.tags import (
     Kind,
     Link,
-    Stage,
     TagEvent,
     link_of,
     number_of,

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitml.registry.expression_nodes import Field, Node, Operation
-from gitml.registry.gates import Gate
+from gitml.query.gate_nodes import Field, Node, Operation
+from gitml.query.gates import Gate
 
 _LOWER = frozenset(
     "brier cer crps deviance ece eer err error fnr fpr latency logloss loss mae mape medae merror "

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitml.entities import Dataset
+from gitml.query.gates import Verdict
 from gitml.registry import better, hosting
 from gitml.registry.evidence import Evidence
-from gitml.registry.gates import Verdict
 from gitml.registry.reviewing import Review, StageChange
 from gitml.registry.stage_history import StageEntry
 

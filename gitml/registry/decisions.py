@@ -12,19 +12,19 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
 
-from gitml.entities import ModelEvent, ModelVersion
+from gitml.entities import ModelEvent, ModelVersion, Stage
 from gitml.errors import GitmlError, InvalidInput, NotFound
+from gitml.query.gates import Gate, read as read_gate
 from gitml.registry import declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import Approvals
 from gitml.registry.comparison import Comparison, compared
 from gitml.registry.evidence import Evidence
-from gitml.registry.gates import Gate, read as read_gate
 from gitml.registry.registry import Registry
 from gitml.registry.reviewing import StageChange, between, code_between, consider, web_address
 from gitml.registry.snapshots import Snapshot
 from gitml.registry.stage_history import StageEntry, entries
-from gitml.registry.tags import Stage, one_line
+from gitml.registry.tags import one_line
 
 T = TypeVar("T")
 

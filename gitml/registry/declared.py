@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gitml.entities import Stage
 from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
+from gitml.query.gates import Gate, read as read_gate
 from gitml.registry.better import Better
-from gitml.registry.gates import Gate, read as read_gate
 from gitml.registry.names import check_alias, check_model_name, check_stage, check_version
 from gitml.registry.shorthand import expanded
-from gitml.registry.tags import Stage, slug
+from gitml.registry.tags import slug
 
 FOLDER = "registry"
 Node = Any

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gitml.entities import ModelVersion
+from gitml.entities import ModelVersion, Stage
 from gitml.registry.declared import Declaration
-from gitml.registry.tags import Stage
 
 
 def drift(one: Declaration, versions: Sequence[ModelVersion]) -> list[str]:

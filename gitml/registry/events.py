@@ -13,12 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gitml.entities import ModelEvent
+from gitml.entities import ModelEvent, Stage
 from gitml.git import Tag
 from gitml.registry.tags import (
     Kind,
     Link,
-    Stage,
     TagEvent,
     is_slugged,
     number_of,

@@ -13,7 +13,7 @@ from gitml.errors import StoreError
 from gitml.formats import metric_history, run_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
-from gitml.registry.gates import Facts, Value
+from gitml.query.gates import Facts, Value
 from gitml.registry.version_commit import version_file
 from gitml.store.branch import Branch
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitml.entities import Stage
 from gitml.registry.events import ModelState, VersionState
-from gitml.registry.tags import Kind, Stage, TagEvent, format_tag, semver, slug
+from gitml.registry.tags import Kind, TagEvent, format_tag, semver, slug
 
 _ALIASING = (Kind.ALIAS, Kind.UNALIAS)
 _COUNTED = (Kind.STAGE, Kind.LEFT, *_ALIASING)  # these can happen again, so they need a counter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 
-from gitml.entities import ModelVersion
+from gitml.entities import ModelVersion, Stage
 from gitml.errors import (
     AlreadyExists,
     ArtifactError,
@@ -18,7 +18,7 @@ from gitml.git import GitRepo, RefUpdate
 from gitml.registry import admission, declared, hosting
 from gitml.registry.names import check_stage, shown
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind, Stage, one_line, slug
+from gitml.registry.tags import Kind, one_line, slug
 from gitml.tracking.repository import Repository
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry.events import event_order
 from gitml.registry.reconcile import Reconciler
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind, Stage, parse, parse_message, slug
+from gitml.registry.tags import Kind, parse, parse_message, slug
 from gitml.store.exchange import Exchange
 
 _AT_ONCE = 3  # tags that one push may hold so that workflows start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel
+from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel, Stage
 from gitml.errors import NotFound
 from gitml.formats import model_records
 from gitml.formats.model_records import VersionFile
@@ -14,7 +14,6 @@ from gitml.registry.events import VersionState
 from gitml.registry.evidence import Evidence, collect
 from gitml.registry.names import check_alias, check_stage, listed, shown
 from gitml.registry.snapshots import Snapshot, SnapshotReader
-from gitml.registry.tags import Stage
 from gitml.registry.version_commit import version_file, version_files
 from gitml.store.branch import Branch
 

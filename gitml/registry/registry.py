@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from gitml.entities import ModelVersion, RegisteredModel
+from gitml.entities import ModelVersion, RegisteredModel, Stage
 from gitml.errors import AlreadyExists, InvalidInput
 from gitml.formats import model_records
+from gitml.query.gates import Gate
 from gitml.registry import admission, declared as declaration, plan
 from gitml.registry.edits import Edit
 from gitml.registry.events import VersionState
-from gitml.registry.gates import Gate
 from gitml.registry.names import check_alias, check_key, check_stage, shown
 from gitml.registry.plan import Step
 from gitml.registry.snapshots import Snapshot
-from gitml.registry.tags import Kind, Stage
+from gitml.registry.tags import Kind
 from gitml.registry.version_commit import ModelSource
 from gitml.registry.writing import RegistryWriter
 from gitml.store.branch import exclusive

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry import plan
 from gitml.registry.events import ModelState, VersionState, event_order, fold
@@ -21,7 +22,6 @@ from gitml.registry.plan import Step
 from gitml.registry.tags import (
     Kind,
     Link,
-    Stage,
     TagEvent,
     format_message,
     link_of,

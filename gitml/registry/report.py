@@ -9,8 +9,8 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from gitml.query.gates import Verdict, shown
 from gitml.registry.comparison import About, Comparison, MetricRow, Report, report
-from gitml.registry.gates import Verdict, shown
 from gitml.registry.reviewing import Review
 from gitml.registry.stage_history import StageEntry
 from gitml.registry.tags import one_line

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gitml.entities import Stage
 from gitml.errors import (
     InvalidInput,
     NotFound,
 )
 from gitml.git import GitRepo
+from gitml.query.gates import Gate
 from gitml.registry import admission, declared, hosting
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.better import Better
 from gitml.registry.declared import Declaration
-from gitml.registry.gates import Gate
 from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
 from gitml.registry.stage_history import StageEntry, entries
-from gitml.registry.tags import Kind, Stage
+from gitml.registry.tags import Kind
 
 _SHOWN = 10  # commits, and entries of a stage's history
 

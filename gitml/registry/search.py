@@ -8,14 +8,8 @@ from typing import TypeVar
 
 from gitml.entities import ModelVersion, PagedList, RegisteredModel
 from gitml.errors import InvalidInput
-from gitml.store.search import (
-    decode_token,
-    encode_token,
-    holds,
-    parse_filter,
-    parse_order_by,
-)
-from gitml.store.search_nodes import Entity, Field, Literal, Node, OrderKey, Target
+from gitml.query.filter_nodes import Entity, Field, Literal, Node, OrderKey, Target
+from gitml.query.filters import decode_token, encode_token, holds, parse_filter, parse_order_by
 
 _Entity = TypeVar("_Entity", RegisteredModel, ModelVersion)
 _TIMES = ("creation_timestamp", "last_updated_timestamp")

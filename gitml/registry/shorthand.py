@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitml.errors import InvalidInput
-from gitml.registry.expression_parser import PLAIN_KEY
+from gitml.query.gate_parser import PLAIN_KEY
 
 MOST_APPROVALS = 50
 

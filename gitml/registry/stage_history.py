@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitml.entities import ModelEvent
-from gitml.registry.gates import Verdict
+from gitml.query.gates import Verdict
 from gitml.registry.tags import Kind
 
 _LONGEST = 2_000  # characters of a text

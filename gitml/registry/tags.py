@@ -39,15 +39,6 @@ _SIGNED = re.compile(r"^-----BEGIN (?:PGP (?:SIGNATURE|MESSAGE)|SSH SIGNATURE)--
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-class Stage(StrEnum):
-    """The stages of MLflow; ``NONE`` is the absence of an assignment."""
-
-    NONE = "None"
-    STAGING = "Staging"
-    PRODUCTION = "Production"
-    ARCHIVED = "Archived"
-
-
 class Kind(StrEnum):
     """What a tag records; the words of ``ModelEvent.kind``."""
 

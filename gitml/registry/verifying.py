@@ -10,10 +10,10 @@ from functools import cache, partial
 
 from gitml.errors import SignatureError, StoreError
 from gitml.git import Tag
+from gitml.query.gates import Value
 from gitml.registry import audit, evidence, tags
 from gitml.registry.audit import Audit, Claim, Measured, Problem, TagFault
 from gitml.registry.events import IgnoredTag, is_event
-from gitml.registry.gates import Value
 from gitml.registry.policy import of_team
 from gitml.registry.registry import Registry
 from gitml.registry.signatures import signatures

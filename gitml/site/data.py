@@ -32,8 +32,8 @@ from itertools import chain
 from typing import Any
 
 from gitml.entities import Metric, Run
+from gitml.query.filter_nodes import DATASET_FIELDS
 from gitml.site import formats
-from gitml.store.search_nodes import DATASET_FIELDS
 
 HEAD_ROWS = 2_000
 BLOCK_ROWS = 25_000

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Metric
+from gitml.query.gates import Verdict
 from gitml.registry.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
-from gitml.registry.gates import Verdict
 from gitml.site import data, formats, urls
 from gitml.site.catalogue import Catalogue, Link
 

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlencode
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
+from gitml.query import filters
 from gitml.site import data
-from gitml.store import search
 
 FOLDER = "views"
 SCHEMA_FILE = Path(__file__).with_name("view.schema.json")
@@ -104,8 +104,8 @@ def parse(name: str, text: str) -> View:
         charts=tuple(_chart(one) for one in value.get("charts", ())),
     )
     try:
-        search.parse_filter(view.filter)
-        search.parse_order_by(view.sort)
+        filters.parse_filter(view.filter)
+        filters.parse_order_by(view.sort)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error.message}", hint=error.hint) from error
     return view
@@ -113,9 +113,9 @@ def parse(name: str, text: str) -> View:
 
 def select(view: View, runs: Sequence[Run]) -> list[Run]:
     """Take the runs that a view shows, in its order."""
-    node = search.parse_filter(view.filter)
-    found = [run for run in runs if search.matches(node, run)]
-    return search.sort_runs(found, search.parse_order_by(view.sort))
+    node = filters.parse_filter(view.filter)
+    found = [run for run in runs if filters.matches(node, run)]
+    return filters.sort_runs(found, filters.parse_order_by(view.sort))
 
 
 def fragment(view: View) -> str:

@@ -13,16 +13,8 @@ from typing import Any, TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, Run, ViewType
 from gitml.git import GitRepo
-from gitml.store import index_projection
-from gitml.store.index_database import Connection, Damaged, Database
-from gitml.store.index_documents import (
-    experiment_from_document,
-    run_from_document,
-    runs_from_documents,
-)
-from gitml.store.index_projection import LiveRun
-from gitml.store.index_sql import select_runs
-from gitml.store.search import (
+from gitml.query.filter_nodes import EXPERIMENTS
+from gitml.query.filters import (
     MAX_RESULTS,
     RunQuery,
     check_max_results,
@@ -33,7 +25,15 @@ from gitml.store.search import (
     parse_order_by,
     sort_experiments,
 )
-from gitml.store.search_nodes import EXPERIMENTS
+from gitml.store import index_projection
+from gitml.store.index_database import Connection, Damaged, Database
+from gitml.store.index_documents import (
+    experiment_from_document,
+    run_from_document,
+    runs_from_documents,
+)
+from gitml.store.index_projection import LiveRun
+from gitml.store.index_sql import select_runs
 
 __all__ = ["Counts", "Index", "LiveRun", "Page", "Problem"]
 

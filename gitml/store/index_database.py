@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
+from gitml.query.filters import as_number, like
 from gitml.store.branch import exclusive
 from gitml.store.index_schema import SCHEMA, TABLES
 from gitml.store.index_sql import LIKE_FUNCTION, NUMBER_FUNCTION
-from gitml.store.search import as_number, like
 
 Connection = sqlite3.Connection
 _T = TypeVar("_T")

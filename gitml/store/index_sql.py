@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import LifecycleStage, ViewType
-from gitml.store.search import RunQuery, parse_filter, parse_order_by, plain
-from gitml.store.search_nodes import (
+from gitml.query.filter_nodes import (
     And,
     Comparison,
     Entity,
@@ -22,6 +21,7 @@ from gitml.store.search_nodes import (
     Operator,
     OrderKey,
 )
+from gitml.query.filters import RunQuery, parse_filter, parse_order_by, plain
 
 LIKE_FUNCTION = "matches_like"
 """SQL function of (pattern, ignore case, text) that the index provides."""

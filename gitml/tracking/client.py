@@ -260,7 +260,7 @@ class TrackingClient:
         Raises:
             InvalidInput: The filter or the order cannot be understood.
         """
-        from gitml.store.search import RunQuery
+        from gitml.query.filters import RunQuery
 
         page = self.repository.index().search_runs(
             RunQuery(

@@ -1,5 +1,5 @@
 // The filter language of search_runs, read into a test of one row; the text is the only state. The grammar
-// and its messages are those of gitml/store/search_parser.py.
+// and its messages are those of gitml/query/filter_parser.py.
 //   metrics.rmse < 3 AND (params.model IN ('tree', 'forest') OR tags."my tag" LIKE 'v%')
 "use strict";
 // A text as a number, NaN where it is none: what Python's float() takes, without its rarer spellings.

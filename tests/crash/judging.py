@@ -100,7 +100,7 @@ def _index(repository: Repository) -> Iterator[str]:
 
 
 def _shown(repository: Repository) -> object:
-    from gitml.store.search import RunQuery
+    from gitml.query.filters import RunQuery
 
     index = repository.index()
     experiments = index.search_experiments()
@@ -123,7 +123,7 @@ def _leftovers(root: Path, repository: Repository) -> Iterator[str]:
 
 
 def _runs(repository: Repository) -> list[gitml.Run]:
-    from gitml.store.search import RunQuery
+    from gitml.query.filters import RunQuery
 
     index = repository.index()
     ids = tuple(e.experiment_id for e in index.search_experiments())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gitml.errors import InvalidInput
+from gitml.query.gates import judge, read
 from gitml.registry.approvals import Approvals, from_trailers, from_workflow
-from gitml.registry.gates import judge, read
 
 MERGE = """\
 Merge pull request #7 from team/promote

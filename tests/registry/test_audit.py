@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gitml.git import Tag
-from gitml.registry import gates
+from gitml.query import gates
 from gitml.registry.audit import Claim, Problem, audit, gate_problem, known
 from gitml.registry.tags import Link, format_message, linked
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gitml.query.gates import read
 from gitml.registry.better import Better, Direction, by_name, directions
-from gitml.registry.gates import read
 
 LOWER, HIGHER = Better.LOWER, Better.HIGHER
 

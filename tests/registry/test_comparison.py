@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from gitml.entities import Dataset, Metric, ModelVersion, Run, RunData, RunInfo, RunInputs
+from gitml.entities import Dataset, Metric, ModelVersion, Run, RunData, RunInfo, RunInputs, Stage
 from gitml.formats import metric_history, run_records
 from gitml.formats.model_records import VersionFile
 from gitml.formats.run_records import Record
@@ -16,7 +16,6 @@ from gitml.registry.better import Better
 from gitml.registry.comparison import DatasetRow, compared
 from gitml.registry.evidence import Evidence
 from gitml.registry.reviewing import StageChange
-from gitml.registry.tags import Stage
 from tests.registry.conftest import World
 
 HOSTILE = "</svg><script>alert(1)</script>'\"`|"

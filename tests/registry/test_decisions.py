@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gitml.entities import Stage
 from gitml.registry.decisions import StillRegistry, considered, decisions, proposals
-from gitml.registry.tags import Stage
 from tests.registry.conftest import World, git
 
 GATES = "model: Price\nstages: {Production: 1}\ngates: {Production: [source.dirty = false]}\n"

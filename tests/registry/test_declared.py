@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from gitml.entities import Stage
 from gitml.errors import InvalidInput
 from gitml.registry import declared
 from gitml.registry.declared import parse, read, read_all, with_stage
-from gitml.registry.tags import Stage
 from tests.registry.conftest import World
 
 PATH = "registry/Price.yaml"

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
+from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry import plan
 from gitml.registry.events import ModelState, VersionState, fold
 from gitml.registry.plan import Step, sentence, tag_names, transition, version_deleted
-from gitml.registry.tags import Stage, parse, slug
+from gitml.registry.tags import parse, slug
 
 
 def model(**stages: str) -> ModelState:

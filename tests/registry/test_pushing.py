@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry import plan
 from gitml.registry.events import ModelState, fold
 from gitml.registry.plan import Step
 from gitml.registry.pushing import batches
-from gitml.registry.tags import Stage, format_message
+from gitml.registry.tags import format_message
 
 
 class Model:

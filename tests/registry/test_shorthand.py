@@ -11,11 +11,11 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
+from gitml.entities import Stage
 from gitml.errors import InvalidInput
+from gitml.query.gates import read
 from gitml.registry import declared
-from gitml.registry.gates import read
 from gitml.registry.shorthand import expanded
-from gitml.registry.tags import Stage
 
 PATH = "registry/Price.yaml"
 HEAD = "model: Price\ngates:\n  Production:\n"

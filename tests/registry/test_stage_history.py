@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from gitml.entities import ModelEvent
-from gitml.registry.gates import Verdict
+from gitml.query.gates import Verdict
 from gitml.registry.stage_history import entries, entry
 
 

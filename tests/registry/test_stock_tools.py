@@ -9,8 +9,9 @@ import gto.api
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from gitml.entities import Stage
 from gitml.errors import NotFound
-from gitml.registry.tags import Stage, slug
+from gitml.registry.tags import slug
 
 from .conftest import World
 

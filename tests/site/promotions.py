@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitml.entities import ModelVersion, Run
+from gitml.entities import ModelVersion, Run, Stage
 from gitml.formats.model_records import VersionFile
+from gitml.query.gates import Verdict, judge, read
 from gitml.registry.admission import Admission
 from gitml.registry.approvals import Approvals
 from gitml.registry.comparison import Comparison, compared
 from gitml.registry.decisions import Decision, Proposal
 from gitml.registry.evidence import Evidence
-from gitml.registry.gates import Verdict, judge, read
 from gitml.registry.reviewing import StageChange
 from gitml.registry.stage_history import StageEntry
-from gitml.registry.tags import Stage
 
 SIGNATURE = {
     "inputs": '[{"type": "double", "name": "weight"}, {"type": "string", "name": "it\'s"}]',

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings, strategies as st
 
 from gitml.entities import Dataset, Run, RunInputs
 from gitml.errors import InvalidInput
+from gitml.query.filters import matches, parse_filter
 from gitml.site import data
-from gitml.store.search import matches, parse_filter
 from tests import filters
 from tests.site.conftest import make_run
 from tests.site.test_site_browser import count, experiment, until

@@ -37,10 +37,10 @@ from gitml.errors import InvalidInput, SchemaTooNew, StoreError
 from gitml.formats import run_records
 from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 from gitml.git import GitRepo, RefUpdate
+from gitml.query.filters import RunQuery, matches, parse_filter, parse_order_by, sort_runs
 from gitml.store.branch import Branch
 from gitml.store.index import Counts, Index, LiveRun, Page, Problem
 from gitml.store.index_documents import run_from_document, run_to_document
-from gitml.store.search import RunQuery, matches, parse_filter, parse_order_by, sort_runs
 from tests.filters import MATCHES, RUNS
 
 Files = Mapping[str, bytes | None]
@@ -776,9 +776,8 @@ def test_threads_share_an_index(project: Project) -> None:
 
 
 def test_records_and_search_load_no_database() -> None:
-    code = (
-        "import sys, gitml.store.search, gitml.formats.run_records; print('sqlite3' in sys.modules)"
-    )
+    modules = "gitml.query.filters, gitml.formats.run_records"
+    code = f"import sys, {modules}; print('sqlite3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

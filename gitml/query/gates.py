@@ -13,8 +13,8 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gitml.registry.expression_nodes import Field, Literal, Node, Type, fields_of, type_of
-from gitml.registry.expression_parser import parse
+from gitml.query.gate_nodes import Field, Literal, Node, Type, fields_of, type_of
+from gitml.query.gate_parser import parse
 
 Value = float | str | bool
 Facts = Mapping[str, Mapping[str, Value]]

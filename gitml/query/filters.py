@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from gitml.entities import Experiment, Run, ViewType
 from gitml.errors import InvalidInput
-from gitml.store.search_nodes import (
+from gitml.query.filter_nodes import (
     And,
     Comparison,
     Entity,
@@ -29,7 +29,7 @@ from gitml.store.search_nodes import (
     Or,
     OrderKey,
 )
-from gitml.store.search_parser import NUMBER, parse_filter, parse_order_by
+from gitml.query.filter_parser import NUMBER, parse_filter, parse_order_by
 
 __all__ = [
     "RunQuery",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gitml.errors import InvalidInput
-from gitml.registry.expression_parser import parse
-from gitml.registry.gates import Verdict, judge, read
+from gitml.query.gate_parser import parse
+from gitml.query.gates import Verdict, judge, read
 
 CANDIDATE: Any = {
     "metrics": {"rmse": 3.1, "val/loss": 0.5, "nan": math.nan},

@@ -6,7 +6,7 @@ import re
 
 from hypothesis import given, strategies as st
 
-from gitml.scanner import Scanner
+from gitml.query.scanner import Scanner
 
 WORD = re.compile(r"\w+")
 

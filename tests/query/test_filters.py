@@ -8,7 +8,18 @@ import pytest
 
 from gitml.entities import Experiment, Run, RunData, RunInfo
 from gitml.errors import InvalidInput
-from gitml.store.search import (
+from gitml.query.filter_nodes import (
+    EXPERIMENTS,
+    And,
+    Comparison,
+    Entity,
+    Field,
+    Not,
+    Operator,
+    Or,
+    OrderKey,
+)
+from gitml.query.filters import (
     RunQuery,
     decode_token,
     encode_token,
@@ -19,17 +30,6 @@ from gitml.store.search import (
     parse_order_by,
     sort_experiments,
     sort_runs,
-)
-from gitml.store.search_nodes import (
-    EXPERIMENTS,
-    And,
-    Comparison,
-    Entity,
-    Field,
-    Not,
-    Operator,
-    Or,
-    OrderKey,
 )
 from tests.filters import MATCHES, REFUSED, RUNS
 

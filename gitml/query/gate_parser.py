@@ -24,8 +24,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gitml.entities import Stage
 from gitml.errors import InvalidInput
-from gitml.registry.expression_nodes import (
+from gitml.query.gate_nodes import (
     APPROVAL_KEYS,
     APPROVAL_KINDS,
     FIELDS,
@@ -39,8 +40,7 @@ from gitml.registry.expression_nodes import (
     Type,
     type_of,
 )
-from gitml.registry.tags import Stage
-from gitml.scanner import Scanner
+from gitml.query.scanner import Scanner
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 40

@@ -23,8 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gitml.errors import InvalidInput
-from gitml.scanner import Scanner
-from gitml.store.search_nodes import (
+from gitml.query.filter_nodes import (
     ATTRIBUTE_WORDS,
     DATASET_FIELDS,
     RUNS,
@@ -41,6 +40,7 @@ from gitml.store.search_nodes import (
     OrderKey,
     Target,
 )
+from gitml.query.scanner import Scanner
 
 MAX_DEPTH = 50
 """Levels of parentheses and NOT."""

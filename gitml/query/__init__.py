@@ -1,0 +1,1 @@
+"""The filter language and the gate language: scanned, parsed, judged. Pure."""
