@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitml.artifacts.cache import file_md5
-from gitml.artifacts.remote import Remote
 from gitml.entities import Artifact
 from gitml.errors import StoreError
 from gitml.formats import checks, dvc_config, manifest, run_records
@@ -21,6 +19,8 @@ from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
 from gitml.registry import tags
 from gitml.registry.tags import Kind
+from gitml.storage.cache import file_md5
+from gitml.storage.remote import Remote
 from gitml.store import journal
 from gitml.store.index import Index
 from gitml.tracking.repository import Repository

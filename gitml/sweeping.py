@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitml import sync
-from gitml.artifacts.cache import Cache, is_oid
-from gitml.artifacts.remote import Remote
 from gitml.entities import Artifact, LifecycleStage
 from gitml.errors import ArtifactError, InvalidInput, StoreError
 from gitml.formats import canonical, checks, dvc_config, manifest, run_records
 from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
 from gitml.registry import tags
+from gitml.storage.cache import Cache, is_oid
+from gitml.storage.remote import Remote
 from gitml.tracking.repository import Repository
 
 GRACE = 14 * 86_400  # s that an object is kept after it was last written or used

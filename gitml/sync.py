@@ -239,8 +239,8 @@ def set_remote(
         MissingDependency: DVC's plugin for it is not installed.
         RemoteUnavailable: It does not answer.
     """
-    from gitml.artifacts.dvc_storage import check
-    from gitml.artifacts.remote import Remote
+    from gitml.storage.dvc_remote import check
+    from gitml.storage.remote import Remote
 
     root = repository.git.work_tree or repository.git.git_dir
     saved = check(url, root)

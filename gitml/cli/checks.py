@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from gitml import config, uris
-from gitml.artifacts.address import mask
 from gitml.cli.cells import count
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo
+from gitml.storage.address import mask
 from gitml.store import journal
 from gitml.tracking.repository import Repository
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from gitml.artifacts.address import mask
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.waiting import progress
 from gitml.errors import InvalidInput
 from gitml.formats.dvc_config import REMOTE
+from gitml.storage.address import mask
 from gitml.sync import set_remote
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from gitml import uris
-from gitml.artifacts.address import mask
 from gitml.cli.cells import Cell, Identifier, When, count
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, heading, print_json, table
+from gitml.storage.address import mask
 from gitml.tracking.client import TrackingClient
 from gitml.tracking.repository import Repository
 

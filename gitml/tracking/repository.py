@@ -25,8 +25,8 @@ from gitml.store.writer import Writer
 from gitml.tracking.validation import now_ms
 
 if TYPE_CHECKING:
-    from gitml.artifacts.remote import Remote
-    from gitml.artifacts.store import ArtifactStore
+    from gitml.storage.remote import Remote
+    from gitml.storage.transfer import ArtifactStore
     from gitml.store.index import Index, LiveRun
 
 _logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Repository:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """The local cache of artifact files."""
-        from gitml.artifacts.store import ArtifactStore
+        from gitml.storage.transfer import ArtifactStore
 
         return ArtifactStore(self.state / "cache")
 
@@ -114,8 +114,8 @@ class Repository:
 
     def open_remote(self, remote_config: bytes | None = None) -> Remote:
         """Open the DVC remote of the branch, or the one that a run's own configuration names."""
-        from gitml.artifacts.address import absolute_url
-        from gitml.artifacts.remote import Remote
+        from gitml.storage.address import absolute_url
+        from gitml.storage.remote import Remote
 
         tip = self.branch.tip()
         ours = self.branch.remote_config(tip)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gitml.artifacts.store import ArtifactStore
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput
 from gitml.formats import manifest as manifests
+from gitml.storage.transfer import ArtifactStore
 
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 X = "9dd4e461268c8034f5c8564e155c67a6"  # md5 of b"x"
@@ -141,8 +141,8 @@ def test_putting_and_keeping_in_the_default_remote_import_nothing_of_dvc(
 ) -> None:
     (folder / "x").write_bytes(b"x")
     script = (
-        "import sys, pathlib; from gitml.artifacts.store import ArtifactStore\n"
-        "from gitml.artifacts.remote import Remote\n"
+        "import sys, pathlib; from gitml.storage.transfer import ArtifactStore\n"
+        "from gitml.storage.remote import Remote\n"
         "cache, folder, remote = map(pathlib.Path, sys.argv[1:])\n"
         "store = ArtifactStore(cache)\n"
         "store.push([store.put(folder)], Remote.local(remote))\n"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gitml.artifacts.dvc_storage import connect
-from gitml.artifacts.remote import Remote
-from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, NotFound, RemoteUnavailable
 from gitml.formats import manifest as manifests
+from gitml.storage.dvc_remote import connect
+from gitml.storage.remote import Remote
+from gitml.storage.transfer import ArtifactStore, TransferReport
 
 SIZE = 256 * 40 + 12 + 7 + 7 + 5  # bytes of the six files
 

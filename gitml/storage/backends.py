@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gitml.artifacts.cache import Cache, atomic
 from gitml.errors import RemoteUnavailable
+from gitml.storage.cache import Cache, atomic
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 Failures = dict[str, BaseException]

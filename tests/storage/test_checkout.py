@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitml.artifacts.remote import Remote
-from gitml.artifacts.store import ArtifactStore
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound
+from gitml.storage.remote import Remote
+from gitml.storage.transfer import ArtifactStore
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml.artifacts.cache import Cache, atomic, file_md5, flush_all
-from gitml.artifacts.reaching import reason, unavailable
-from gitml.artifacts.remote import Remote
-from gitml.artifacts.storages import Failures, Item, Progress
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, RemoteUnavailable
 from gitml.formats import manifest as manifests
+from gitml.storage.backends import Failures, Item, Progress
+from gitml.storage.cache import Cache, atomic, file_md5, flush_all
+from gitml.storage.failures import reason, unavailable
+from gitml.storage.remote import Remote
 
 Manifest = Sequence[Artifact]
 

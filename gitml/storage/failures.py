@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from types import TracebackType
 
-from gitml.artifacts.address import mask
 from gitml.errors import GitmlError, RemoteUnavailable
+from gitml.storage.address import mask
 
 # Where the exceptions of a failing remote come from, beside OSError.
 _TRANSPORTS = {

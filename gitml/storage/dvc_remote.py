@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from gitml.artifacts.address import PLUGINS, absolute_url, mask
-from gitml.artifacts.cache import is_oid
-from gitml.artifacts.reaching import Reaching
-from gitml.artifacts.storages import Failures, Item, Progress, Stored, absent
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
 from gitml.formats.dvc_config import REMOTE
+from gitml.storage.address import PLUGINS, absolute_url, mask
+from gitml.storage.backends import Failures, Item, Progress, Stored, absent
+from gitml.storage.cache import is_oid
+from gitml.storage.failures import Reaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Dvc:
         from dvc_objects.fs import generic
         from dvc_objects.fs.local import localfs
 
-        from gitml.artifacts.progress import callback
+        from gitml.storage.progress import callback
 
         here = {str(item.path): item.oid for item in items}
         there = [self.database.oid_to_path(oid) for oid in here.values()]

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from gitml.artifacts.address import absolute_url, mask
-from gitml.artifacts.dvc_storage import check
-from gitml.artifacts.reaching import reason
-from gitml.artifacts.remote import Remote
-from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
 from gitml.formats.dvc_config import dvc_config
+from gitml.storage.address import absolute_url, mask
+from gitml.storage.dvc_remote import check
+from gitml.storage.failures import reason
+from gitml.storage.remote import Remote
+from gitml.storage.transfer import ArtifactStore, TransferReport
 
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
 
@@ -200,9 +200,9 @@ def test_transfers_write_nothing_to_the_terminal(repository: Any, tmp_path: Path
     repository.commit({".dvc/config": dvc_config(str(tmp_path / "remote"))})
     script = (
         "import sys, pathlib\n"
-        "from gitml.artifacts.dvc_storage import check\n"
-        "from gitml.artifacts.remote import Remote\n"
-        "from gitml.artifacts.store import ArtifactStore\n"
+        "from gitml.storage.dvc_remote import check\n"
+        "from gitml.storage.remote import Remote\n"
+        "from gitml.storage.transfer import ArtifactStore\n"
         "root, tmp = map(pathlib.Path, sys.argv[1:])\n"
         "check(str(tmp / 'remote'), root)\n"
         "(tmp / 'folder').mkdir()\n"
@@ -221,8 +221,8 @@ def test_transfers_write_nothing_to_the_terminal(repository: Any, tmp_path: Path
 def test_four_processes_push_the_same_content_at_once(repository: Any, tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\n"
-        "from gitml.artifacts.remote import Remote\n"
-        "from gitml.artifacts.store import ArtifactStore\n"
+        "from gitml.storage.remote import Remote\n"
+        "from gitml.storage.transfer import ArtifactStore\n"
         "tmp, me = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
         "folder = tmp / f'folder{me}'\n"
         "folder.mkdir()\n"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gitml.artifacts.remote import Remote
-from gitml.artifacts.store import ArtifactStore, TransferReport
 from gitml.formats import manifest as manifests
+from gitml.storage.remote import Remote
+from gitml.storage.transfer import ArtifactStore, TransferReport
 
 Dvc = Callable[..., str]
 

@@ -6,19 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from gitml.artifacts.address import mask
-from gitml.artifacts.dvc_storage import config_at, config_beside, connect
-from gitml.artifacts.reaching import Reaching
-from gitml.artifacts.storages import (
-    Failures,
-    Item,
-    Progress,
-    Storage,
-    Stored,
-    absent,
-    in_folder,
-)
 from gitml.formats.dvc_config import REMOTE
+from gitml.storage.address import mask
+from gitml.storage.backends import Failures, Item, Progress, Storage, Stored, absent, in_folder
+from gitml.storage.dvc_remote import config_at, config_beside, connect
+from gitml.storage.failures import Reaching
 
 
 class Remote:
