@@ -21,8 +21,8 @@ from gitml.registry import tags
 from gitml.registry.tags import Kind
 from gitml.storage.cache import file_md5
 from gitml.storage.remote import Remote
-from gitml.store import journal
-from gitml.store.index import Index
+from gitml.store.in_progress import journal
+from gitml.store.index.index import Index
 from gitml.tracking.repository import Repository
 from gitml.uris import registry
 

@@ -26,8 +26,8 @@ from gitml.site import BuildReport, Content, SiteOptions, bundle
 from gitml.site.build import Progress
 from gitml.site.collector import without_collector
 from gitml.site.content import CodeCommit
-from gitml.store import journal
-from gitml.store.committed import CommittedRuns
+from gitml.store.in_progress import journal
+from gitml.store.run_reader import CommittedRuns
 from gitml.tracking.repository import Repository
 
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.formats import canonical, dvc_config, manifest, run_records
 from gitml.git import LARGEST, GitRepo
 from gitml.registry.reconcile import Reconciler
-from gitml.store.exchange import Exchange, ExchangeReport
+from gitml.store.exchange.exchange import Exchange, ExchangeReport
 from gitml.tracking.repository import Repository
 
 Progress = Callable[[int, int], None]

@@ -10,7 +10,7 @@ from gitml import sync, uris
 from gitml.entities import ModelVersion
 from gitml.registry.registry import Registry
 from gitml.registry.version_commit import ModelSource
-from gitml.store.exchange import ExchangeReport
+from gitml.store.exchange.exchange import ExchangeReport
 from gitml.tracking.repository import Repository
 from tests.conftest import git, make_repository
 

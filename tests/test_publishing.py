@@ -135,7 +135,7 @@ def test_all_pages_of_runs_are_read(
 ) -> None:
     with gitml.start_run(run_name="second") as second:
         pass
-    monkeypatch.setattr("gitml.store.index.MAX_RESULTS", 1)
+    monkeypatch.setattr("gitml.store.index.index.MAX_RESULTS", 1)
 
     runs = site_content(Repository.open(tracked)).runs
     assert [run.info.run_id for run in runs] == [second.info.run_id, run_id]

@@ -18,7 +18,7 @@ from gitml.cli.cells import count
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo
 from gitml.storage.address import mask
-from gitml.store import journal
+from gitml.store.in_progress import journal
 from gitml.tracking.repository import Repository
 
 _OLDEST_GIT = (2, 34)

@@ -17,7 +17,7 @@ from gitml.entities import LifecycleStage, Run, ViewType
 from gitml.errors import InvalidInput
 from gitml.formats.run_records import RunFiles
 from gitml.query.filters import RunQuery
-from gitml.store.index import Index, Page
+from gitml.store.index.index import Index, Page
 from gitml.tracking.client import NOTE_TAG
 
 _VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.DELETED_ONLY}

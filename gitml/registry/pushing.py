@@ -10,7 +10,7 @@ from gitml.registry.events import event_order
 from gitml.registry.reconcile import Reconciler
 from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind, parse, parse_message, slug
-from gitml.store.exchange import Exchange
+from gitml.store.exchange.exchange import Exchange
 
 _AT_ONCE = 3  # tags that one push may hold so that workflows start
 

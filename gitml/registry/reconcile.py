@@ -26,7 +26,7 @@ from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import Kind, Link, parse, signature
 from gitml.registry.version_commit import VersionCommits
 from gitml.store.branch import TEMPORARY, Branch, exclusive
-from gitml.store.exchange import INCOMING, Arrival, Renumbered, Settled
+from gitml.store.exchange.exchange import INCOMING, Arrival, Renumbered, Settled
 
 _ATTEMPTS = 10
 _TAGS = "refs/tags/"

@@ -18,7 +18,7 @@ from gitml.registry.policy import of_team
 from gitml.registry.registry import Registry
 from gitml.registry.signatures import signatures
 from gitml.registry.tags import Kind
-from gitml.store import tag_log
+from gitml.store.exchange import tag_log
 
 _MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 _EDITED_LATER = ("tags",)  # of a run: what people may change at any time

@@ -17,13 +17,14 @@ from gitml.errors import GitmlError, NotFound, StoreError
 from gitml.formats import canonical, manifest, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
-from gitml.store import batch, bulk, journal, leftovers
-from gitml.store.batch import Batch, BatchedRun, Lane
+from gitml.store import bulk
 from gitml.store.branch import Branch, Commit, exclusive
-from gitml.store.fold import Op, begun, fold
-from gitml.store.journal import Journal
-from gitml.store.queue import Queue, Ticket
-from gitml.store.writer import Writer
+from gitml.store.in_progress import batch, journal, leftovers
+from gitml.store.in_progress.batch import Batch, BatchedRun, Lane
+from gitml.store.in_progress.fold import Op, begun, fold
+from gitml.store.in_progress.journal import Journal
+from gitml.store.in_progress.queue import Queue, Ticket
+from gitml.store.in_progress.writer import Writer
 
 RECOVERED_TAG = "gitml.recovered"
 PutArtifacts = Callable[[Path], Sequence[Artifact]]

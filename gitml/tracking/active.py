@@ -14,8 +14,8 @@ from gitml import config
 from gitml.entities import Experiment, LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput
 from gitml.formats.commit_messages import one_line
-from gitml.store.batch import Batch
-from gitml.store.writer import Writer
+from gitml.store.in_progress.batch import Batch
+from gitml.store.in_progress.writer import Writer
 from gitml.tracking import context
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
 from gitml.tracking.context import Context

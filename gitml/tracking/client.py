@@ -27,8 +27,8 @@ from gitml.errors import AlreadyExists, InvalidInput, NotFound
 from gitml.formats import canonical, manifest, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.store import experiments
-from gitml.store.fold import RUN_NAME_TAG, Op
-from gitml.store.writer import refuse_changes
+from gitml.store.in_progress.fold import RUN_NAME_TAG, Op
+from gitml.store.in_progress.writer import refuse_changes
 from gitml.tracking import contents, validation
 from gitml.tracking.names import random_name
 from gitml.tracking.repository import Repository, resolve_path

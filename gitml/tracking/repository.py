@@ -17,17 +17,17 @@ from gitml.errors import GitmlError, InvalidInput, NotFound
 from gitml.formats import dvc_config, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
-from gitml.store import journal, leftovers
 from gitml.store.branch import Branch
 from gitml.store.experiments import ExperimentStore
+from gitml.store.in_progress import journal, leftovers
+from gitml.store.in_progress.writer import Writer
 from gitml.store.runs import RunStore
-from gitml.store.writer import Writer
 from gitml.tracking.validation import now_ms
 
 if TYPE_CHECKING:
     from gitml.storage.remote import Remote
     from gitml.storage.transfer import ArtifactStore
-    from gitml.store.index import Index, LiveRun
+    from gitml.store.index.index import Index, LiveRun
 
 _logger = logging.getLogger(__name__)
 _open: dict[tuple[Path, int], Repository] = {}
@@ -145,13 +145,13 @@ class Repository:
 
     @cached_property
     def _index(self) -> Index:
-        from gitml.store.index import Index
+        from gitml.store.index.index import Index
 
         return Index(self.state / "index.sqlite3", self.git)
 
     def index(self) -> Index:
         """The index, brought up to date with the branch and with runs in progress."""
-        from gitml.store.index import LiveRun
+        from gitml.store.index.index import LiveRun
 
         self._recover()
         live: dict[str, LiveRun] = {}

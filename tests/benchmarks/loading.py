@@ -25,7 +25,7 @@ def load_gitml(count: int, params: int = 10, metrics: int = 5) -> None:
 
 
 def made(experiment: str, count: int, params: int = 10, metrics: int = 5) -> Iterator[Any]:
-    from gitml.store.fold import fold
+    from gitml.store.in_progress.fold import fold
 
     for number in range(count):
         started = 1_700_000_000_000 + number * 1000

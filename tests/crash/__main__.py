@@ -24,7 +24,7 @@ import git  # noqa: F401
 import gitml.client
 import gitml.logged_models
 import gitml.registry.registry
-import gitml.store.index
+import gitml.store.index.index
 import gitml.sync  # noqa: F401
 from tests.conftest import git as stock_git, make_repository
 from tests.crash import story

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from gitml.entities import Artifact, Experiment, Metric
 from gitml.formats import joins, metric_history, run_folder
 from gitml.formats.run_records import ExperimentRecord, RunFiles
-from gitml.store.fold import RUN_NAME_TAG, begun, fold, new_run
+from gitml.store.in_progress.fold import RUN_NAME_TAG, begun, fold, new_run
 
 HEADER = {
     "run_id": "0a" * 16,

@@ -8,7 +8,7 @@ from gitml import fsck, publishing, sync, uris
 from gitml.entities import ViewType
 from gitml.errors import GitmlError
 from gitml.query.filters import RunQuery
-from gitml.store.exchange import merged
+from gitml.store.exchange.exchange import merged
 from gitml.tracking.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch

@@ -11,7 +11,7 @@ import pytest
 
 import gitml
 from gitml.entities import Artifact
-from gitml.store.queue import Queue
+from gitml.store.in_progress.queue import Queue
 from tests.conftest import git
 
 PROCESSES = 8

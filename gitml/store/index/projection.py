@@ -16,9 +16,9 @@ from gitml.formats.run_records import RunFiles
 from gitml.git import ZERO, Change, GitRepo
 from gitml.query.filter_nodes import Entity
 from gitml.query.filters import plain
-from gitml.store.index_database import Connection
-from gitml.store.index_documents import experiment_to_document, run_to_document
-from gitml.store.index_schema import PROJECTED
+from gitml.store.index.database import Connection
+from gitml.store.index.documents import experiment_to_document, run_to_document
+from gitml.store.index.tables import PROJECTED
 
 _V = TypeVar("_V")
 _ROWS = 100  # of one statement: more than twice as fast as one by one

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitml.git import GitRepo
-from gitml.store import committed
-from gitml.store.committed import CommittedRuns
+from gitml.store import run_reader
+from gitml.store.run_reader import CommittedRuns
 from tests.conftest import git
 
 RUNS = [("fuel", f"{number:02x}" * 16) for number in range(5)]
@@ -33,7 +33,7 @@ def tip(repository: Path) -> str:
 def test_every_file_is_found_whatever_the_order(
     repository: Path, tip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(committed, "_BLOCK", 2)
+    monkeypatch.setattr(run_reader, "_BLOCK", 2)
     runs = CommittedRuns(GitRepo.discover(repository), tip, RUNS)
     for number, (_, run_id) in [*enumerate(RUNS), *reversed(list(enumerate(RUNS)))]:
         assert runs.read(run_id, "run.json") == str(number).encode()

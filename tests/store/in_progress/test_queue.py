@@ -15,11 +15,11 @@ import gitml
 from gitml.tracking.repository import Repository
 from tests.conftest import git
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LEADER = """
 import os, signal, sys, gitml
 from gitml.git import GitRepo
-from gitml.store.queue import Queue
+from gitml.store.in_progress.queue import Queue
 moment = sys.argv[1]
 
 def die():

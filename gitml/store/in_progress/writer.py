@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from gitml.errors import InvalidInput, StoreError
-from gitml.store.batch import Lane
 from gitml.store.branch import exclusive
-from gitml.store.journal import Journal
+from gitml.store.in_progress.batch import Lane
+from gitml.store.in_progress.journal import Journal
 
 
 @dataclass(slots=True, kw_only=True)

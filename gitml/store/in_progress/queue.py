@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gitml.entities import Artifact
 from gitml.formats import manifest, run_records
-from gitml.store import journal
+from gitml.store.in_progress import journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from gitml.git import GitRepo
-from gitml.store import journal
+from gitml.store.in_progress import journal
 
 DONE = "done-"
 """Begin of the name of a run's folder whose record is committed."""

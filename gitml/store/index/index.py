@@ -25,15 +25,15 @@ from gitml.query.filters import (
     parse_order_by,
     sort_experiments,
 )
-from gitml.store import index_projection
-from gitml.store.index_database import Connection, Damaged, Database
-from gitml.store.index_documents import (
+from gitml.store.index import projection
+from gitml.store.index.database import Connection, Damaged, Database
+from gitml.store.index.documents import (
     experiment_from_document,
     run_from_document,
     runs_from_documents,
 )
-from gitml.store.index_projection import LiveRun
-from gitml.store.index_sql import select_runs
+from gitml.store.index.projection import LiveRun
+from gitml.store.index.sql import select_runs
 
 __all__ = ["Counts", "Index", "LiveRun", "Page", "Problem"]
 
@@ -126,8 +126,8 @@ class Index:
 
     def _follow(self) -> None:
         tip, live = self._last
-        if not self._database.read(lambda db: index_projection.is_current(db, tip, live)):
-            self._database.write(lambda db: index_projection.project(db, self._repo, tip, live))
+        if not self._database.read(lambda db: projection.is_current(db, tip, live)):
+            self._database.write(lambda db: projection.project(db, self._repo, tip, live))
 
     def again(self, path: Path) -> Index:
         """Make a second index of the same commit and runs in progress, from nothing."""

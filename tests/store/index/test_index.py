@@ -39,8 +39,8 @@ from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 from gitml.git import GitRepo, RefUpdate
 from gitml.query.filters import RunQuery, matches, parse_filter, parse_order_by, sort_runs
 from gitml.store.branch import Branch
-from gitml.store.index import Counts, Index, LiveRun, Page, Problem
-from gitml.store.index_documents import run_from_document, run_to_document
+from gitml.store.index.documents import run_from_document, run_to_document
+from gitml.store.index.index import Counts, Index, LiveRun, Page, Problem
 from tests.filters import MATCHES, RUNS
 
 Files = Mapping[str, bytes | None]

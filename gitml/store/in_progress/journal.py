@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gitml.errors import StoreError
 from gitml.formats import canonical
-from gitml.store.fold import Op, is_op
+from gitml.store.in_progress.fold import Op, is_op
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 

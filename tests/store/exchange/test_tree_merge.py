@@ -10,7 +10,7 @@ from hypothesis import example, given, settings, strategies as st
 from gitml.formats import run_folder, run_records
 from gitml.git import ZERO, Change
 from gitml.store.branch import Blob
-from gitml.store.tree_merge import merged
+from gitml.store.exchange.tree_merge import merged
 from tests.formats.test_joins import HEADER, experiments, versions
 
 RUN = run_records.run_folder(HEADER["experiment_id"], HEADER["run_id"])
@@ -109,7 +109,7 @@ def test_merging_again_changes_nothing(a: Tree, b: Tree) -> None:
 
 
 def run(**extra: bytes) -> Tree:
-    from gitml.store.fold import fold
+    from gitml.store.in_progress.fold import fold
 
     files = run_folder.to_files(fold(None, [["start", HEADER], ["metric", "rmse", 1.0, 1, 1001]]))
     return plain({**files, **{f"{RUN}/{name}": data for name, data in extra.items()}})

@@ -18,9 +18,9 @@ from typing import Protocol
 from gitml.errors import Conflict, InvalidInput
 from gitml.formats import run_folder
 from gitml.git import Change, RefUpdate
-from gitml.store import tag_log
 from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
-from gitml.store.tree_merge import merged, removes_records
+from gitml.store.exchange import tag_log
+from gitml.store.exchange.tree_merge import merged, removes_records
 
 INCOMING = "refs/gitml/incoming"
 _TAGS = "refs/tags/"

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitml.formats import canonical, run_records
-from gitml.store import journal
 from gitml.store.branch import exclusive
-from gitml.store.fold import Op
-from gitml.store.journal import Journal
+from gitml.store.in_progress import journal
+from gitml.store.in_progress.fold import Op
+from gitml.store.in_progress.journal import Journal
 
 MAX_RUNS = 5_000  # that wait for a commit
 _MAX_WAIT = 10.0  # s that a run waits, if the batch goes on

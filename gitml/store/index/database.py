@@ -14,8 +14,8 @@ from typing import TypeVar
 from gitml.errors import SchemaTooNew, StoreError
 from gitml.query.filters import as_number, like
 from gitml.store.branch import exclusive
-from gitml.store.index_schema import SCHEMA, TABLES
-from gitml.store.index_sql import LIKE_FUNCTION, NUMBER_FUNCTION
+from gitml.store.index.sql import LIKE_FUNCTION, NUMBER_FUNCTION
+from gitml.store.index.tables import SCHEMA, TABLES
 
 Connection = sqlite3.Connection
 _T = TypeVar("_T")

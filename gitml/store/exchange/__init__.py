@@ -1,0 +1,1 @@
+"""Exchange records and registry tags with another clone: fetch, merge trees, push."""

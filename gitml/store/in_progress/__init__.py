@@ -1,0 +1,1 @@
+"""Runs in progress: journals, batches, the queue of runs that end, what dead processes left."""
