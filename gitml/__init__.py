@@ -39,15 +39,7 @@ if TYPE_CHECKING:
         GitmlError as GitmlError,
         MlflowException as MlflowException,
     )
-    from gitml.logged_models import (
-        get_registry_uri as get_registry_uri,
-        register_model as register_model,
-        search_model_versions as search_model_versions,
-        search_registered_models as search_registered_models,
-        set_model_version_tag as set_model_version_tag,
-        set_registry_uri as set_registry_uri,
-    )
-    from gitml.tracking.active import (
+    from gitml.fluent.active import (
         ActiveRun as ActiveRun,
         active_run as active_run,
         batch as batch,
@@ -59,7 +51,15 @@ if TYPE_CHECKING:
         set_tracking_uri as set_tracking_uri,
         start_run as start_run,
     )
-    from gitml.tracking.fluent import (
+    from gitml.fluent.registry import (
+        get_registry_uri as get_registry_uri,
+        register_model as register_model,
+        search_model_versions as search_model_versions,
+        search_registered_models as search_registered_models,
+        set_model_version_tag as set_model_version_tag,
+        set_registry_uri as set_registry_uri,
+    )
+    from gitml.fluent.tracking import (
         create_experiment as create_experiment,
         delete_experiment as delete_experiment,
         delete_experiment_tag as delete_experiment_tag,
@@ -106,15 +106,15 @@ _FLUENT = (
     "log_params log_table log_text restore_experiment restore_run search_experiments search_runs "
     "set_experiment_tag set_experiment_tags set_tag set_tags"
 )
-_MODELS = (
+_REGISTRY = (
     "get_registry_uri register_model search_model_versions search_registered_models "
     "set_model_version_tag set_registry_uri"
 )
 _HOMES = {
     **dict.fromkeys(_ENTITIES.split(), "gitml.entities"),
-    **dict.fromkeys(_ACTIVE.split(), "gitml.tracking.active"),
-    **dict.fromkeys(_FLUENT.split(), "gitml.tracking.fluent"),
-    **dict.fromkeys(_MODELS.split(), "gitml.logged_models"),
+    **dict.fromkeys(_ACTIVE.split(), "gitml.fluent.active"),
+    **dict.fromkeys(_FLUENT.split(), "gitml.fluent.tracking"),
+    **dict.fromkeys(_REGISTRY.split(), "gitml.fluent.registry"),
     **dict.fromkeys(("GitmlError", "MlflowException"), "gitml.errors"),
     "MlflowClient": "gitml.client",
     "autolog": "gitml.autologging",

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from gitml import lineage, logged_models, uris
+from gitml import lineage, uris
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel, Stage
 from gitml.errors import InvalidInput
 from gitml.lineage import Descendants, Lineage
+from gitml.registry import registration, resolve
 from gitml.registry.names import check_stage
 from gitml.registry.registry import Registry
 from gitml.tracking.client import TrackingClient
@@ -37,12 +38,12 @@ class MlflowClient(TrackingClient):
     ) -> None:
         super().__init__(tracking_uri or registry_uri)
         if tracking_uri and registry_uri:
-            logged_models.require_same(self.repository, registry_uri)
+            registration.require_same(self.repository, registry_uri)
 
     @property
     def registry(self) -> Registry:
         """The model registry."""
-        return uris.registry(self.repository)
+        return Registry.of(self.repository)
 
     # Models --------------------------------------------------------------------------------------
 
@@ -119,7 +120,7 @@ class MlflowClient(TrackingClient):
         del await_creation_for
         below_run = run_id and not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:", source)
         uri = f"runs:/{run_id}/{source}" if below_run else source
-        return logged_models.register(
+        return registration.register(
             self,
             uri,
             name,
@@ -142,7 +143,7 @@ class MlflowClient(TrackingClient):
             InvalidInput: That is no such URI.
             NotFound: What it names does not exist.
         """
-        return logged_models.copy_version(self, src_model_uri, dst_name)
+        return registration.copy_version(self, src_model_uri, dst_name)
 
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """Get a version by number."""
@@ -246,7 +247,7 @@ class MlflowClient(TrackingClient):
         if version is not None:
             return version
         uri = uris.ModelUri(name=name, stage=check_stage(str(stage)))
-        return uris.model_version(uri, self.registry).version
+        return resolve.model_version(uri, self.registry).version
 
     # Stages and aliases --------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from gitml.git import default_branch
 from gitml.registry import declared
 from gitml.registry.drift import drift
 from gitml.registry.registry import Registry
+from gitml.repository import Repository
 from gitml.site.content import Concern
-from gitml.tracking.repository import Repository
 
 _NEWEST = 100  # runs whose files are looked for, besides those of versions
 _TAGS = 20

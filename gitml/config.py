@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -297,3 +298,8 @@ def _fill(settings: Any, value: Any, where: str) -> Any:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def now_ms() -> int:
+    """Now, in ms since the Unix epoch."""
+    return time.time_ns() // 1_000_000

@@ -17,12 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml import config, logged_models, publishing
+from gitml import config, publishing
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, Run, RunStatus
 from gitml.errors import GitmlError, InvalidInput, MissingDependency
 from gitml.formats import run_records
 from gitml.git import GitRepo
+from gitml.registry import registration
 from gitml.tracking.client import NOTE_TAG
 
 MODEL = "FuelEconomy"
@@ -327,7 +328,7 @@ def _register_best(demo: _Demo, description: str) -> ModelVersion:
     ]
     best = min(trained, key=lambda run: run.data.metrics["rmse"])
     known = [v for v in demo.client.search_model_versions() if v.run_id == best.info.run_id]
-    version = known[0] if known else logged_models.register(
+    version = known[0] if known else registration.register(
         demo.client, f"runs:/{best.info.run_id}/model", MODEL, description=description
     )  # fmt: skip
     demo.report(f"Registered {best.info.run_name!r} as {MODEL} version {version.version}.")

@@ -18,13 +18,13 @@ from gitml.formats import checks, dvc_config, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
 from gitml.registry import tags
+from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind
+from gitml.repository import Repository
 from gitml.storage.cache import file_md5
 from gitml.storage.remote import Remote
 from gitml.store.in_progress import journal
 from gitml.store.index.index import Index
-from gitml.tracking.repository import Repository
-from gitml.uris import registry
 
 TEMPORARY_REFS = "refs/gitml/tmp"
 _ABANDONED = 3600  # s after which a temporary ref or file belongs to nobody
@@ -243,7 +243,7 @@ class _Check:
     # The registry --------------------------------------------------------------------------------
 
     def _registry(self) -> Iterator[Fault]:
-        for ignored in registry(self._repository).ignored_tags():
+        for ignored in Registry.of(self._repository).ignored_tags():
             yield Fault(place=ignored.tag, reason=f"is ignored: {ignored.reason}",
                         fix=f"git show {ignored.tag}")  # fmt: skip
         for tag in self._git.tags():

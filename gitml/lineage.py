@@ -16,12 +16,13 @@ from gitml import uris
 from gitml.entities import ModelEvent, ModelVersion, Run, Stage, Value, ViewType
 from gitml.errors import NotFound, StoreError
 from gitml.git import GitRepo
+from gitml.registry import resolve
 from gitml.registry.evidence import collect, folder_of
 from gitml.registry.proposing import previous_version
 from gitml.registry.registry import Registry
 from gitml.registry.stage_history import StageEntry, by_stage
 from gitml.registry.tags import Kind
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 
 _COMMIT_TAG = "mlflow.source.git.commit"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -143,7 +144,7 @@ class Descendants(Value):
 
 def ancestry(repository: Repository, version: ModelVersion) -> Lineage:
     """Trace a version to what it was made from."""
-    registry = uris.registry(repository)
+    registry = Registry.of(repository)
     history = registry.history(version.name)
     events = [event for event in history if event.version == version.version]
     run = _run(repository, version)
@@ -289,7 +290,7 @@ def blame(repository: Repository, text: str) -> Lineage | Descendants:
     """
     parsed = uris.parse(text)
     if isinstance(parsed, uris.ModelUri):
-        return ancestry(repository, uris.model_version(parsed, uris.registry(repository)))
+        return ancestry(repository, resolve.model_version(parsed, Registry.of(repository)))
     if isinstance(parsed, uris.RunUri):
         return descendants(repository, parsed.run_id)
     version = _version_at(repository, text)
@@ -299,7 +300,7 @@ def blame(repository: Repository, text: str) -> Lineage | Descendants:
 def _version_at(repository: Repository, text: str) -> ModelVersion | None:
     """Find the version whose commit git calls that; stock GTO tags the code, not the version."""
     commit = _commit_named(repository.git, text)
-    versions = uris.registry(repository).search_model_versions() if commit else ()
+    versions = Registry.of(repository).search_model_versions() if commit else ()
     return next((one for one in versions if one.commit == commit and one.source), None)
 
 
@@ -379,7 +380,7 @@ def _described(
 
 def _versions_by_run(repository: Repository, runs: set[str]) -> Mapping[str, list[ModelVersion]]:
     found: dict[str, list[ModelVersion]] = defaultdict(list)
-    registry = uris.registry(repository)
+    registry = Registry.of(repository)
     for version in registry.search_model_versions(order_by=["name", "version_number"]):
         if version.run_id in runs:
             found[version.run_id].append(version)

@@ -22,13 +22,13 @@ from gitml.git import default_branch
 from gitml.registry import declared
 from gitml.registry.better import by_name
 from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
+from gitml.repository import Repository
 from gitml.site import BuildReport, Content, SiteOptions, bundle
 from gitml.site.build import Progress
 from gitml.site.collector import without_collector
 from gitml.site.content import CodeCommit
 from gitml.store.in_progress import journal
 from gitml.store.run_reader import CommittedRuns
-from gitml.tracking.repository import Repository
 
 _T = TypeVar("_T")
 _COMMITS = 5_000

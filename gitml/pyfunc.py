@@ -4,7 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from gitml import logged_models, uris
+from gitml.fluent import models
+from gitml.fluent.artifacts import local_path
 from gitml.models import ModelInfo, pyfunc
 from gitml.models.flavors.python_model import PythonModel, PythonModelContext, SaveOptions, save
 from gitml.models.pyfunc import PyFuncModel
@@ -30,10 +31,10 @@ def log_model(
     """Log a model to the active run under ``name``; options as for ``save_model``."""
     write = partial(save, python_model, **options)
     path = name or artifact_path or "model"
-    return logged_models.log_model(write, path, registered_model_name=registered_model_name)
+    return models.log_model(write, path, registered_model_name=registered_model_name)
 
 
 def load_model(model_uri: str | Path) -> PyFuncModel:
     """Load a model from ``runs:/…``, ``models:/…`` or a folder; **a pickled one runs code**."""
-    allowed = logged_models.allow_pickles()
-    return pyfunc.load(uris.local_path(str(model_uri)), allow_pickles=allowed)
+    allowed = models.allow_pickles()
+    return pyfunc.load(local_path(str(model_uri)), allow_pickles=allowed)

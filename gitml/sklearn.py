@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from gitml import logged_models, uris
 from gitml.autologging.sklearn import autolog
+from gitml.fluent import models
+from gitml.fluent.artifacts import local_path
 from gitml.models import ModelInfo
 from gitml.models.flavors.sklearn import SaveOptions, load, save as save_model
 
@@ -23,10 +24,10 @@ def log_model(
     """Log a model to the active run under ``name``; options as for ``save_model``."""
     write = partial(save_model, sk_model, **options)
     path = name or artifact_path or "model"
-    return logged_models.log_model(write, path, registered_model_name=registered_model_name)
+    return models.log_model(write, path, registered_model_name=registered_model_name)
 
 
 def load_model(model_uri: str | Path) -> Any:
     """Load a model from ``runs:/…``, ``models:/…`` or a folder; **a pickled one runs code**."""
-    allowed = logged_models.allow_pickles()
-    return load(uris.local_path(str(model_uri)), allow_pickles=allowed)
+    allowed = models.allow_pickles()
+    return load(local_path(str(model_uri)), allow_pickles=allowed)

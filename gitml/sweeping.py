@@ -23,9 +23,9 @@ from gitml.formats import canonical, checks, dvc_config, manifest, run_records
 from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
 from gitml.registry import tags
+from gitml.repository import Repository
 from gitml.storage.cache import Cache, is_oid
 from gitml.storage.remote import Remote
-from gitml.tracking.repository import Repository
 
 GRACE = 14 * 86_400  # s that an object is kept after it was last written or used
 _LARGEST_FOLDER = 256 * 2**20  # bytes of a directory object

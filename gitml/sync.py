@@ -17,8 +17,9 @@ from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.formats import canonical, dvc_config, manifest, run_records
 from gitml.git import LARGEST, GitRepo
 from gitml.registry.reconcile import Reconciler
+from gitml.registry.registry import Registry
+from gitml.repository import Repository
 from gitml.store.exchange.exchange import Exchange, ExchangeReport
-from gitml.tracking.repository import Repository
 
 Progress = Callable[[int, int], None]
 """Called with the bytes moved so far and the bytes in all."""
@@ -178,7 +179,7 @@ def _manifests(git: GitRepo, since: str | None, tip: str) -> Iterable[tuple[list
 
 def _model_folders(repository: Repository) -> Iterable[tuple[str, list[Artifact]]]:
     """The files of every model version, which have a directory object of their own."""
-    for version in uris.registry(repository).search_model_versions():
+    for version in Registry.of(repository).search_model_versions():
         try:
             source = uris.parse(version.source) if version.source else None
             if not isinstance(source, uris.RunUri) or not version.digest:

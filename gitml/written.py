@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitml.errors import InvalidInput
+from gitml.repository import Repository
 from gitml.site.content import Document
-from gitml.tracking.repository import Repository
 
 MAX_BYTES = 256 * 1024
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import gitml
-from gitml import sync, uris
+from gitml import sync
 from gitml.entities import ModelVersion
 from gitml.registry.registry import Registry
 from gitml.registry.version_commit import ModelSource
+from gitml.repository import Repository
 from gitml.store.exchange.exchange import ExchangeReport
-from gitml.tracking.repository import Repository
 from tests.conftest import git, make_repository
 
 ROUNDS = 4  # two bring everything everywhere, one finds nothing left, one is to spare
@@ -31,7 +31,7 @@ def repo(folder: Path) -> Repository:
 
 
 def models(folder: Path) -> Registry:
-    return uris.registry(repo(folder))
+    return Registry.of(repo(folder))
 
 
 def register(folder: Path, name: str = "Price", **told: Any) -> ModelVersion:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import settings
 
 import gitml
-from gitml.tracking import active, repository as repositories
+from gitml import repository as repositories
+from gitml.fluent import active
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")

@@ -435,7 +435,7 @@ def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
     run_id = log_run(first)
     code = (
         "import os, sys; from pathlib import Path; from gitml import sync\n"
-        "from gitml.tracking.repository import Repository\n"
+        "from gitml.repository import Repository\n"
         "Path(sys.argv[2]).write_text(str(os.getpid())); sync.push(Repository.open(sys.argv[1]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

@@ -10,7 +10,7 @@ import pytest
 import gitml
 from gitml import fsck
 from gitml.formats import manifest
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good

@@ -13,7 +13,7 @@ import pytest
 import gitml
 from gitml import sweeping, sync
 from gitml.errors import InvalidInput, StoreError
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good

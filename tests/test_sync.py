@@ -11,7 +11,8 @@ import pytest
 import gitml
 from gitml import sync
 from gitml.errors import ArtifactError, Conflict, InvalidInput, RemoteUnavailable, StoreError
-from gitml.tracking.repository import Repository
+from gitml.registry import resolve
+from gitml.repository import Repository
 from tests.clones import origin_and_clone
 from tests.conftest import git
 
@@ -133,18 +134,17 @@ def test_model_versions_and_stages_travel_as_tags(clones: tuple[Path, Path]) -> 
     run_id = log_run(first)
     client = gitml.MlflowClient(first)
     client.write_artifact(run_id, "model/MLmodel", lambda path: path.write_text("flavors: {}\n"))
-    from gitml import logged_models
+    from gitml.fluent import models
 
-    logged_models.register(client, f"runs:/{run_id}/model", "Price")
+    models.register(client, f"runs:/{run_id}/model", "Price")
     client.transition_model_version_stage("Price", 1, "Production", reason="it is good")
     assert sync.push(repo(first)).exchange.tags == 2
 
     assert sync.pull(repo(second)).tags == 2
     other = gitml.MlflowClient(second)
     assert other.get_model_version("Price", 1).current_stage == "Production"
-    from gitml import uris
 
-    folder = uris.local_path("models:/Price/Production", other)
+    folder = resolve.local_path("models:/Price/Production", other)
     assert (folder / "MLmodel").read_text() == "flavors: {}\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gitml.errors import InvalidInput
 from gitml.publishing import build_site, site_content, state_of
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 
 
 def settings(repository: Path, text: str) -> Repository:

@@ -138,7 +138,7 @@ def _begin(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
 
 
 def _session(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
-    from gitml.tracking import active
+    from gitml.fluent import active
 
     run = active.active_run()
     if run is not None and options.get("exclusive"):
@@ -150,10 +150,10 @@ def _session(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
 
 
 def _log_tags(session: _Session) -> None:
-    from gitml.tracking import fluent
+    from gitml.fluent import tracking
 
     cls = type(session.estimator)
-    fluent.set_tags(
+    tracking.set_tags(
         {
             "estimator_name": cls.__name__,
             "estimator_class": f"{cls.__module__}.{cls.__name__}",
@@ -163,12 +163,12 @@ def _log_tags(session: _Session) -> None:
 
 
 def _log_params(session: _Session) -> None:
-    from gitml.tracking import fluent
+    from gitml.fluent import tracking
 
     # A search's candidates have runs of their own, with the parameters of what is searched.
     deep = not searches.is_search(session.estimator)
     params = session.estimator.get_params(deep=deep)
-    fluent.log_params({name: str(value) for name, value in params.items()})
+    tracking.log_params({name: str(value) for name, value in params.items()})
 
 
 def _training_data(
@@ -195,34 +195,34 @@ def _record_fitted(session: _Session, data: TrainingData) -> None:
 
 
 def _log_metrics(session: _Session, data: TrainingData) -> None:
-    from gitml.tracking import fluent
+    from gitml.fluent import tracking
 
     pos_label = session.options.get("pos_label")
-    fluent.log_metrics(training_metrics(session.estimator, data, pos_label=pos_label))
+    tracking.log_metrics(training_metrics(session.estimator, data, pos_label=pos_label))
 
 
 def _log_diagram(session: _Session) -> None:
     from sklearn.utils import estimator_html_repr
 
-    from gitml.tracking import fluent
+    from gitml.fluent import tracking
 
-    fluent.log_text(estimator_html_repr(session.estimator), "estimator.html")
+    tracking.log_text(estimator_html_repr(session.estimator), "estimator.html")
 
 
 def _log_figures(session: _Session, data: TrainingData) -> None:
-    from gitml.tracking import fluent
+    from gitml.fluent import tracking
 
     for name, figure in training_figures(session.estimator, data).items():
-        fluent.log_figure(figure, name)
+        tracking.log_figure(figure, name)
 
 
 def _log_search(session: _Session) -> None:
-    from gitml.tracking import active, fluent
+    from gitml.fluent import active, tracking
 
     search = session.estimator
-    fluent.log_params(searches.best_params(search))
-    fluent.log_metrics(searches.best_metrics(search))
-    fluent.log_text(searches.results_csv(search), "cv_results.csv")
+    tracking.log_params(searches.best_params(search))
+    tracking.log_metrics(searches.best_metrics(search))
+    tracking.log_text(searches.results_csv(search), "cv_results.csv")
     extra_tags = session.options.get("extra_tags") or {}
     for found in searches.best_candidates(search, session.options.get("max_tuning_runs", 5)):
         names = {
@@ -230,12 +230,12 @@ def _log_search(session: _Session) -> None:
             "estimator_class": found.estimator_class,
         }
         with active.start_run(nested=True, tags={**names, **extra_tags}):
-            fluent.log_params(found.params)
-            fluent.log_metrics(found.metrics)
+            tracking.log_params(found.params)
+            tracking.log_metrics(found.metrics)
 
 
 def _log_model(session: _Session, data: TrainingData) -> None:
-    from gitml import logged_models
+    from gitml.fluent import models
 
     options = session.options
     rows = _first_rows(data.X)
@@ -247,8 +247,8 @@ def _log_model(session: _Session, data: TrainingData) -> None:
     }
     best = getattr(session.estimator, "best_estimator_", None)
     if best is not None:
-        logged_models.log_model(partial(flavor.save, best, **save_options), "best_estimator")
-    logged_models.log_model(
+        models.log_model(partial(flavor.save, best, **save_options), "best_estimator")
+    models.log_model(
         partial(flavor.save, session.estimator, **save_options),
         "model",
         registered_model_name=options.get("registered_model_name"),
@@ -273,7 +273,7 @@ def _first_rows(samples: Any) -> Any:
 
 
 def _end(session: _Session, status: RunStatus) -> None:
-    from gitml.tracking import active
+    from gitml.fluent import active
 
     def end() -> None:
         run = active.active_run()

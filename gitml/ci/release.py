@@ -18,7 +18,7 @@ from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
 from gitml.formats import manifest
 from gitml.query.gates import shown
-from gitml.registry import stage_history
+from gitml.registry import resolve, stage_history
 from gitml.registry.stage_history import StageEntry
 from gitml.registry.tags import Kind, one_line, parse, slug
 
@@ -98,7 +98,7 @@ def _meant(client: MlflowClient, what: str) -> tuple[ModelVersion, StageEntry | 
     if what.startswith("models:"):
         uri = uris.parse(what)
         assert isinstance(uri, uris.ModelUri)
-        version = uris.model_version(uri, client.registry)
+        version = resolve.model_version(uri, client.registry)
         times = stage_history.entries(client.model_history(version.name), version.current_stage)
         return version, next((e for e in times[::-1] if e.version == version.version), None)
     event = parse(what)
@@ -137,7 +137,7 @@ def _verified(client: MlflowClient, version: ModelVersion) -> Path:
             f"{version.name!r:.80}: its digest is {now}, not {version.digest}.",
             hint="Register it as a new version.",
         )
-    return uris.local_path(version.source, client)
+    return resolve.local_path(version.source, client)
 
 
 def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from gitml.errors import InvalidInput
+from gitml.repository import Repository
 from gitml.store.branch import Files
-from gitml.tracking.repository import Repository
 from gitml.version import __version__
 
 _RECORDS = {

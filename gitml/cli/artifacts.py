@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from gitml import uris
 from gitml.cli import choosing
 from gitml.cli.cells import Size
 from gitml.cli.options import as_json
@@ -16,6 +15,7 @@ from gitml.client import MlflowClient
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, NotFound
 from gitml.formats import manifest
+from gitml.registry import resolve
 from gitml.tracking import validation
 from gitml.uris import RunUri
 
@@ -123,7 +123,7 @@ def _place(client: MlflowClient, text: str, path: str) -> RunUri:
         NotFound: There is no such run or model.
     """
     below = validation.artifact_path(path)
-    place = uris.resolve(text, client)
+    place = resolve.run_uri(text, client.repository)
     if place is None:
         place = RunUri(run_id=choosing.run_id(client, text), path="")
     joined = "/".join(part for part in (place.path, below) if part)

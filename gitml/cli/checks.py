@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from gitml import config, uris
+from gitml import config
 from gitml.cli.cells import count
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo
+from gitml.registry.registry import Registry
+from gitml.repository import Repository
 from gitml.storage.address import mask
 from gitml.store.in_progress import journal
-from gitml.tracking.repository import Repository
 
 _OLDEST_GIT = (2, 34)
 _OPTIONAL = (
@@ -224,7 +225,7 @@ def _history_of(repository: Repository) -> str:
 
 
 def _registry(repository: Repository) -> Iterator[Finding]:
-    registry = uris.registry(repository)
+    registry = Registry.of(repository)
     ignored = registry.ignored_tags()
     for tag in ignored[:_NAMED]:
         yield _warning("registry", f"tag {tag.tag} is ignored: {tag.reason}", "git show TAG")

@@ -10,7 +10,7 @@ from gitml import config
 from gitml.cli.checks import Finding, Level, examine
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say
-from gitml.tracking.repository import resolve_path
+from gitml.repository import resolve_path
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 

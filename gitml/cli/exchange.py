@@ -9,10 +9,10 @@ from gitml.cli.cells import count, size
 from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.waiting import progress
+from gitml.repository import Repository
 from gitml.store.exchange.exchange import ExchangeReport
 from gitml.sync import PushReport
 from gitml.tracking.client import TrackingClient
-from gitml.tracking.repository import Repository
 
 
 @click.command()

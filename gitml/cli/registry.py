@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from gitml import logged_models
 from gitml.cli import blame, promotion, verification
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.options import as_json, key_values
@@ -15,6 +14,7 @@ from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.lineage import Lineage
 from gitml.query.gates import Verdict
+from gitml.registry import registration
 from gitml.registry.stage_history import by_stage, entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
@@ -166,7 +166,7 @@ def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_
     """
     labels = key_values(tags)
     client = MlflowClient()
-    version = logged_models.register(client, uri, name, tags=labels, description=description)
+    version = registration.register(client, uri, name, tags=labels, description=description)
     _tell(version, json_, f"Registered {version.name} version {version.version}.")
 
 

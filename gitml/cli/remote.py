@@ -15,10 +15,10 @@ from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.waiting import progress
 from gitml.errors import InvalidInput
 from gitml.formats.dvc_config import REMOTE
+from gitml.repository import Repository
 from gitml.storage.address import mask
 from gitml.sync import set_remote
 from gitml.tracking.client import TrackingClient
-from gitml.tracking.repository import Repository
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 

@@ -12,7 +12,7 @@ from gitml.ci.workflows import Host
 from gitml.cli.output import say, talk
 from gitml.errors import InvalidInput, NoRepository
 from gitml.git import GitRepo
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 
 _SETTINGS = """\
 # Settings of gitml for everyone who works on this repository. Each line shows the default.

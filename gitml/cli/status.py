@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from gitml import uris
 from gitml.cli.cells import Cell, Identifier, When, count
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, heading, print_json, table
+from gitml.registry.registry import Registry
+from gitml.repository import Repository
 from gitml.storage.address import mask
 from gitml.tracking.client import TrackingClient
-from gitml.tracking.repository import Repository
 
 _RECORD = "/run.json"
 
@@ -83,7 +83,7 @@ def _models(repository: Repository) -> list[dict[str, Any]]:
             "stages": {one.current_stage: one.version for one in model.latest_versions},
             "aliases": model.aliases,
         }
-        for model in uris.registry(repository).search_registered_models()
+        for model in Registry.of(repository).search_registered_models()
     ]
 
 

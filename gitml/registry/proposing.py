@@ -19,7 +19,7 @@ from gitml.registry import admission, declared, hosting
 from gitml.registry.names import check_stage, shown
 from gitml.registry.registry import Registry
 from gitml.registry.tags import Kind, one_line, slug
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
+from gitml import config
 from gitml.entities import ModelVersion, RegisteredModel, Stage
 from gitml.errors import AlreadyExists, InvalidInput
 from gitml.formats import model_records
@@ -19,6 +20,7 @@ from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import Kind
 from gitml.registry.version_commit import ModelSource
 from gitml.registry.writing import RegistryWriter
+from gitml.repository import Repository
 from gitml.store.branch import exclusive
 
 
@@ -32,6 +34,17 @@ class Registry(RegistryWriter):
         remote: The git remote whose default branch has the team's workflows.
         clock: ms since the Unix epoch.
     """
+
+    @classmethod
+    def of(cls, repository: Repository) -> Self:
+        """Open the model registry of a repository."""
+        return cls(
+            repository.git,
+            repository.branch,
+            state=repository.state,
+            remote=repository.settings.git_remote,
+            clock=config.now_ms,
+        )
 
     # Models -------------------------------------------------------------------------------------
 

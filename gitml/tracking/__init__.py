@@ -1,13 +1,14 @@
-"""The tracking API: one repository opened for logging, MLflow's client and its fluent functions."""
+"""Log runs and read them: MLflow's tracking client on one repository."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # MLflow's scripts import it from here; the class itself also knows the registry, above us.
+    # MLflow's scripts import it from here; the class also knows the registry, which is above us.
     if name == "MlflowClient":
-        return importlib.import_module("gitml.client").MlflowClient
+        from gitml.client import MlflowClient
+
+        return MlflowClient
     raise AttributeError(f"module 'gitml.tracking' has no attribute {name!r}")

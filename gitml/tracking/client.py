@@ -26,13 +26,13 @@ from gitml.entities import (
 from gitml.errors import AlreadyExists, InvalidInput, NotFound
 from gitml.formats import canonical, manifest, run_records
 from gitml.formats.run_records import RunFiles
+from gitml.repository import Repository, resolve_path
 from gitml.store import experiments
 from gitml.store.in_progress.fold import RUN_NAME_TAG, Op
 from gitml.store.in_progress.writer import refuse_changes
-from gitml.tracking import contents, validation
-from gitml.tracking.names import random_name
-from gitml.tracking.repository import Repository, resolve_path
+from gitml.tracking import artifact_writers, validation
 from gitml.tracking.run_artifacts import RunArtifacts
+from gitml.tracking.run_names import random_name
 
 NOTE_TAG = "mlflow.note.content"
 PARENT_TAG = "mlflow.parentRunId"
@@ -169,7 +169,7 @@ class TrackingClient:
         checked = _tags(tags)
         name = validation.run_name(run_name or checked.get(RUN_NAME_TAG) or random_name())
         user = checked.get(USER_TAG) or self.repository.git.identity.name
-        start = validation.now_ms() if start_time is None else int(start_time)
+        start = config.now_ms() if start_time is None else int(start_time)
         labels = {USER_TAG: user, **checked, RUN_NAME_TAG: name}
         experiment = record.experiment.experiment_id
         _, run = self.repository.runs.start(experiment, name, user, start, labels)
@@ -207,7 +207,7 @@ class TrackingClient:
             InvalidInput: An unknown status.
         """
         ending = _status(status or RunStatus.FINISHED)
-        ended = validation.now_ms() if end_time is None else int(end_time)
+        ended = config.now_ms() if end_time is None else int(end_time)
         if self.repository.writer(run_id):
             self.repository.runs.end(run_id, ending, ended)
         else:
@@ -427,26 +427,28 @@ class TrackingClient:
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Log a text as a file."""
-        self.write_artifact(run_id, artifact_file, contents.text(text))
+        self.write_artifact(run_id, artifact_file, artifact_writers.text(text))
 
     def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
         """Log a dictionary as JSON, or as YAML where the file's name ends in .yaml or .yml."""
-        self.write_artifact(run_id, artifact_file, contents.dictionary(dictionary))
+        self.write_artifact(run_id, artifact_file, artifact_writers.dictionary(dictionary))
 
     def log_figure(
         self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Any = None
     ) -> None:
         """Log a matplotlib or plotly figure."""
-        self.write_artifact(run_id, artifact_file, contents.figure(figure, save_kwargs or {}))
+        self.write_artifact(
+            run_id, artifact_file, artifact_writers.figure(figure, save_kwargs or {})
+        )
 
     def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
         """Log an image: a PIL image or a numpy array of shape (h, w), (h, w, 1), (…, 3), (…, 4)."""
-        self.write_artifact(run_id, artifact_file, contents.image(image))
+        self.write_artifact(run_id, artifact_file, artifact_writers.image(image))
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
         before = self._artifacts.read(run_id, validation.artifact_file(artifact_file))
-        self.write_artifact(run_id, artifact_file, contents.table(data, before))
+        self.write_artifact(run_id, artifact_file, artifact_writers.table(data, before))
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """List a folder of a run's artifacts, as MLflow does: one level, paths from the root."""

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitml import config
 from gitml.errors import NotFound
-from gitml.tracking import validation
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 
 
 class RunArtifacts:
@@ -44,7 +44,7 @@ class RunArtifacts:
             with writer.staging() as folder:
                 yield folder
         finally:
-            ended = validation.now_ms() if info.end_time is None else info.end_time
+            ended = config.now_ms() if info.end_time is None else info.end_time
             runs.end(run_id, info.status, ended)
 
     def copy_in(self, run_id: str, source: Path, target: str) -> None:

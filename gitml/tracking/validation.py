@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import PurePosixPath, PureWindowsPath
 
+from gitml import config
 from gitml.errors import InvalidInput
 
 _MAX_KEY = 250
@@ -70,7 +70,7 @@ def step(name: str, value: object) -> int:
 def timestamp(name: str, value: object) -> int:
     """Turn a metric's timestamp into ms since the Unix epoch; None is now."""
     if value is None:
-        return now_ms()
+        return config.now_ms()
     return _int64(name, "timestamp", value)
 
 
@@ -121,11 +121,6 @@ def artifact_file(path: object) -> str:
     if not checked:
         raise InvalidInput("An artifact file needs a name.", hint="Such as `notes.txt`.")
     return checked
-
-
-def now_ms() -> int:
-    """Now, in ms since the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def _shown(value: object) -> str:

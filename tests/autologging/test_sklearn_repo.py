@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 import gitml
 from gitml.entities import Run
 from gitml.errors import InvalidInput
+from gitml.fluent import active
 from gitml.models import infer_signature
-from gitml.tracking import active
 
 X = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0)[::-1] ** 2})
 Y = pd.Series([0.1, 0.9, 2.2, 2.8, 4.1, 5.0, 6.2, 6.9], name="y")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitml.formats import run_records
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.cli.conftest import Cli, log_run, refs, shell
 from tests.conftest import git
 

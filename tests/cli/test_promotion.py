@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 import gitml
-from gitml import publishing, sync, uris
+from gitml import publishing, sync
 from gitml.entities import Dataset
-from gitml.registry import report
+from gitml.registry import report, resolve
 from gitml.registry.promotion import verify
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
 
@@ -216,7 +216,7 @@ def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_mode
 
     def live() -> str:
         sync.pull(client.repository)
-        model = uris.local_path("models:/Price/Production", client) / "MLmodel"
+        model = resolve.local_path("models:/Price/Production", client) / "MLmodel"
         return str(yaml.safe_load(model.read_text())["run_id"])
 
     runs = {n: client.get_model_version("Price", n).run_id for n in (1, 2)}

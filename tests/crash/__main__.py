@@ -22,7 +22,7 @@ from typing import Any
 import git  # noqa: F401
 
 import gitml.client
-import gitml.logged_models
+import gitml.fluent.models
 import gitml.registry.registry
 import gitml.store.index.index
 import gitml.sync  # noqa: F401

@@ -9,8 +9,8 @@ from typing import Any
 
 import gitml
 from gitml import sync
-from gitml.tracking import active
-from gitml.tracking.repository import Repository
+from gitml.fluent import active
+from gitml.repository import Repository
 
 Note = list[Any]
 

@@ -31,7 +31,7 @@ _PHASES = {  # innermost first: file and function, either may be empty
                          ("client.py", "log_text"), ("client.py", "write_artifact"),
                          ("run_artifacts.py", "")],
     "push": [("exchange.py", ""), ("sync.py", "")],
-    "registry": [("registry/", ""), ("logged_models.py", "")],
+    "registry": [("registry/", ""), ("registration.py", "")],
     "end of run": [("runs.py", "end"), ("runs.py", "edit"), ("runs.py", "checkpoint")],
     "start of run": [("fluent.py", "start_run"), ("fluent.py", "set_experiment")],
     "logging": [("fluent.py", ""), ("journal.py", "")],

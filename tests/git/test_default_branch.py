@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gitml.git import GitRepo, default_branch
 from gitml.publishing import site_content
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.conftest import git
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitml import fsck, publishing, sync, uris
+from gitml import fsck, publishing, sync
 from gitml.entities import ViewType
 from gitml.errors import GitmlError
 from gitml.query.filters import RunQuery
+from gitml.registry.registry import Registry
+from gitml.repository import Repository
 from gitml.store.exchange.exchange import merged
-from gitml.tracking.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good
@@ -76,7 +77,7 @@ def _directly(repository: Repository, tip: str) -> int:
 
 
 def _registry(repository: Repository) -> None:
-    models = uris.registry(repository)
+    models = Registry.of(repository)
     assert [v.version for v in models.get_latest_versions("Price")] == [1, 2]
     names = [model.name for model in models.search_registered_models()]
     assert "Price" in names

@@ -14,7 +14,7 @@ from gitml.cli.entry import gitml as program
 from gitml.errors import StoreError
 from gitml.formats import canonical
 from gitml.git import LARGEST
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch, readers
 from tests.hostile.branch import Entry, Good

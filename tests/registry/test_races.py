@@ -304,7 +304,7 @@ exit 1
         before = git(second, "for-each-ref", "refs/tags", "refs/heads")
         code = (
             "import os, sys; from pathlib import Path; from gitml import sync\n"
-            "from gitml.tracking.repository import Repository\n"
+            "from gitml.repository import Repository\n"
             "Path(sys.argv[2]).write_text(str(os.getpid()))\n"
             "sync.pull(Repository.open(sys.argv[1]))\n"
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import uris
 from gitml.errors import InvalidInput, NotFound
+from gitml.registry import resolve
 from tests.conftest import git
 
 
@@ -171,7 +171,7 @@ def test_an_edited_download_does_not_change_the_artifact(tracked: Path) -> None:
 )
 def test_a_malformed_uri_is_refused(tracked: Path, uri: str) -> None:
     with pytest.raises(InvalidInput):
-        uris.local_path(uri)
+        resolve.local_path(uri)
 
 
 def test_what_a_uri_names_must_exist(tracked: Path) -> None:
@@ -187,4 +187,4 @@ def test_what_a_uri_names_must_exist(tracked: Path) -> None:
         "/nonexistent/model",
     ):
         with pytest.raises(NotFound):
-            uris.local_path(uri)
+            resolve.local_path(uri)

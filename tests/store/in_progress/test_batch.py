@@ -16,10 +16,10 @@ import pytest
 import gitml
 from gitml.errors import StoreError
 from gitml.formats.run_records import RunFiles
+from gitml.repository import Repository
 from gitml.store.in_progress import batch
 from gitml.store.in_progress.fold import fold
 from gitml.store.runs import RECOVERED_TAG
-from gitml.tracking.repository import Repository
 from tests.conftest import git
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.tracking.repository import Repository
+from gitml.repository import Repository
 from tests.conftest import git
 
 ROOT = Path(__file__).parents[3]

@@ -8,9 +8,9 @@ from typing import Any
 
 from gitml.entities import Dataset, Experiment, Metric, Param, Run, RunTag, ViewType
 from gitml.errors import InvalidInput
+from gitml.fluent.active import active_experiment, client, current, existing_experiment
+from gitml.fluent.on_error import FAILURES, forgive, forgiving
 from gitml.tracking import validation
-from gitml.tracking.active import active_experiment, client, current, existing_experiment
-from gitml.tracking.forgiving import FAILURES, forgive, forgiving
 
 # Experiments ------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ def search_runs(
             break
     if output_format == "list":
         return runs
-    from gitml.tracking.frames import runs_frame
+    from gitml.fluent.dataframes import runs_frame
 
     return runs_frame(runs)
 
@@ -317,7 +317,7 @@ def log_image(
     """Log an image, as a file or as a point of a series.
 
     Args:
-        image: A PIL image, or an array; see ``gitml.tracking.contents.image``.
+        image: A PIL image, or an array; see ``gitml.tracking.artifact_writers.image``.
         artifact_file: Path below the run's artifacts; or else:
         key: Name of a series; the file goes to ``images/``, named as MLflow names it.
         step: Position in the series; default 0.

@@ -22,7 +22,6 @@ from gitml.store.experiments import ExperimentStore
 from gitml.store.in_progress import journal, leftovers
 from gitml.store.in_progress.writer import Writer
 from gitml.store.runs import RunStore
-from gitml.tracking.validation import now_ms
 
 if TYPE_CHECKING:
     from gitml.storage.remote import Remote
@@ -58,9 +57,9 @@ class Repository:
             remote_config=dvc_config.dvc_config(str(self.default_remote)),
         )
         self.runs = RunStore(
-            self.branch, self.state, put_artifacts=self._put_artifacts, clock=now_ms
+            self.branch, self.state, put_artifacts=self._put_artifacts, clock=config.now_ms
         )
-        self.experiments = ExperimentStore(self.branch, clock=now_ms)
+        self.experiments = ExperimentStore(self.branch, clock=config.now_ms)
         self._told = False
 
     @classmethod

@@ -13,15 +13,15 @@ from typing import Any
 from gitml import config
 from gitml.entities import Experiment, LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput
+from gitml.fluent.on_error import forgiving
+from gitml.fluent.process_end import ProcessEnd
 from gitml.formats.commit_messages import one_line
+from gitml.repository import Repository, resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
-from gitml.tracking import context
+from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
-from gitml.tracking.context import Context
-from gitml.tracking.endings import ProcessEnd
-from gitml.tracking.forgiving import forgiving
-from gitml.tracking.repository import Repository, resolve_path
+from gitml.tracking.code_capture import Context
 
 _tracking_uri: str | None = None
 _experiment_ids: dict[Path, str] = {}  # the chosen experiment of each repository
@@ -291,7 +291,7 @@ def _captured(repository: Repository) -> Context:
     current = repository.runs.batch
     batched, code = _batch_context
     if code is None or current is None or current is not batched:
-        code = context.capture(repository.git, repository.settings.git_remote)
+        code = code_capture.capture(repository.git, repository.settings.git_remote)
         _batch_context = (current, code)
     return code
 

@@ -1,0 +1,1 @@
+"""MLflow's module functions: the active run, logging, models and the registry."""

@@ -1,0 +1,131 @@
+"""Resolve ``runs:/`` and ``models:/`` URIs to runs, versions and files on this machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote
+
+from gitml import uris
+from gitml.entities import Artifact, ModelVersion
+from gitml.errors import NotFound
+from gitml.formats import manifest
+from gitml.registry.registry import Registry
+from gitml.repository import Repository
+from gitml.tracking.client import TrackingClient
+
+
+def model_version(uri: uris.ModelUri, models: Registry) -> ModelVersion:
+    """Find the version that a URI names.
+
+    Raises:
+        NotFound: There is no such model, version or alias, or no version in that stage.
+    """
+    if uri.version is not None:
+        return models.get_model_version(uri.name, uri.version)
+    if uri.alias is not None:
+        return models.get_model_version_by_alias(uri.name, uri.alias)
+    if uri.stage == "latest":
+        found = models.get_latest_versions(uri.name)
+        if found:
+            return max(found, key=lambda version: version.version)
+        raise NotFound(f"Model {uri.name!r:.80} has no version.")
+    assert uri.stage is not None
+    found = models.get_latest_versions(uri.name, [uri.stage])
+    if not found:
+        raise NotFound(
+            f"Model {uri.name!r:.80} has no version in stage {uri.stage}.",
+            hint=f"See `gitml registry show {uri.name}`.",
+        )
+    return max(found, key=lambda version: version.version)
+
+
+def run_uri(uri: str, repository: Repository) -> uris.RunUri | None:
+    """Follow a URI to the run whose artifacts it names; None for a plain path.
+
+    Raises:
+        InvalidInput: It is malformed.
+        NotFound: What it names does not exist.
+    """
+    parsed = uris.parse(uri)
+    if not isinstance(parsed, uris.ModelUri):
+        return parsed
+    version = model_version(parsed, Registry.of(repository))
+    source = uris.parse(version.source)
+    if not isinstance(source, uris.RunUri):
+        raise NotFound(f"Version {version.version} of {version.name!r:.80} has no run as source.")
+    return source
+
+
+def plain_path(uri: str) -> Path | None:
+    """Return the local path that a URI names by itself; None for ``runs:/`` and ``models:/``.
+
+    Raises:
+        InvalidInput: The URI is malformed.
+        NotFound: There is no such file or folder.
+    """
+    text = str(uri)
+    if uris.parse(text) is not None:
+        return None
+    path = Path(unquote(re.sub(r"^file:(//)?", "", text))) if text[:5] == "file:" else Path(text)
+    if not path.exists():
+        raise NotFound(f"There is no file or folder {text!r:.200}.")
+    return path
+
+
+def local_path(uri: str, client: TrackingClient) -> Path:
+    """Bring what a URI names to this machine, to be read only.
+
+    Args:
+        uri: ``runs:/…``, ``models:/…``, ``file:…`` or a plain path.
+        client: Where to look.
+
+    Returns:
+        The file or folder. It is kept beside the repository and shared by later calls.
+
+    Raises:
+        InvalidInput: The URI is malformed.
+        NotFound: What it names does not exist.
+        ArtifactError: Its bytes cannot be had.
+    """
+    path = plain_path(uri)
+    if path is not None:
+        return path
+    place = run_uri(str(uri), client.repository)
+    assert place is not None  # only plain paths resolve to None
+    files = client.repository.files(place.run_id)
+    wanted = [
+        artifact
+        for artifact in files.artifacts
+        if place.path in ("", artifact.path) or artifact.path.startswith(f"{place.path}/")
+    ]
+    if not wanted:
+        raise NotFound(
+            f"Run {place.run_id} has no artifact {place.path!r:.80}.",
+            hint=f"See `gitml artifacts list {place.run_id}`.",
+        )
+    if not all(artifact.md5 for artifact in wanted):  # a run in progress
+        return Path(client.download_artifacts(place.run_id, place.path))
+    return _kept(client.repository, wanted, files.remote_config) / place.path
+
+
+def _kept(repository: Repository, wanted: list[Artifact], remote_config: bytes) -> Path:
+    """A folder with the files under their paths, named by their hash; made once."""
+    digest = manifest.directory_hash(wanted).removesuffix(".dir")
+    target = repository.state / "checkouts" / digest
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        remote = repository.open_remote(remote_config)
+        repository.artifacts.checkout(wanted, aside, remote=remote)
+        aside.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
