@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from gitml import lineage, uris
+from gitml import uris
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel, Stage
 from gitml.errors import InvalidInput
-from gitml.lineage import Descendants, Lineage
-from gitml.registry import registration, resolve
-from gitml.registry.names import check_stage
+from gitml.registry import lineage, registration, resolve
+from gitml.registry.lineage import Descendants, Lineage
 from gitml.registry.registry import Registry
+from gitml.registry.tags.names import check_stage
 from gitml.tracking.client import TrackingClient
 
 

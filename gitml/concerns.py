@@ -8,8 +8,8 @@ from itertools import islice
 from gitml.entities import ModelVersion, Run
 from gitml.errors import GitmlError, InvalidInput
 from gitml.git import default_branch
-from gitml.registry import declared
-from gitml.registry.drift import drift
+from gitml.registry.gates import declarations
+from gitml.registry.promotion.unapplied import drift
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.site.content import Concern
@@ -44,7 +44,7 @@ def _drifted(repository: Repository, versions: Sequence[ModelVersion]) -> Iterat
     if commit is None:
         return
     try:
-        wanted = declared.read_all(repository.git, commit)
+        wanted = declarations.read_all(repository.git, commit)
     except InvalidInput as error:
         yield Concern(text=error.message)
         return

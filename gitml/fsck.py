@@ -17,9 +17,9 @@ from gitml.errors import StoreError
 from gitml.formats import checks, dvc_config, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
-from gitml.registry import tags
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind
+from gitml.registry.tags import grammar
+from gitml.registry.tags.grammar import Kind
 from gitml.repository import Repository
 from gitml.storage.cache import file_md5
 from gitml.storage.remote import Remote
@@ -247,21 +247,21 @@ class _Check:
             yield Fault(place=ignored.tag, reason=f"is ignored: {ignored.reason}",
                         fix=f"git show {ignored.tag}")  # fmt: skip
         for tag in self._git.tags():
-            event = tags.parse(tag.name)
+            event = grammar.parse(tag.name)
             if event is None or event.kind == Kind.DEPRECATED:
                 continue
             self._tags += 1
             for reason in self._version(tag.target, tag.message, event):
                 yield Fault(place=tag.name, reason=reason, fix=f"git show {tag.name}")
 
-    def _version(self, commit: str, message: str, event: tags.TagEvent) -> list[str]:
+    def _version(self, commit: str, message: str, event: grammar.TagEvent) -> list[str]:
         data = self._git.read(f"{commit}:version.json")
         if data is None:
-            ours = "digest" in tags.parse_message(message)[1]
+            ours = "digest" in grammar.parse_message(message)[1]
             return ["its commit has no version.json"] if ours else []
-        number = tags.number_of(event.version) if event.version else None
+        number = grammar.number_of(event.version) if event.version else None
         out = self._git.read(f"{commit}:model.dvc")
-        return checks.check_version_commit(data, out, event.model, number, tags.slug)
+        return checks.check_version_commit(data, out, event.model, number, grammar.slug)
 
     # This machine --------------------------------------------------------------------------------
 

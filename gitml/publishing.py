@@ -19,9 +19,15 @@ from gitml.formats import run_folder
 from gitml.formats.metric_history import from_jsonl
 from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
-from gitml.registry import declared
-from gitml.registry.better import by_name
-from gitml.registry.decisions import Proposal, StillRegistry, considered, decisions, proposals
+from gitml.registry.gates import declarations
+from gitml.registry.gates.metric_direction import by_name
+from gitml.registry.promotion.decisions import (
+    Proposal,
+    StillRegistry,
+    considered,
+    decisions,
+    proposals,
+)
 from gitml.repository import Repository
 from gitml.site import BuildReport, Content, SiteOptions, bundle
 from gitml.site.build import Progress
@@ -186,7 +192,7 @@ class _Source:
         """Which way metrics are better, as declared of any model."""
         said: dict[str, set[str]] = {}
         try:
-            files = declared.read_all(self._repository.git)
+            files = declarations.read_all(self._repository.git)
         except GitmlError:  # no commit yet, or the first page says what is wrong
             files = {}
         for one in files.values():
@@ -199,7 +205,7 @@ class _Source:
 
     def _declared(self) -> str:
         """Id of what the code branch declares for models."""
-        tree = self._repository.git.tree(self._code, declared.FOLDER) if self._code else []
+        tree = self._repository.git.tree(self._code, declarations.FOLDER) if self._code else []
         return " ".join(f"{entry.oid} {entry.path}" for entry in tree)
 
     def _file(

@@ -22,7 +22,7 @@ from gitml.errors import ArtifactError, InvalidInput, StoreError
 from gitml.formats import canonical, checks, dvc_config, manifest, run_records
 from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
-from gitml.registry import tags
+from gitml.registry.tags import grammar
 from gitml.repository import Repository
 from gitml.storage.cache import Cache, is_oid
 from gitml.storage.remote import Remote
@@ -197,7 +197,7 @@ class _Marks:
 
     def _versions(self) -> set[str]:
         """Digests of the models that registry tags hold."""
-        commits = {tag.target for tag in self._git.tags() if tags.parse(tag.name)}
+        commits = {tag.target for tag in self._git.tags() if grammar.parse(tag.name)}
         outs = (self._git.read(f"{commit}:model.dvc") for commit in sorted(commits))
         return {digest for out in outs if out and (digest := checks.dvc_digest(out))}
 

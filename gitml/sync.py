@@ -16,7 +16,7 @@ from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.formats import canonical, dvc_config, manifest, run_records
 from gitml.git import LARGEST, GitRepo
-from gitml.registry.reconcile import Reconciler
+from gitml.registry.rebase import Reconciler
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.store.exchange.exchange import Exchange, ExchangeReport

@@ -9,7 +9,7 @@ import gitml
 from gitml import sync
 from gitml.entities import ModelVersion
 from gitml.registry.registry import Registry
-from gitml.registry.version_commit import ModelSource
+from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
 from gitml.store.exchange.exchange import ExchangeReport
 from tests.conftest import git, make_repository

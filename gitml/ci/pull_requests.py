@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from gitml.config import Job
 from gitml.errors import InvalidInput, StoreError
-from gitml.registry.report import MARKER
+from gitml.registry.promotion.markdown_report import MARKER
 
 _TIMEOUT = 30  # s
 _PAGE = 100

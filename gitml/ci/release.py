@@ -18,9 +18,10 @@ from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
 from gitml.formats import manifest
 from gitml.query.gates import shown
-from gitml.registry import resolve, stage_history
-from gitml.registry.stage_history import StageEntry
-from gitml.registry.tags import Kind, one_line, parse, slug
+from gitml.registry import resolve
+from gitml.registry.tags import stage_history
+from gitml.registry.tags.grammar import Kind, one_line, parse, slug
+from gitml.registry.tags.stage_history import StageEntry
 
 _CHUNK = 1 << 20
 

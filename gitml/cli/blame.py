@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from gitml import lineage
 from gitml.cli.cells import Cell, Identifier, When, count, pairs
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, print_json, say, table, talk
 from gitml.cli.runs import summary
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, RunStatus
-from gitml.lineage import Commit, Descendants, Descent, Lineage
-from gitml.registry.stage_history import StageEntry
+from gitml.registry import lineage
+from gitml.registry.lineage import Commit, Descendants, Descent, Lineage
+from gitml.registry.tags.stage_history import StageEntry
 
 _SHOWN = 15  # runs, data sets, metrics or params: what fits on a screen
 

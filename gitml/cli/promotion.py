@@ -15,10 +15,10 @@ from gitml.client import MlflowClient
 from gitml.config import Job
 from gitml.entities import Stage
 from gitml.errors import GateFailed, GitmlError, InvalidInput
-from gitml.registry import comparison, evidence, promotion, report, report_charts
-from gitml.registry.promotion import Proposal, Review
+from gitml.registry import facts, promotion
+from gitml.registry.promotion import Proposal, Review, comparison, markdown_report, report_charts
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind, parse
+from gitml.registry.tags.grammar import Kind, parse
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
@@ -98,7 +98,7 @@ def _approvers(job: Job) -> tuple[str, ...]:
 
 def _tell_host(job: Job, review: Review) -> None:
     """Put the report onto the job's page and into its pull request."""
-    text = report.markdown(review)
+    text = markdown_report.markdown(review)
     if job.summary:
         with job.summary.open("a", encoding="utf-8") as file:
             file.write(text)
@@ -122,7 +122,7 @@ def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool
     if json_:
         print_json(comparison.report(review))
         return
-    for line in report.markdown(review).splitlines():
+    for line in markdown_report.markdown(review).splitlines():
         say(line)
 
 
@@ -140,7 +140,7 @@ def report_(name: str, version: str, stage: str, output: Path | None, json_: boo
 
 def _write(registry: Registry, review: Review, output: Path) -> None:
     """Write a report: into a ``.md`` file, else into a folder with JSON and charts beside it."""
-    text = report.markdown(review)
+    text = markdown_report.markdown(review)
     if output.suffix.lower() == ".md":
         output.write_text(text, encoding="utf-8")
         return
@@ -152,7 +152,7 @@ def _write(registry: Registry, review: Review, output: Path) -> None:
     for change, compared in zip(review.changes, told.changes, strict=True):
         both = (change.admission.candidate, change.admission.incumbent)
         curves = {
-            one.version.version: evidence.curves(registry.repo, registry.branch, one.version)
+            one.version.version: facts.curves(registry.repo, registry.branch, one.version)
             for one in both
             if one
         }

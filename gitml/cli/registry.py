@@ -12,10 +12,10 @@ from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
-from gitml.lineage import Lineage
 from gitml.query.gates import Verdict
 from gitml.registry import registration
-from gitml.registry.stage_history import by_stage, entry
+from gitml.registry.lineage import Lineage
+from gitml.registry.tags.stage_history import by_stage, entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 

@@ -11,10 +11,10 @@ from gitml.entities import ModelVersion, Stage
 from gitml.errors import GateFailed, InvalidInput
 from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
 from gitml.query.gates import Facts, Gate, Verdict, judge
-from gitml.registry.approvals import NOBODY, Approvals
-from gitml.registry.evidence import Evidence
-from gitml.registry.reading import RegistryReader
-from gitml.registry.tags import one_line
+from gitml.registry.facts import Evidence
+from gitml.registry.gates.approvals import NOBODY, Approvals
+from gitml.registry.queries import RegistryReader
+from gitml.registry.tags.grammar import one_line
 
 _KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
 

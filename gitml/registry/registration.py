@@ -14,7 +14,7 @@ from gitml.formats import manifest
 from gitml.formats.run_records import RunFiles
 from gitml.registry import resolve
 from gitml.registry.registry import Registry
-from gitml.registry.version_commit import ModelSource
+from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository, resolve_path
 from gitml.tracking.client import TrackingClient
 

@@ -11,15 +11,17 @@ from gitml.entities import ModelVersion, RegisteredModel, Stage
 from gitml.errors import AlreadyExists, InvalidInput
 from gitml.formats import model_records
 from gitml.query.gates import Gate
-from gitml.registry import admission, declared as declaration, plan
-from gitml.registry.edits import Edit
-from gitml.registry.events import VersionState
-from gitml.registry.names import check_alias, check_key, check_stage, shown
-from gitml.registry.plan import Step
+from gitml.registry import admission
+from gitml.registry.changes import RegistryWriter
+from gitml.registry.edit_log import Edit
+from gitml.registry.gates import declarations as declaration
 from gitml.registry.snapshots import Snapshot
-from gitml.registry.tags import Kind
-from gitml.registry.version_commit import ModelSource
-from gitml.registry.writing import RegistryWriter
+from gitml.registry.tags import plan
+from gitml.registry.tags.grammar import Kind
+from gitml.registry.tags.names import check_alias, check_key, check_stage, shown
+from gitml.registry.tags.plan import Step
+from gitml.registry.tags.state import VersionState
+from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
 from gitml.store.branch import exclusive
 

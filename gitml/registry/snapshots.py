@@ -12,9 +12,9 @@ from gitml.formats import model_records
 from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import ModelRecord, VersionRecord
 from gitml.git import GitRepo
-from gitml.registry import events, tags
-from gitml.registry.events import IgnoredTag, ModelState, VersionState
-from gitml.registry.names import check_model_name, check_version, listed, shown
+from gitml.registry.tags import grammar, state as events
+from gitml.registry.tags.names import check_model_name, check_version, listed, shown
+from gitml.registry.tags.state import IgnoredTag, ModelState, VersionState
 from gitml.store.branch import Branch
 
 
@@ -112,8 +112,8 @@ class SnapshotReader:
 
     def _snapshot(self, name: str, *, lenient: bool = False) -> Snapshot:
         """Read one model, which may not exist; without its unreadable records where lenient."""
-        slug = tags.slug(check_model_name(name))
-        state = events.fold(self.repo.tags(*tags.patterns(slug))).models.get(slug)
+        slug = grammar.slug(check_model_name(name))
+        state = events.fold(self.repo.tags(*grammar.patterns(slug))).models.get(slug)
         files = self._records(f"{model_records.ROOT}/{slug}")
         snapshot = _snapshot(slug, state, files, lenient=lenient)
         known = snapshot.record is not None or state is not None
@@ -211,7 +211,7 @@ def _snapshot(
         else:
             record = parsed
     claims: Iterable[object] = (record.name if record else None, state.name if state else None)
-    names = (tags.true_name(slug, claim) for claim in claims)
+    names = (grammar.true_name(slug, claim) for claim in claims)
     return Snapshot(
         name=next((name for name in names if name != slug), slug),
         slug=slug,

@@ -14,10 +14,10 @@ from pathlib import Path
 from gitml.errors import SignatureError
 from gitml.formats import canonical
 from gitml.git import GitRepo, Identity, Tag
-from gitml.registry import signing
-from gitml.registry.policy import Policy, at_hand
-from gitml.registry.signatures import signatures
-from gitml.registry.tags import Link, link_of, linked, signature, unsigned
+from gitml.registry.audit import signing
+from gitml.registry.audit.signature_check import signatures
+from gitml.registry.audit.signers import Policy, at_hand
+from gitml.registry.tags.grammar import Link, link_of, linked, signature, unsigned
 
 
 class TagWriter:

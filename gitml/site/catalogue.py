@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
-from gitml.registry.decisions import Proposal
+from gitml.registry.promotion.decisions import Proposal
 from gitml.site import formats, urls
 from gitml.site.content import Content
 

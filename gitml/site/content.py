@@ -14,8 +14,8 @@ from gitml.entities import (
     RegisteredModel,
     Run,
 )
-from gitml.registry.comparison import Comparison
-from gitml.registry.decisions import Decision, Proposal
+from gitml.registry.promotion.comparison import Comparison
+from gitml.registry.promotion.decisions import Decision, Proposal
 
 
 def _nothing(_: str) -> tuple[()]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
-from gitml.registry.decisions import Decision
+from gitml.registry.promotion.decisions import Decision
 from gitml.site import commands, formats, markdown, urls
 from gitml.site.catalogue import Catalogue, Link
 from gitml.site.promotion_pages import PromotionCard, cards

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitml.registry.decisions import Decision, Proposal
+from gitml.registry.promotion.decisions import Decision, Proposal
 from gitml.site import commands, formats, reviews, urls
 from gitml.site.catalogue import Catalogue, Link
 from gitml.site.reviews import ReviewView

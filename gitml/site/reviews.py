@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gitml.entities import Metric
 from gitml.query.gates import Verdict
-from gitml.registry.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
+from gitml.registry.promotion.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
 from gitml.site import data, formats, urls
 from gitml.site.catalogue import Catalogue, Link
 

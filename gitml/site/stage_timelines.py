@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent
-from gitml.registry.decisions import STAGES
-from gitml.registry.stage_history import StageEntry, entries
+from gitml.registry.promotion.decisions import STAGES
+from gitml.registry.tags.stage_history import StageEntry, entries
 from gitml.site import formats, urls
 from gitml.site.catalogue import Link
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitml.entities import ModelEvent, ModelVersion, Run
-from gitml.registry.decisions import STAGES, Decision
+from gitml.registry.promotion.decisions import STAGES, Decision
 from gitml.site import commands, formats, markdown, reviews, urls
 from gitml.site.catalogue import Catalogue, Link, experiment_link
 from gitml.site.model_pages import EventRow, event_row

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gitml.formats import model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
-from gitml.registry import version_commit
-from gitml.registry.tags import Link, format_message, linked
+from gitml.registry.tags import version_commit
+from gitml.registry.tags.grammar import Link, format_message, linked
 
 _VERSIONS = 20  # of each model; each is registered, staged, promoted, and replaced by the next
 _START = 1_700_000_000  # s

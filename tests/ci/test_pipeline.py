@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gitml.registry.report import MARKER
+from gitml.registry.promotion.markdown_report import MARKER
 from tests.ci.host import TOKEN, Host, serving
 from tests.ci.runner import Done, bash, checkout, environment, github_job, gitlab_job
 from tests.cli.conftest import Cli, loaded, log_model, log_run

@@ -10,8 +10,8 @@ import pytest
 import gitml
 from gitml.cli.blame import placement
 from gitml.entities import ModelVersion
-from gitml.lineage import Lineage
-from gitml.registry.stage_history import StageEntry
+from gitml.registry.lineage import Lineage
+from gitml.registry.tags.stage_history import StageEntry
 from tests.cli.conftest import Cli, loaded, log_model, refs
 from tests.cli.test_gates import declare
 from tests.conftest import git

@@ -16,8 +16,8 @@ import yaml
 import gitml
 from gitml import publishing, sync
 from gitml.entities import Dataset
-from gitml.registry import report, resolve
-from gitml.registry.promotion import verify
+from gitml.registry import resolve
+from gitml.registry.promotion import markdown_report, verify
 from gitml.repository import Repository
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
@@ -127,7 +127,11 @@ def test_the_report_shows_candidate_beside_incumbent(
 
     text = cli("registry", "check", "--output", str(tmp_path / "report.md")).stdout
     assert text == (tmp_path / "report.md").read_text()
-    assert text.splitlines()[:3] == [report.MARKER, "", "# Model registry: all gates hold ✅"]
+    assert text.splitlines()[:3] == [
+        markdown_report.MARKER,
+        "",
+        "# Model registry: all gates hold ✅",
+    ]
     assert "## `Price` version 2 → Production (now version 1)" in text
     assert "| `metrics.rmse < 3.5` | `2 < 3.5` | ✅ holds |  |" in text
     assert "| `rmse` ↓ | `2` | `3` | -1 (-33.3%) | 🟢 better |" in text

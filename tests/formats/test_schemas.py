@@ -14,7 +14,7 @@ import pytest
 import gitml
 from gitml.config import RegistrySettings, Settings, SiteSettings
 from gitml.formats import schemas
-from gitml.registry import tags
+from gitml.registry.tags import grammar
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.mutations import mutated
@@ -59,7 +59,7 @@ def test_every_file_of_a_repository_fits_its_schema(tracked: Path, tmp_path: Pat
                 jsonschema.validate(value, dict(schemas.schema(name)))
                 assert list(schemas.faults(value, name)) == []
     for tag in git(good.folder, "tag").splitlines():
-        event = tags.parse(tag)
+        event = grammar.parse(tag)
         if event and event.version:
             value = json.loads(git(good.folder, "show", f"{tag}^{{commit}}:version.json"))
             jsonschema.validate(value, dict(schemas.schema("version-commit")))

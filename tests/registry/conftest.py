@@ -18,7 +18,7 @@ from gitml.formats import run_records
 from gitml.formats.run_records import Record
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
-from gitml.registry.version_commit import ModelSource
+from gitml.registry.tags.version_commit import ModelSource
 from gitml.store.branch import Branch
 
 START = 1_700_000_000_000

@@ -6,7 +6,7 @@ from pathlib import Path
 from gitml.entities import Run, RunInfo
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
-from gitml.registry.version_commit import ModelSource
+from gitml.registry.tags.version_commit import ModelSource
 from gitml.store.branch import Branch
 
 folder, remote, run = sys.argv[1:]

@@ -11,10 +11,10 @@ from gto.exceptions import GTOException
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gitml.errors import GitmlError
-from gitml.registry import events
 from gitml.registry.promotion import verify
 from gitml.registry.registry import Registry
-from gitml.registry.tags import Kind, slug
+from gitml.registry.tags import state as events
+from gitml.registry.tags.grammar import Kind, slug
 
 from .conftest import World
 

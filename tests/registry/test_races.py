@@ -14,7 +14,7 @@ import pytest
 
 from gitml import sync
 from gitml.errors import Conflict
-from gitml.registry.reconcile import Reconciler
+from gitml.registry.rebase import Reconciler
 from gitml.store.exchange.exchange import Arrival, Exchange, Renumbered, Settled
 from tests.clones import exchange, models, origin_and_clone, register, repo
 from tests.conftest import git

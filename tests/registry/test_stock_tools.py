@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gitml.entities import Stage
 from gitml.errors import NotFound
-from gitml.registry.tags import slug
+from gitml.registry.tags.grammar import slug
 
 from .conftest import World
 

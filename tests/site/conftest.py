@@ -31,7 +31,7 @@ from gitml.entities import (
     RunOutputs,
     Source,
 )
-from gitml.registry.better import by_name
+from gitml.registry.gates.metric_direction import by_name
 from gitml.site import Content, SiteOptions, build
 from gitml.site.serve import server
 from tests import browsers

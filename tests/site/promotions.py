@@ -10,12 +10,12 @@ from gitml.entities import ModelVersion, Run, Stage
 from gitml.formats.model_records import VersionFile
 from gitml.query.gates import Verdict, judge, read
 from gitml.registry.admission import Admission
-from gitml.registry.approvals import Approvals
-from gitml.registry.comparison import Comparison, compared
-from gitml.registry.decisions import Decision, Proposal
-from gitml.registry.evidence import Evidence
-from gitml.registry.reviewing import StageChange
-from gitml.registry.stage_history import StageEntry
+from gitml.registry.facts import Evidence
+from gitml.registry.gates.approvals import Approvals
+from gitml.registry.promotion.comparison import Comparison, compared
+from gitml.registry.promotion.decisions import Decision, Proposal
+from gitml.registry.promotion.review import StageChange
+from gitml.registry.tags.stage_history import StageEntry
 
 SIGNATURE = {
     "inputs": '[{"type": "double", "name": "weight"}, {"type": "string", "name": "it\'s"}]',

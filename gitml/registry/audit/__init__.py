@@ -1,0 +1,1 @@
+"""Check the history of registry tags: the chain, the signatures, who may sign."""

@@ -1,0 +1,107 @@
+"""Hides who may sign which registry tag: what the code branch says, as it is committed there.
+
+Read from the default branch of the git remote, which reviews and branch protection guard, never
+from a work tree: whoever writes a tag could write that, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from gitml import config
+from gitml.git import GitRepo, Tag
+from gitml.registry.promotion import pull_request
+from gitml.registry.tags.grammar import Kind, TagEvent
+
+SSH_KEYS = "registry/allowed_signers"
+"""Keys in the format of ``ssh-keygen(1)``, section ALLOWED SIGNERS; its principals are signers."""
+GPG_KEYS = "registry/allowed_signers.asc"
+"""Armoured public keys; the fingerprints of the primary keys are signers."""
+_ALL = "*"
+_ALIASING = (Kind.ALIAS, Kind.UNALIAS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who may sign what.
+
+    Attributes:
+        required: Whether tags must be signed.
+        since: Tagger time from which they must be, s since the Unix epoch.
+        signers: Glob of models to stage to signers; see ``may_sign``.
+        ssh: Bytes of ``SSH_KEYS``.
+        gpg: Bytes of ``GPG_KEYS``.
+    """
+
+    required: bool = False
+    since: int = 0
+    signers: Mapping[str, Mapping[str, Iterable[str]]] = field(default_factory=dict)
+    ssh: bytes = b""
+    gpg: bytes = b""
+
+    def asks(self, tag: Tag) -> bool:
+        """Whether a tag must be signed."""
+        return self.required and tag.timestamp >= self.since
+
+    def may_sign(self, model: str, event: TagEvent) -> tuple[str, ...] | None:
+        """List who may sign an event; None stands for everybody whose key is in the files.
+
+        The first glob that matches the model and tells something about the stage decides, else
+        what it tells about ``*``. Aliases are stages named ``alias/<name>``, as in tags.
+
+        Args:
+            model: The model's true name.
+            event: The event.
+        """
+        stage = f"alias/{event.value}" if event.kind in _ALIASING else event.value
+        for glob, stages in self.signers.items():
+            found = next((stages[one] for one in (stage, _ALL) if one and one in stages), None)
+            if found is not None and fnmatchcase(model, glob):
+                return tuple(found)
+        return None
+
+
+def committed(repo: GitRepo, rev: str) -> Policy:
+    """Read the policy of a revision.
+
+    Raises:
+        InvalidInput: Its ``gitml.yaml`` is not as it should be.
+    """
+    data = repo.read(f"{rev}:{config.FILE_NAME}")
+    if data is None:
+        return Policy()
+    settings = config.parse(data).registry
+    return Policy(
+        required=settings.signatures == "required",
+        since=settings.since,
+        signers=settings.signers,
+        ssh=repo.read(f"{rev}:{SSH_KEYS}") or b"",
+        gpg=repo.read(f"{rev}:{GPG_KEYS}") or b"",
+    )
+
+
+def of_team(repo: GitRepo, remote: str) -> Policy:
+    """Read the policy of the remote's default branch; that of HEAD where there is none.
+
+    Raises:
+        InvalidInput: Its ``gitml.yaml`` is not as it should be.
+        StoreError: The remote does not answer.
+    """
+    if remote in repo.remotes() and repo.remote_refs(remote, "HEAD"):
+        return committed(repo, pull_request.default_branch(repo, remote).commit)
+    return committed(repo, "HEAD")
+
+
+def at_hand(repo: GitRepo, remote: str) -> Policy:
+    """Read the policy as this clone knows it, without asking the remote: for those who sign.
+
+    Raises:
+        InvalidInput: The ``gitml.yaml`` is not as it should be.
+    """
+    for name in ("HEAD", "main", "master"):
+        rev = f"refs/remotes/{remote}/{name}"
+        if repo.contains(f"{rev}^{{commit}}"):
+            return committed(repo, rev)
+    return committed(repo, "HEAD")

@@ -1,0 +1,1 @@
+"""What a version must meet to enter a stage: declarations, approvals, metric directions."""

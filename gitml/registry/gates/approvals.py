@@ -1,0 +1,95 @@
+"""Hides who approved a promotion: names that a workflow gives, or trailers of a merge commit.
+
+Neither is proof by itself. A workflow takes the names from the pull request's reviews, so they are
+as good as the forge and whoever may change the workflow. A trailer was written by whoever merged,
+so it is as good as the protection of the default branch. Commits inside a proposal count for
+nothing: their author wrote them alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gitml.errors import InvalidInput
+from gitml.query.gates import Facts
+from gitml.registry.tags.grammar import one_line
+
+_TRAILER = re.compile(r"(?:approved|reviewed)-by:[ \t]*(\S.*)", re.IGNORECASE)
+_PERSON = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>\s]+)>")
+_MOST = 50
+_LONGEST = 120  # characters of a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Who approved a promotion.
+
+    Attributes:
+        names: Each person once, as ``Name <e-mail>`` or as the workflow calls them.
+        source: Where that is known from: ``workflow``, ``trailers``, empty where nobody did.
+    """
+
+    names: tuple[str, ...] = ()
+    source: str = ""
+
+    def facts(self, asked: Iterable[str] = ()) -> Facts:
+        """What gates can ask.
+
+        Args:
+            asked: People whom a gate names; who did not approve is False, not missing.
+        """
+        known = {alias for name in self.names for alias in _aliases(name)}
+        return {
+            "approvals": {"count": float(len(self.names))},
+            "approved_by": {name: name.strip().casefold() in known for name in asked},
+        }
+
+
+NOBODY = Approvals()
+
+
+def from_workflow(names: Sequence[str]) -> Approvals:
+    """Take the names that a workflow gives.
+
+    Raises:
+        InvalidInput: One is empty, or there are too many.
+    """
+    if any(not name.strip() for name in names) or len(names) > _MOST:
+        raise InvalidInput(
+            f"Approvals are 1 to {_MOST} names that are not empty.",
+            hint="Give one name with each --approved-by.",
+        )
+    found = _distinct(names)
+    return Approvals(names=found, source="workflow" if found else "")
+
+
+def from_trailers(message: str, proposer: str) -> Approvals:
+    """Read the Approved-by and Reviewed-by trailers of a merge commit.
+
+    Args:
+        message: The commit's message; trailers are looked for in its last paragraph.
+        proposer: ``Name <e-mail>`` of who proposed, whose own approval does not count.
+    """
+    last = re.split(r"\n[ \t]*\n", message.replace("\r", "").strip())[-1]
+    found = (_TRAILER.fullmatch(line.strip()) for line in last.split("\n"))
+    own = _aliases(proposer)
+    names = _distinct(one[1] for one in found if one and not _aliases(one[1]) & own)
+    return Approvals(names=names[:_MOST], source="trailers" if names else "")
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Each person once: who shares a name or an e-mail is one."""
+    kept: dict[str, set[str]] = {}
+    for name in (one_line(name)[:_LONGEST] for name in names):
+        if name and not any(_aliases(name) & known for known in kept.values()):
+            kept[name] = _aliases(name)
+    return tuple(kept)
+
+
+def _aliases(name: str) -> set[str]:
+    """What a person can be called: the whole text, the name, the e-mail, in any case."""
+    whole = name.strip().casefold()
+    found = _PERSON.fullmatch(whole)
+    return {whole, *(found.groups() if found else ())} - {""}

@@ -1,0 +1,276 @@
+"""Hides how tags are made to say what the declarations say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from gitml.entities import Stage
+from gitml.errors import (
+    Conflict,
+    GateFailed,
+    InvalidInput,
+)
+from gitml.git import GitRepo
+from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
+from gitml.registry import admission
+from gitml.registry.admission import Admission
+from gitml.registry.gates import declarations
+from gitml.registry.gates.approvals import NOBODY, Approvals, from_trailers, from_workflow
+from gitml.registry.gates.declarations import Declaration
+from gitml.registry.promotion import pull_request
+from gitml.registry.promotion.push_order import push_tags
+from gitml.registry.promotion.review import check_versions, examined
+from gitml.registry.registry import Registry
+from gitml.registry.tags.grammar import one_line
+from gitml.registry.verify import require_signed
+
+_DEEPER = (1, 20, 500, 10_000)  # commits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What applying the declarations did.
+
+    Attributes:
+        commit: The commit whose declarations were applied.
+        done: What was changed, one sentence each; empty where all was as declared.
+        pushed: Tags that were pushed, in order.
+        uncommitted: Files whose changes in the work tree were left out.
+    """
+
+    commit: str
+    done: tuple[str, ...]
+    pushed: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """How a declaration came onto the branch.
+
+    Attributes:
+        told: What tags say of it.
+        reason: Why, in the words of who asked.
+        approvals: Finds out who approved it.
+    """
+
+    told: Mapping[str, Any]
+    reason: str = ""
+    approvals: Callable[[], Approvals] = lambda: NOBODY
+
+
+def apply(
+    registry: Registry,
+    *,
+    push: bool = False,
+    approved_by: Sequence[str] = (),
+    approvers_of: Callable[[str], Sequence[str]] | None = None,
+) -> Applied:
+    """Let the tags say what the declarations of HEAD say; nothing where they do already.
+
+    Args:
+        registry: The registry, brought up to date with the remote.
+        push: Push the tags, those that start workflows last.
+        approved_by: Who approved what the commit of HEAD itself changed in the declarations, in
+            place of its trailers; earlier changes keep the approvals of their own commits.
+        approvers_of: Tells who approved what a commit brought, in place of its trailers; asked
+            only where a gate wants approvals.
+
+    Raises:
+        InvalidInput: A file is not as it should be.
+        GateFailed: A version does not meet its gates; nothing was changed.
+        Conflict: The remote's default branch declares something else: HEAD is old, or not merged.
+        SignatureError: A tag of a declared model is not signed by somebody allowed, or the user's
+            key is not.
+    """
+    commit, _ = registry.repo.head()
+    if commit is None:
+        raise InvalidInput("There is no commit to apply yet.", hint="Commit registry/ first.")
+    if registry.remote in registry.repo.remotes():
+        _require_current(registry, commit)
+    wanted = declarations.read_all(registry.repo, commit)
+    require_signed(registry, wanted)
+    for one in wanted.values():
+        check_versions(registry, one)
+    asked = _Approvers(commit, from_workflow(approved_by), approvers_of)
+    decisions = {one.path: _decision(registry, commit, one, asked) for one in wanted.values()}
+    admitted = [
+        (one, found)
+        for one in wanted.values()
+        for found in _to_admit(registry, one, decisions[one.path])
+    ]
+    _require_all([found for _, found in admitted])
+    done = [_enter(registry, one, found, decisions[one.path]) for one, found in admitted]
+    for one in wanted.values():
+        done += _settle(registry, one, decisions[one.path])
+    pushed = push_tags(registry, wanted) if push else []
+    return Applied(
+        commit=commit,
+        done=tuple(done),
+        pushed=tuple(pushed),
+        uncommitted=_uncommitted(registry.repo),
+    )
+
+
+def _require_current(registry: Registry, commit: str) -> None:
+    """Refuse a commit that declares something else than the remote's default branch.
+
+    What is older was replaced; what is newer was not merged, so nobody has reviewed it.
+    """
+    repo = registry.repo
+    base = pull_request.default_branch(repo, registry.remote)
+    here, there = (repo.tree(rev, declarations.FOLDER) for rev in (commit, base.commit))
+    if here == there:
+        return
+    newer = repo.is_ancestor(base.commit, commit)
+    raise Conflict(
+        f"{base.remote}/{base.branch} declares something else than commit {commit[:12]}.",
+        hint=f"Merge it into {base.branch} and push that, then apply."
+        if newer
+        else f"Check out the newest {base.branch} (`git pull`), then apply.",
+    )
+
+
+def _uncommitted(repo: GitRepo) -> tuple[str, ...]:
+    """Declarations that the work tree has otherwise than HEAD."""
+    if repo.work_tree is None:
+        return ()
+    out = repo.run("status", "--porcelain", "-z", "--no-renames", "--", declarations.FOLDER)
+    return tuple(one[3:].decode("utf-8", "replace") for one in out.split(b"\0") if one)
+
+
+def _to_admit(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[Admission]:
+    if not any(version for version in one.stages.values()):
+        return
+    live = _holders(registry, one.model)
+    for stage, version in one.stages.items():
+        held = live.get(stage, [])
+        alone = stage is not Stage.ARCHIVED  # others may be archived as well
+        if version is not None and (held != [version] if alone else version not in held):
+            yield examined(registry, one, stage, version, decision.approvals())
+
+
+def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
+    """All versions in each stage."""
+    holders: dict[str, list[int]] = {}
+    for one in registry.model_versions(name):
+        holders.setdefault(one.current_stage, []).append(one.version)
+    return holders
+
+
+def _require_all(found: Iterable[Admission]) -> None:
+    failures = []
+    for one in found:
+        try:
+            admission.require(one, force=False, reason="")
+        except GateFailed as error:
+            failures.append(error.message)
+    if failures:
+        raise GateFailed(
+            " ".join(failures),
+            hint="Nothing was changed. Correct the declaration in a new commit; approvals are the "
+            "trailers of the commit that brought it to the branch, or --approved-by where that is "
+            "HEAD.",
+        )
+
+
+def _enter(registry: Registry, one: Declaration, found: Admission, decision: _Decision) -> str:
+    version = found.candidate.version.version
+    told = {**decision.told, **admission.recorded(found, force=False)}
+    registry.enter(one.model, version, found.stage, told, reason=decision.reason)
+    return f"{one.model} version {version} is in {found.stage.value}."
+
+
+def _settle(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[str]:
+    """Empty the stages that are declared empty, then set the aliases."""
+    empty = [stage for stage, version in one.stages.items() if version is None]
+    holders = _holders(registry, one.model) if empty else {}
+    reason = decision.reason
+    for stage in empty:
+        for version in holders.get(stage, []):
+            registry.enter(one.model, version, Stage.NONE, decision.told, reason=reason)
+            yield f"{one.model} version {version} left {stage.value}."
+    if not one.aliases or not registry.model_versions(one.model):
+        return
+    held = registry.get_registered_model(one.model).aliases
+    for alias, wanted in one.aliases.items():
+        if held.get(alias) == wanted:
+            continue
+        if wanted is None:
+            registry.delete_registered_model_alias(one.model, alias, reason)
+            yield f"{one.model} alias {alias} is removed."
+        else:
+            registry.set_registered_model_alias(one.model, alias, wanted, reason)
+            yield f"{one.model} alias {alias} names version {wanted}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Approvers:
+    """Whom a workflow names: for what ``head`` brought, or by asking who approved a commit."""
+
+    head: str
+    given: Approvals
+    of: Callable[[str], Sequence[str]] | None
+
+    def find(self, one: Declaration, commit: str, message: str, proposer: str) -> Approvals:
+        if self.given.names and commit == self.head:
+            return self.given
+        if self.of is None:
+            return from_trailers(message, proposer)
+        gates = [gate for stage in one.gates.values() for gate in stage]
+        wanted = any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node))
+        return from_workflow(self.of(commit)) if wanted else NOBODY
+
+
+def _decision(
+    registry: Registry, commit: str, one: Declaration, approvers: _Approvers
+) -> _Decision:
+    """Who brought a file to a branch, in which pull request, why, and who approved."""
+    repo, path = registry.repo, one.path
+    log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
+    merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
+    asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
+    if not merged:
+        return _Decision(told={"merge_commit": commit})
+    where, author, committer, message = merged.split("\0", 3)
+    proposer, words = asked.split("\0", 3)[1::2] if asked else (author, message)
+    title, _, body = words.strip().partition("\n")
+    told = {
+        "merged_by": one_line(author),
+        "committer": one_line(committer),
+        "merge_commit": where,
+        "pull_request": pull_request.request_of(message),
+    }
+    return _Decision(
+        told=told,
+        reason=one_line(body.strip() or title),
+        approvals=cache(lambda: approvers.find(one, where, message, proposer)),
+    )
+
+
+def _merge_of(registry: Registry, log: Sequence[str]) -> str:
+    """Find the commit that brought a file, where a shallow clone ends too early for that.
+
+    The oldest commit of a shallow clone seems to have brought every file: more history is fetched
+    until another one is found, or there is no more.
+    """
+    repo = registry.repo
+    found = repo.run(*log).decode("utf-8", "replace")
+    for more in _DEEPER:
+        if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
+            break
+        branch = pull_request.default_branch(repo, registry.remote).branch
+        repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
+        found = repo.run(*log).decode("utf-8", "replace")
+    return found
+
+
+def _ends(repo: GitRepo) -> list[str]:
+    """Ids of the commits at which a shallow clone ends."""
+    try:
+        return (repo.common_dir / "shallow").read_text().split()
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,207 @@
+"""Hides how a review reads: Markdown for a pull request's comment.
+
+Whatever a repository's people can write stands in code spans: no markup, no mentions, no HTML.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from gitml.query.gates import Verdict, shown
+from gitml.registry.promotion.comparison import About, Comparison, MetricRow, Report, report
+from gitml.registry.promotion.review import Review
+from gitml.registry.tags.grammar import one_line
+from gitml.registry.tags.stage_history import StageEntry
+
+MARKER = "<!-- gitml:registry-report -->"
+"""First line of the Markdown, by which a comment is found again and updated."""
+_LONGEST = 160  # characters of one value
+_MOST = 60  # rows of one table
+_ARROWS = {"lower": "↓", "higher": "↑", None: ""}
+_OUTCOMES = {"better": "🟢 better", "worse": "🔴 worse", "same": "same", None: ""}
+_SOURCES = {"declared": "as declared", "gate": "as a gate says", "name": "by its name"}
+
+_Row = Sequence[str]
+
+
+def markdown(review: Review) -> str:
+    """Format a review as the comment of a pull request, its verdict first."""
+    told = report(review)
+    parts = [MARKER, f"# Model registry: {verdict(told)}"]
+    for change in told.changes:
+        parts += _section(change)
+    if told.notes:
+        parts += ["## Other changes", "\n".join(f"- {_code_span(note)}" for note in told.notes)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(told: Report) -> str:
+    """Tell the verdict in a few words."""
+    failed = sum(not g.holds and not g.pending for change in told.changes for g in change.gates)
+    waiting = sum(gate.pending for change in told.changes for gate in change.gates)
+    return {
+        "no change": "no version changes its stage",
+        "fails": f"{failed} gate{'s fail' if failed > 1 else ' fails'} ❌",
+        "waits": f"{waiting} gate{'s wait' if waiting > 1 else ' waits'} for approval ⏳",
+        "holds": "all gates hold ✅",
+        "no gates": "no gates are declared ⚠️",
+    }[told.verdict]
+
+
+def _section(change: Comparison) -> Iterator[str]:
+    yield (
+        f"## {_code_span(change.model)} version {change.version} → {change.stage} "
+        + (f"(now version {change.incumbent})" if change.incumbent else "(nothing is live there)")
+    )
+    yield from _warnings(change)
+    gates = [(_code_span(g.gate), _code_span(g.measured), _mark(g), _code_span(g.note))
+             for g in change.gates]  # fmt: skip
+    yield _table(("gate", "measured", "", "note"), gates)
+    if change.approved_by:
+        yield f"Approved by {', '.join(map(_code_span, change.approved_by))}."
+    rows = list(map(_metric_row, change.metrics))
+    yield _table(("metric", "candidate", "incumbent", "difference", ""), rows)
+    yield _legend(change)
+    params = [(_code_span(one.param), _value(one.candidate), _value(one.incumbent))
+              for one in change.params_changed]  # fmt: skip
+    yield _table(("param that changed", "candidate", "incumbent"), params)
+    data = [(_code_span(f"{one.name} ({one.context})" if one.context else one.name),
+             _value(one.candidate), _value(one.incumbent), one.change)
+            for one in change.datasets]  # fmt: skip
+    yield _table(("data set", "candidate", "incumbent", ""), data)
+    yield _table(("", "candidate", "incumbent"), list(_origin_rows(change)))
+    yield from _folded(change)
+
+
+def _warnings(change: Comparison) -> Iterator[str]:
+    if change.incumbent_forced:
+        why = _code_span(change.incumbent_forced)
+        yield f"⚠️ Version {change.incumbent} was forced past its gates: {why}"
+    if change.live:
+        yield "This version is live already."
+    for word, texts in (("added", change.gates_added), ("removed", change.gates_removed)):
+        if texts:
+            listed = ", ".join(map(_code_span, texts))
+            yield f"⚠️ This proposal also has gates {word}: {listed}"
+
+
+def _mark(gate: Verdict) -> str:
+    return "✅ holds" if gate.holds else "⏳ waits" if gate.pending else "❌ fails"
+
+
+def _metric_row(one: MetricRow) -> _Row:
+    name = f"{_code_span(one.metric)} {_ARROWS[one.better]}".rstrip()
+    outcome = _OUTCOMES[one.outcome]
+    return name, _value(one.candidate), _value(one.incumbent), difference(one), outcome
+
+
+def difference(one: MetricRow) -> str:
+    """Tell a metric's difference, absolute and relative."""
+    if one.difference is None:
+        return "–"
+    percent = f" ({one.difference / abs(one.incumbent):+.1%})" if one.incumbent else ""
+    return f"{one.difference:+.6g}{percent}"
+
+
+def _legend(change: Comparison) -> str:
+    """Tell how it is known which direction is better."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in change.metrics[:_MOST]:
+        if one.better and one.incumbent is not None and one.candidate is not None:
+            groups.setdefault((one.better, one.better_from), []).append(_code_span(one.metric))
+    told = (
+        f"{_ARROWS[direction]} {direction} is better, {_SOURCES[source]}: {', '.join(names)}"
+        for (direction, source), names in sorted(groups.items())
+    )
+    return "; ".join(told)
+
+
+def _origin_rows(change: Comparison) -> Iterable[_Row]:
+    new, old, code = change.candidate, change.incumbent_version, change.code
+    link = f" ([compare]({code.link}))" if code.link else ""
+
+    def both(cell: Callable[[About], str]) -> _Row:
+        return cell(new), cell(old) if old else "–"
+
+    rows = [
+        ("run", *both(lambda one: _value(one.run_id))),
+        ("trained by", *both(lambda one: _value(one.trained_by))),
+        ("trained at", *both(lambda one: _time(one.trained_at))),
+        ("registered by", *both(lambda one: _value(one.registered_by))),
+        ("code", _value(code.candidate) + link, _value(code.incumbent)),
+        ("uncommitted changes", *both(lambda one: _value(one.dirty))),
+        ("size", _size(new) + _grown(change.size_difference), _size(old) if old else "–"),
+        ("model digest", *both(lambda one: _value(one.digest))),
+    ]
+    return (row for row in rows if set(row[1:]) != {"–"})
+
+
+def _folded(change: Comparison) -> Iterator[str]:
+    """What is read by few: commits between the two, and what was in the stage before."""
+    code = change.code
+    if code.commits:
+        lines = [f"- {_code_span(subject)}" for subject in code.subjects]
+        if code.commits > len(code.subjects):
+            lines.append(f"- … and {code.commits - len(code.subjects)} more")
+        title = f"{code.commits} commit{'s' if code.commits > 1 else ''} between the two"
+        yield _details(title, "\n".join(lines))
+    if change.history:
+        titles = ("version", "since", "by", "why")
+        table = _table(titles, list(map(_history_row, change.history)))
+        yield _details(f"History of {change.stage}", table)
+
+
+def _history_row(one: StageEntry) -> _Row:
+    why = f"⚠️ forced: {_code_span(one.reason)}" if one.forced else _code_span(one.reason)
+    return f"{one.version}", _time(one.timestamp), _code_span(one.user), why
+
+
+def _details(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def _size(one: About) -> str:
+    if one.size is None:
+        return "–"
+    return f"{one.size:,} bytes in {one.files} file{'s' if one.files != 1 else ''}"
+
+
+def _grown(count: int | None) -> str:
+    return f" ({count:+,})" if count else ""
+
+
+def _time(ms: int | None) -> str:
+    if not ms:
+        return "–"
+    try:
+        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)
+    except OverflowError:
+        return f"{ms} ms"
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _value(value: float | str | bool | None) -> str:
+    if value is None or value == "":
+        return "–"
+    return _code_span(value if isinstance(value, str) else shown(value))
+
+
+def _code_span(text: str) -> str:
+    """A code span that holds any text, in a table too."""
+    line = one_line(text)
+    line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    if not line:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    padding = " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{fence}{padding}{line}{padding}{fence}".replace("|", "\\|")
+
+
+def _table(titles: _Row, rows: Sequence[_Row]) -> str:
+    if not rows:
+        return ""
+    lines = [titles, ["---"] * len(titles), *rows[:_MOST]]
+    more = f"\n\n… and {len(rows) - _MOST} more rows." if len(rows) > _MOST else ""
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + more

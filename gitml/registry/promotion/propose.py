@@ -1,0 +1,217 @@
+"""Hides how a promotion or a rollback is proposed: a branch with one changed line, no checkout."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+from gitml.entities import ModelVersion, Stage
+from gitml.errors import (
+    AlreadyExists,
+    ArtifactError,
+    GitmlError,
+    InvalidInput,
+    NotFound,
+)
+from gitml.formats import manifest
+from gitml.git import GitRepo, RefUpdate
+from gitml.registry import admission
+from gitml.registry.gates import declarations
+from gitml.registry.promotion import pull_request as hosting
+from gitml.registry.registry import Registry
+from gitml.registry.tags.grammar import Kind, one_line, slug
+from gitml.registry.tags.names import check_stage, shown
+from gitml.repository import Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A branch that waits for review.
+
+    Attributes:
+        branch: Its name on the remote.
+        commit: Its commit.
+        version: The version proposed.
+        stage: The stage.
+        pull_request: Address of the pull request; empty where none was opened.
+        open_at: Address at which one can be opened; empty where the remote has no web pages.
+    """
+
+    branch: str
+    commit: str
+    version: int
+    stage: str
+    pull_request: str = ""
+    open_at: str = ""
+
+
+def propose(registry: Registry, name: str, version: int | str, stage: str, reason: str) -> Proposal:
+    """Push a branch that declares a version for a stage, and ask for its review.
+
+    Nothing is checked out: the work tree and the current branch stay as they are.
+
+    Raises:
+        NotFound: The model or the version does not exist.
+        InvalidInput: There is no such stage, it declares that already, the version was not pushed
+            yet, or a reason is missing.
+        AlreadyExists: That is proposed already.
+    """
+    if not reason.strip():
+        raise InvalidInput("A proposal needs a reason.", hint="Give it with -m WHY.")
+    target = check_stage(stage)
+    found = registry.get_model_version(name, version)
+    base = hosting.default_branch(registry.repo, registry.remote)
+    old = declarations.read(registry.repo, found.name, base.commit)
+    if target is Stage.NONE:
+        raise InvalidInput(
+            "Stage None cannot be proposed.",
+            hint=f"Empty a stage with `Production: null` in {declarations.path_of(found.name)}.",
+        )
+    if old and old.stages.get(target) == found.version:
+        live = found.current_stage == target
+        raise InvalidInput(
+            f"{old.path} declares version {found.version} for {target.value} already.",
+            hint="It is live." if live else "Run `gitml registry apply` on that branch.",
+        )
+    _require_pushed(registry, found, base)
+    text = declarations.with_stage(old, found.name, target, found.version)
+    wanted = f"promote/{slug(found.name)}-v{found.version}-{target.value.lower()}"
+    branch = _free_branch(registry.repo, base, wanted)
+    title = f"Promote {found.name} version {found.version} to {target.value}"
+    message = f"{one_line(title)}\n\n{reason.strip()}\n"
+    path = declarations.path_of(found.name)
+    commit = _push_branch(registry, base, branch, path, text.encode(), message)
+    made = Proposal(branch=branch, commit=commit, version=found.version, stage=target.value)
+    return _requested(registry.repo, base, made, title, reason)
+
+
+def _require_pushed(registry: Registry, version: ModelVersion, base: hosting.Base) -> None:
+    """Refuse a version that only this clone knows: whoever reviews it would look for it in vain.
+
+    Raises:
+        InvalidInput: The remote has no tag of it.
+    """
+    tags = {
+        f"refs/tags/{event.tag}"
+        for event in registry.history(version.name)
+        if event.kind == Kind.REGISTERED and event.version == version.version
+    }
+    there = registry.repo.remote_refs(base.remote, *(tags or ("refs/tags/",)))
+    if not tags & there.keys():
+        raise InvalidInput(
+            f"Version {version.version} of {shown(version.name)} is not on {base.remote!r} yet.",
+            hint="Run `gitml push`, then propose it.",
+        )
+
+
+def _free_branch(repo: GitRepo, base: hosting.Base, wanted: str) -> str:
+    """Name a branch, with a number behind it where earlier ones were merged and are still there.
+
+    Raises:
+        AlreadyExists: One was not merged yet.
+    """
+    refs = repo.remote_refs(base.remote, "refs/heads/promote/*")
+    names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+    for name in names:
+        there = refs.get(f"refs/heads/{name}")
+        if there is None:
+            return name
+        if not (repo.contains(there) and repo.is_ancestor(there, base.commit)):
+            break
+    raise AlreadyExists(
+        f"Branch {name} is on {base.remote!r} already.",
+        hint="Review and merge it, or delete it and propose again.",
+    )
+
+
+def _push_branch(
+    registry: Registry, base: hosting.Base, branch: str, path: str, data: bytes, message: str
+) -> str:
+    """Commit one file on top of the base and push that as a new branch."""
+    repo = registry.repo
+    ref = f"refs/heads/{branch}"
+    if stale := repo.ref(ref):  # of a proposal that was merged, or could not be pushed
+        repo.update_refs([RefUpdate(name=ref, new=None, old=stale)])
+    who = str(repo.identity).encode("utf-8", "replace")
+    told = message.encode()
+    repo.fast_import(
+        b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, registry.now() // 1000)
+        + b"data %d\n%s\nfrom %s\n" % (len(told), told, base.commit.encode())
+        + b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data)
+    )
+    commit = repo.ref(ref)
+    assert commit is not None  # fast-import just wrote it
+    try:
+        repo.push(base.remote, f"{ref}:{ref}")
+    except GitmlError:
+        repo.update_refs([RefUpdate(name=ref, new=None, old=commit)])
+        raise
+    return commit
+
+
+def _requested(
+    repo: GitRepo, base: hosting.Base, made: Proposal, title: str, reason: str
+) -> Proposal:
+    address = hosting.web_address(repo.remotes()[base.remote])
+    if address is None:
+        return made
+    opened = hosting.open_request(repo, address, base.branch, made.branch, title, reason.strip())
+    open_at = hosting.new_request_url(address, base.branch, made.branch)
+    return replace(made, pull_request=opened, open_at=open_at)
+
+
+def rollback(
+    registry: Registry, repository: Repository, name: str, stage: str, reason: str
+) -> Proposal:
+    """Propose the version that was in a stage before the one that is in it now.
+
+    Raises:
+        NotFound: Nothing else was ever there, or what was is deleted.
+        ArtifactError: Its files are no longer all there; nothing was proposed.
+        InvalidInput: A reason is missing, or there is no such stage.
+    """
+    target = check_stage(stage)
+    previous = previous_version(registry, name, target)
+    require_artifacts(repository, previous)
+    return propose(registry, name, previous.version, target.value, reason)
+
+
+def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersion:
+    """Find the version that was in a stage before the one that is in it now.
+
+    Raises:
+        NotFound: There is none, or it is deleted.
+    """
+    live = admission.in_stages(registry, name).get(stage)
+    usable = {one.version: one for one in registry.model_versions(name)}
+    entered = [
+        event.version
+        for event in registry.history(name)
+        if event.kind == Kind.STAGE and event.value == stage
+    ]
+    for number in reversed(entered):
+        if number in usable and (live is None or number != live.version):
+            return usable[number]
+    raise NotFound(
+        f"No other version of {shown(name)} was in {stage.value} before.",
+        hint=f"See `gitml registry history {name}`.",
+    )
+
+
+def require_artifacts(repository: Repository, version: ModelVersion) -> None:
+    """Check that every file of a version is in its remote.
+
+    Raises:
+        ArtifactError: Some are not, or nobody knows which they are.
+    """
+    run_id, _, path = version.source.removeprefix("runs:/").partition("/")
+    files = repository.files(run_id)
+    listed = manifest.subdirectory(files.artifacts, path)
+    there = repository.open_remote(files.remote_config).existing({one.md5 for one in listed})
+    gone = [one.path for one in listed if one.md5 not in there]
+    if gone or not listed:
+        raise ArtifactError(
+            f"{version.name} version {version.version} lacks {len(gone) or 'all'} of its files "
+            f"({', '.join(gone[:3]) or version.source}).",
+            hint="Push them from a clone that has them (`gitml push`), then try again.",
+        )

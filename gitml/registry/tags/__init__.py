@@ -1,0 +1,1 @@
+"""Registry tags: their grammar, the state they add up to, the plan of a change."""

@@ -1,0 +1,229 @@
+"""Hides where the evidence about registry tags is, and holds it against the tags that are there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+from gitml.errors import SignatureError, StoreError
+from gitml.git import Tag
+from gitml.query.gates import Value
+from gitml.registry import facts
+from gitml.registry.audit import chain
+from gitml.registry.audit.chain import Audit, Claim, Measured, Problem, TagFault
+from gitml.registry.audit.signature_check import signatures
+from gitml.registry.audit.signers import of_team
+from gitml.registry.registry import Registry
+from gitml.registry.tags import grammar
+from gitml.registry.tags.grammar import Kind
+from gitml.registry.tags.state import IgnoredTag, is_event
+from gitml.store.exchange import tag_log
+
+_MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
+_EDITED_LATER = ("tags",)  # of a run: what people may change at any time
+_NAMED = 3
+_FIRST = (Problem.DELETED, Problem.MOVED)  # the others may be their consequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What became of the registry's tags.
+
+    Attributes:
+        tags: How many were replayed.
+        models: Of how many models.
+        signed: How many must be signed by somebody allowed.
+        faults: What is wrong with them; empty where the audit trail is whole.
+        foreign: Tags that look like events of the registry and are none; they mean nothing.
+    """
+
+    tags: int
+    models: int
+    signed: int
+    faults: tuple[TagFault, ...]
+    foreign: tuple[IgnoredTag, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def verify(registry: Registry, name: str | None = None) -> Verification:
+    """Replay the registry's tags; nothing is changed.
+
+    The tags of this clone are compared with what the tags say of each other, with what the history
+    of the branch says was sent, with what this clone wrote last, and with the git remote.
+
+    Args:
+        registry: The registry.
+        name: Only this model.
+
+    Raises:
+        NotFound: There never was such a model.
+        InvalidInput: The ``gitml.yaml`` of the default branch is not as it should be.
+        StoreError: The git remote does not answer.
+    """
+    return _Verifier(registry, name).verification()
+
+
+def require_signed(registry: Registry, models: Iterable[str]) -> None:
+    """Refuse to go on from tags of models that nobody allowed has signed.
+
+    Raises:
+        SignatureError: There are some, and the policy of the default branch asks for signatures.
+    """
+    policy = of_team(registry.repo, registry.remote)
+    if not policy.required:
+        return
+    patterns = [pattern for name in models for pattern in grammar.patterns(grammar.slug(name))]
+    found = registry.repo.tags(*patterns) if patterns else []
+    asked = {tag.name: tag.oid for tag in found if policy.asks(tag) and is_event(tag)}
+    with signatures(registry.repo, policy) as checks:
+        faults = [f"{fault.tag}: {fault.reason}" for fault in checks.faults(asked)]
+    if faults:
+        more = f" And {len(faults) - _NAMED} more." if len(faults) > _NAMED else ""
+        raise SignatureError(
+            f"Registry tags are not signed by somebody allowed. {' '.join(faults[:_NAMED])}{more}",
+            hint="Look at them with `gitml registry verify`, and delete what is forged.",
+        )
+
+
+class _Verifier:
+    """One look at the tags."""
+
+    def __init__(self, registry: Registry, name: str | None) -> None:
+        self._registry = registry
+        self._repo = registry.repo
+        self._only = grammar.slug(name) if name is not None else None
+        self._tags = {tag.name: tag for tag in self._repo.tags() if self._concerns(tag.name)}
+        self._values_ever = cache(partial(facts.values_ever, self._repo, registry.branch))
+        if name is not None and not self._tags:
+            registry.history(name)  # says that there is none, and which there are
+
+    def _concerns(self, name: str) -> bool:
+        event = grammar.parse(name)
+        return event is not None and self._only in (None, event.model)
+
+    def verification(self) -> Verification:
+        ignored = [one for one in self._registry.ignored_tags() if one.tag in self._tags]
+        events: dict[str, list[Tag]] = defaultdict(list)
+        left_out = {one.tag for one in ignored}
+        for tag in self._tags.values():
+            event = grammar.parse(tag.name)
+            if event and tag.name not in left_out:
+                events[event.model].append(tag)
+        audits = [chain.audit(of_model) for of_model in events.values()]
+        policy = of_team(self._repo, self._registry.remote)
+        signed = {tag.name: tag.oid for of_model in events.values() for tag in of_model
+                  if policy.asks(tag)}  # fmt: skip
+        faults = [*self._known(audits), *self._rules(audits, events)]
+        with signatures(self._repo, policy) as checks:
+            faults += checks.faults(signed)
+        faults.sort(key=lambda fault: (fault.problem not in _FIRST, fault.tag))
+        return Verification(
+            tags=sum(map(len, events.values())),
+            models=len(events),
+            signed=len(signed),
+            faults=tuple(faults),
+            foreign=tuple(ignored),
+        )
+
+    # What others know ---------------------------------------------------------------------------
+
+    def _known(self, audits: Iterable[Audit]) -> Iterator[TagFault]:
+        claims = [claim for one in audits for claim in one.claims]
+        sent = self._sent()
+        claims += (Claim(tag=n, oid=oid, by="The branch's history") for n, oid in sent)
+        newest = self._registry.newest.read()
+        claims += (Claim(tag=one.tag, oid=one.oid, by="This clone") for one in newest)
+        claims = [claim for claim in claims if self._concerns(claim.tag)]
+        yield from chain.known(claims, {name: tag.oid for name, tag in self._tags.items()})
+        yield from self._remote(claims)
+
+    def _sent(self) -> list[tuple[str, str]]:
+        """Names and ids of the tags that the branch's history says were sent."""
+        branch = self._registry.branch
+        tips = {branch.tip(), self._repo.ref(branch.tracking_ref)}
+        found = tag_log.read(self._repo, (tip for tip in tips if tip))
+        return [(name, oid) for name, oids in found.items() for oid in sorted(oids)]
+
+    def _remote(self, claims: Iterable[Claim]) -> Iterator[TagFault]:
+        """Compare with the git remote what this clone has right."""
+        remote = self._registry.remote
+        if remote not in self._repo.remotes():
+            return
+        there = {
+            name.removeprefix("refs/tags/"): oid
+            for name, oid in self._repo.remote_refs(remote, "refs/tags/*").items()
+        }
+        sent = {name for name, _ in self._sent()}
+        for name, tag in self._tags.items():
+            if name in there and there[name] != tag.oid:
+                reason = f"It is {there[name][:12]} on {remote!r}, and {tag.oid[:12]} here."
+                yield TagFault(tag=name, problem=Problem.MOVED, reason=reason)
+            elif name in sent and name not in there:
+                reason = f"It was sent to {remote!r}, and is not there any more."
+                yield TagFault(tag=name, problem=Problem.DELETED, reason=reason)
+
+    # What tags say ------------------------------------------------------------------------------
+
+    def _rules(
+        self, audits: Iterable[Audit], events: Mapping[str, list[Tag]]
+    ) -> Iterator[TagFault]:
+        for one in audits:
+            yield from one.faults
+            for measured in one.measured:
+                yield from self._measured(measured)
+        for of_model in events.values():
+            for tag in of_model:
+                yield from self._commit(tag)
+
+    def _commit(self, tag: Tag) -> Iterator[TagFault]:
+        """Compare a registration of gitml with its version commit."""
+        event = grammar.parse(tag.name)
+        detail = grammar.parse_message(tag.message)[1]
+        if not event or event.kind is not Kind.REGISTERED or "digest" not in detail:
+            return
+        file = self._registry.commits.file(tag.target)
+        number = grammar.number_of(event.version or "")
+        if file is None or (grammar.slug(file.name), file.version) != (event.model, number):
+            reason = "Its commit is not that of this version."
+        elif (file.run_id, file.digest) != (detail.get("run_id"), detail["digest"]):
+            reason = "Its commit holds the model of another run than it says."
+        elif {file.digest} < {file.digest, *self._outs(tag.target)}:
+            reason = "Its commit names other files in model.dvc than in version.json."
+        else:
+            return
+        yield TagFault(tag=tag.name, problem=Problem.COMMIT, reason=reason)
+
+    def _outs(self, commit: str) -> list[str]:
+        """Hashes that a version commit's DVC file names."""
+        text = (self._repo.read(f"{commit}:model.dvc") or b"").decode("utf-8", "replace")
+        return _MD5.findall(text)
+
+    def _measured(self, one: Measured) -> Iterator[TagFault]:
+        """Compare a value that a gate was judged by with all that the records have of it."""
+        kind, key = one.field.kind, one.field.key
+        if kind in _EDITED_LATER:
+            return
+        try:
+            ever = self._values_ever(one.commit, kind, key)
+        except StoreError:  # `gitml fsck` names records that cannot be read
+            return
+        if ever and not any(_same(value, one.value) for value in ever):
+            has = ", ".join(sorted(map(str, ever))[:3])
+            reason = (
+                f"A gate was judged by {kind}.{key} = {one.value!s:.60}; its run has {has:.200}."
+            )
+            yield TagFault(tag=one.tag, problem=Problem.GATES, reason=reason)
+
+
+def _same(value: Value, told: Value) -> bool:
+    """Compare a value with a recorded one, which may have been cut."""
+    if isinstance(told, str) and told.endswith("…"):
+        return str(value).startswith(told[:-1])
+    return value == told

@@ -1,0 +1,86 @@
+"""Who approved: what counts, what does not, and what gates make of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from gitml.errors import InvalidInput
+from gitml.query.gates import judge, read
+from gitml.registry.gates.approvals import Approvals, from_trailers, from_workflow
+
+MERGE = """\
+Merge pull request #7 from team/promote
+
+Approved-by: this is prose, not a trailer
+
+Reviewed-by: Bo Reviewer <bo@example.org>
+approved-by: Cy <CY@example.org>
+Reviewed-by: Bo Again <bo@example.org>
+Approved-by: Ada Example <ada@example.org>
+Signed-off-by: Di <di@example.org>
+"""
+
+
+def test_trailers_of_the_last_paragraph_count_without_the_proposer() -> None:
+    found = from_trailers(MERGE, "Ada Example <ada@example.org>")
+    assert found == Approvals(
+        names=("Bo Reviewer <bo@example.org>", "Cy <CY@example.org>"), source="trailers"
+    )
+
+
+@pytest.mark.parametrize("proposer", ["ada", "ADA <x@y.z>", "Someone <ada@example.org>"])
+def test_a_proposer_is_known_by_name_and_by_email(proposer: str) -> None:
+    message = "Merge\n\nApproved-by: ada\nApproved-by: Ada <ada@example.org>"
+    left = from_trailers(message, proposer).names
+    assert left == (() if "ada" in proposer.lower().split(" <")[0] else ("ada",))
+
+
+def test_names_of_a_workflow_are_taken_once_each() -> None:
+    found = from_workflow(["bo", "Bo", "cy\n<script>"])
+    assert found == Approvals(names=("bo", "cy <script>"), source="workflow")
+    assert from_workflow([]) == Approvals()
+    for wrong in ([" "], ["x"] * 51):
+        with pytest.raises(InvalidInput, match="Approvals are 1 to 50 names"):
+            from_workflow(wrong)
+
+
+@pytest.mark.parametrize(
+    ("gate", "filled", "holds"),
+    [
+        ("approvals.count >= 2", "2 >= 2", True),
+        ("approvals.count > 2", "2 > 2", False),
+        ("approved_by.bo", "true", True),
+        ("approved_by.`BO@example.org` and approved_by.cy", "true and true", True),
+        ("approved_by.di", "false", False),
+        ("approved_by.di or approvals.count = 2", "false or 2 = 2", True),
+    ],
+)
+def test_gates_ask_for_approvals(gate: str, filled: str, holds: bool) -> None:
+    approvals = from_workflow(["Bo <bo@example.org>", "Cy <cy@example.org>"])
+    asked = ["bo", "BO@example.org", "cy", "di"]
+    verdict = judge(read(gate), approvals.facts(asked), {})
+    assert (verdict.measured, verdict.holds) == (filled, holds)
+
+
+NAMES = st.lists(
+    st.sampled_from(["ada", "Ada", "bo", "bo <b@x>", "c <b@x>", "d", "é\n"]), max_size=25
+)
+
+
+@given(st.text(max_size=80), NAMES)
+def test_whatever_a_message_says_people_count_once(text: str, names: list[str]) -> None:
+    trailers = "\n".join(f"Reviewed-by: {name}" for name in names)
+    found = from_trailers(f"{text}\n\n{trailers}", "bo <b@x>").names
+    assert len({name.casefold() for name in found}) == len(found)
+    assert not {"bo", "bo <b@x>", "c <b@x>"} & set(found)
+    assert all("\n" not in name for name in found)
+    assert set(from_workflow(found).names) == set(found)
+
+
+@given(NAMES, NAMES)
+def test_one_more_approval_never_harms(some: list[str], more: list[str]) -> None:
+    few, many = from_workflow(some), from_workflow([*some, *more])
+    for gate in ("approvals.count >= 2", "approved_by.ada", "approved_by.`b@x`"):
+        held, holds = (judge(read(gate), a.facts(["ada", "b@x"]), {}).holds for a in (few, many))
+        assert holds or not held

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import string
+
+import pytest
+from gto.constants import Action
+from gto.tag import parse_name
+from hypothesis import given, strategies as st
+
+from gitml.registry.tags import grammar
+from gitml.registry.tags.grammar import Kind, TagEvent, parse
+
+_GTO_KINDS = {
+    Action.REGISTER: (Kind.REGISTERED,),
+    Action.DEREGISTER: (Kind.DELETED,),
+    Action.ASSIGN: (Kind.STAGE, Kind.ALIAS),
+    Action.UNASSIGN: (Kind.LEFT, Kind.UNALIAS),
+    Action.DEPRECATE: (Kind.DEPRECATED,),
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "event"),
+    [
+        ("m@v2.0.0", TagEvent(kind=Kind.REGISTERED, model="m", version="v2.0.0")),
+        ("m@v2.0.0!#4", TagEvent(kind=Kind.DELETED, model="m", version="v2.0.0", counter=4)),
+        ("m#Production", TagEvent(kind=Kind.STAGE, model="m", value="Production")),
+        ("m#a/b!#12", TagEvent(kind=Kind.LEFT, model="m", value="a/b", counter=12)),
+        ("m#alias/best#3", TagEvent(kind=Kind.ALIAS, model="m", value="best", counter=3)),
+        ("m#alias/best!#4", TagEvent(kind=Kind.UNALIAS, model="m", value="best", counter=4)),
+        ("a/b=m@deprecated", TagEvent(kind=Kind.DEPRECATED, model="a/b=m")),
+        ("m@v1.2.3-rc.1+b.7", TagEvent(kind=Kind.REGISTERED, model="m", version="v1.2.3-rc.1+b.7")),
+    ],
+)
+def test_tag_names_are_read_and_spelled_the_same(tag: str, event: TagEvent) -> None:
+    assert parse(tag) == event
+    assert grammar.format_tag(event) == tag
+
+
+@pytest.mark.parametrize(
+    "tag", ["v1.0", "m@v1", "m@1.0.0", "m@v01.0.0", "m@V1.0.0", "_m@v1.0.0", "m@v1.0.0#", "m#", ""]
+)
+def test_tags_outside_the_grammar_are_no_events(tag: str) -> None:
+    assert parse(tag) is None
+
+
+@given(st.text(alphabet="aZ09-_/.=#@!v+ é", max_size=14))
+def test_the_grammar_is_that_of_gto(text: str) -> None:
+    ours = parse(text)
+    theirs = parse_name(text, raise_on_fail=False)
+    assert (ours is None) == (not theirs)
+    if ours and theirs:
+        assert ours.kind in _GTO_KINDS[theirs["action"]]
+        assert ours.model == theirs["name"].replace(":", "=")
+        assert (ours.version, ours.counter) == (theirs.get("version"), theirs.get("counter"))
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_any_name_gets_a_slug_that_gto_and_git_take(name: str) -> None:
+    slug = grammar.slug(name)
+    assert parse(f"{slug}@v1.0.0") == TagEvent(kind=Kind.REGISTERED, model=slug, version="v1.0.0")
+    assert len(slug) <= 200
+    assert grammar.true_name(slug, name) == name
+
+
+def test_names_inside_the_grammar_stay_and_others_are_told_apart() -> None:
+    names = ["PriceOptimizer", "a-b_c", "a b", "a  b", "été", "🚀", "x_", ".git", "a.b"]
+    slugs = [grammar.slug(name) for name in names]
+    assert slugs[:2] == names[:2]
+    assert len(set(slugs)) == len(names)
+    assert slugs[5].startswith("model-x")
+    assert set("".join(slugs)) <= set(string.ascii_letters + string.digits + "-_")
+
+
+def test_a_claimed_name_counts_only_if_its_slug_is_this_one() -> None:
+    assert grammar.true_name(grammar.slug("été"), "été") == "été"
+    assert grammar.true_name(grammar.slug("été"), "hiver") == grammar.slug("été")
+    assert grammar.true_name("m", ["m"]) == "m"
+
+
+def test_messages_are_one_line_and_yaml() -> None:
+    text = grammar.format_message(
+        "m version 2\nmoved\x00to Production", {"model": "m", "reason": "a: b", "empty": ""}
+    )
+    assert text == "m version 2 moved to Production\n\nmodel: m\nreason: 'a: b'\n"
+    assert grammar.parse_message(text) == (
+        "m version 2 moved to Production",
+        {"model": "m", "reason": "a: b"},
+    )
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "- a list",
+        "just text",
+        "a: [unclosed",
+        "!!python/object/apply:os.system ['true']",
+        "[" * 3000,
+        f"a: &a [{'1,' * 40}]\nb: &b [{'*a,' * 40}]\nc: [{'*b,' * 40}]",
+        "a: " + "x" * 70_000,
+        "a: 2020-99-99",
+        "? [1, 2]\n: 3",
+        "",
+    ],
+)  # fmt: skip
+def test_messages_of_strangers_are_read_without_harm(yaml: str) -> None:
+    assert grammar.parse_message(f"hello\n\n{yaml}") == ("hello", {})
+
+
+def test_values_that_json_has_not_become_texts() -> None:
+    assert grammar.parse_message("hello\n\nday: 2020-01-02\n1: {two: [3.5, true, null]}")[1] == {
+        "day": "2020-01-02",
+        "1": {"two": [3.5, True, None]},
+    }

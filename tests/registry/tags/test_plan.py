@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from hypothesis import given, strategies as st
+
+from gitml.entities import Stage
+from gitml.git import Tag
+from gitml.registry.tags import plan
+from gitml.registry.tags.grammar import parse, slug
+from gitml.registry.tags.plan import Step, sentence, tag_names, transition, version_deleted
+from gitml.registry.tags.state import ModelState, VersionState, fold
+
+
+def model(**stages: str) -> ModelState:
+    """A model whose versions v1, v2, … are in the stages given."""
+    versions = tuple(
+        VersionState(
+            version=f"{name}.0.0",
+            commit=name * 20,
+            tag=f"m@{name}.0.0",
+            active=True,
+            registered=1,
+            updated=1,
+            stages={stage: 1} if stage else {},
+        )
+        for name, stage in stages.items()
+    )
+    return ModelState(slug="m", name="m", versions=versions, counter=10)
+
+
+def told(steps: list[Step]) -> list[str]:
+    return [sentence("m", step) for step in steps]
+
+
+def test_a_first_transition_is_one_tag() -> None:
+    state = model(v1="", v2="")
+    steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
+    assert told(steps) == ["m version 2 moved to Production"]
+    assert tag_names(state, steps) == ["m#Production#11"]
+
+
+def test_moving_on_leaves_the_old_stage_first() -> None:
+    state = model(v1="Staging")
+    steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=False)
+    assert tag_names(state, steps) == ["m#Staging!#11", "m#Production#12"]
+    assert steps[1].detail == {"from": "Staging", "to": "Production"}
+
+
+def test_archiving_comes_before_the_new_assignment() -> None:
+    state = model(v1="Production", v2="Staging", v3="Production")
+    steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
+    assert told(steps) == [
+        "m version 2 left Staging",
+        "m version 1 left Production",
+        "m version 1 moved from Production to Archived",
+        "m version 3 left Production",
+        "m version 3 moved from Production to Archived",
+        "m version 2 moved from Staging to Production",
+    ]
+
+
+def test_who_stays_in_a_stage_is_assigned_anew_when_another_leaves() -> None:
+    state = model(v1="Production", v2="Production")
+    steps = transition(state, state.versions[1], Stage.NONE, archive=False)
+    assert told(steps) == ["m version 2 left Production", "m version 1 stays in Production"]
+
+
+def test_the_highest_version_of_a_stage_has_its_last_tag() -> None:
+    state = model(v1="", v2="Production")
+    steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=False)
+    assert told(steps) == ["m version 1 moved to Production", "m version 2 stays in Production"]
+
+
+def test_nothing_is_written_for_a_version_that_is_there_already() -> None:
+    state = model(v1="Staging", v2="")
+    assert transition(state, state.versions[0], Stage.STAGING, archive=True) == []
+    assert transition(state, state.versions[1], Stage.NONE, archive=False) == []
+
+
+def test_archiving_the_others_keeps_a_version_that_is_there_already() -> None:
+    state = model(v1="Production", v2="Production")
+    steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=True)
+    assert told(steps) == [
+        "m version 2 left Production",
+        "m version 2 moved from Production to Archived",
+        "m version 1 stays in Production",
+    ]
+
+
+def test_a_deleted_version_leaves_its_stage_first() -> None:
+    state = model(v1="Staging", v2="")
+    steps = version_deleted(state, state.versions[0])
+    assert tag_names(state, steps) == ["m#Staging!#11", "m@v1.0.0!"]
+
+
+_NUMBERS = st.integers(1, 4)
+_CHANGES = st.one_of(
+    *[st.tuples(st.just("move"), _NUMBERS, st.sampled_from(Stage), st.booleans())] * 3,
+    st.tuples(st.just("alias"), _NUMBERS, st.sampled_from(["champion", "é_"])),
+    st.tuples(st.just("unalias"), st.sampled_from(["champion", "é_"])),
+    st.tuples(st.just("delete"), _NUMBERS),
+)
+
+
+class Tags:
+    """The tags of one model, kept in memory."""
+
+    def __init__(self, versions: int) -> None:
+        self.tags: list[Tag] = []
+        for number in range(1, versions + 1):
+            self.write(plan.registration(number, str(number) * 40, {}))
+
+    @property
+    def state(self) -> ModelState:
+        return fold(self.tags).models.get("m", ModelState(slug="m"))
+
+    def write(self, steps: list[Step]) -> None:
+        for name, step in zip(tag_names(self.state, steps), steps, strict=True):
+            self.tags.append(
+                Tag(
+                    name=name,
+                    oid="f" * 40,
+                    target=step.commit,
+                    annotated=True,
+                    timestamp=len(self.tags),
+                    user="",
+                    email="",
+                    message="",
+                )
+            )
+
+    def change(self, kind: str, *rest: object) -> None:
+        state = self.state
+        if kind == "unalias":
+            self.write(plan.alias_removed(state, str(rest[0])))
+            return
+        version = state.find(int(str(rest[0])))
+        if version not in state.active:
+            return
+        assert version is not None
+        if kind == "move":
+            stage = Stage(str(rest[1]))
+            archive = bool(rest[2]) and stage in (Stage.STAGING, Stage.PRODUCTION)
+            self.write(transition(state, version, stage, archive=archive))
+            assert self.state.find(version.number or 0).stage == stage  # type: ignore[union-attr]
+        elif kind == "alias":
+            self.write(plan.alias_set(state, version, str(rest[1])))
+        else:
+            self.write(version_deleted(state, version))
+
+
+@given(st.lists(_CHANGES, max_size=12))
+def test_any_sequence_of_changes_keeps_the_rules(changes: list[tuple[object, ...]]) -> None:
+    tags = Tags(versions=4)
+    for what in changes:
+        tags.change(*what)  # type: ignore[arg-type]
+    state = tags.state
+    assert all(len(version.stages) <= 1 for version in state.active)
+    assert all(v.stages == {} and v.aliases == {} for v in state.versions if not v.active)
+    for alias in ("champion", slug("é_", "alias")):
+        assert sum(alias in version.aliases for version in state.active) <= 1
+    for stage in ("Staging", "Production", "Archived"):
+        inside = [version for version in state.active if stage in version.stages]
+        named = [(parse(tag.name), tag) for tag in tags.tags]
+        last = [(event, tag) for event, tag in named if event and event.value == stage][-1:]
+        if inside:
+            assert (last[0][0].kind, last[0][1].target) == ("stage", inside[-1].commit)
+    assert len({tag.name for tag in tags.tags}) == len(tags.tags)
