@@ -17,12 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml import config, publishing
+from gitml import config
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, Run, RunStatus
 from gitml.errors import GitmlError, InvalidInput, MissingDependency
 from gitml.formats import run_records
 from gitml.git import GitRepo
+from gitml.publishing import repository_source
 from gitml.registry import registration
 from gitml.tracking.client import NOTE_TAG
 
@@ -132,7 +133,7 @@ def run_demo(folder: Path, *, report: Callable[[str], None]) -> DemoResult:
             with demo.steps_file.open("a") as file:
                 file.write(f"{name}\n")
     report("Building the dashboard.")
-    publishing.build_site(demo.client.repository, demo.folder / SITE)
+    repository_source.build_site(demo.client.repository, demo.folder / SITE)
     return _result(demo)
 
 

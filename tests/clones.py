@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import gitml
-from gitml import sync
 from gitml.entities import ModelVersion
 from gitml.registry.registry import Registry
 from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import ExchangeReport
 from tests.conftest import git, make_repository
 
@@ -57,8 +57,8 @@ def exchange(*folders: Path) -> list[ExchangeReport]:
     """Push and pull in turn until nobody has news; returns all reports."""
     told: list[ExchangeReport] = []
     for _ in range(ROUNDS):
-        reports = [sync.push(repo(folder)).exchange for folder in folders]
-        reports += [sync.pull(repo(folder)) for folder in folders]
+        reports = [push_pull.push(repo(folder)).exchange for folder in folders]
+        reports += [push_pull.pull(repo(folder)) for folder in folders]
         told += reports
         if not any(report.changed or report.renumbered for report in reports):
             return told

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from gitml import sync as clones
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.waiting import progress
 from gitml.repository import Repository
+from gitml.sharing import push_pull as clones
+from gitml.sharing.push_pull import PushReport
 from gitml.store.exchange.exchange import ExchangeReport
-from gitml.sync import PushReport
 from gitml.tracking.client import TrackingClient
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from gitml import fsck as checks
 from gitml.cli.cells import count
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
-from gitml.fsck import Report
+from gitml.maintenance import fsck as checks
+from gitml.maintenance.fsck import Report
 from gitml.tracking.client import TrackingClient
 
 _NAMED = 20  # foreign paths that are listed

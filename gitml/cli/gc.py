@@ -6,12 +6,12 @@ import re
 
 import click
 
-from gitml import sweeping
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.errors import InvalidInput
-from gitml.sweeping import Report
+from gitml.maintenance import gc as sweeping
+from gitml.maintenance.gc import Report
 from gitml.tracking.client import TrackingClient
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}

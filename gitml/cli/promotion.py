@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitml import config, sync
+from gitml import config
 from gitml.ci import pull_requests, release as releases
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk, to_json
@@ -19,6 +19,7 @@ from gitml.registry import facts, promotion
 from gitml.registry.promotion import Proposal, Review, comparison, markdown_report, report_charts
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, parse
+from gitml.sharing import push_pull
 
 _why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
 
@@ -55,7 +56,7 @@ def _client() -> MlflowClient:
     """A client that knows what the team's clones recorded."""
     client = MlflowClient()
     if client.registry.remote in client.repository.git.remotes():
-        sync.pull(client.repository)
+        push_pull.pull(client.repository)
     return client
 
 

@@ -16,8 +16,8 @@ from gitml.cli.waiting import progress
 from gitml.errors import InvalidInput
 from gitml.formats.dvc_config import REMOTE
 from gitml.repository import Repository
+from gitml.sharing.push_pull import set_remote
 from gitml.storage.address import mask
-from gitml.sync import set_remote
 from gitml.tracking.client import TrackingClient
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from gitml import publishing, site_branch
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.waiting import progress
 from gitml.errors import GitmlError
+from gitml.publishing import branch as site_branch, repository_source
 from gitml.site import BuildReport
 from gitml.site.collector import without_collector
 from gitml.tracking.client import TrackingClient
@@ -111,18 +111,18 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
     from gitml.site.serve import serve_live
 
     repository = TrackingClient().repository
-    shown = publishing.state_of(repository)
+    shown = repository_source.state_of(repository)
     folder = repository.state / "site"
     report = _build(folder, title, live=_ASKED_EVERY)
 
     def refresh() -> bool:
         nonlocal shown
-        now = publishing.state_of(repository)
+        now = repository_source.state_of(repository)
         if now == shown:
             return False
         shown = now
         try:
-            done = publishing.build_site(repository, folder, title=title, live=_ASKED_EVERY)
+            done = repository_source.build_site(repository, folder, title=title, live=_ASKED_EVERY)
         except GitmlError as error:
             talk(f"The site was not brought up to date: {error.message}")
             return False
@@ -134,7 +134,7 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
 def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
     repository = TrackingClient().repository
     with progress("Building the site", unit="pages") as report_progress:
-        report = publishing.build_site(
+        report = repository_source.build_site(
             repository, output, title=title, progress=report_progress, live=live
         )
     files = count(report.written + report.unchanged, "file")

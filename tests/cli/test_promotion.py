@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 import gitml
-from gitml import publishing, sync
 from gitml.entities import Dataset
+from gitml.publishing import repository_source
 from gitml.registry import resolve
 from gitml.registry.promotion import markdown_report, verify
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from tests.cli.conftest import Cli, loaded, log_model, log_run, refs
 from tests.conftest import git
 
@@ -219,7 +220,7 @@ def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_mode
     client = gitml.MlflowClient(tmp_path / "colleague")
 
     def live() -> str:
-        sync.pull(client.repository)
+        push_pull.pull(client.repository)
         model = resolve.local_path("models:/Price/Production", client) / "MLmodel"
         return str(yaml.safe_load(model.read_text())["run_id"])
 
@@ -514,12 +515,12 @@ def test_the_dashboard_shows_open_and_decided_promotions(
 ) -> None:
     promote(cli, repository, "1", 1)
     opened = Repository.open(repository)
-    state = publishing.state_of(opened)
+    state = repository_source.state_of(opened)
     cli("registry", "propose", "Price", "2", "Production", "-m", "better <b>")
     git(repository, "remote", "set-url", "origin", "https://github.com/team/prices")
-    assert publishing.state_of(opened) != state
+    assert repository_source.state_of(opened) != state
 
-    publishing.build_site(opened, tmp_path / "site")
+    repository_source.build_site(opened, tmp_path / "site")
     pages = {
         path.relative_to(tmp_path / "site").as_posix(): html.unescape(path.read_text())
         for path in (tmp_path / "site").rglob("*.html")
@@ -535,5 +536,5 @@ def test_the_dashboard_shows_open_and_decided_promotions(
     assert len([name for name in versions if name.startswith("models/")]) >= 3
     (second,) = [pages[name] for name in pages if name.endswith("/2.html")]
     assert "If it were proposed for Production now" in second
-    again = publishing.build_site(opened, tmp_path / "site")
+    again = repository_source.build_site(opened, tmp_path / "site")
     assert again.written == 0

@@ -21,11 +21,6 @@ from typing import Any
 # Loaded once; each process of a trial is a fork of one that has opened no repository.
 import git  # noqa: F401
 
-import gitml.client
-import gitml.fluent.models
-import gitml.registry.registry
-import gitml.store.index.index
-import gitml.sync  # noqa: F401
 from tests.conftest import git as stock_git, make_repository
 from tests.crash import story
 from tests.crash.judging import findings

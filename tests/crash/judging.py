@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import gitml
-from gitml import sync
 from gitml.fluent import active
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 
 Note = list[Any]
 
@@ -142,7 +142,7 @@ def _next_run(client: gitml.MlflowClient, root: Path, push: bool) -> Iterator[st
     if client.get_run(run.info.run_id).info.status != "FINISHED":
         yield "the next run did not end"
     if push:
-        sync.push(client.repository)
+        push_pull.push(client.repository)
         tip = client.repository.branch.tip()
         there = client.repository.git.remote_refs("origin", client.repository.branch.ref)
         if there != {client.repository.branch.ref: tip}:

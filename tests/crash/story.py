@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gitml
-from gitml import sync
+from gitml.sharing import push_pull
 
 POINTS = 12
 BIG = bytes(range(256)) * 1024
@@ -62,5 +62,5 @@ def tell(repository: Path, notes: Notes, number: int) -> None:
     client = gitml.MlflowClient(repository)
     noted("tag", "edited", "y", lambda: client.set_tag(run_id, "edited", "y"))
     client.search_runs([run.info.experiment_id], "metrics.late = 0")
-    sync.push(client.repository)
+    push_pull.push(client.repository)
     notes.done("pushed", run_id)

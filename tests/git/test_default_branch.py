@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitml.git import GitRepo, default_branch
-from gitml.publishing import site_content
+from gitml.publishing.repository_source import site_content
 from gitml.repository import Repository
 from tests.conftest import git
 

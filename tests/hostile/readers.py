@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gitml import fsck, publishing, sync
 from gitml.entities import ViewType
 from gitml.errors import GitmlError
+from gitml.maintenance import fsck
+from gitml.publishing import repository_source
 from gitml.query.filters import RunQuery
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import merged
 from tests.conftest import git
 from tests.hostile import branch
@@ -34,15 +36,15 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     numbers = _index(repository, good)
     numbers["refused"] = _directly(repository, tip)
     _registry(repository)
-    list(sync._manifests(repository.git, None, tip))
-    list(sync._model_folders(repository))
+    list(push_pull._manifests(repository.git, None, tip))
+    list(push_pull._model_folders(repository))
     report = fsck.check(repository)
     assert report.faults
     assert not any(run_id in fault.place for fault in report.faults for run_id in good.runs)
     _merge(repository, tip, theirs)
     _index(repository, good)
     if count <= 300:
-        publishing.build_site(repository, folder / "site")
+        repository_source.build_site(repository, folder / "site")
     return numbers
 
 

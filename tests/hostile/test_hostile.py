@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 import gitml
-from gitml import sync
 from gitml.cli.entry import gitml as program
 from gitml.errors import StoreError
 from gitml.formats import canonical
 from gitml.git import LARGEST
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from tests.conftest import git
 from tests.hostile import branch, readers
 from tests.hostile.branch import Entry, Good
@@ -68,7 +68,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
 def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
-    sync.push(Repository.open(good.folder))
+    push_pull.push(Repository.open(good.folder))
     git(tmp_path, "clone", "-q", "origin.git", "enemy")
     enemy = tmp_path / "enemy"
     branch.commit(enemy, [Entry(b"runs", b"x"), Entry(b"a\nb", b"x"), Entry(b"\xff", b"x")],
@@ -76,7 +76,7 @@ def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path:
     git(enemy, "push", "-q", "origin", "gitml/runs")
     gitml.MlflowClient(good.folder).set_tag(good.runs[0], "mine", "yes")
 
-    sync.push(Repository.open(good.folder))
+    push_pull.push(Repository.open(good.folder))
     kept = gitml.MlflowClient(good.folder).search_runs(["house"])
     assert {run.info.run_id for run in kept} == set(good.runs)
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from gitml import sync
+from gitml.sharing import push_pull
 from tests.clones import models, register, repo
 
 folder = Path(sys.argv[1])
@@ -12,4 +12,4 @@ for _ in range(3):
     models(folder).transition_model_version_stage(
         "Price", number, "Production", archive_existing_versions=True
     )
-    sync.push(repo(folder))
+    push_pull.push(repo(folder))

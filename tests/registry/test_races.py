@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gitml import sync
 from gitml.errors import Conflict
 from gitml.registry.rebase import Reconciler
+from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import Arrival, Exchange, Renumbered, Settled
 from tests.clones import exchange, models, origin_and_clone, register, repo
 from tests.conftest import git
@@ -25,9 +25,9 @@ def clones(tmp_path: Path) -> tuple[Path, Path]:
     """Two clones of one bare repository, both with version 1 of Price."""
     first = origin_and_clone(tmp_path, "first")
     register(first)
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     git(tmp_path, "clone", "-q", "origin.git", "second")
-    sync.pull(repo(tmp_path / "second"))
+    push_pull.pull(repo(tmp_path / "second"))
     return first, tmp_path / "second"
 
 
@@ -83,7 +83,7 @@ def settled(clones: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
     exchange(*clones)
     fresh = tmp_path / "fresh"
     git(tmp_path, "clone", "-q", "origin.git", "fresh")
-    sync.pull(repo(fresh))
+    push_pull.pull(repo(fresh))
     one, two, three = (seen(folder) for folder in (*clones, fresh))
     assert one == two == three
     assert one["ignored"] == []
@@ -104,8 +104,8 @@ def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
     models(second).set_registered_model_alias("Price", "champion", 2)
     assert (mine.version, theirs.version) == (2, 2)
 
-    sync.push(repo(first))
-    report = sync.push(repo(second))
+    push_pull.push(repo(first))
+    report = push_pull.push(repo(second))
 
     assert report.exchange.renumbered == (Renumbered(model="Price", old=2, new=3),)
     settled(clones, tmp_path)
@@ -133,24 +133,24 @@ def test_a_pull_renumbers_what_was_never_pushed_and_says_so(clones: tuple[Path, 
     for _ in range(2):
         register(second)
     runs = [models(second).get_model_version("Price", n).run_id for n in (2, 3)]
-    sync.push(repo(first))
+    push_pull.push(repo(first))
 
-    report = sync.pull(repo(second))
+    report = push_pull.pull(repo(second))
 
     assert report.renumbered == (
         Renumbered(model="Price", old=2, new=3), Renumbered(model="Price", old=3, new=4),
     )  # fmt: skip
     assert [models(second).get_model_version("Price", n).run_id for n in (3, 4)] == runs
-    assert sync.pull(repo(second)).renumbered == ()
+    assert push_pull.pull(repo(second)).renumbered == ()
 
 
 def test_numbers_that_are_free_on_the_remote_are_kept(clones: tuple[Path, Path]) -> None:
     first, second = clones
     register(second)
     move(first, 1, "Staging")
-    sync.push(repo(first))
+    push_pull.push(repo(first))
 
-    assert sync.push(repo(second)).exchange.renumbered == ()
+    assert push_pull.push(repo(second)).exchange.renumbered == ()
     assert stages(second) == {1: "Staging", 2: "None"}
 
 
@@ -163,8 +163,8 @@ def test_of_two_promotions_the_later_push_archives_the_earlier(
     move(first, 1, "Production", archive=True)
     move(second, 2, "Production", archive=True)  # there was nothing to archive here
 
-    sync.push(repo(first))
-    sync.push(repo(second))
+    push_pull.push(repo(first))
+    push_pull.push(repo(second))
 
     settled(clones, tmp_path)
     assert stages(first) == {1: "Archived", 2: "Production"}
@@ -202,9 +202,9 @@ def test_a_request_for_a_version_that_was_deleted_meanwhile_is_named(
     first, second = clones
     models(first).delete_model_version("Price", 1)
     move(second, 1, "Staging")
-    sync.push(repo(first))
+    push_pull.push(repo(first))
 
-    report = sync.push(repo(second)).exchange
+    report = push_pull.push(repo(second)).exchange
 
     assert report.lost == ("Price version 1 moved to Staging: the version was deleted meanwhile",)
     assert models(second).search_model_versions() == []
@@ -227,16 +227,16 @@ def test_tags_that_another_remote_has_are_never_written_again(
 ) -> None:
     first, second = clones
     register(second)
-    sync.push(repo(second))
+    push_pull.push(repo(second))
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "fork.git")
     for folder in clones:
         git(folder, "remote", "add", "fork", str(tmp_path / "fork.git"))
     register(first)
-    sync.push(repo(first), git_remote="fork")
+    push_pull.push(repo(first), git_remote="fork")
 
     before = git(second, "for-each-ref", "refs/tags")
     with pytest.raises(Conflict, match=r"Price@v2\.0\.0 means something else on 'fork'"):
-        sync.push(repo(second), git_remote="fork")
+        push_pull.push(repo(second), git_remote="fork")
     assert git(second, "for-each-ref", "refs/tags") == before
 
 
@@ -246,7 +246,7 @@ def test_a_plain_fetch_of_tags_before_does_no_harm(
     first, second = clones
     move(first, 1, "Production")
     move(second, 1, "Staging")
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     git(second, "fetch", "-q", "--tags", "origin")
 
     settled(clones, tmp_path)
@@ -262,7 +262,7 @@ class _SlowRules(Reconciler):
         found = super().settle(arrival)
         other, self.other = self.other, None
         if other:
-            sync.push(repo(other))
+            push_pull.push(repo(other))
         return found
 
 
@@ -289,7 +289,7 @@ def test_renumbering_that_is_cut_off_happens_whole_the_next_time(
     first, second = clones
     register(first, description="from the first")
     theirs = register(second, description="from the second")
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     hook, pid = second / ".git" / "hooks" / "reference-transaction", tmp_path / "pid"
     hook.write_text(
         f"""#!/bin/sh
@@ -303,16 +303,16 @@ exit 1
     if killed:
         before = git(second, "for-each-ref", "refs/tags", "refs/heads")
         code = (
-            "import os, sys; from pathlib import Path; from gitml import sync\n"
+            "import os, sys; from pathlib import Path; from gitml.sharing import push_pull\n"
             "from gitml.repository import Repository\n"
             "Path(sys.argv[2]).write_text(str(os.getpid()))\n"
-            "sync.pull(Repository.open(sys.argv[1]))\n"
+            "push_pull.pull(Repository.open(sys.argv[1]))\n"
         )
         done = subprocess.run([sys.executable, "-c", code, second, pid])
         assert done.returncode == -9
         assert git(second, "for-each-ref", "refs/tags", "refs/heads") == before
 
-    assert [one.new for one in sync.push(repo(second)).exchange.renumbered] == [3]
+    assert [one.new for one in push_pull.push(repo(second)).exchange.renumbered] == [3]
     assert not hook.exists()
     settled(clones, tmp_path)
     three = models(first).get_model_version("Price", 3)
@@ -338,9 +338,9 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
             alias, version = choose.choice(["champion", "next"]), choose.choice(numbers)
             models(folder).set_registered_model_alias("Price", alias, version)
         elif action == "push":
-            sync.push(repo(folder))
+            push_pull.push(repo(folder))
         else:
-            sync.pull(repo(folder))
+            push_pull.pull(repo(folder))
 
     found = settled(clones, tmp_path)
     assert {version.run_id for version in found["versions"]} == registered

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitml import sync
 from gitml.registry.promotion import Verification, verify
+from gitml.sharing import push_pull
 from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
 
@@ -46,9 +46,9 @@ def team(tmp_path: Path, alone: Path) -> tuple[Path, Path]:
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
     git(alone, "remote", "add", "origin", str(tmp_path / "origin.git"))
     git(alone, "push", "-q", "origin", "main")
-    sync.push(repo(alone))
+    push_pull.push(repo(alone))
     git(tmp_path, "clone", "-q", "origin.git", "second")
-    sync.pull(repo(tmp_path / "second"))
+    push_pull.pull(repo(tmp_path / "second"))
     return alone, tmp_path / "second"
 
 
@@ -118,7 +118,7 @@ def test_events_that_were_not_known_when_others_were_written_are_put_in_order(
     first, second = team
     move(second, 1, "Staging")
     models(first).set_registered_model_alias("Price", "champion", 1)
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     git(second, "fetch", "-q", "--tags", "origin")  # here before gitml looks
 
     exchange(*team)

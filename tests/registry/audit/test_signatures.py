@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gitml import sync
 from gitml.errors import SignatureError
 from gitml.registry.audit.signers import GPG_KEYS, SSH_KEYS
 from gitml.registry.promotion import apply, verify
+from gitml.sharing import push_pull
 from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
 
@@ -66,12 +66,12 @@ def team(tmp_path: Path, keys: dict[str, Path]) -> tuple[Path, Path]:
     signs(ada, keys["ada"])
     register(ada)
     move(ada, "Production")
-    sync.push(repo(ada))
+    push_pull.push(repo(ada))
     git(tmp_path, "clone", "-q", "origin.git", "bo-clone")
     bo = tmp_path / "bo-clone"
     git(bo, "config", "user.email", "bo@example.org")
     signs(bo, keys["bo"])
-    sync.pull(repo(bo))
+    push_pull.pull(repo(bo))
     return ada, bo
 
 
@@ -114,8 +114,8 @@ def test_who_may_not_sign_a_stage_cannot_write_it(team: tuple[Path, Path]) -> No
         move(bo, "None")
     assert git(bo, "for-each-ref") == before
     assert found(bo) == []
-    sync.push(repo(bo))
-    sync.pull(repo(ada))
+    push_pull.push(repo(bo))
+    push_pull.pull(repo(ada))
     move(ada, "None")
     with pytest.raises(SignatureError, match=r"who may not; bo@example\.org may"):
         register(ada, "Other")
@@ -195,9 +195,9 @@ def test_events_put_behind_those_of_others_are_signed_again(
     register(ada)
     register(bo)
     models(bo).set_registered_model_alias("Price", "next", 2)
-    sync.push(repo(ada))
+    push_pull.push(repo(ada))
 
-    assert [one.new for one in sync.push(repo(bo)).exchange.renumbered] == [3]
+    assert [one.new for one in push_pull.push(repo(bo)).exchange.renumbered] == [3]
 
     exchange(ada, bo)
     assert found(ada) == found(bo) == []

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import fsck
 from gitml.formats import manifest
+from gitml.maintenance import fsck
 from gitml.repository import Repository
 from tests.conftest import git
 from tests.hostile import branch

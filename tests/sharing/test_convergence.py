@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 import gitml
-from gitml import sync
 from gitml.errors import StoreError
+from gitml.sharing import push_pull
 from tests.clones import exchange, models, origin_and_clone, register, repo
 from tests.conftest import git
 
@@ -194,12 +194,12 @@ class Clones(RuleBasedStateMachine):
     @rule(at=clones)
     def push(self, at: int) -> None:
         tallies["steps"] += 1
-        sync.push(repo(self.folders[at]))
+        push_pull.push(repo(self.folders[at]))
 
     @rule(at=clones)
     def pull(self, at: int) -> None:
         tallies["steps"] += 1
-        sync.pull(repo(self.folders[at]))
+        push_pull.pull(repo(self.folders[at]))
 
     @rule(at=clones)
     def drop_index(self, at: int) -> None:
@@ -210,7 +210,7 @@ class Clones(RuleBasedStateMachine):
     def clone_anew(self, at: int, depth: bool) -> None:
         tallies["steps"] += 1
         old = self.folders[at]
-        sync.push(repo(old))
+        push_pull.push(repo(old))
         self._check_user(old)
         self._forget(old)
         shutil.rmtree(old)
@@ -354,11 +354,12 @@ def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
     for folder in folders[1:]:
         git(root, "clone", "-q", "origin.git", folder.name)
     code = (
-        "import sys; from gitml import sync; from tests.test_convergence import log_run, repo\n"
-        "from pathlib import Path; here = Path(sys.argv[1])\n"
-        "for _ in range(3): print(log_run(here), sync.push(repo(here)).exchange.runs)\n"
+        "import sys; from pathlib import Path; from gitml.sharing import push_pull\n"
+        "from tests.sharing.test_convergence import log_run, repo\n"
+        "here = Path(sys.argv[1])\n"
+        "for _ in range(3): print(log_run(here), push_pull.push(repo(here)).exchange.runs)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     running = [
         subprocess.Popen([sys.executable, "-c", code, folder], env=environment, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -387,7 +388,7 @@ def test_runs_that_somebody_removed_with_git_come_back(origin: Path) -> None:
     git(by_hand, "push", "-q", "origin", BRANCH)
     assert ids(second) == {kept}
 
-    sync.pull(repo(first))
+    push_pull.pull(repo(first))
     assert ids(first) == {kept, removed}
     exchange(first, second)
     git(origin.parent, "clone", "-q", "origin.git", "fresh")
@@ -405,8 +406,8 @@ def test_clones_without_news_make_no_commits(origin: Path) -> None:
     tip = git(origin, "rev-parse", BRANCH)
 
     for folder in (first, second, first, second):
-        assert not sync.push(repo(folder)).exchange.changed
-        assert not sync.pull(repo(folder)).changed
+        assert not push_pull.push(repo(folder)).exchange.changed
+        assert not push_pull.pull(repo(folder)).changed
     assert {git(folder, "rev-parse", BRANCH) for folder in (origin, first, second)} == {tip}
 
 
@@ -419,9 +420,9 @@ def test_a_push_that_the_remote_refused_once_can_be_repeated(origin: Path) -> No
     register(first)
 
     with pytest.raises(StoreError, match="not today"):
-        sync.push(repo(first))
+        push_pull.push(repo(first))
     assert git(origin, "for-each-ref", "refs/tags", f"refs/heads/{BRANCH}") == ""
-    report = sync.push(repo(first)).exchange
+    report = push_pull.push(repo(first)).exchange
     assert (report.runs, report.tags, report.renumbered) == (2, 1, ())
     assert run_id in ids(first)
 
@@ -434,15 +435,15 @@ def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
     hook.chmod(0o755)
     run_id = log_run(first)
     code = (
-        "import os, sys; from pathlib import Path; from gitml import sync\n"
+        "import os, sys; from pathlib import Path; from gitml.sharing import push_pull\n"
         "from gitml.repository import Repository\n"
-        "Path(sys.argv[2]).write_text(str(os.getpid())); sync.push(Repository.open(sys.argv[1]))\n"
+        "Path(sys.argv[2]).write_text(str(os.getpid())); push_pull.push(Repository.open(sys.argv[1]))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code, first, pids], env=environment)
     assert done.returncode == -9
 
-    assert sync.push(repo(first)).exchange.runs == 1
+    assert push_pull.push(repo(first)).exchange.runs == 1
     git(origin.parent, "clone", "-q", "origin.git", "fresh")
     assert ids(origin.parent / "fresh") == {run_id}
     assert git(first, "fsck") == ""
@@ -451,21 +452,21 @@ def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
 def test_a_remote_that_vanished_and_came_back_gets_everything(origin: Path) -> None:
     first, away = origin.parent / "c0", origin.parent / "away.git"
     log_run(first)
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     register(first)
     origin.rename(away)
     with pytest.raises(StoreError, match="did not take"):
-        sync.push(repo(first))
+        push_pull.push(repo(first))
 
     away.rename(origin)
-    report = sync.push(repo(first)).exchange
+    report = push_pull.push(repo(first)).exchange
     assert (report.runs, report.tags) == (1, 1)
 
 
 def test_a_depth_one_clone_joins_edits_of_a_run_that_the_remote_changed_too(origin: Path) -> None:
     first, shallow = origin.parent / "c0", origin.parent / "shallow"
     run_id = log_run(first)
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     git(origin.parent, "clone", "-q", "--depth=1", f"file://{origin}", "shallow")
     ref = f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}"
     git(shallow, "fetch", "-q", "--depth=1", "origin", ref)

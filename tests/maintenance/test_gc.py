@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import sweeping, sync
 from gitml.errors import InvalidInput, StoreError
+from gitml.maintenance import gc
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good
@@ -30,9 +31,9 @@ def objects(folder: Path) -> set[str]:
     return {p.parent.name + p.name for p in (folder / "files" / "md5").glob("*/*")}
 
 
-def sweep(good: Good, **options: object) -> sweeping.Report:
+def sweep(good: Good, **options: object) -> gc.Report:
     options = {"apply": True, "now": time.time() + LATER, **options}
-    return sweeping.sweep(Repository.open(good.folder), **options)  # type: ignore[arg-type]
+    return gc.sweep(Repository.open(good.folder), **options)  # type: ignore[arg-type]
 
 
 def stray(good: Good, text: str = "stray") -> tuple[Path, str]:
@@ -91,7 +92,7 @@ def test_runs_of_a_remote_and_runs_in_progress_are_kept(good: Good, tmp_path: Pa
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     repository = Repository.open(good.folder)
-    sync.push(repository)
+    push_pull.push(repository)
     git(good.folder, "update-ref", "-d", "refs/heads/gitml/runs")
     client = gitml.MlflowClient(good.folder)
     run = client.create_run("house")
@@ -120,7 +121,7 @@ def test_a_shared_remote_is_swept_only_when_asked(good: Good, tmp_path: Path) ->
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     shared = tmp_path / "storage"
     shared.mkdir()
-    sync.set_remote(Repository.open(good.folder), str(shared))
+    push_pull.set_remote(Repository.open(good.folder), str(shared))
     before = objects(shared)
     path = shared / "files" / "md5" / "ab" / ("c" * 30)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +168,7 @@ def test_a_remote_that_the_users_project_shares_is_never_swept(good: Good, tmp_p
     storage = tmp_path / "storage"
     storage.mkdir()
     dvc(good.folder, "remote", "add", "-q", "-d", "data", str(storage))
-    sync.set_remote(Repository.open(good.folder), str(storage))
+    push_pull.set_remote(Repository.open(good.folder), str(storage))
 
     with pytest.raises(InvalidInput, match="own DVC project"):
         sweep(good, remote=True)

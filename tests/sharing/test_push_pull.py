@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import sync
 from gitml.errors import ArtifactError, Conflict, InvalidInput, RemoteUnavailable, StoreError
 from gitml.registry import resolve
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from tests.clones import origin_and_clone
 from tests.conftest import git
 
@@ -53,11 +53,11 @@ def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path,
     first, second = clones
     one, two = log_run(first, a="1"), log_run(second, b="2")
 
-    pushed = sync.push(repo(first))
+    pushed = push_pull.push(repo(first))
     assert (pushed.exchange.runs, pushed.exchange.changed, pushed.stays_here) == (1, True, True)
-    pushed = sync.push(repo(second))
+    pushed = push_pull.push(repo(second))
     assert pushed.exchange.runs == 1
-    pulled = sync.pull(repo(first))
+    pulled = push_pull.pull(repo(first))
     assert (pulled.runs, pulled.joined) == (1, 0)
 
     assert ids(first) == ids(second) == {one, two}
@@ -65,8 +65,8 @@ def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path,
     client = gitml.MlflowClient(first)
     path = Path(client.download_artifacts(two, "notes/text.txt"))
     assert path.read_text() == "from second"
-    assert not sync.pull(repo(first)).changed
-    assert not sync.push(repo(first)).exchange.changed
+    assert not push_pull.pull(repo(first)).changed
+    assert not push_pull.push(repo(first)).exchange.changed
     assert git(first, "status", "--porcelain") == ""
     for folder in clones:
         assert git(folder, "fsck") == ""
@@ -75,16 +75,16 @@ def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path,
 def test_edits_of_one_run_in_two_clones_are_joined(clones: tuple[Path, Path]) -> None:
     first, second = clones
     run_id = log_run(first)
-    sync.push(repo(first))
-    sync.pull(repo(second))
+    push_pull.push(repo(first))
+    push_pull.pull(repo(second))
     gitml.MlflowClient(first).set_tag(run_id, "owner", "ada")
     gitml.MlflowClient(first).log_metric(run_id, "late", 1)
     gitml.MlflowClient(second).set_tag(run_id, "mlflow.note.content", "checked")
     gitml.MlflowClient(second).delete_run(run_id)
 
-    sync.push(repo(first))
-    sync.push(repo(second))
-    report = sync.pull(repo(first))
+    push_pull.push(repo(first))
+    push_pull.push(repo(second))
+    report = push_pull.pull(repo(first))
 
     assert (report.runs, report.joined) in {(0, 0), (0, 1)}
     assert tree(first) == tree(second)
@@ -100,13 +100,13 @@ def test_a_plain_clone_reads_everything_before_any_pull(
 ) -> None:
     first, _ = clones
     run_id = log_run(first, a="1")
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     git(tmp_path, "clone", "-q", "origin.git", "third")
 
     assert ids(tmp_path / "third") == {run_id}
     other = log_run(tmp_path / "third")
     assert ids(tmp_path / "third") == {run_id, other}
-    assert sync.push(repo(tmp_path / "third")).exchange.runs == 1
+    assert push_pull.push(repo(tmp_path / "third")).exchange.runs == 1
 
 
 def test_clones_without_a_common_ancestor_are_joined(
@@ -114,9 +114,9 @@ def test_clones_without_a_common_ancestor_are_joined(
 ) -> None:
     first, second = clones
     one = log_run(first)
-    sync.push(repo(first))
+    push_pull.push(repo(first))
     two = log_run(second)  # its branch began on its own, before it knew of the other
-    assert sync.push(repo(second)).exchange.runs == 1
+    assert push_pull.push(repo(second)).exchange.runs == 1
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{tmp_path / 'origin.git'}", "shallow")
     git(shallow, "fetch", "-q", "--depth=1", "origin",
@@ -124,8 +124,8 @@ def test_clones_without_a_common_ancestor_are_joined(
 
     assert ids(shallow) == {one, two}
     three = log_run(shallow)
-    sync.push(repo(shallow))
-    sync.pull(repo(first))
+    push_pull.push(repo(shallow))
+    push_pull.pull(repo(first))
     assert ids(first) == {one, two, three}
 
 
@@ -138,9 +138,9 @@ def test_model_versions_and_stages_travel_as_tags(clones: tuple[Path, Path]) -> 
 
     models.register(client, f"runs:/{run_id}/model", "Price")
     client.transition_model_version_stage("Price", 1, "Production", reason="it is good")
-    assert sync.push(repo(first)).exchange.tags == 2
+    assert push_pull.push(repo(first)).exchange.tags == 2
 
-    assert sync.pull(repo(second)).tags == 2
+    assert push_pull.pull(repo(second)).tags == 2
     other = gitml.MlflowClient(second)
     assert other.get_model_version("Price", 1).current_stage == "Production"
 
@@ -159,21 +159,21 @@ def test_a_tag_that_means_two_things_is_named_and_nothing_is_moved(
     log_run(second)
 
     with pytest.raises(Conflict, match=r"Price@v1\.0\.0 means something else"):
-        sync.push(repo(second))
+        push_pull.push(repo(second))
     assert "gitml/runs" not in git(first, "ls-remote", "origin")
 
 
 def test_without_a_git_remote_the_message_says_how_to_add_one(repository: Path) -> None:
     log_run(repository)
     with pytest.raises(InvalidInput, match="git remote add origin URL"):
-        sync.push(repo(repository))
+        push_pull.push(repo(repository))
 
 
 def test_a_git_remote_that_does_not_answer_leaves_everything_here(repository: Path) -> None:
     git(repository, "remote", "add", "origin", "/nonexistent/place.git")
     run_id = log_run(repository)
     with pytest.raises(StoreError, match="did not take"):
-        sync.push(repo(repository))
+        push_pull.push(repo(repository))
 
     assert ids(repository) == {run_id}
 
@@ -186,19 +186,19 @@ def test_a_shared_remote_takes_over_all_artifacts(
 ) -> None:
     first, second = clones
     run_id = log_run(first)
-    sync.push(repo(first))
-    sync.pull(repo(second))
+    push_pull.push(repo(first))
+    push_pull.pull(repo(second))
     log_run(second)
     shared = tmp_path / "storage"
     shared.mkdir()
 
-    report = sync.set_remote(repo(first), str(shared))
+    report = push_pull.set_remote(repo(first), str(shared))
     assert (report.url, report.sent.files, report.left) == (str(shared), 1, ())
-    pushed = sync.push(repo(first))
+    pushed = push_pull.push(repo(first))
     assert not pushed.stays_here
-    pushed = sync.push(repo(second))  # its own run was logged before it knew of the remote
+    pushed = push_pull.push(repo(second))  # its own run was logged before it knew of the remote
     assert (pushed.files, pushed.stays_here) == (1, False)
-    sync.pull(repo(first))
+    push_pull.pull(repo(first))
 
     for folder in clones:
         shutil.rmtree(folder / ".git" / "gitml" / "remote")
@@ -223,7 +223,7 @@ def test_a_remote_that_does_not_work_is_not_saved(
     log_run(repository)
     before = git(repository, "for-each-ref")
     with pytest.raises(error):
-        sync.set_remote(repo(repository), url)
+        push_pull.set_remote(repo(repository), url)
 
     assert git(repository, "for-each-ref") == before
     assert repo(repository).uses_default_remote()
@@ -234,7 +234,7 @@ def test_a_remote_that_vanished_is_named_and_the_run_is_safe(
 ) -> None:
     storage = tmp_path / "storage"
     storage.mkdir()
-    sync.set_remote(repo(repository), str(storage))
+    push_pull.set_remote(repo(repository), str(storage))
     storage.rename(tmp_path / "gone")
 
     run_id = log_run(repository)
@@ -242,10 +242,10 @@ def test_a_remote_that_vanished_is_named_and_the_run_is_safe(
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(repository, "remote", "add", "origin", str(tmp_path / "origin.git"))
     with pytest.raises(ArtifactError, match="storage"):
-        sync.push(repo(repository))
+        push_pull.push(repo(repository))
     assert ids(repository) == {run_id}
     (tmp_path / "gone").rename(storage)
-    assert sync.push(repo(repository)).files == 1
+    assert push_pull.push(repo(repository)).files == 1
 
 
 def test_rows_are_added_to_a_table_that_lies_in_another_clones_folder(
@@ -254,8 +254,8 @@ def test_rows_are_added_to_a_table_that_lies_in_another_clones_folder(
     first, second = clones
     run_id = log_run(first)
     gitml.MlflowClient(first).log_table(run_id, {"a": [1]}, "t.json")
-    sync.push(repo(first))
-    sync.pull(repo(second))
+    push_pull.push(repo(first))
+    push_pull.pull(repo(second))
 
     client = gitml.MlflowClient(second)
     client.log_table(run_id, {"a": [2]}, "t.json")

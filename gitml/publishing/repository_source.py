@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
-from gitml import site, written
-from gitml.concerns import concerns
+from gitml import site
 from gitml.entities import Artifact, Metric
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.formats import run_folder
 from gitml.formats.metric_history import from_jsonl
 from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
+from gitml.publishing import documents
+from gitml.publishing.warnings import concerns
 from gitml.registry.gates import declarations
 from gitml.registry.gates.metric_direction import by_name
 from gitml.registry.promotion.decisions import (
@@ -73,7 +74,7 @@ def build_site(
         templates=root / settings.templates if settings.templates else None,
         base_url=f"{settings.url.rstrip('/')}/" if settings.url else "",
         accent=settings.accent,
-        logo=written.inside(root, settings.logo, "site.logo") if settings.logo else None,
+        logo=documents.inside(root, settings.logo, "site.logo") if settings.logo else None,
         cache=repository.state / "site-cache",
         live=live,
     )
@@ -101,7 +102,7 @@ def state_of(repository: Repository) -> tuple[object, ...]:
         ),
         repository.git.head(),
         sorted((run_id, _signature(place)) for run_id, place in live.items()),
-        written.signature(repository),
+        documents.signature(repository),
     )
 
 
@@ -164,9 +165,9 @@ class _Source:
             versions=lambda name: by_model.get(name, ()),
             events=self._registry.history,
             run_oid=self._run_oid,
-            pages=written.pages(self._repository),
-            reports=written.in_folder(self._repository, "reports", ".md"),
-            views=written.in_folder(self._repository, "views", ".yaml"),
+            pages=documents.pages(self._repository),
+            reports=documents.in_folder(self._repository, "reports", ".md"),
+            views=documents.in_folder(self._repository, "views", ".yaml"),
             better=lru_cache(lambda metric: ways.get(metric) or by_name(metric) or ""),
             ways=repr(ways),
             commits=self._commits,

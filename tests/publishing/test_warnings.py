@@ -8,7 +8,7 @@ import pytest
 
 import gitml
 from gitml.fluent import models
-from gitml.publishing import site_content
+from gitml.publishing.repository_source import site_content
 from gitml.repository import Repository
 from tests.conftest import git
 

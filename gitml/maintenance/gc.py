@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitml import sync
 from gitml.entities import Artifact, LifecycleStage
 from gitml.errors import ArtifactError, InvalidInput, StoreError
 from gitml.formats import canonical, checks, dvc_config, manifest, run_records
-from gitml.fsck import leftovers, whole_tree
 from gitml.git import LARGEST
+from gitml.maintenance.fsck import leftovers, whole_tree
 from gitml.registry.tags import grammar
 from gitml.repository import Repository
+from gitml.sharing import push_pull
 from gitml.storage.cache import Cache, is_oid
 from gitml.storage.remote import Remote
 
@@ -97,7 +97,7 @@ def sweep(
     """
     if remote:
         _refuse_shared_with_project(repository)
-        sync.pull(repository)
+        push_pull.pull(repository)
     limit = (time.time() if now is None else now) - older_than
     marks = _Marks(repository, limit if deleted_runs else None).oids()
     tally = _Tally()

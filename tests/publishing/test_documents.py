@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitml.errors import InvalidInput
-from gitml.publishing import build_site, site_content, state_of
+from gitml.publishing.repository_source import build_site, site_content, state_of
 from gitml.repository import Repository
 
 

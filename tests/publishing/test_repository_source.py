@@ -15,7 +15,7 @@ import pytest
 import gitml
 from gitml.entities import Artifact, Metric
 from gitml.fluent import models
-from gitml.publishing import build_site, forge_url, site_content
+from gitml.publishing.repository_source import build_site, forge_url, site_content
 from gitml.repository import Repository
 from tests.conftest import git
 

@@ -8,7 +8,7 @@ import pytest
 
 from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
-from gitml.site_branch import publish
+from gitml.publishing.branch import publish
 from tests.conftest import git, make_repository
 
 

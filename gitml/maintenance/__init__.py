@@ -1,0 +1,1 @@
+"""Keep a repository whole: check and repair it (fsck), remove what nothing needs (gc)."""

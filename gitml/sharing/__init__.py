@@ -1,0 +1,1 @@
+"""Share runs and models: push, pull and the remotes."""
