@@ -14,7 +14,7 @@ from gitml.cli.waiting import progress
 from gitml.errors import GitmlError
 from gitml.publishing import branch as site_branch, repository_source
 from gitml.site import BuildReport
-from gitml.site.collector import without_collector
+from gitml.site.output.no_gc import without_collector
 from gitml.tracking.client import TrackingClient
 
 _FOLDER = Path("_site")

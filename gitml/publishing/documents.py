@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gitml.errors import InvalidInput
 from gitml.repository import Repository
-from gitml.site.content import Document
+from gitml.site.source import Document
 
 MAX_BYTES = 256 * 1024
 

@@ -30,10 +30,11 @@ from gitml.registry.promotion.decisions import (
     proposals,
 )
 from gitml.repository import Repository
-from gitml.site import BuildReport, Content, SiteOptions, bundle
+from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
-from gitml.site.collector import without_collector
-from gitml.site.content import CodeCommit
+from gitml.site.output import bundle
+from gitml.site.output.no_gc import without_collector
+from gitml.site.source import CodeCommit
 from gitml.store.in_progress import journal
 from gitml.store.run_reader import CommittedRuns
 

@@ -12,7 +12,7 @@ from gitml.registry.gates import declarations
 from gitml.registry.promotion.unapplied import drift
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
-from gitml.site.content import Concern
+from gitml.site.source import Concern
 
 _NEWEST = 100  # runs whose files are looked for, besides those of versions
 _TAGS = 20

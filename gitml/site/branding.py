@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.errors import InvalidInput
-from gitml.site import previews, urls
+from gitml.site import previews
+from gitml.site.text import urls
 
 LOGO_BYTES = 500_000
 CONTRAST = 4.5  # WCAG 2.2, level AA, for text

@@ -12,42 +12,33 @@ from typing import Any
 
 from gitml import version
 from gitml.entities import Experiment, RegisteredModel, Run
-from gitml.site import (
-    branding,
-    budget,
-    bundle,
-    charts,
-    data,
-    feed,
-    formats,
-    fragments,
-    home,
-    markdown,
-    model_pages,
-    pages,
-    parquet,
-    previews,
-    promotion_pages,
-    reports,
-    run_pages,
-    search,
-    tables,
-    templates,
-    timeline,
-    urls,
-    version_pages,
-    views,
-    workers,
-)
-from gitml.site.budget import OverBudget, Plan
+from gitml.site import branding, previews
 from gitml.site.catalogue import Catalogue, catalogue, experiment_link
-from gitml.site.collector import without_collector
-from gitml.site.content import Content, Document
-from gitml.site.feed import Regression
+from gitml.site.charts import specs
+from gitml.site.data import columns, search, table, views
+from gitml.site.data.views import View
 from gitml.site.keys import Keys
 from gitml.site.options import BuildReport, SiteOptions
-from gitml.site.output import Output, Rendered, Written
-from gitml.site.views import View
+from gitml.site.output import budget, bundle, templates, workers
+from gitml.site.output.budget import OverBudget, Plan
+from gitml.site.output.folder import Output, Rendered, Written
+from gitml.site.output.no_gc import without_collector
+from gitml.site.pages import (
+    experiment as pages,
+    feed,
+    home,
+    model as model_pages,
+    older_runs,
+    promotion,
+    report,
+    run as run_pages,
+    timeline,
+    version as version_pages,
+)
+from gitml.site.pages.feed import Regression
+from gitml.site.previews import parquet
+from gitml.site.source import Content, Document
+from gitml.site.text import formats, markdown, urls
 
 Progress = Callable[[int, int], None]
 _ROW, _PAGE, _OLDER = 4e-5, 6e-4, 3e-4  # s for a run in a table, with a page, among older ones
@@ -60,7 +51,7 @@ class _Made:
 
     files: Mapping[str, Written]
     rendered: Mapping[str, Rendered]
-    blocks: Mapping[str, tables.Block]
+    blocks: Mapping[str, table.Block]
     unread: Sequence[str]
     pages: int
 
@@ -80,7 +71,7 @@ class _Builder:
     views: tuple[View, ...] = field(init=False)
     histories: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Rendered] = field(default_factory=dict)
-    blocks: dict[str, tables.Block] = field(default_factory=dict)
+    blocks: dict[str, table.Block] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     keys: Keys = field(init=False)
 
@@ -116,7 +107,7 @@ class _Builder:
         files["gitml.css"] += branding.accent_style(self.options.accent)
         files |= bundle.scripts({n: js for n, js in own.items() if n.endswith(".js")}, cache)
         files["vega.js"] = bundle.vega(cache)
-        files["specs.js"] = data.script("specs", charts.specs())
+        files["specs.js"] = columns.script("specs", specs.specs())
         addresses = {name: urls.static(name, content) for name, content in files.items()}
         for name, content in files.items():
             self.out.write(addresses[name], content)
@@ -135,15 +126,15 @@ class _Builder:
 
     def experiment(self, item: Experiment) -> None:
         """Write an experiment's page; the blocks of its table are made already."""
-        newest = tables.paged(self.shown, item)[: data.HEAD_ROWS]
+        newest = table.paged(self.shown, item)[: columns.HEAD_ROWS]
         drawn = [self.rendered[run.info.run_id].facts for run in newest]
-        trends = tables.sparklines(item, drawn, self.shard)
-        key = tables.key(item)
-        blocks = [(part, self.blocks[part.key()]) for part in tables.parts(self.shown, item)]
-        head = self.shard(key, tables.head(self.shown, item, blocks, trends))
+        trends = table.sparklines(item, drawn, self.shard)
+        key = table.key(item)
+        blocks = [(part, self.blocks[part.key()]) for part in table.parts(self.shown, item)]
+        head = self.shard(key, table.head(self.shown, item, blocks, trends))
         history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
-        links = [(reports.link(self.shown, view), view.description) for view in mine]
+        links = [(report.link(self.shown, view), view.description) for view in mine]
         view = pages.experiment(self.shown, item, head)
         self.page(
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
@@ -151,7 +142,7 @@ class _Builder:
 
     def shard(self, key: str, value: object) -> str:
         """Write one shard and give its address."""
-        content = data.script(key, value)
+        content = columns.script(key, value)
         address = urls.shard(key, content)
         self.out.write(address, content)
         return address
@@ -196,7 +187,7 @@ class _Builder:
 
     def reports(self) -> None:
         """Write the reports with their pictures."""
-        reporter = reports.Reporter(
+        reporter = report.Reporter(
             shown=self.shown,
             views={view.name: view for view in self.views},
             render=lambda shown: self.look.render("view.html", {"shown": shown, "root": "../"}),
@@ -221,7 +212,7 @@ class _Builder:
             return next(iter(self.rendered[name].files))
 
         head = search.index(self.shown, tuple(search.pages(self.shown)), block)
-        self.out.write(urls.search(), data.script("search", head))
+        self.out.write(urls.search(), columns.script("search", head))
 
     def keep(self, name: str, key: str) -> bool:
         """Take files over from the old site; False where they do not hold."""
@@ -231,26 +222,26 @@ class _Builder:
         self.rendered[name] = old
         return True
 
-    def keep_block(self, part: tables.Part) -> bool:
+    def keep_block(self, part: table.Part) -> bool:
         """Take a part of a table over from the old site; that of the newest runs never holds."""
         name = part.key()
         if not part.number or not self.keep(name, self.keys.rows(part.runs)):
             return False
         shards = self.rendered[name].facts
-        self.blocks[name] = tables.Block(shards=shards)
+        self.blocks[name] = table.Block(shards=shards)
         return set(shards.values()) == self.rendered[name].files.keys()
 
     def keep_run(self, item: Run) -> bool:
         """Take a run's page over from the old site."""
         return self.keep(item.info.run_id, self.keys.page(item))
 
-    def keep_older(self, part: fragments.Shard) -> bool:
+    def keep_older(self, part: older_runs.Shard) -> bool:
         """Take a shard of older runs over from the old site."""
         return self.keep(part.name, self.keys.pages(part.runs))
 
-    def block(self, part: tables.Part) -> None:
+    def block(self, part: table.Part) -> None:
         """Write a part of an experiment's table."""
-        made = tables.block(part, self.shard)
+        made = table.block(part, self.shard)
         self.blocks[part.key()] = made
         self.rendered[part.key()] = Rendered(
             key=self.keys.rows(part.runs),
@@ -268,21 +259,21 @@ class _Builder:
         key = self.keys.page(item)
         content, run_id = self.shown.content, item.info.run_id
         kept = run_id in self.curved and run_pages.has_curves(item)
-        curves = data.curves(content.history(run_id), item.info.start_time) if kept else []
+        curves = columns.curves(content.history(run_id), item.info.start_time) if kept else []
         read = partial(content.read_artifact, run_id)
         files = previews.look(content.artifacts(run_id), read)
         view = run_pages.run(self.shown, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
         record = run_pages.record(self.shown, item, files, curves)
-        self.out.write(view.data, data.script(run_id, record))
+        self.out.write(view.data, columns.script(run_id, record))
         if any(file.missing for file in files):
             key = ""  # their bytes may be here at the next build
         copies = [copy for file in files for copy in (file.picture, file.page) if copy]
         for copy in copies:
             self.out.write(copy.address, copy.data)
         written = (address, view.data, *(copy.address for copy in copies))
-        return Rendered(key=key, files=self.out.sizes(written), facts=data.trends(curves))
+        return Rendered(key=key, files=self.out.sizes(written), facts=columns.trends(curves))
 
     def model(self, item: RegisteredModel, known: version_pages.Relations) -> None:
         """Write the pages of a model, its versions and promotions, unless the old ones hold."""
@@ -301,11 +292,8 @@ class _Builder:
             page = version_pages.version(self.shown, known, one, decisions)
             views.append((urls.version_page(item.name, one.version), "version.html", page))
         promotions = [
-            *(
-                promotion_pages.proposed(self.shown, p)
-                for p in self.shown.proposals.get(item.name, ())
-            ),
-            *(promotion_pages.decided(self.shown, d) for d in decisions),
+            *(promotion.proposed(self.shown, p) for p in self.shown.proposals.get(item.name, ())),
+            *(promotion.decided(self.shown, d) for d in decisions),
         ]
         views += [(view.address, "promotion.html", view) for view in promotions]
         for address, template, view in views:
@@ -313,30 +301,30 @@ class _Builder:
         files = self.out.sizes(address for address, _, _ in views)
         self.rendered[name] = Rendered(key=key, files=files)
 
-    def places(self, parts: Sequence[fragments.Shard]) -> None:
+    def places(self, parts: Sequence[older_runs.Shard]) -> None:
         """Write where each run is found, and the page that shows those without their own."""
-        for name, value in fragments.places(self.shown, parts).items():
-            self.out.write(urls.ids(name), data.script(f"ids/{name}", value))
-        digits = fragments.digits(len(self.shown.runs))
+        for name, value in older_runs.places(self.shown, parts).items():
+            self.out.write(urls.ids(name), columns.script(f"ids/{name}", value))
+        digits = older_runs.digits(len(self.shown.runs))
         self.page("run.html", "older.html", digits=digits)
         code = urls.code_range(self.shown.content.forge_url)
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
-    def older(self, part: fragments.Shard) -> None:
+    def older(self, part: older_runs.Shard) -> None:
         """Write a shard of older runs."""
         value, address = {}, urls.older(part.number)
         for run in part.runs:
-            view, record = fragments.page(self.shown, run, run.info.run_id in self.curved)
+            view, record = older_runs.page(self.shown, run, run.info.run_id in self.curved)
             html = self.look.run(view)
-            value[run.info.run_id] = {"html": data.well_formed(html), "run": record}
-        self.out.write(address, data.script(part.name, value))
+            value[run.info.run_id] = {"html": columns.well_formed(html), "run": record}
+        self.out.write(address, columns.script(part.name, value))
         self.rendered[part.name] = Rendered(
             key=self.keys.pages(part.runs), files=self.out.sizes([address])
         )
 
     def tasks(
-        self, parts: Sequence[tables.Part], runs: Sequence[Run], older: Sequence[fragments.Shard]
+        self, parts: Sequence[table.Part], runs: Sequence[Run], older: Sequence[older_runs.Shard]
     ) -> Iterator[workers.Task[_Made]]:
         """List what any process may do: parts of tables, pages of runs, shards of older runs."""
         for part in parts:
@@ -432,7 +420,7 @@ def build(
 def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> None:
     shown = builder.shown
     runs = [run for run in shown.runs if run.info.run_id in shown.paged]
-    older = list(fragments.shards(shown, builder.plan.pages))
+    older = list(older_runs.shards(shown, builder.plan.pages))
     total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
     done = 0
 
@@ -443,7 +431,7 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
             progress(done, total)
 
     builder.assets()
-    parts = [part for one in shown.experiments.values() for part in tables.parts(shown, one)]
+    parts = [part for one in shown.experiments.values() for part in table.parts(shown, one)]
     stale_parts = [part for part in parts if not builder.keep_block(part)]
     stale_runs = [run for run in runs if not builder.keep_run(run)]
     stale_older = [part for part in older if not builder.keep_older(part)]

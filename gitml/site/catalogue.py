@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
 from gitml.registry.promotion.decisions import Proposal
-from gitml.site import formats, urls
-from gitml.site.content import Content
+from gitml.site.source import Content
+from gitml.site.text import formats, urls
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gitml.entities import RegisteredModel, Run
 from gitml.site.catalogue import Catalogue
-from gitml.site.version_pages import Relations
+from gitml.site.pages.version import Relations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

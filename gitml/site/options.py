@@ -19,7 +19,8 @@ class SiteOptions:
             pages needs it, because it cannot know how deep the missing one lay.
         accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
         logo: Picture for the bar of every page.
-        max_bytes: How large the site may become; 0 for any size. See :mod:`gitml.site.budget`.
+        max_bytes: How large the site may become; 0 for any size. See
+            :mod:`gitml.site.output.budget`.
         live: How often pages ask whether the site changed, in ms; 0 for never. Only
             :func:`~gitml.site.serve.serve_live` has an answer.
     """

@@ -437,7 +437,8 @@ def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from gitml.sharing import push_pull\n"
         "from gitml.repository import Repository\n"
-        "Path(sys.argv[2]).write_text(str(os.getpid())); push_pull.push(Repository.open(sys.argv[1]))\n"
+        "Path(sys.argv[2]).write_text(str(os.getpid()))\n"
+        "push_pull.push(Repository.open(sys.argv[1]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code, first, pids], env=environment)

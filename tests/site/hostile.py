@@ -24,7 +24,7 @@ from gitml.query.gates import Verdict
 from gitml.registry.gates.approvals import NOBODY
 from gitml.registry.promotion.decisions import Decision
 from gitml.site import Content
-from gitml.site.content import CodeCommit, Concern, Document
+from gitml.site.source import CodeCommit, Concern, Document
 from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_content, make_run, run_id
 from tests.site.promotions import Story
 

@@ -1,0 +1,1 @@
+"""Charts of the dashboard: Vega specifications, pictures without scripts, change points."""

@@ -1,0 +1,1 @@
+"""Data that pages load: columns, tables, the search index, views."""

@@ -1,0 +1,169 @@
+"""vl_convert as our bundler: Vega as one script without globals, and our own scripts made small.
+
+Two traps of vl_convert's own bundle are avoided by handing it a snippet of ours: its
+``window.vega`` is null, and it leaves thousands of names in the global scope. Expressions run in
+vega-interpreter, so that the pages' content security policy needs no ``unsafe-eval``, and the
+loader is switched off, so that no specification can fetch anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from gitml.errors import InvalidInput
+from gitml.site.output import workers
+
+INTERPRETER = "2.0.0"  # the one inside vl_convert 1.9; it has no API that tells
+
+_SNIPPET = """
+import {View, parse, loader, changeset} from "https://cdn.jsdelivr.net/npm/vega@VEGA/+esm";
+import {expressionInterpreter as expr}
+  from "https://cdn.jsdelivr.net/npm/vega-interpreter@INTERPRETER/+esm";
+const off = Object.assign(loader(), {load: () => Promise.reject(Error("loading is off"))});
+// A chart is made in three steps, so that keys and the pointer need not wait for all of it.
+const breath = () => new Promise(go => setTimeout(go));
+window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
+  const view = new View(parse(spec, null, {ast: true}), {expr, loader: off, logLevel: 1});
+  const data = some => { for (const [name, rows] of Object.entries(some)) view.data(name, rows); };
+  const tell = some => { for (const [name, now] of Object.entries(some)) view.signal(name, now); };
+  await breath();
+  data(values);
+  tell(signals);
+  await view.runAsync();
+  await breath();
+  await view.renderer("canvas").initialize(el).runAsync();
+  return {
+    data: some => { data(some); return view.runAsync(); },
+    modify: (name, field, value, others = {}) => {
+      data(others);
+      return view.change(name, changeset()
+        .modify(row => row[field] !== value(row), field, value)).runAsync();
+    },
+    signals: some => { tell(some); return view.runAsync(); },
+    svg: () => view.toSVG(),
+    canvas: scale => view.toCanvas(scale),
+    close: () => view.finalize(),
+  };
+};
+""".replace("INTERPRETER", INTERPRETER)
+
+
+def vega(folder: Path | None = None) -> bytes:
+    """Give the script that defines ``gitmlChart``.
+
+    Args:
+        folder: Where bundles are kept between processes; bundling takes about a second.
+    """
+    return f'(()=>{{"use strict";{_bundle(_SNIPPET, folder)}}})();\n'.encode()
+
+
+@contextlib.contextmanager
+def begun(folder: Path | None) -> Iterator[None]:
+    """Let another process bundle Vega meanwhile, unless it is there; :func:`vega` waits for it.
+
+    Args:
+        folder: Where bundles are kept; None for nowhere.
+    """
+    if folder is None or _place(_SNIPPET, folder).is_file():
+        yield
+        return
+    with workers.aside(lambda: vega(folder)):
+        yield
+
+
+def scripts(files: Mapping[str, bytes], folder: Path | None = None) -> dict[str, bytes]:
+    """Make classic scripts small: comments and white space go, local names become short.
+
+    Args:
+        files: Name → source.
+        folder: Where results are kept between processes.
+
+    Raises:
+        InvalidInput: A script has a syntax error.
+    """
+    try:
+        import minify
+    except ImportError:  # there is no wheel for Macs
+        return _stripped(files, folder)
+    small = {}
+    for name, source in files.items():
+        try:
+            code = minify.string("application/javascript", source.decode())
+        except minify.MinifyError as error:
+            raise _unreadable(f"{name}: {error}") from error
+        small[name] = f"{code}\n".encode()
+    return small
+
+
+def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, bytes]:
+    """Take comments and white space out of classic scripts.
+
+    All go through the bundler at once, with their names as string statements between them,
+    because starting it costs more than what it does.
+    """
+    marks = [f'"gitml script {number}";' for number in range(len(files))]
+    joined = "".join(
+        f"{mark}\n{source.decode()}\n" for mark, source in zip(marks, files.values(), strict=True)
+    )
+    left = _bundle(joined, folder)
+    small = {}
+    for name, mark, after in zip(files, marks, [*marks[1:], None], strict=True):
+        _, _, left = left.partition(mark)
+        code = left.partition(after)[0] if after else left
+        small[name] = f"{code}\n".encode()
+    return small
+
+
+def style(css: bytes) -> bytes:
+    """Take comments and white space out of a style sheet."""
+    text = re.sub(r"/\*.*?\*/", "", css.decode(), flags=re.DOTALL)
+    text = re.sub(r"\s*([{};,>])\s*", r"\1", text)
+    return re.sub(r":\s+", ":", text).replace(";}", "}").encode()
+
+
+def _bundle(snippet: str, folder: Path | None) -> str:
+    if folder is None:
+        return _run(snippet)
+    path = _place(snippet, folder)
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits for what the first makes
+        if not path.is_file():
+            partial = path.with_name(f"{path.name}.{os.getpid()}")
+            partial.write_text(_run(snippet), encoding="utf-8")
+            partial.replace(path)
+    return path.read_text(encoding="utf-8")
+
+
+def _place(snippet: str, folder: Path) -> Path:
+    key = f"{metadata.version('vl-convert-python')}\n{snippet}"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.js"
+
+
+@cache
+def _run(snippet: str) -> str:
+    import vl_convert
+
+    version = vl_convert.get_vega_version()
+    snippet = snippet.replace("@VEGA/", f"@{version}/")
+    try:
+        return str(vl_convert.javascript_bundle(snippet))
+    except (RuntimeError, ValueError) as error:
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(why: str) -> InvalidInput:
+    return InvalidInput(
+        f"A script of the site cannot be read: {why.strip().partition(chr(10))[0]}.",
+        hint="Correct the assets in the folder that site.templates names.",
+    )

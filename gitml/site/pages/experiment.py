@@ -1,0 +1,76 @@
+"""What an experiment's page says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from gitml.entities import Experiment, Run
+from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
+from gitml.site.data import columns
+from gitml.site.text import formats, markdown
+
+TABLE_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentTable:
+    """An experiment's page: the newest rows for readers without scripts."""
+
+    link: Link
+    runs: int
+    description: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Link, str, int, str, tuple[str, ...]], ...]
+    head: str
+
+
+def experiment(shown: Catalogue, item: Experiment, head: str) -> ExperimentTable:
+    """Fill an experiment's page.
+
+    Args:
+        shown: What the site shows.
+        item: The experiment.
+        head: Address of the script with the table's newest runs.
+    """
+    runs = shown.by_experiment.get(item.experiment_id, ())[:TABLE_ROWS]
+    metrics = main_metrics(runs, 5)
+    params = _telling_params(runs, 5)
+    rows = []
+    for run in runs:
+        numbers = [_optional(run.data.metrics.get(key)) for key in metrics]
+        texts = [formats.clip(run.data.params.get(key, ""), 60) for key in params]
+        link = shown.links.get(run.info.run_id, Link(text=run_name(run)))
+        elapsed = formats.duration(columns.elapsed(run))
+        cells = (*numbers, *texts, (run.source.commit or "")[:8])
+        rows.append((link, run.info.status, run.info.start_time, elapsed, cells))
+    return ExperimentTable(
+        link=experiment_link(item),
+        runs=len(shown.by_experiment.get(item.experiment_id, ())),
+        description=markdown.render(item.tags.get(columns.NOTE_TAG, "")),
+        header=(*map(formats.name, (*metrics, *params)), "commit"),
+        rows=tuple(rows),
+        head=head,
+    )
+
+
+def main_metrics(runs: Sequence[Run], limit: int) -> list[str]:
+    """Choose the metrics that most runs have, timings last."""
+    counts = Counter(chain.from_iterable(run.data.metrics for run in runs))
+    kept = (key for key in counts if "system/" not in key)
+    most = sorted(kept, key=lambda key: (-counts[key], columns.rank(key)))
+    return sorted(most[:limit], key=columns.rank)
+
+
+def _telling_params(runs: Sequence[Run], limit: int) -> list[str]:
+    values: dict[str, set[str]] = {}
+    for item in runs:
+        for key, value in item.data.params.items():
+            values.setdefault(key, set()).add(value)
+    return sorted(sorted(values, key=lambda key: (len(values[key]) < 2, key))[:limit])
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else formats.number(value)

@@ -1,0 +1,182 @@
+"""What a registered model's page says: versions, what is live, and how it came about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.registry.promotion.decisions import Decision
+from gitml.site.catalogue import Catalogue, Link
+from gitml.site.pages.promotion import PromotionCard, cards
+from gitml.site.pages.stages import Timeline, timeline
+from gitml.site.text import commands, formats, markdown, urls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveVersion:
+    """A version that a stage or an alias points at."""
+
+    label: str
+    version: int
+    alias: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """A version on a model's page. Times are ms since the Unix epoch."""
+
+    version: int
+    address: str
+    stage: str
+    aliases: tuple[str, ...]
+    created: int
+    user: str
+    run: Link
+    commit: Link
+    description: str
+    path: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """A line of a model's history. ``timestamp`` is ms since the Unix epoch."""
+
+    timestamp: int
+    what: str
+    kind: str
+    version: int | None
+    user: str
+    why: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPage:
+    """A registered model's page."""
+
+    name: str
+    description: str
+    tags: tuple[tuple[str, str], ...]
+    versions: tuple[VersionRow, ...]
+    live: tuple[LiveVersion, ...]
+    promotions: tuple[PromotionCard, ...]
+    timeline: Timeline | None
+    events: tuple[EventRow, ...]
+    usage: tuple[tuple[str, str], ...]
+
+
+def model(shown: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]) -> ModelPage:
+    """Fill a registered model's page.
+
+    Args:
+        shown: What the site shows.
+        item: The model.
+        decisions: Versions that entered a stage, as far as they have a page.
+    """
+    versions = shown.versions[item.name]
+    events = sorted(shown.content.events(item.name), key=lambda e: e.timestamp)[::-1]
+    return ModelPage(
+        name=formats.name(item.name),
+        description=markdown.render(item.description),
+        tags=formats.pairs(item.tags),
+        versions=tuple(_version(shown, version) for version in versions),
+        live=live(versions),
+        promotions=cards(shown, item.name),
+        timeline=timeline(
+            item.name,
+            events[::-1],
+            frozenset(v.version for v in versions),
+            frozenset(one.entry.tag for one in decisions),
+        ),
+        events=tuple(event_row(event) for event in events),
+        usage=_usage(shown, versions, events),
+    )
+
+
+def live(versions: Sequence[ModelVersion]) -> tuple[LiveVersion, ...]:
+    """List what stages and aliases point at: Production, Staging, other stages, aliases."""
+    order = {"Production": 0, "Staging": 1}
+    stages = [
+        LiveVersion(label=v.current_stage, version=v.version, alias=False)
+        for v in versions
+        if v.current_stage not in ("None", "", "Archived")
+    ]
+    stages.sort(key=lambda live: (order.get(live.label, 2), live.label, live.version))
+    aliases = [
+        LiveVersion(label=f"@{alias}", version=v.version, alias=True)
+        for v in versions
+        for alias in v.aliases
+    ]
+    return (*stages, *sorted(aliases, key=lambda live: live.label))
+
+
+def _usage(
+    shown: Catalogue, versions: Sequence[ModelVersion], events: Sequence[ModelEvent]
+) -> tuple[tuple[str, str], ...]:
+    """Show how to get the version in Production, or the newest where none is."""
+    if not versions:
+        return ()
+    chosen = next((v for v in versions if v.current_stage == "Production"), versions[0])
+    stage = "Production" if chosen.current_stage == "Production" else str(chosen.version)
+    usage = [
+        ("In Python", commands.load_model(f"models:/{chosen.name}/{stage}")),
+        ("The files", commands.download_version(chosen.name, chosen.version)),
+    ]
+    for event in events:
+        if event.kind == "registered" and event.version == chosen.version:
+            place = shown.content.forge_url or "."
+            usage.append(("With DVC alone", commands.dvc_get(place, event.tag)))
+    return tuple(usage)
+
+
+def _version(shown: Catalogue, item: ModelVersion) -> VersionRow:
+    commit = item.code_commit or ""
+    return VersionRow(
+        version=item.version,
+        address=urls.version_page(item.name, item.version),
+        stage=item.current_stage,
+        aliases=item.aliases,
+        created=item.creation_timestamp,
+        user=item.user_id,
+        run=shown.links.get(item.run_id, Link(text=item.run_id[:8])),
+        commit=Link(text=commit[:8], address=urls.commit(shown.content.forge_url, commit)),
+        description=item.description,
+        path=artifact_path(item),
+        run_id=item.run_id,
+    )
+
+
+def artifact_path(version: ModelVersion) -> str:
+    """Give the folder below the run's artifacts that a version was registered from."""
+    found = re.fullmatch(r"runs:/[0-9a-f]{32}/(.+)", version.source, re.DOTALL)
+    return found.group(1).strip("/") if found else "model"
+
+
+_EVENTS = {
+    "registered": "version {version} registered",
+    "deleted": "version {version} deleted",
+    "stage": "version {version} to {value}",
+    "left": "version {version} left {value}",
+    "alias": "alias {value} on version {version}",
+    "unalias": "alias {value} taken from version {version}",
+    "deprecated": "model withdrawn",
+}
+
+
+def event_row(event: ModelEvent) -> EventRow:
+    """Put an event into words."""
+    # str.format would let braces in a name reach attributes, hence plain replacing.
+    pattern = _EVENTS.get(event.kind, event.kind)
+    what = pattern.replace("{version}", str(event.version)).replace("{value}", event.value)
+    return EventRow(
+        timestamp=event.timestamp,
+        what=what[:1].upper() + what[1:],
+        kind=event.kind,
+        version=event.version,
+        user=event.user,
+        why=str(event.detail.get("reason") or ""),
+        tag=event.tag,
+    )

@@ -1,0 +1,247 @@
+"""A file of a run, as the page shows it: a picture, a page, a table, a text, or only its name.
+
+What a file is, its first bytes say; its name only decides whether looking at it is worthwhile.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from gitml.entities import Artifact
+from gitml.site.data import columns as scripts
+from gitml.site.previews import parquet
+from gitml.site.text import formats, urls
+
+PICTURE_BYTES = 5_000_000
+PAGE_BYTES = 5_000_000
+TEXT_BYTES = 64_000
+PARQUET_BYTES = 5_000_000
+TABLE_ROWS = 20
+TABLE_COLUMNS = 12
+FILES = 60
+
+_PAGES = frozenset({".html", ".htm"})
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif"})
+_TEXTS = frozenset(
+    {".txt", ".log", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".toml"}
+    | {".ini", ".cfg", ".py", ".sql", ".xml", ".diff", ".patch", ".sh"}
+)
+_TEXT_NAMES = frozenset({"MLmodel", "MLproject", "Dockerfile", "LICENSE", "README"})
+
+Read = Callable[[str, int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The first rows of a table."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture copied into the site.
+
+    Attributes:
+        address: Where, from the site's root.
+        data: Its bytes.
+    """
+
+    address: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """An HTML page of a run, carried by a script for the sandbox to show.
+
+    Attributes:
+        address: Where, from the site's root; also the script's key.
+        data: The script's bytes: ``{"html": …}``.
+    """
+
+    address: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One artifact on a run page; at most one of the previews is set.
+
+    Attributes:
+        path: POSIX path below the run's artifacts.
+        size: With unit.
+        md5: Content hash, maybe empty.
+        text: What it says.
+        table: Its rows.
+        picture: A picture, copied.
+        drawing: An SVG as a ``data:`` address: as an image it runs nothing, and it has no address
+            of the site at which it could be opened as a page.
+        page: An HTML page, to be shown in the sandbox.
+        cut: Whether the preview shows only the beginning.
+        missing: Whether a preview was wanted and the bytes are not on this machine.
+    """
+
+    path: str
+    size: str
+    md5: str
+    text: str | None = None
+    table: Table | None = None
+    picture: Picture | None = None
+    drawing: str = ""
+    page: Page | None = None
+    cut: bool = False
+    missing: bool = False
+
+
+def listed(artifacts: Sequence[Artifact]) -> tuple[File, ...]:
+    """Describe a run's files without looking into them, by path."""
+    return tuple(_bare(artifact) for artifact in sorted(artifacts, key=lambda item: item.path))
+
+
+def look(artifacts: Sequence[Artifact], read: Read) -> tuple[File, ...]:
+    """Describe a run's files by path, the first sixty that can be shown with a preview.
+
+    Args:
+        artifacts: The run's manifest.
+        read: (path, limit) → the first bytes of a file, None where they are not at hand.
+    """
+    found, left = [], FILES
+    for artifact in sorted(artifacts, key=lambda item: item.path):
+        preview = _preview(artifact, read) if left else None
+        left -= preview is not None
+        found.append(preview or _bare(artifact))
+    return tuple(found)
+
+
+def picture_type(data: bytes) -> str | None:
+    """Name the picture format that bytes begin like: png, jpg, gif, webp, or None."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def _preview(artifact: Artifact, read: Read) -> File | None:
+    path = PurePosixPath(artifact.path)
+    extension = path.suffix.lower()
+    if extension in _PICTURES and artifact.size <= PICTURE_BYTES:
+        data = read(artifact.path, PICTURE_BYTES)
+        return _bare(artifact, missing=True) if data is None else _picture(artifact, data)
+    if extension in _PAGES and artifact.size <= PAGE_BYTES:
+        data = read(artifact.path, PAGE_BYTES)
+        return _bare(artifact, missing=True) if data is None else _page(artifact, data)
+    if extension == ".parquet" and artifact.size <= PARQUET_BYTES and parquet.readable():
+        data = read(artifact.path, PARQUET_BYTES)
+        return _bare(artifact, missing=True) if data is None else _parquet(artifact, data)
+    if extension == ".svg" and artifact.size <= TEXT_BYTES:
+        data = read(artifact.path, TEXT_BYTES)
+        return _bare(artifact, missing=True) if data is None else _drawing(artifact, data)
+    if extension in _TEXTS or path.name in _TEXT_NAMES:
+        data = read(artifact.path, TEXT_BYTES)
+        return _bare(artifact, missing=True) if data is None else _text(artifact, data, extension)
+    return None
+
+
+def _picture(artifact: Artifact, data: bytes) -> File | None:
+    kind = picture_type(data)
+    if kind is None:
+        return None
+    return _bare(artifact, picture=Picture(address=urls.media(data, kind), data=data))
+
+
+def _page(artifact: Artifact, data: bytes) -> File:
+    address = urls.copied_page(data)
+    content = scripts.script(address, {"html": data.decode("utf-8", "replace")})
+    return _bare(artifact, page=Page(address=address, data=content))
+
+
+def _drawing(artifact: Artifact, data: bytes) -> File:
+    return _bare(artifact, drawing=f"data:image/svg+xml;base64,{b64encode(data).decode('ascii')}")
+
+
+def _text(artifact: Artifact, data: bytes, extension: str) -> File | None:
+    if b"\0" in data:
+        return None
+    cut = artifact.size > TEXT_BYTES
+    text = data[:TEXT_BYTES].decode("utf-8", "replace")
+    table = None
+    if extension in (".csv", ".tsv"):
+        table = _csv(text, "\t" if extension == ".tsv" else ",")
+    elif extension == ".json" and not cut:
+        table, text = _json(text)
+    if table is not None:
+        return _bare(artifact, table=table, cut=cut or len(table.rows) == TABLE_ROWS)
+    return _bare(artifact, text=text, cut=cut)
+
+
+def _parquet(artifact: Artifact, data: bytes) -> File | None:
+    found = parquet.beginning(data, TABLE_ROWS, TABLE_COLUMNS)
+    if found is None:
+        return None
+    table = _table(found.header, found.rows)
+    return _bare(artifact, table=table, cut=found.total > len(table.rows))
+
+
+def _csv(text: str, delimiter: str) -> Table | None:
+    try:
+        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))[: TABLE_ROWS + 1]
+    except csv.Error:
+        return None
+    return _table(lines[0], lines[1:]) if len(lines) > 1 else None
+
+
+def _json(text: str) -> tuple[Table | None, str]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, text
+    match value:
+        case {"columns": [*header], "data": [[*_], *_] as rows} if len(value) == 2:
+            if all(isinstance(row, list) for row in rows):
+                return _table(header, rows), text
+    return None, json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> Table:
+    def cells(row: Sequence[object]) -> tuple[str, ...]:
+        return tuple(formats.clip(str(cell), 200) for cell in row[:TABLE_COLUMNS])
+
+    return Table(header=cells(header), rows=tuple(cells(row) for row in rows[:TABLE_ROWS]))
+
+
+def _bare(
+    artifact: Artifact,
+    *,
+    text: str | None = None,
+    table: Table | None = None,
+    picture: Picture | None = None,
+    drawing: str = "",
+    page: Page | None = None,
+    cut: bool = False,
+    missing: bool = False,
+) -> File:
+    return File(
+        path=artifact.path,
+        size=formats.size(artifact.size),
+        md5=artifact.md5,
+        text=text,
+        table=table,
+        picture=picture,
+        drawing=drawing,
+        page=page,
+        cut=cut,
+        missing=missing,
+    )

@@ -1,0 +1,1 @@
+"""Texts of pages: numbers, Markdown, addresses, commands to copy. Pure."""

@@ -1,0 +1,127 @@
+"""Building over an older site: whatever it showed, the result is that of a build from nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from gitml.entities import Experiment, Run
+from gitml.site import Content, SiteOptions, build
+from gitml.site.data import columns
+from gitml.site.pages import older_runs
+from tests.site.conftest import START
+from tests.site.test_build import snapshot
+
+RUNS = 14
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a repository holds."""
+
+    runs: frozenset[int]
+    renamed: frozenset[int]
+    live: frozenset[int]
+    parents: dict[int, int]
+    pages: int
+    experiment: str
+    way: str
+    title: str
+    forge: str
+    models: bool
+
+
+def numbers(most: int) -> st.SearchStrategy[frozenset[int]]:
+    return st.frozensets(st.integers(0, RUNS - 1), max_size=most)
+
+
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "runs": numbers(RUNS),
+    "renamed": numbers(2),
+    "live": numbers(2),
+    "parents": st.dictionaries(st.integers(4, RUNS - 1), st.integers(0, 3), max_size=2),
+    "pages": st.sampled_from([2, 5, 50]),
+    "experiment": st.sampled_from(["fuel economy", "fuel"]),
+    "way": st.sampled_from(["lower", "higher", ""]),
+    "title": st.sampled_from(["Fuel", "Fuel & weather"]),
+    "forge": st.sampled_from(["", "https://forge.example/team/fuel"]),
+    "models": st.booleans(),
+}
+begin = st.builds(State, **{**FIELDS, "runs": st.just(frozenset(range(RUNS)))})
+changes = st.lists(
+    st.sampled_from(sorted(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), FIELDS[name])),
+    min_size=1,
+    max_size=4,
+)
+
+
+def shown(state: State, content: Callable[..., Content], run: Callable[..., Run]) -> Content:
+    found = {}
+    for number in sorted(state.runs):
+        tags = {"team": "blue"}
+        if number in state.parents:
+            tags["mlflow.parentRunId"] = run(state.parents[number]).info.run_id
+        more = {"run_name": f"renamed-{number}"} if number in state.renamed else {}
+        one = run(number, tags=tags, **more)
+        found[one.info.run_id] = one
+    live = {run(number).info.run_id for number in state.live}
+    committed = {key: "" if key in live else _oid(one) for key, one in found.items()}
+    more = {} if state.models else {"models": []}
+    return content(
+        RUNS,
+        runs=sorted(found.values(), key=lambda one: -one.info.start_time),
+        experiments=[Experiment(experiment_id="fuel", name=state.experiment, creation_time=START)],
+        run_oid=lambda key: committed.get(key, ""),
+        better=lambda metric: state.way,
+        ways=state.way,
+        title=state.title,
+        forge_url=state.forge,
+        **more,
+    )
+
+
+def _oid(run: Run) -> str:
+    return hashlib.sha256(repr(run).encode()).hexdigest()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks and shards of a few runs."""
+    monkeypatch.setattr(columns, "HEAD_ROWS", 3)
+    monkeypatch.setattr(columns, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(columns, "SMALL_ROWS", 2)
+    monkeypatch.setattr(older_runs, "RUNS", 3)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(state=begin, changes=changes)
+def test_what_was_there_before_leaves_no_trace(
+    small: None,
+    content: Any,
+    example_run: Any,
+    options: SiteOptions,
+    state: State,
+    changes: list[tuple[str, Any]],
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        grown, fresh = Path(place) / "grown", Path(place) / "fresh"
+        build(
+            shown(state, content, example_run),
+            grown,
+            options=dataclasses.replace(options, run_pages=state.pages),
+        )
+        for name, value in changes:
+            state = dataclasses.replace(state, **{name: value})
+            look = dataclasses.replace(options, run_pages=state.pages)
+            for folder in (grown, fresh):
+                build(shown(state, content, example_run), folder, options=look)
+            assert snapshot(grown) == snapshot(fresh)
+            shutil.rmtree(fresh)
