@@ -2,17 +2,17 @@
 
 ::
 
-    entry.py      the command tree, loaded command by command; exit codes; errors in one sentence
-    inert.py      texts from a repository, made harmless for a terminal                    pure
+    program.py    the command tree, loaded command by command; exit codes; errors in one sentence
+    escape.py     texts from a repository, made harmless for a terminal                    pure
     cells.py      what stands in tables: times, ids, sizes, metrics                        pure
     output.py     tables, facts and JSON on stdout, talk on stderr
-    waiting.py    progress bars                                                            rich
+    progress.py   progress bars                                                            rich
     options.py    options and arguments that several commands take
-    choosing.py   which run or experiment a user means
-    checks.py     what ``gitml doctor`` looks at
+    lookup.py     which run or experiment a user means
+    doctor_checks.py  what ``gitml doctor`` looks at
     <noun>.py     the commands
 """
 
-from gitml.cli.entry import main
+from gitml.cli.program import main
 
 __all__ = ["main"]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from gitml.cli import choosing
+from gitml.cli import lookup
 from gitml.cli.cells import Size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table
-from gitml.cli.waiting import progress
+from gitml.cli.progress import progress
 from gitml.client import MlflowClient
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, NotFound
@@ -125,7 +125,7 @@ def _place(client: MlflowClient, text: str, path: str) -> RunUri:
     below = validation.artifact_path(path)
     place = resolve.run_uri(text, client.repository)
     if place is None:
-        place = RunUri(run_id=choosing.run_id(client, text), path="")
+        place = RunUri(run_id=lookup.run_id(client, text), path="")
     joined = "/".join(part for part in (place.path, below) if part)
     return RunUri(run_id=place.run_id, path=joined)
 

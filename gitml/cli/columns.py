@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitml.cli.cells import Cell, Identifier, Took, When, for_programs
-from gitml.cli.inert import inert
+from gitml.cli.escape import inert
 from gitml.entities import Run
 from gitml.errors import InvalidInput
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gitml.cli import choosing
+from gitml.cli import lookup
 from gitml.cli.cells import When
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
@@ -81,7 +81,7 @@ def create(name: str, json_: bool) -> None:
 def rename(experiment: str, name: str, json_: bool) -> None:
     """Give an experiment another name; its id stays."""
     client = MlflowClient()
-    chosen = choosing.experiment(client, experiment).experiment_id
+    chosen = lookup.experiment(client, experiment).experiment_id
     client.rename_experiment(chosen, name)
     _tell(client, chosen, json_, f"Renamed {experiment!r} to {name!r}.")
 
@@ -92,7 +92,7 @@ def rename(experiment: str, name: str, json_: bool) -> None:
 def delete(experiment: str, json_: bool) -> None:
     """Hide an experiment; `gitml experiments restore` brings it back."""
     client = MlflowClient()
-    chosen = choosing.experiment(client, experiment).experiment_id
+    chosen = lookup.experiment(client, experiment).experiment_id
     client.delete_experiment(chosen)
     sentence = f"Deleted experiment {experiment!r}; `gitml experiments restore` brings it back."
     _tell(client, chosen, json_, sentence)
@@ -104,7 +104,7 @@ def delete(experiment: str, json_: bool) -> None:
 def restore(experiment: str, json_: bool) -> None:
     """Bring a deleted experiment back."""
     client = MlflowClient()
-    chosen = choosing.experiment(client, experiment).experiment_id
+    chosen = lookup.experiment(client, experiment).experiment_id
     client.restore_experiment(chosen)
     _tell(client, chosen, json_, f"Restored experiment {experiment!r}.")
 

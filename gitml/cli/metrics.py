@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gitml.cli import choosing, columns
+from gitml.cli import columns, lookup
 from gitml.cli.cells import When
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import print_csv, print_json, table
@@ -30,7 +30,7 @@ def history(run: str, key: str, csv_: bool, json_: bool) -> None:
     RUN is an id, its first digits, or a name. KEY is the metric's name.
     """
     client = MlflowClient()
-    run_id = choosing.run_id(client, run)
+    run_id = lookup.run_id(client, run)
     points = client.get_metric_history(run_id, key)
     if not points:
         known = ", ".join(sorted(client.get_run(run_id).data.metrics))

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from gitml.cli.cells import Cell, Identifier, for_people, for_programs
-from gitml.cli.inert import inert
+from gitml.cli.escape import inert
 
 _NOTHING = "-"  # keeps the columns of a line countable
 _GAP = 2  # columns between columns

@@ -12,7 +12,7 @@ import click
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
-from gitml.cli.waiting import progress
+from gitml.cli.progress import progress
 from gitml.errors import InvalidInput
 from gitml.formats.dvc_config import REMOTE
 from gitml.repository import Repository

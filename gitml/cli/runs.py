@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from gitml.cli import choosing, columns, comparing
+from gitml.cli import columns, compare as comparing, lookup
 from gitml.cli.cells import Cell, Identifier, Size, When, for_people, number, pairs
-from gitml.cli.inert import inert
+from gitml.cli.escape import inert
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import facts, heading, print_csv, print_json, say, table, talk
 from gitml.client import MlflowClient
@@ -106,7 +106,7 @@ def _search(
     client = MlflowClient()
     index = client.repository.index()
     known = {e.experiment_id: e.name for e in index.search_experiments(ViewType.ALL)}
-    wanted = tuple(choosing.experiment(client, name).experiment_id for name in experiment)
+    wanted = tuple(lookup.experiment(client, name).experiment_id for name in experiment)
     page = index.search_runs(
         RunQuery(
             experiment_ids=wanted or _everywhere(index, view),
@@ -164,7 +164,7 @@ def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
     if len(runs_) < 2:
         raise InvalidInput("There is nothing to compare.", hint="Give at least two runs.")
     client = MlflowClient()
-    chosen = [client.repository.files(choosing.run_id(client, run)) for run in runs_]
+    chosen = [client.repository.files(lookup.run_id(client, run)) for run in runs_]
     rows = [row for row in comparing.compare(chosen) if all_ or row.differs]
     infos = [files.record.run.info for files in chosen]
     if json_:
@@ -223,7 +223,7 @@ def show(run: str, json_: bool) -> None:
     RUN is an id, its first digits, or the name of a run (the newest one of that name).
     """
     client = MlflowClient()
-    files = client.repository.files(choosing.run_id(client, run))
+    files = client.repository.files(lookup.run_id(client, run))
     experiment = _experiment_name(client, files.record.run)
     if json_:
         print_json(_document(files, experiment))
@@ -301,7 +301,7 @@ def _section(title: str, rows: list[tuple[str, Any]]) -> None:
 def delete(run: str, json_: bool) -> None:
     """Hide a run; `gitml runs restore` brings it back."""
     client = MlflowClient()
-    chosen = choosing.run_id(client, run)
+    chosen = lookup.run_id(client, run)
     client.delete_run(chosen)
     sentence = f"Deleted run {chosen}; `gitml runs restore {chosen}` brings it back."
     _tell(client, chosen, json_, sentence)
@@ -313,7 +313,7 @@ def delete(run: str, json_: bool) -> None:
 def restore(run: str, json_: bool) -> None:
     """Bring a deleted run back."""
     client = MlflowClient()
-    chosen = choosing.run_id(client, run)
+    chosen = lookup.run_id(client, run)
     client.restore_run(chosen)
     _tell(client, chosen, json_, f"Restored run {chosen}.")
 

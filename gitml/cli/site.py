@@ -10,7 +10,7 @@ import click
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
-from gitml.cli.waiting import progress
+from gitml.cli.progress import progress
 from gitml.errors import GitmlError
 from gitml.publishing import branch as site_branch, repository_source
 from gitml.site import BuildReport

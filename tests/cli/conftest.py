@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import gitml
-from gitml.cli.entry import gitml as program
+from gitml.cli.program import gitml as program
 from gitml.models import Model
 from tests.conftest import git
 

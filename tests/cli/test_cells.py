@@ -21,7 +21,7 @@ from gitml.cli.cells import (
     iso,
     pairs,
 )
-from gitml.cli.inert import inert
+from gitml.cli.escape import inert
 from gitml.cli.output import fitted, to_json
 from gitml.entities import Metric, RunStatus
 

@@ -14,8 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gitml.cli import entry
-from gitml.cli.entry import gitml as program
+from gitml.cli import program as entry
+from gitml.cli.program import gitml as program
 from gitml.version import __version__
 from tests.cli.conftest import PROGRAM, Cli, log_run, shell
 from tests.conftest import git
@@ -36,7 +36,7 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
                           text=True, check=True)  # fmt: skip
 
     assert done.stdout.splitlines()[-1] == (
-        "LOADED ['gitml.cli', 'gitml.cli.entry', 'gitml.cli.inert', 'gitml.errors', "
+        "LOADED ['gitml.cli', 'gitml.cli.program', 'gitml.cli.escape', 'gitml.errors', "
         "'gitml.version'] []"
     )
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
@@ -172,7 +172,7 @@ def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
 def test_a_progress_bar_has_no_thread_that_would_keep_work_from_being_shared() -> None:
     code = (
         "import threading\n"
-        "from gitml.cli.waiting import progress\n"
+        "from gitml.cli.progress import progress\n"
         "with progress('Building', unit='pages') as report:\n"
         "    report(1, 2)\n"
         "    print(threading.active_count(), 'thread')\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitml.cli.entry import gitml as program
+from gitml.cli.program import gitml as program
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from gitml.cli.entry import gitml as program
+from gitml.cli.program import gitml as program
 from gitml.config import Settings, load
 from tests.cli.conftest import Cli, refs
 from tests.conftest import git

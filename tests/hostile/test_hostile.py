@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import gitml
-from gitml.cli.entry import gitml as program
+from gitml.cli.program import gitml as program
 from gitml.errors import StoreError
 from gitml.formats import canonical
 from gitml.git import LARGEST

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gitml.cli.inert import inert
+from gitml.cli.escape import inert
 from gitml.errors import GitmlError
 from gitml.version import __version__
 
@@ -31,9 +31,9 @@ _COMMANDS = {
         "Trace a model to its run, code and data, and these to what is live.",
     ),
     "site": ("site", "Build and serve the dashboard."),
-    "push": ("exchange", "Send artifacts, runs and model tags to the remotes."),
-    "pull": ("exchange", "Bring the team's runs and model tags here."),
-    "sync": ("exchange", "Pull, then push."),
+    "push": ("sync", "Send artifacts, runs and model tags to the remotes."),
+    "pull": ("sync", "Bring the team's runs and model tags here."),
+    "sync": ("sync", "Pull, then push."),
     "remote": ("remote", "Choose where artifacts are kept."),
     "fsck": (
         "fsck",

@@ -7,7 +7,7 @@ import click
 from gitml.cli.cells import count, size
 from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
-from gitml.cli.waiting import progress
+from gitml.cli.progress import progress
 from gitml.repository import Repository
 from gitml.sharing import push_pull as clones
 from gitml.sharing.push_pull import PushReport
