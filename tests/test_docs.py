@@ -18,7 +18,7 @@ from tests.conftest import git
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-FORMAT = (ROOT / "gitml" / "store" / "FORMAT.md").read_text()
+FORMAT = (ROOT / "gitml" / "formats" / "FORMAT.md").read_text()
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

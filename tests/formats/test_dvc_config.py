@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from gitml.errors import StoreError
 from gitml.formats.dvc_config import dvc_config, remote_url
-
-
-def test_the_configuration_is_the_text_that_dvc_writes(
-    repository: Any, dvc: Callable[..., str]
-) -> None:
-    url = "/data/with space, comma#hash"
-    dvc("init", "-q", cwd=repository.path)
-    dvc("remote", "add", "-q", "-d", "gitml", url, cwd=repository.path)
-    written = (repository.path / ".dvc" / "config").read_bytes()
-    assert dvc_config(url) == written
-    assert remote_url(written) == url
 
 
 def test_other_settings_are_kept_when_the_remote_moves() -> None:

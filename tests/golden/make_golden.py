@@ -52,7 +52,7 @@ def main() -> None:
 def fill() -> None:
     """Log runs and register models."""
     import gitml
-    from gitml.fluent import models
+    from gitml.registry import registration
 
     client = gitml.MlflowClient(_FOLDER)
     house = client.create_experiment("house prices", tags={"team": "pricing"})
@@ -77,8 +77,8 @@ def fill() -> None:
     client.set_terminated(third, "KILLED")
     client.delete_tag(third, "gone")
     for _ in range(2):
-        models.register(client, f"runs:/{first}/model", "Price", description="from golden")
-    models.register(client, f"runs:/{first}/model", "prix élevé")
+        registration.register(client, f"runs:/{first}/model", "Price", description="from golden")
+    registration.register(client, f"runs:/{first}/model", "prix élevé")
     client.transition_model_version_stage("Price", 1, "Production", reason="first")
     client.transition_model_version_stage("Price", 2, "Staging")
     client.set_registered_model_alias("Price", "champion", 1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gitml
-from gitml.fluent import models
 from gitml.models import Model
+from gitml.registry import registration
 from tests.conftest import git, make_repository
 from tests.hostile.mutations import mutated
 
@@ -43,7 +43,7 @@ def make_good(folder: Path) -> Good:
     runs = tuple(_log(folder, name) for name in ("one", "two"))
     client = gitml.MlflowClient(folder)
     for run_id in runs:
-        models.register(client, f"runs:/{run_id}/model", "Price", description="text")
+        registration.register(client, f"runs:/{run_id}/model", "Price", description="text")
     client.update_registered_model("Price", "a *model*")
     client.set_model_version_tag("Price", 1, "checked", "yes")
     client.transition_model_version_stage("Price", 1, "Staging", reason="good")

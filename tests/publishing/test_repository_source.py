@@ -14,8 +14,8 @@ import pytest
 
 import gitml
 from gitml.entities import Artifact, Metric
-from gitml.fluent import models
 from gitml.publishing.repository_source import build_site, forge_url, site_content
+from gitml.registry import registration
 from gitml.repository import Repository
 from tests.conftest import git
 
@@ -161,7 +161,7 @@ def test_the_dvc_command_of_a_models_page_fetches_its_files(
     run = client.create_run(client.create_experiment("e"))
     client.write_artifact(run.info.run_id, "m/MLmodel", lambda p: p.write_text("flavors: {}\n"))
     client.set_terminated(run.info.run_id)
-    models.register(client, f"runs:/{run.info.run_id}/m", "Price")
+    registration.register(client, f"runs:/{run.info.run_id}/m", "Price")
     build_site(client.repository, tmp_path / "site")
 
     (page,) = (tmp_path / "site" / "models").glob("*.html")

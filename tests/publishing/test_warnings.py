@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.fluent import models
 from gitml.publishing.repository_source import site_content
+from gitml.registry import registration
 from gitml.repository import Repository
 from tests.conftest import git
 
@@ -20,7 +20,7 @@ def registered(repository: Path) -> gitml.MlflowClient:
     run = client.create_run(client.create_experiment("e"))
     client.write_artifact(run.info.run_id, "m/MLmodel", lambda p: p.write_text("flavors: {}\n"))
     client.set_terminated(run.info.run_id)
-    models.register(client, f"runs:/{run.info.run_id}/m", "Price")
+    registration.register(client, f"runs:/{run.info.run_id}/m", "Price")
     declare(repository, "model: Price\nstages: {Production: 1}\naliases: {champion: 1}\n")
     return client
 

@@ -134,9 +134,9 @@ def test_model_versions_and_stages_travel_as_tags(clones: tuple[Path, Path]) -> 
     run_id = log_run(first)
     client = gitml.MlflowClient(first)
     client.write_artifact(run_id, "model/MLmodel", lambda path: path.write_text("flavors: {}\n"))
-    from gitml.fluent import models
+    from gitml.registry import registration
 
-    models.register(client, f"runs:/{run_id}/model", "Price")
+    registration.register(client, f"runs:/{run_id}/model", "Price")
     client.transition_model_version_stage("Price", 1, "Production", reason="it is good")
     assert push_pull.push(repo(first)).exchange.tags == 2
 

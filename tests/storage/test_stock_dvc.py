@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gitml.formats import manifest as manifests
+from gitml.formats.dvc_config import dvc_config, remote_url
 from gitml.storage.remote import Remote
 from gitml.storage.transfer import ArtifactStore, TransferReport
 
@@ -145,3 +146,14 @@ def test_artifacts_pushed_by_stock_dvc_are_read_by_us(
     elsewhere.checkout(manifest, tmp_path / "out", remote=Remote.local(remote))
 
     assert tree(tmp_path / "out") == files
+
+
+def test_the_configuration_is_the_text_that_dvc_writes(
+    repository: Any, dvc: Callable[..., str]
+) -> None:
+    url = "/data/with space, comma#hash"
+    dvc("init", "-q", cwd=repository.path)
+    dvc("remote", "add", "-q", "-d", "gitml", url, cwd=repository.path)
+    written = (repository.path / ".dvc" / "config").read_bytes()
+    assert dvc_config(url) == written
+    assert remote_url(written) == url

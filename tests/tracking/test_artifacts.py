@@ -11,7 +11,7 @@ import pytest
 
 import gitml
 from gitml.errors import InvalidInput, NotFound
-from gitml.registry import resolve
+from gitml.fluent import artifacts
 from tests.conftest import git
 
 
@@ -171,7 +171,7 @@ def test_an_edited_download_does_not_change_the_artifact(tracked: Path) -> None:
 )
 def test_a_malformed_uri_is_refused(tracked: Path, uri: str) -> None:
     with pytest.raises(InvalidInput):
-        resolve.local_path(uri)
+        artifacts.local_path(uri)
 
 
 def test_what_a_uri_names_must_exist(tracked: Path) -> None:
@@ -187,4 +187,4 @@ def test_what_a_uri_names_must_exist(tracked: Path) -> None:
         "/nonexistent/model",
     ):
         with pytest.raises(NotFound):
-            resolve.local_path(uri)
+            artifacts.local_path(uri)

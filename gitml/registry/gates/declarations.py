@@ -23,7 +23,7 @@ from gitml.registry.tags.names import check_alias, check_model_name, check_stage
 FOLDER = "registry"
 Node = Any
 """A node of PyYAML, whose stubs hide what kind it is."""
-SCHEMA_FILE = Path(__file__).with_name("declared.schema.json")
+SCHEMA_FILE = Path(__file__).with_name("declarations.schema.json")
 """JSON Schema of the format, for editors."""
 MAX_BYTES = 256 * 1024
 MAX_GATES = 50  # per stage: their verdicts go into a tag's message

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.ci.runner import environment
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_example_of_a_promotion_prints_what_the_readme_shows(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_a_process_that_is_killed_is_said_in_one_sentence(
 
 def test_helpers_do_not_outlive_a_process_that_is_killed() -> None:
     code = (
-        "import os, signal; from gitml.site import workers\n"
+        "import os, signal; from gitml.site.output import workers\n"
         "workers._processors = lambda: 3\n"
         "def work():\n"
         "    os.write(1, b'.')\n"

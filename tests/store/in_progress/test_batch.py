@@ -185,7 +185,7 @@ def test_commits_follow_each_other_in_a_long_batch(
 KILLED = """
 import os, signal, sys, gitml
 from gitml.errors import StoreError
-from gitml.store import batch
+from gitml.store.in_progress import batch
 batch.MAX_RUNS = 3
 with gitml.batch():
     for number in range(5):
