@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gitml.errors import InvalidInput
+from gitml.forge import ForgeKind
 
 FILE_NAME = "gitml.yaml"
 
@@ -75,6 +76,8 @@ class Settings:
     Attributes:
         branch: Branch that holds the records.
         git_remote: git remote that ``gitml push`` and ``pull`` talk to.
+        forge: Whose web pages the remote's host has where its name does not tell: ``github``,
+            ``gitlab``, ``bitbucket`` or ``gitea``; GitHub's where empty.
         allow_pickles: Whether models that were saved as pickles may be loaded, which runs code.
         site: The dashboard.
         registry: Who may sign registry tags.
@@ -82,6 +85,7 @@ class Settings:
 
     branch: str = "gitml/runs"
     git_remote: str = "origin"
+    forge: str = ""
     allow_pickles: bool = True
     site: SiteSettings = field(default_factory=SiteSettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
@@ -233,6 +237,12 @@ def parse(data: bytes) -> Settings:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
     if settings.site.max_bytes < 0:
         raise InvalidInput(f"{FILE_NAME}: site.max_bytes is {settings.site.max_bytes}, not 0 up.")
+    if settings.forge and settings.forge not in tuple(ForgeKind):
+        raise InvalidInput(
+            f"{FILE_NAME}: forge must be one of {', '.join(ForgeKind)}, not "
+            f"{settings.forge!r:.60}.",
+            hint="gitea stands for Forgejo, too; remove the key for GitHub's addresses.",
+        )
     _check_registry(settings.registry)
     if settings.site.url and not re.fullmatch(r"https?://[^\s<>\"']+", settings.site.url):
         raise InvalidInput(

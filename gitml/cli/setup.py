@@ -19,6 +19,7 @@ _SETTINGS = """\
 
 # branch: gitml/runs         # the branch that holds the records of runs
 # git_remote: origin         # the git remote of `gitml push` and `gitml pull`
+# forge: ""                  # github, gitlab, bitbucket or gitea, if the host's name does not tell
 # allow_pickles: true        # false: models saved as pickles, which run code, are not loaded
 
 # site:

@@ -2,7 +2,49 @@
 
 from __future__ import annotations
 
-from gitml.git import GitRepo
+import re
+from dataclasses import dataclass
+
+from gitml.errors import InvalidInput
+from gitml.git.repo import GitRepo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The remote's default branch.
+
+    Attributes:
+        remote: Name of the git remote; empty where there is none.
+        branch: Name of the branch.
+        commit: Id of its newest commit.
+    """
+
+    remote: str
+    branch: str
+    commit: str
+
+
+def ask(repo: GitRepo, remote: str) -> Base:
+    """Fetch the newest commit of a remote's default branch, without its tags.
+
+    Raises:
+        InvalidInput: There is no such remote, or it has no default branch.
+        StoreError: It does not answer.
+    """
+    if remote not in repo.remotes():
+        raise InvalidInput(
+            f"There is no git remote named {remote!r}.",
+            hint=f"Add it with `git remote add {remote} URL`.",
+        )
+    out = repo.run("ls-remote", "--symref", remote, "HEAD").decode("utf-8", "replace")
+    found = re.match(r"ref: refs/heads/(\S+)\tHEAD\n([0-9a-f]{40})\tHEAD", out)
+    if not found:
+        raise InvalidInput(
+            f"Remote {remote!r} has no default branch.", hint="Push your main branch to it first."
+        )
+    branch, commit = found.groups()
+    repo.fetch(remote, f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}")
+    return Base(remote=remote, branch=branch, commit=commit)
 
 
 def tip(git: GitRepo, remote: str) -> str | None:

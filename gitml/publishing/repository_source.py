@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
 
 from gitml import site
 from gitml.entities import Artifact, Metric
@@ -29,6 +27,7 @@ from gitml.registry.promotion.decisions import (
     decisions,
     proposals,
 )
+from gitml.registry.promotion.pull_request import forge_of
 from gitml.repository import Repository
 from gitml.site import BuildReport, Content, SiteOptions
 from gitml.site.build import Progress
@@ -41,9 +40,6 @@ from gitml.store.run_reader import CommittedRuns
 _T = TypeVar("_T")
 _COMMITS = 5_000
 _REMEMBERED = 4  # runs; a page asks for several things of one run, then goes to the next
-_SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?([^@/:\s]+\.[^@/:\s]+):(?!//)([^\s]+)")
-
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 @without_collector()
@@ -156,7 +152,7 @@ class _Source:
             experiments=self._index.search_experiments(),
             runs=self._runs,
             models=self._registry.search_registered_models(),
-            forge_url=_forge_url(self._repository),
+            forge=forge_of(self._repository.git, self._repository.settings.git_remote),
             commit=self._repository.branch.tip() or "",
             history=self._history,
             artifacts=self._artifacts,
@@ -288,27 +284,3 @@ def _staged(place: Path | None, path: str, limit: int) -> bytes | None:
 def _folder_name(repository: Repository) -> str:
     git = repository.git
     return (git.work_tree or git.common_dir).resolve().name.removesuffix(".git") or "gitml"
-
-
-def _forge_url(repository: Repository) -> str:
-    return forge_url(repository.git.remotes().get(repository.settings.git_remote, ""))
-
-
-def forge_url(remote: str) -> str:
-    """Turn a git remote's address into that of its web page; empty where it has none.
-
-    Args:
-        remote: Such as ``https://github.com/o/r.git`` or ``git@gitlab.com:group/r.git``.
-    """
-    scp = _SCP_LIKE.fullmatch(remote.strip())
-    try:
-        parts = urlsplit(f"ssh://{scp[1]}/{scp[2]}" if scp else remote.strip())
-        port = f":{parts.port}" if parts.port and parts.scheme == "https" else ""
-    except ValueError:  # brackets or a port that are none
-        return ""
-    path = quote(parts.path.strip("/").removesuffix(".git"), safe="/-._~%")
-    host = parts.hostname or ""
-    known = parts.scheme in ("https", "ssh", "git+ssh") and _HOST.fullmatch(host)
-    if not known or "/" not in path:
-        return ""
-    return f"https://{host}{port}/{path}"

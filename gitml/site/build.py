@@ -114,7 +114,7 @@ class _Builder:
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
         source, look = self.shown.content, self.look.digest
-        shared = (look, self.frame, source.forge_url, source.ways, parquet.readable())
+        shared = (look, self.frame, source.forge, source.ways, parquet.readable())
         common = hashlib.sha256(repr(shared).encode("utf-8", "surrogatepass")).hexdigest()
         self.keys = Keys(shown=self.shown, curved=self.curved, look=common)
 
@@ -307,7 +307,7 @@ class _Builder:
             self.out.write(urls.ids(name), columns.script(f"ids/{name}", value))
         digits = older_runs.digits(len(self.shown.runs))
         self.page("run.html", "older.html", digits=digits)
-        code = urls.code_range(self.shown.content.forge_url)
+        code = self.shown.content.forge.compare_pattern()
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 

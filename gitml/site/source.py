@@ -14,6 +14,7 @@ from gitml.entities import (
     RegisteredModel,
     Run,
 )
+from gitml.forge import NO_FORGE, Forge
 from gitml.registry.promotion.comparison import Comparison
 from gitml.registry.promotion.decisions import Decision, Proposal
 
@@ -108,7 +109,7 @@ class Content:
         experiments: All experiments; deleted ones are left out of the site.
         runs: All runs, newest first; deleted ones are left out of the site.
         models: All registered models.
-        forge_url: https address of the code on its forge, for commit links; empty for none.
+        forge: Web pages of the code, for links to commits and pull requests.
         commit: Id of the commit of the records branch that this was read from.
         history: run id → every point of every metric, ordered by key and step.
         artifacts: run id → its files.
@@ -139,7 +140,7 @@ class Content:
     experiments: Sequence[Experiment] = ()
     runs: Sequence[Run] = ()
     models: Sequence[RegisteredModel] = ()
-    forge_url: str = ""
+    forge: Forge = NO_FORGE
     commit: str = ""
     history: Callable[[str], Sequence[Metric]] = _nothing
     artifacts: Callable[[str], Sequence[Artifact]] = _nothing

@@ -59,7 +59,13 @@ def test_the_settings_that_init_writes_are_the_defaults(cli: Cli, repository: Pa
     assert load(repository) == Settings()
     uncommented = re.sub(r"^# (?=\s*\w+:)", "", text, flags=re.MULTILINE)
     (repository / "gitml.yaml").write_text(uncommented)
-    assert set(yaml.safe_load(uncommented)) == {"branch", "git_remote", "allow_pickles", "site"}
+    assert set(yaml.safe_load(uncommented)) == {
+        "branch",
+        "git_remote",
+        "forge",
+        "allow_pickles",
+        "site",
+    }
     assert load(repository) == Settings()
 
 

@@ -14,34 +14,22 @@ import pytest
 
 import gitml
 from gitml.entities import Artifact, Metric
-from gitml.publishing.repository_source import build_site, forge_url, site_content
+from gitml.forge import Forge, ForgeKind
+from gitml.publishing.repository_source import build_site, site_content
 from gitml.registry import registration
+from gitml.registry.promotion import review
+from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from tests.conftest import git
 
 
-@pytest.mark.parametrize(
-    ("remote", "page"),
-    [
-        ("https://github.com/team/prices.git", "https://github.com/team/prices"),
-        ("https://user:secret@gitlab.com/group/sub/prices", "https://gitlab.com/group/sub/prices"),
-        ("https://forge.example:8443/team/prices/", "https://forge.example:8443/team/prices"),
-        ("git@github.com:team/prices.git", "https://github.com/team/prices"),
-        ("ssh://git@gitlab.com:2222/team/prices.git", "https://gitlab.com/team/prices"),
-        ('git@github.com:team/"><script>', "https://github.com/team/%22%3E%3Cscript%3E"),
-        ('git@git"hub.com:team/prices', ""),
-        ("../origin.git", ""),
-        ("/srv/git/prices.git", ""),
-        ("file:///srv/git/prices.git", ""),
-        ("javascript:alert(1)//x.y/z", ""),
-        ("https://[broken/team/prices", ""),
-        ("https://host.example:port/team/prices", ""),
-        ("build-server:team/prices", ""),
-        ("", ""),
-    ],
-)
-def test_the_forges_page_of_a_remote(remote: str, page: str) -> None:
-    assert forge_url(remote) == page
+def test_dashboard_and_report_link_to_the_same_pages(tracked: Path) -> None:
+    (tracked / "gitml.yaml").write_text("forge: gitea\n")
+    git(tracked, "remote", "add", "origin", "https://user:secret@git.example.org:8443/team/prices")
+    repository = Repository.open(tracked)
+    forge = site_content(repository).forge
+    assert forge == Forge(address="https://git.example.org:8443/team/prices", kind=ForgeKind.GITEA)
+    assert review.between(Registry.of(repository), "HEAD").forge == forge
 
 
 @pytest.fixture
@@ -61,7 +49,10 @@ def test_content_has_the_runs_and_reads_the_rest_when_asked(tracked: Path, run_i
     repository = Repository.open(tracked)
     content = site_content(repository)
 
-    assert (content.title, content.forge_url) == ("project", "https://github.com/team/prices")
+    assert (content.title, content.forge.address) == (
+        "project",
+        "https://github.com/team/prices",
+    )
     assert content.commit == git(tracked, "rev-parse", "gitml/runs")
     assert [one.name for one in content.experiments] == ["house"]
     assert [run.info.run_id for run in content.runs] == [run_id]

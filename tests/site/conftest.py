@@ -31,6 +31,7 @@ from gitml.entities import (
     RunOutputs,
     Source,
 )
+from gitml.forge import from_remote
 from gitml.registry.gates.metric_direction import by_name
 from gitml.site import Content, SiteOptions, build
 from gitml.site.serve import server
@@ -232,7 +233,7 @@ def make_content(count: int = 60, **more: Any) -> Content:
                 description="Predicts miles per gallon of a car.",
             )
         ],
-        "forge_url": "https://github.com/example/fuel.git",
+        "forge": from_remote("https://github.com/example/fuel.git"),
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "history": lambda key: history(by_id[key]),
         "artifacts": lambda key: (

@@ -20,6 +20,7 @@ from gitml.entities import (
     RunOutputs,
     Source,
 )
+from gitml.forge import NO_FORGE, from_remote
 from gitml.query.gates import Verdict
 from gitml.registry.gates.approvals import NOBODY
 from gitml.registry.promotion.decisions import Decision
@@ -100,7 +101,7 @@ def hostile_content() -> Content:
             ),
             RegisteredModel(name=LONG, creation_timestamp=0, last_updated_timestamp=-(10**17)),
         ],
-        forge_url="javascript:alert(9)",
+        forge=from_remote(f"git@git.example:team/{ATTACK}") or NO_FORGE,
         history=lambda key: _history(runs[key]),
         artifacts=lambda key: _manifest(),
         read_artifact=lambda key, path, limit: _FILES[path][:limit],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitml.entities import ModelVersion, Run, Stage
+from gitml.forge import Forge
 from gitml.formats.model_records import VersionFile
 from gitml.query.gates import Verdict, judge, read
 from gitml.registry.admission import Admission
@@ -21,7 +22,7 @@ SIGNATURE = {
     "inputs": '[{"type": "double", "name": "weight"}, {"type": "string", "name": "it\'s"}]',
     "outputs": '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]',
 }
-FORGE = "https://github.com/example/fuel"
+FORGE = Forge(address="https://github.com/example/fuel")
 GATES = ("metrics.rmse < 3.2", "metrics.rmse <= 0.99 * production.metrics.rmse",
          "approvals.count >= 1")  # fmt: skip
 
@@ -80,7 +81,7 @@ class Story:
         """A branch that wants a version in Production."""
         return Proposal(
             branch=f"promote/{self.says}", commit="3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
-            user=self.who, timestamp=when, reason=self.says, open_at=f"{FORGE}/pulls",
+            user=self.who, timestamp=when, reason=self.says, open_at=f"{FORGE.address}/pulls",
             comparison=self.comparison(
                 new, old, Approvals(), forced=self.says, gates_added=(self.says,)
             ),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gitml.entities import Experiment, Run
+from gitml.forge import NO_FORGE, from_remote
 from gitml.site import Content, SiteOptions, build
 from gitml.site.data import columns
 from gitml.site.pages import older_runs
@@ -83,7 +84,7 @@ def shown(state: State, content: Callable[..., Content], run: Callable[..., Run]
         better=lambda metric: state.way,
         ways=state.way,
         title=state.title,
-        forge_url=state.forge,
+        forge=from_remote(state.forge) or NO_FORGE,
         **more,
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from gitml import config
-from gitml.git import GitRepo, Tag
+from gitml.git import GitRepo, Tag, default_branch
 from gitml.registry.tags.grammar import Kind, TagEvent
 
 SSH_KEYS = "registry/allowed_signers"
@@ -88,10 +88,8 @@ def of_team(repo: GitRepo, remote: str) -> Policy:
         InvalidInput: Its ``gitml.yaml`` is not as it should be.
         StoreError: The remote does not answer.
     """
-    from gitml.registry.promotion import pull_request  # which imports this module
-
     if remote in repo.remotes() and repo.remote_refs(remote, "HEAD"):
-        return committed(repo, pull_request.default_branch(repo, remote).commit)
+        return committed(repo, default_branch.ask(repo, remote).commit)
     return committed(repo, "HEAD")
 
 

@@ -13,14 +13,14 @@ from gitml.errors import (
     GateFailed,
     InvalidInput,
 )
-from gitml.git import GitRepo
+from gitml.forge import request_number
+from gitml.git import GitRepo, default_branch
 from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry import admission
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.gates.declarations import Declaration
-from gitml.registry.promotion import pull_request
 from gitml.registry.promotion.push_order import push_tags
 from gitml.registry.promotion.review import check_versions, examined
 from gitml.registry.registry import Registry
@@ -121,7 +121,7 @@ def _require_current(registry: Registry, commit: str) -> None:
     What is older was replaced; what is newer was not merged, so nobody has reviewed it.
     """
     repo = registry.repo
-    base = pull_request.default_branch(repo, registry.remote)
+    base = default_branch.ask(repo, registry.remote)
     here, there = (repo.tree(rev, declarations.FOLDER) for rev in (commit, base.commit))
     if here == there:
         return
@@ -242,7 +242,7 @@ def _decision(
         "merged_by": one_line(author),
         "committer": one_line(committer),
         "merge_commit": where,
-        "pull_request": pull_request.request_of(message),
+        "pull_request": request_number(message),
     }
     return _Decision(
         told=told,
@@ -262,7 +262,7 @@ def _merge_of(registry: Registry, log: Sequence[str]) -> str:
     for more in _DEEPER:
         if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
             break
-        branch = pull_request.default_branch(repo, registry.remote).branch
+        branch = default_branch.ask(repo, registry.remote).branch
         repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
         found = repo.run(*log).decode("utf-8", "replace")
     return found

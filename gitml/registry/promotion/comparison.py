@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitml.entities import Dataset
+from gitml.forge import Forge
 from gitml.query.gates import Verdict
 from gitml.registry.facts import Evidence
 from gitml.registry.gates import metric_direction
-from gitml.registry.promotion import pull_request
 from gitml.registry.promotion.review import Review, StageChange
 from gitml.registry.tags.stage_history import StageEntry
 
@@ -125,7 +125,7 @@ class Report:
 
 def report(review: Review) -> Report:
     """Compare everything that a review found."""
-    changes = tuple(compared(change, review.address) for change in review.changes)
+    changes = tuple(compared(change, review.forge) for change in review.changes)
     order = ("fails", "waits", "holds", "no gates")
     worst = min((change.verdict for change in changes), key=order.index, default="no change")
     return Report(
@@ -138,12 +138,12 @@ def report(review: Review) -> Report:
     )
 
 
-def compared(change: StageChange, address: str) -> Comparison:
+def compared(change: StageChange, forge: Forge) -> Comparison:
     """Compare a version with the one that it is to replace.
 
     Args:
         change: The two, judged.
-        address: Web address of the repository, empty where it has none.
+        forge: Web pages of the repository.
     """
     found = change.admission
     old = found.incumbent
@@ -164,7 +164,7 @@ def compared(change: StageChange, address: str) -> Comparison:
         metrics=_metrics(change),
         params_changed=_params(found.candidate, old),
         datasets=_datasets(found.candidate, old),
-        code=_code(change, address),
+        code=_code(change, forge),
         candidate=_about(found.candidate),
         incumbent_version=_about(old) if old else None,
         size_difference=_size_difference(found.candidate, old),
@@ -247,14 +247,13 @@ def _digests(one: Evidence | None) -> dict[tuple[str, str], str]:
     return {key: ", ".join(sorted(set(digests))) for key, digests in found.items()}
 
 
-def _code(change: StageChange, address: str) -> Code:
+def _code(change: StageChange, forge: Forge) -> Code:
     found = change.admission
     new, old = (one.code_commit if one else "" for one in (found.candidate, found.incumbent))
-    linked = address and new and old and new != old
     return Code(
         candidate=new,
         incumbent=old,
-        link=pull_request.compare_url(address, old, new) if linked else "",
+        link=forge.compare(old, new) if new != old else "",
         commits=change.commits,
         subjects=change.subjects,
     )

@@ -19,14 +19,13 @@ from gitml.registry.admission import Admission
 from gitml.registry.facts import Evidence
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import Approvals
-from gitml.registry.promotion import pull_request
 from gitml.registry.promotion.comparison import Comparison, compared
+from gitml.registry.promotion.pull_request import forge_of
 from gitml.registry.promotion.review import (
     StageChange,
     between,
     code_between,
     consider,
-    web_address,
 )
 from gitml.registry.registry import Registry
 from gitml.registry.snapshots import Snapshot
@@ -150,7 +149,6 @@ def _proposed(registry: Registry, base: str, branch: str, commit: str) -> Iterat
                     "--format=%an%x00%at%x00%B", commit, "--", declarations.FOLDER)  # fmt: skip
     user, when, message = told.decode("utf-8", "replace").split("\0", 2)
     title, _, body = message.strip().partition("\n")
-    address = review.address
     for change in review.changes:
         if not change.live:
             yield Proposal(
@@ -159,8 +157,8 @@ def _proposed(registry: Registry, base: str, branch: str, commit: str) -> Iterat
                 user=user,
                 timestamp=int(when) * 1000,
                 reason=one_line(body.strip() or title),
-                open_at=pull_request.requests_url(address, branch) if address else "",
-                comparison=compared(change, address),
+                open_at=review.forge.requests(branch),
+                comparison=compared(change, review.forge),
             )
 
 
@@ -208,7 +206,9 @@ def _decided(
         subjects=subjects,
         history=tuple(entered[:at][::-1][:_SHOWN]),
     )
-    return Decision(entry=entry, comparison=compared(change, web_address(registry)))
+    return Decision(
+        entry=entry, comparison=compared(change, forge_of(registry.repo, registry.remote))
+    )
 
 
 def _evidence(registry: Registry, name: str, version: int) -> Evidence | None:
@@ -240,4 +240,4 @@ def considered(registry: Registry, version: ModelVersion, base: str | None) -> C
     except (InvalidInput, NotFound):
         return None
     (change,) = review.changes
-    return compared(replace(change, live=False), review.address)
+    return compared(replace(change, live=False), review.forge)

@@ -14,10 +14,10 @@ from gitml.errors import (
     NotFound,
 )
 from gitml.formats import manifest
-from gitml.git import GitRepo, RefUpdate
+from gitml.git import GitRepo, RefUpdate, default_branch
 from gitml.registry import admission
 from gitml.registry.gates import declarations
-from gitml.registry.promotion import pull_request as hosting
+from gitml.registry.promotion.pull_request import forge_of, open_request
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, one_line, slug
 from gitml.registry.tags.names import check_stage, shown
@@ -60,7 +60,7 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
         raise InvalidInput("A proposal needs a reason.", hint="Give it with -m WHY.")
     target = check_stage(stage)
     found = registry.get_model_version(name, version)
-    base = hosting.default_branch(registry.repo, registry.remote)
+    base = default_branch.ask(registry.repo, registry.remote)
     old = declarations.read(registry.repo, found.name, base.commit)
     if target is Stage.NONE:
         raise InvalidInput(
@@ -85,7 +85,7 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     return _requested(registry.repo, base, made, title, reason)
 
 
-def _require_pushed(registry: Registry, version: ModelVersion, base: hosting.Base) -> None:
+def _require_pushed(registry: Registry, version: ModelVersion, base: default_branch.Base) -> None:
     """Refuse a version that only this clone knows: whoever reviews it would look for it in vain.
 
     Raises:
@@ -104,7 +104,7 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: hosting.Bas
         )
 
 
-def _free_branch(repo: GitRepo, base: hosting.Base, wanted: str) -> str:
+def _free_branch(repo: GitRepo, base: default_branch.Base, wanted: str) -> str:
     """Name a branch, with a number behind it where earlier ones were merged and are still there.
 
     Raises:
@@ -125,7 +125,7 @@ def _free_branch(repo: GitRepo, base: hosting.Base, wanted: str) -> str:
 
 
 def _push_branch(
-    registry: Registry, base: hosting.Base, branch: str, path: str, data: bytes, message: str
+    registry: Registry, base: default_branch.Base, branch: str, path: str, data: bytes, message: str
 ) -> str:
     """Commit one file on top of the base and push that as a new branch."""
     repo = registry.repo
@@ -150,13 +150,13 @@ def _push_branch(
 
 
 def _requested(
-    repo: GitRepo, base: hosting.Base, made: Proposal, title: str, reason: str
+    repo: GitRepo, base: default_branch.Base, made: Proposal, title: str, reason: str
 ) -> Proposal:
-    address = hosting.web_address(repo.remotes()[base.remote])
-    if address is None:
+    forge = forge_of(repo, base.remote)
+    if not forge.address:
         return made
-    opened = hosting.open_request(repo, address, base.branch, made.branch, title, reason.strip())
-    open_at = hosting.new_request_url(address, base.branch, made.branch)
+    opened = open_request(repo, forge, base.branch, made.branch, title, reason.strip())
+    open_at = forge.new_request(base.branch, made.branch)
     return replace(made, pull_request=opened, open_at=open_at)
 
 

@@ -10,7 +10,8 @@ from gitml.errors import (
     InvalidInput,
     NotFound,
 )
-from gitml.git import GitRepo
+from gitml.forge import Forge
+from gitml.git import GitRepo, default_branch
 from gitml.query.gates import Gate
 from gitml.registry import admission
 from gitml.registry.admission import Admission
@@ -18,7 +19,7 @@ from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.gates.declarations import Declaration
 from gitml.registry.gates.metric_direction import Better
-from gitml.registry.promotion import pull_request
+from gitml.registry.promotion.pull_request import forge_of
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.names import check_stage
@@ -69,13 +70,13 @@ class Review:
 
     Attributes:
         base: Commit it is compared with.
-        address: Web address of the repository, empty where it has none.
+        forge: Web pages of the repository.
         changes: Versions that are to enter a stage.
         notes: Other changes, one sentence each.
     """
 
     base: str
-    address: str
+    forge: Forge
     changes: tuple[StageChange, ...]
     notes: tuple[str, ...] = ()
 
@@ -127,19 +128,14 @@ def between(
         check_versions(registry, new)
         changes += _stage_changes(registry, old, new, approvals)
         notes += _notes(old, new)
-    address = web_address(registry)
-    return Review(base=base, address=address, changes=tuple(changes), notes=tuple(notes))
-
-
-def web_address(registry: Registry) -> str:
-    """Address of the repository's web pages; empty where it has none."""
-    return pull_request.web_address(registry.repo.remotes().get(registry.remote, "")) or ""
+    forge = forge_of(registry.repo, registry.remote)
+    return Review(base=base, forge=forge, changes=tuple(changes), notes=tuple(notes))
 
 
 def _base_commit(registry: Registry, base: str | None) -> str:
     """Where the proposal left the base; the base itself where history does not tell."""
     repo = registry.repo
-    rev = base or pull_request.default_branch(repo, registry.remote).commit
+    rev = base or default_branch.ask(repo, registry.remote).commit
     if rev.startswith("-") or not repo.contains(f"{rev}^{{commit}}"):
         raise InvalidInput(
             f"There is no revision {rev!r:.80} in this clone.", hint="Fetch it, or give another."
@@ -260,7 +256,7 @@ def consider(
     )
     return Review(
         base=rev or registry.repo.head()[0] or "",
-        address=web_address(registry),
+        forge=forge_of(registry.repo, registry.remote),
         changes=(_change(registry, one, one, target, found.version),),
     )
 

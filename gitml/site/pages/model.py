@@ -127,7 +127,7 @@ def _usage(
     ]
     for event in events:
         if event.kind == "registered" and event.version == chosen.version:
-            place = shown.content.forge_url or "."
+            place = shown.content.forge.address or "."
             usage.append(("With DVC alone", commands.dvc_get(place, event.tag)))
     return tuple(usage)
 
@@ -142,7 +142,7 @@ def _version(shown: Catalogue, item: ModelVersion) -> VersionRow:
         created=item.creation_timestamp,
         user=item.user_id,
         run=shown.links.get(item.run_id, Link(text=item.run_id[:8])),
-        commit=Link(text=commit[:8], address=urls.commit(shown.content.forge_url, commit)),
+        commit=Link(text=commit[:8], address=shown.content.forge.commit(commit)),
         description=item.description,
         path=artifact_path(item),
         run_id=item.run_id,

@@ -109,7 +109,7 @@ def decided(shown: Catalogue, item: Decision) -> PromotionPage:
 
 def _decided_facts(shown: Catalogue, item: Decision) -> Iterator[tuple[str, Link]]:
     entry = item.entry
-    address = urls.pull_request(shown.content.forge_url, entry.pull_request)
+    address = shown.content.forge.request(entry.pull_request)
     told = (
         ("Pull request", Link(text=formats.name(entry.pull_request), address=address)),
         ("Merged by", Link(text=formats.name(entry.merged_by.partition(" <")[0]))),
@@ -157,4 +157,4 @@ def _version(name: str, version: int) -> Link:
 
 
 def _commit(shown: Catalogue, commit: str) -> Link:
-    return Link(text=commit[:12], address=urls.commit(shown.content.forge_url, commit))
+    return Link(text=commit[:12], address=shown.content.forge.commit(commit))

@@ -11,7 +11,7 @@ from gitml.query.gates import Verdict
 from gitml.registry.promotion.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
 from gitml.site.catalogue import Catalogue, Link
 from gitml.site.data import columns
-from gitml.site.text import formats, urls
+from gitml.site.text import formats
 
 _MOST = 200  # rows of one table
 _MOST_CURVES = 6
@@ -268,7 +268,7 @@ def _origin(shown: Catalogue, found: Comparison) -> Iterator[OriginRow]:
 
 
 def _commit(shown: Catalogue, commit: str) -> Link:
-    return Link(text=commit[:8], address=urls.commit(shown.content.forge_url, commit))
+    return Link(text=commit[:8], address=shown.content.forge.commit(commit))
 
 
 def _runs_link(shown: Catalogue, found: Comparison) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Dataset, MetricSummary, Run
+from gitml.forge import is_commit
 from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
 from gitml.site.data import columns as data
 from gitml.site.pages.logged_model import LoggedModel, describe
@@ -210,7 +211,7 @@ def record(
             for row in map(_dataset, item.inputs.dataset_inputs)
         ],
         "packages": _packages(shown.content.requirements(info.run_id) or ""),
-        "commit": item.source.commit if urls.is_commit(item.source.commit or "") else None,
+        "commit": item.source.commit if is_commit(item.source.commit or "") else None,
         "pictures": [
             [data.well_formed(formats.name(file.path)), file.picture.address]
             for file in files
@@ -326,7 +327,7 @@ def _size(profile: str) -> str:
 
 def _reproduce(content: Content, item: Run, code: Code, requirements: str) -> str:
     commit = item.source.commit or ""
-    if not code.command or not urls.is_commit(commit):
+    if not code.command or not is_commit(commit):
         return ""
     found = {"source.patch": code.patch, "requirements.txt": requirements}
     kept = [name for name, text in found.items() if text]
@@ -340,7 +341,7 @@ def _code(content: Content, item: Run, patch_lines: int | None) -> Code:
     lines = _patch_lines(patch[:PATCH_CHARS])
     return Code(
         commit=formats.name(source.commit or ""),
-        commit_link=urls.commit(content.forge_url, source.commit),
+        commit_link=content.forge.commit(source.commit),
         branch=formats.name(source.branch or ""),
         remote=formats.name(source.remote or ""),
         dirty=source.dirty,

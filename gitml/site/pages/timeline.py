@@ -18,7 +18,7 @@ from gitml.site.catalogue import Catalogue, Link
 from gitml.site.charts import change_points
 from gitml.site.pages.experiment import main_metrics
 from gitml.site.source import CodeCommit
-from gitml.site.text import formats, urls
+from gitml.site.text import formats
 
 COMMITS = 300  # measured ones
 METRICS = 8
@@ -207,7 +207,7 @@ def _steps(
             commit=first.commit,
             link=Link(
                 text=first.commit.commit[:8],
-                address=urls.commit(shown.content.forge_url, first.commit.commit),
+                address=shown.content.forge.commit(first.commit.commit),
             ),
             between=places[after.start - 1] - places[after.start] - 1,
             before=formats.number(before.level),

@@ -178,7 +178,7 @@ def _usage(
     yield "The files", commands.download_version(item.name, item.version)
     tag = next((e.tag for e in events if e.kind == "registered"), "")
     if tag:
-        place = shown.content.forge_url or "."
+        place = shown.content.forge.address or "."
         yield "With DVC alone", commands.dvc_get(place, tag)
         yield "With GTO: what is where", commands.gto_show(place, tag)
         yield "With git: what was registered", commands.show_tag(tag)
@@ -199,7 +199,7 @@ def _back(shown: Catalogue, item: ModelVersion, run: Run | None) -> Iterator[tup
             yield "Parent run", parent, ""
     commit = item.code_commit or (run.source.commit if run else "") or ""
     if commit:
-        place = Link(text=commit[:12], address=urls.commit(shown.content.forge_url, commit))
+        place = Link(text=commit[:12], address=shown.content.forge.commit(commit))
         branch = f"on {formats.name(run.source.branch)}" if run and run.source.branch else ""
         yield "Code", place, branch
     if run and run.source.dirty:

@@ -9,23 +9,15 @@ import hashlib
 import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import quote, urlsplit
 
 from gitml.errors import InvalidInput
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-_COMMIT_PATHS = {"gitlab": "/-/commit/", "bitbucket": "/commits/"}
 
 
 def is_run_id(text: str) -> bool:
     """Tell whether a text is a run id: 32 lower-case hex digits."""
     return _RUN_ID.fullmatch(text) is not None
-
-
-def is_commit(text: str) -> bool:
-    """Tell whether a text is a commit's id, or the beginning of one: lower-case hex digits."""
-    return _COMMIT.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1024)  # every run names its experiment
@@ -131,47 +123,6 @@ def copied_page(data: bytes) -> str:
 def digest(data: bytes) -> str:
     """Shorten content to the ten hex digits that go into file names."""
     return hashlib.sha256(data).hexdigest()[:10]
-
-
-@lru_cache(maxsize=16)
-def forge(url: str) -> str:
-    """Take a forge's address if it is a plain https one, else give an empty text."""
-    parts = urlsplit(url.strip())
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
-        return ""
-    path = quote(parts.path.rstrip("/").removesuffix(".git"), safe="/-._~%")
-    return f"https://{parts.netloc}{path}"
-
-
-def commit(forge_url: str, commit_id: str | None) -> str:
-    """Give a commit's address on the forge, or an empty text where there is none."""
-    base = forge(forge_url)
-    if not base or not commit_id or not is_commit(commit_id):
-        return ""
-    host = urlsplit(base).hostname or ""
-    path = next((path for name, path in _COMMIT_PATHS.items() if name in host), "/commit/")
-    return f"{base}{path}{commit_id}"
-
-
-def code_range(forge_url: str) -> str:
-    """Give the address of what differs between two commits, ``{old}`` and ``{new}`` in it."""
-    base = forge(forge_url)
-    if not base:
-        return ""
-    host = urlsplit(base).hostname or ""
-    if "bitbucket" in host:
-        return f"{base}/branches/compare/{{new}}..{{old}}"
-    return f"{base}/{'-/' if 'gitlab' in host else ''}compare/{{old}}...{{new}}"
-
-
-def pull_request(forge_url: str, number: str) -> str:
-    """Give a pull request's address on the forge, such as that of ``#12``; empty for none."""
-    base = forge(forge_url)
-    found = re.fullmatch(r"[#!]([0-9]{1,9})", number)
-    if not base or not found:
-        return ""
-    path = "/-/merge_requests/" if "gitlab" in (urlsplit(base).hostname or "") else "/pull/"
-    return f"{base}{path}{found[1]}"
 
 
 def _checked(run_id: str) -> str:

@@ -20,7 +20,6 @@ from gitml.site.pages.promotion import decided, proposed
 from gitml.site.pages.signature import Field, view
 from gitml.site.pages.stages import timeline
 from gitml.site.pages.version import relations, version
-from gitml.site.text import urls
 from tests.site.promotions import SIGNATURE
 from tests.site.test_build import snapshot
 
@@ -51,7 +50,7 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
         "Same code", Link(text="FuelModel v1 (Archived)", address=f"{HTML}/1.html"),
     )  # fmt: skip
     assert dict(page.usage)["With GTO: what is where"] == (
-        "gto show FuelModel --repo https://github.com/example/fuel.git"
+        "gto show FuelModel --repo https://github.com/example/fuel"
     )
     assert "it'\"'\"'s" in page.ask
 
@@ -252,21 +251,3 @@ JSON: Any = st.recursive(
 def test_any_signature_is_shown_or_left_out(form: dict[str, str]) -> None:
     found = view(form)
     assert found is None or isinstance(found.request, str)
-
-
-@pytest.mark.parametrize(
-    ("forge", "number", "address"),
-    [
-        ("https://github.com/a/b.git", "#12", "https://github.com/a/b/pull/12"),
-        (
-            "https://gitlab.example.org/a/b",
-            "!7",
-            "https://gitlab.example.org/a/b/-/merge_requests/7",
-        ),
-        ("javascript:alert(1)", "#12", ""),
-        ("https://github.com/a/b", "#12/../x", ""),
-        ("https://github.com/a/b", "", ""),
-    ],
-)
-def test_a_pull_request_is_linked_on_its_forge(forge: str, number: str, address: str) -> None:
-    assert urls.pull_request(forge, number) == address
