@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.site.test_site_browser import experiment, runs
-from tests.site.test_site_hostile import OPEN, WHOLE, addresses, attacked
 
 from tests.site.firefox import Firefox
 from tests.site.hostile import ATTACK, LONGEST, NUMBERLESS, TEXTS, WIDE, run_id
+from tests.site.test_browser import experiment, runs
+from tests.site.test_hostile import OPEN, WHOLE, addresses, attacked
 
 pytestmark = pytest.mark.browser
 

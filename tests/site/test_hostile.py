@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.site.test_site_browser import column, count, until
 
 from tests.site.hostile import ATTACK, LONGEST, NUMBERLESS, TEXTS, WIDE, run_id
+from tests.site.test_browser import column, count, until
 
 pytestmark = pytest.mark.browser
 
