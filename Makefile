@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types layers tests soak bench lighthouse screenshots clean
+.PHONY: demo test one lint types layers tests soak bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
 
 test: lint types layers tests
+
+# One file, folder or test: make one T=tests/query/test_gates.py::test_name
+one: $(STAMP)-test
+	GITML_CHROMIUM="$$(.ci/chromium)" GITML_FIREFOX="$$(.ci/firefox)" $(BIN)/python -m pytest $(T)
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
@@ -27,7 +31,7 @@ tests: $(STAMP)-test
 	GITML_CHROMIUM="$$(.ci/chromium)" GITML_FIREFOX="$$(.ci/firefox)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 soak: $(STAMP)-test
-	$(BIN)/python -m pytest -m soak -s
+	$(BIN)/python -m pytest -m soak -s --timeout 0
 
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.benchmarks $(OPTIONS)
