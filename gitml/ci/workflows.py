@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from gitml.errors import InvalidInput
+from gitml.git import default_branch
 from gitml.repository import Repository
 from gitml.store.branch import Files
 from gitml.version import __version__
@@ -98,12 +99,9 @@ def _values(repository: Repository) -> Mapping[str, str]:
 
 
 def _default_branch(repository: Repository) -> str:
-    """The remote's default branch as this clone knows it, else the one that is checked out."""
-    git = repository.git
-    prefix = f"refs/remotes/{repository.settings.git_remote}/"
-    out = git.run("symbolic-ref", "--quiet", f"{prefix}HEAD", ok=(0, 1, 128))
-    head = out.decode("utf-8", "replace").strip()
-    return head.removeprefix(prefix) if head.startswith(prefix) else git.head()[1] or "main"
+    """Return the remote's default branch, or the one that is checked out if there is no remote."""
+    branch = default_branch.find(repository.git, repository.settings.git_remote)
+    return branch.branch if branch else repository.git.head()[1] or "main"
 
 
 def _filled(template: str, values: Mapping[str, str]) -> bytes:

@@ -182,7 +182,7 @@ class _Source:
         return [
             CodeCommit(commit=commit, timestamp=seconds * 1000, author=author, subject=subject)
             for commit, seconds, author, subject in (
-                default_branch.line(self._repository.git, tip, _COMMITS) if tip else ()
+                default_branch.first_parents(self._repository.git, tip, _COMMITS) if tip else ()
             )
         ]
 

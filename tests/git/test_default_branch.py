@@ -21,7 +21,7 @@ def test_only_first_parents_are_followed_newest_first(repository: Path) -> None:
     assert commits[0].commit == git(repository, "rev-parse", "HEAD")
     assert commits[0].timestamp == int(git(repository, "log", "-1", "--format=%ct")) * 1000
     head = str(commits[0].commit)
-    assert len(default_branch.line(GitRepo.discover(repository), head, 2)) == 2
+    assert len(default_branch.first_parents(GitRepo.discover(repository), head, 2)) == 2
 
 
 def test_another_branch_than_the_default_one_is_not_taken(repository: Path, tmp_path: Path) -> None:

@@ -88,19 +88,15 @@ def of_team(repo: GitRepo, remote: str) -> Policy:
         InvalidInput: Its ``gitml.yaml`` is not as it should be.
         StoreError: The remote does not answer.
     """
-    if remote in repo.remotes() and repo.remote_refs(remote, "HEAD"):
-        return committed(repo, default_branch.ask(repo, remote).commit)
-    return committed(repo, "HEAD")
+    branch = default_branch.ask(repo, remote) if remote in repo.remotes() else None
+    return committed(repo, branch.commit if branch else "HEAD")
 
 
 def at_hand(repo: GitRepo, remote: str) -> Policy:
-    """Read the policy as this clone knows it, without asking the remote: for those who sign.
+    """Read the policy of the default branch as this clone has it: for those who sign.
 
     Raises:
-        InvalidInput: The ``gitml.yaml`` is not as it should be.
+        InvalidInput: Its ``gitml.yaml`` is not valid, or nobody tells which branch it is.
     """
-    for name in ("HEAD", "main", "master"):
-        rev = f"refs/remotes/{remote}/{name}"
-        if repo.contains(f"{rev}^{{commit}}"):
-            return committed(repo, rev)
-    return committed(repo, "HEAD")
+    branch = default_branch.find(repo, remote)
+    return committed(repo, branch.commit if branch else "HEAD")

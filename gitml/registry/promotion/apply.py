@@ -121,7 +121,7 @@ def _require_current(registry: Registry, commit: str) -> None:
     What is older was replaced; what is newer was not merged, so nobody has reviewed it.
     """
     repo = registry.repo
-    base = default_branch.ask(repo, registry.remote)
+    base = default_branch.require(repo, registry.remote)
     here, there = (repo.tree(rev, declarations.FOLDER) for rev in (commit, base.commit))
     if here == there:
         return
@@ -262,7 +262,7 @@ def _merge_of(registry: Registry, log: Sequence[str]) -> str:
     for more in _DEEPER:
         if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
             break
-        branch = default_branch.ask(repo, registry.remote).branch
+        branch = default_branch.require(repo, registry.remote).branch
         repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
         found = repo.run(*log).decode("utf-8", "replace")
     return found

@@ -15,6 +15,7 @@ from gitml.errors import (
 )
 from gitml.formats import manifest
 from gitml.git import GitRepo, RefUpdate, default_branch
+from gitml.git.default_branch import DefaultBranch
 from gitml.registry import admission
 from gitml.registry.gates import declarations
 from gitml.registry.promotion.pull_request import forge_of, open_request
@@ -60,7 +61,7 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
         raise InvalidInput("A proposal needs a reason.", hint="Give it with -m WHY.")
     target = check_stage(stage)
     found = registry.get_model_version(name, version)
-    base = default_branch.ask(registry.repo, registry.remote)
+    base = default_branch.require(registry.repo, registry.remote)
     old = declarations.read(registry.repo, found.name, base.commit)
     if target is Stage.NONE:
         raise InvalidInput(
@@ -85,7 +86,7 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     return _requested(registry.repo, base, made, title, reason)
 
 
-def _require_pushed(registry: Registry, version: ModelVersion, base: default_branch.Base) -> None:
+def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBranch) -> None:
     """Refuse a version that only this clone knows: whoever reviews it would look for it in vain.
 
     Raises:
@@ -104,7 +105,7 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: default_bra
         )
 
 
-def _free_branch(repo: GitRepo, base: default_branch.Base, wanted: str) -> str:
+def _free_branch(repo: GitRepo, base: DefaultBranch, wanted: str) -> str:
     """Name a branch, with a number behind it where earlier ones were merged and are still there.
 
     Raises:
@@ -125,7 +126,7 @@ def _free_branch(repo: GitRepo, base: default_branch.Base, wanted: str) -> str:
 
 
 def _push_branch(
-    registry: Registry, base: default_branch.Base, branch: str, path: str, data: bytes, message: str
+    registry: Registry, base: DefaultBranch, branch: str, path: str, data: bytes, message: str
 ) -> str:
     """Commit one file on top of the base and push that as a new branch."""
     repo = registry.repo
@@ -150,7 +151,7 @@ def _push_branch(
 
 
 def _requested(
-    repo: GitRepo, base: default_branch.Base, made: Proposal, title: str, reason: str
+    repo: GitRepo, base: DefaultBranch, made: Proposal, title: str, reason: str
 ) -> Proposal:
     forge = forge_of(repo, base.remote)
     if not forge.address:

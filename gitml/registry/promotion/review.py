@@ -135,7 +135,7 @@ def between(
 def _base_commit(registry: Registry, base: str | None) -> str:
     """Where the proposal left the base; the base itself where history does not tell."""
     repo = registry.repo
-    rev = base or default_branch.ask(repo, registry.remote).commit
+    rev = base or default_branch.require(repo, registry.remote).commit
     if rev.startswith("-") or not repo.contains(f"{rev}^{{commit}}"):
         raise InvalidInput(
             f"There is no revision {rev!r:.80} in this clone.", hint="Fetch it, or give another."

@@ -13,7 +13,7 @@ from gitml.errors import Conflict, StoreError
 from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
 from gitml.formats.run_records import run_folder
-from gitml.git import GitRepo, RefUpdate
+from gitml.git import GitRepo, RefUpdate, default_branch
 from gitml.registry.tags.grammar import one_line
 from gitml.store.branch import TEMPORARY, Branch
 
@@ -181,16 +181,12 @@ class VersionCommits:
 
     def _workflows(self) -> list[bytes]:
         """The default branch's workflows by reference: CI reads them from the tagged commit."""
-        for rev in (f"refs/remotes/{self._remote}/HEAD", "refs/heads/main", "refs/heads/master",
-                    "HEAD"):  # fmt: skip
-            entries = self._repo.tree(rev)
-            if entries:
-                return [
-                    f"M {entry.mode} {entry.oid} {entry.path}\n".encode()
-                    for entry in entries
-                    if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
-                ]
-        return []
+        branch = default_branch.find(self._repo, self._remote)
+        return [
+            f"M {entry.mode} {entry.oid} {entry.path}\n".encode()
+            for entry in self._repo.tree(branch.commit if branch else "HEAD")
+            if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
+        ]
 
 
 def version_file(repo: GitRepo, commit: str) -> VersionFile | None:
