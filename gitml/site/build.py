@@ -53,6 +53,7 @@ class _Made:
     rendered: Mapping[str, Rendered]
     blocks: Mapping[str, table.Block]
     unread: Sequence[str]
+    failures: Mapping[str, None]
     pages: int
 
 
@@ -65,6 +66,7 @@ class _Builder:
     options: SiteOptions
     plan: Plan
     out: Output
+    parquet: parquet.TableReader
     previous: Mapping[str, Rendered] = field(init=False)
     curved: frozenset[str] = field(init=False)
     frame: dict[str, object] = field(init=False)
@@ -73,6 +75,7 @@ class _Builder:
     rendered: dict[str, Rendered] = field(default_factory=dict)
     blocks: dict[str, table.Block] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    failures: dict[str, None] = field(default_factory=dict)
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +117,7 @@ class _Builder:
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
         source, look = self.shown.content, self.look.digest
-        shared = (look, self.frame, source.forge, source.ways, parquet.readable())
+        shared = (look, self.frame, source.forge, source.ways, parquet.is_readable())
         common = hashlib.sha256(repr(shared).encode("utf-8", "surrogatepass")).hexdigest()
         self.keys = Keys(shown=self.shown, curved=self.curved, look=common)
 
@@ -261,7 +264,12 @@ class _Builder:
         kept = run_id in self.curved and run_pages.has_curves(item)
         curves = columns.curves(content.history(run_id), item.info.start_time) if kept else []
         read = partial(content.read_artifact, run_id)
-        files = previews.look(content.artifacts(run_id), read)
+        files = previews.preview(content.artifacts(run_id), read, self.parquet)
+        self.failures |= {
+            f"Run {run_id} is shown without a preview of {file.path}: {file.failure}": None
+            for file in files
+            if file.failure
+        }
         view = run_pages.run(self.shown, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
@@ -337,12 +345,17 @@ class _Builder:
 
     def task(self, work: Callable[[], None], seconds: float, pages: int = 0) -> workers.Task[_Made]:
         """Let some work give what it adds, for it may be done by a copy of this process."""
-        stores: tuple[dict[Any, Any], ...] = (self.out.files, self.rendered, self.blocks)
+        stores: tuple[dict[Any, Any], ...] = (
+            self.out.files,
+            self.rendered,
+            self.blocks,
+            self.failures,
+        )
 
         def added() -> _Made:
             before = [len(store) for store in stores]
             work()
-            files, rendered, blocks = (
+            files, rendered, blocks, failures = (
                 dict(islice(store.items(), count, None))
                 for store, count in zip(stores, before, strict=True)
             )
@@ -351,6 +364,7 @@ class _Builder:
                 rendered=rendered,
                 blocks=blocks,
                 unread=self.shown.content.unread(),
+                failures=failures,
                 pages=pages,
             )
 
@@ -362,6 +376,7 @@ class _Builder:
         self.rendered |= made.rendered
         self.blocks |= made.blocks
         self.unread += made.unread
+        self.failures |= made.failures
 
 
 @without_collector()
@@ -396,8 +411,10 @@ def build(
             plan, len(full.runs), len(full.runs) - len(shown.paged), options.max_bytes
         )
         try:
-            with out:
-                builder = _Builder(shown=shown, look=look, options=options, plan=plan, out=out)
+            with out, previews.parquet_reader() as reader:
+                builder = _Builder(
+                    shown=shown, look=look, options=options, plan=plan, out=out, parquet=reader
+                )
                 _write(builder, left_out, progress or (lambda done, total: None))
                 out.mark(builder.rendered)
         except OverBudget:
@@ -413,6 +430,7 @@ def build(
             *left_out,
             *budget.excess(out.total_bytes, options.max_bytes),
             *dict.fromkeys([*content.unread(), *builder.unread]),
+            *builder.failures,
         ),
     )
 

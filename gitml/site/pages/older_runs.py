@@ -58,7 +58,7 @@ def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, 
     content, run_id = shown.content, item.info.run_id
     history = content.history(run_id) if curved and run_pages.has_curves(item) else ()
     curves = columns.curves(history, item.info.start_time, CURVE_POINTS)
-    files = previews.listed(content.artifacts(run_id))
+    files = previews.list_files(content.artifacts(run_id))
     view = run_pages.run(shown, item, files, bool(curves), patch_lines=PATCH_LINES)
     return view, run_pages.record(shown, item, files, curves)
 

@@ -1,6 +1,6 @@
-"""A file of a run, as the page shows it: a picture, a page, a table, a text, or only its name.
+"""Preview the files of a run: a picture, a page, a table, a text, or only name and size.
 
-What a file is, its first bytes say; its name only decides whether looking at it is worthwhile.
+The first bytes of a file decide what it is; its name only decides whether to read it at all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 from gitml.entities import Artifact
 from gitml.site.data import columns as scripts
 from gitml.site.previews import parquet
+from gitml.site.previews.parquet import TableReader
 from gitml.site.text import formats, urls
 
 PICTURE_BYTES = 5_000_000
@@ -35,6 +37,7 @@ _TEXTS = frozenset(
 _TEXT_NAMES = frozenset({"MLmodel", "MLproject", "Dockerfile", "LICENSE", "README"})
 
 Read = Callable[[str, int], bytes | None]
+"""(path, limit) → the first bytes of a file, None if they are not on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class Picture:
     """A picture copied into the site.
 
     Attributes:
-        address: Where, from the site's root.
+        address: Its path from the site's root.
         data: Its bytes.
     """
 
@@ -59,11 +62,11 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class HtmlPage:
     """An HTML page of a run, carried by a script for the sandbox to show.
 
     Attributes:
-        address: Where, from the site's root; also the script's key.
+        address: The script's path from the site's root, and its key.
         data: The script's bytes: ``{"html": …}``.
     """
 
@@ -77,16 +80,18 @@ class File:
 
     Attributes:
         path: POSIX path below the run's artifacts.
-        size: With unit.
+        size: Its size with unit.
         md5: Content hash, maybe empty.
-        text: What it says.
-        table: Its rows.
+        text: Its text.
+        table: Its first rows.
         picture: A picture, copied.
         drawing: An SVG as a ``data:`` address: as an image it runs nothing, and it has no address
             of the site at which it could be opened as a page.
         page: An HTML page, to be shown in the sandbox.
         cut: Whether the preview shows only the beginning.
-        missing: Whether a preview was wanted and the bytes are not on this machine.
+        missing: Whether there is no preview because the bytes are not on this machine.
+        failure: Why there is no preview although the bytes are here; empty for files that have
+            none because of what they are.
     """
 
     path: str
@@ -96,33 +101,40 @@ class File:
     table: Table | None = None
     picture: Picture | None = None
     drawing: str = ""
-    page: Page | None = None
+    page: HtmlPage | None = None
     cut: bool = False
     missing: bool = False
+    failure: str = ""
 
 
-def listed(artifacts: Sequence[Artifact]) -> tuple[File, ...]:
-    """Describe a run's files without looking into them, by path."""
+def parquet_reader() -> TableReader:
+    """Return the context that :func:`preview` needs for Parquet files."""
+    return TableReader(rows=TABLE_ROWS, columns=TABLE_COLUMNS)
+
+
+def list_files(artifacts: Sequence[Artifact]) -> tuple[File, ...]:
+    """Describe a run's files by path without reading them."""
     return tuple(_bare(artifact) for artifact in sorted(artifacts, key=lambda item: item.path))
 
 
-def look(artifacts: Sequence[Artifact], read: Read) -> tuple[File, ...]:
-    """Describe a run's files by path, the first sixty that can be shown with a preview.
+def preview(artifacts: Sequence[Artifact], read: Read, reader: TableReader) -> tuple[File, ...]:
+    """Describe a run's files by path, the first :data:`FILES` of a known kind with a preview.
 
     Args:
         artifacts: The run's manifest.
-        read: (path, limit) → the first bytes of a file, None where they are not at hand.
+        read: Reads the beginning of a file.
+        reader: Reads Parquet files.
     """
-    found, left = [], FILES
+    files, remaining = [], FILES
     for artifact in sorted(artifacts, key=lambda item: item.path):
-        preview = _preview(artifact, read) if left else None
-        left -= preview is not None
-        found.append(preview or _bare(artifact))
-    return tuple(found)
+        file = _preview(artifact, read, reader) if remaining else None
+        remaining -= file is not None
+        files.append(file or _bare(artifact))
+    return tuple(files)
 
 
 def picture_type(data: bytes) -> str | None:
-    """Name the picture format that bytes begin like: png, jpg, gif, webp, or None."""
+    """Return the format of a picture by its first bytes: png, jpg, gif, webp, or None."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -134,25 +146,24 @@ def picture_type(data: bytes) -> str | None:
     return None
 
 
-def _preview(artifact: Artifact, read: Read) -> File | None:
+def _preview(artifact: Artifact, read: Read, reader: TableReader) -> File | None:
     path = PurePosixPath(artifact.path)
-    extension = path.suffix.lower()
-    if extension in _PICTURES and artifact.size <= PICTURE_BYTES:
-        data = read(artifact.path, PICTURE_BYTES)
-        return _bare(artifact, missing=True) if data is None else _picture(artifact, data)
-    if extension in _PAGES and artifact.size <= PAGE_BYTES:
-        data = read(artifact.path, PAGE_BYTES)
-        return _bare(artifact, missing=True) if data is None else _page(artifact, data)
-    if extension == ".parquet" and artifact.size <= PARQUET_BYTES and parquet.readable():
-        data = read(artifact.path, PARQUET_BYTES)
-        return _bare(artifact, missing=True) if data is None else _parquet(artifact, data)
-    if extension == ".svg" and artifact.size <= TEXT_BYTES:
-        data = read(artifact.path, TEXT_BYTES)
-        return _bare(artifact, missing=True) if data is None else _drawing(artifact, data)
-    if extension in _TEXTS or path.name in _TEXT_NAMES:
-        data = read(artifact.path, TEXT_BYTES)
-        return _bare(artifact, missing=True) if data is None else _text(artifact, data, extension)
-    return None
+    extension, size = path.suffix.lower(), artifact.size
+    show: Callable[[Artifact, bytes], File | None]
+    if extension in _PICTURES and size <= PICTURE_BYTES:
+        limit, show = PICTURE_BYTES, _picture
+    elif extension in _PAGES and size <= PAGE_BYTES:
+        limit, show = PAGE_BYTES, _page
+    elif extension == ".parquet" and size <= PARQUET_BYTES and parquet.is_readable():
+        limit, show = PARQUET_BYTES, partial(_parquet, reader=reader)
+    elif extension == ".svg" and size <= TEXT_BYTES:
+        limit, show = TEXT_BYTES, _drawing
+    elif extension in _TEXTS or path.name in _TEXT_NAMES:
+        limit, show = TEXT_BYTES, partial(_text, extension=extension)
+    else:
+        return None
+    data = read(artifact.path, limit)
+    return _bare(artifact, missing=True) if data is None else show(artifact, data)
 
 
 def _picture(artifact: Artifact, data: bytes) -> File | None:
@@ -165,7 +176,7 @@ def _picture(artifact: Artifact, data: bytes) -> File | None:
 def _page(artifact: Artifact, data: bytes) -> File:
     address = urls.copied_page(data)
     content = scripts.script(address, {"html": data.decode("utf-8", "replace")})
-    return _bare(artifact, page=Page(address=address, data=content))
+    return _bare(artifact, page=HtmlPage(address=address, data=content))
 
 
 def _drawing(artifact: Artifact, data: bytes) -> File:
@@ -187,12 +198,15 @@ def _text(artifact: Artifact, data: bytes, extension: str) -> File | None:
     return _bare(artifact, text=text, cut=cut)
 
 
-def _parquet(artifact: Artifact, data: bytes) -> File | None:
-    found = parquet.beginning(data, TABLE_ROWS, TABLE_COLUMNS)
-    if found is None:
+def _parquet(artifact: Artifact, data: bytes, reader: TableReader) -> File | None:
+    try:
+        first = reader.read(data)
+    except parquet.TooCostly as error:
+        return _bare(artifact, failure=str(error))
+    if first is None:
         return None
-    table = _table(found.header, found.rows)
-    return _bare(artifact, table=table, cut=found.total > len(table.rows))
+    table = _table(first.header, first.rows)
+    return _bare(artifact, table=table, cut=first.total > len(table.rows))
 
 
 def _csv(text: str, delimiter: str) -> Table | None:
@@ -229,9 +243,10 @@ def _bare(
     table: Table | None = None,
     picture: Picture | None = None,
     drawing: str = "",
-    page: Page | None = None,
+    page: HtmlPage | None = None,
     cut: bool = False,
     missing: bool = False,
+    failure: str = "",
 ) -> File:
     return File(
         path=artifact.path,
@@ -244,4 +259,5 @@ def _bare(
         page=page,
         cut=cut,
         missing=missing,
+        failure=failure,
     )

@@ -1,109 +1,157 @@
-"""The first rows of a Parquet file, read by pyarrow where that is installed.
+"""Read the first rows of Parquet files with pyarrow, where that is installed.
 
-The file may be anybody's, so what it unpacks to is bounded before any of it is unpacked: by what
-its pages declare, by reading few rows, and by leaving lists, structs and extension types alone, of
-which one cell can hold any number of values.
+A file may be anybody's: 12 kB can unpack to gigabytes, whatever the file says of itself. So pyarrow
+runs in a process of its own that may use :data:`MAX_BYTES` and, for each file, :data:`MAX_SECONDS`.
+A file that needs more ends that process and has no preview; the next file starts another. (Linux
+holds a process to its memory; macOS does so only to its time.)
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING
+from multiprocessing import util
+from pathlib import Path
+from struct import Struct
+from types import TracebackType
+from typing import Any
 
-from gitml.site.previews import parquet_pages
-
-if TYPE_CHECKING:
-    from pyarrow.parquet import ColumnChunkMetaData, RowGroupMetaData
+from gitml.site.text import formats
 
 _OLDEST = 15  # before 14.0.1 a file could carry code that runs when it is read (CVE-2023-47248)
-_UNPACKED_BYTES = 16_000_000
+MAX_BYTES = 256_000_000  # of data; pyarrow alone has 118 MB of them, half of which are never used
+MAX_SECONDS = 5.0
+MAX_FAILURES = 10  # processes ended by files, after which a build reads no more of them
+_PROGRAM = Path(__file__).with_name("parquet_process.py")
+_ENVIRONMENT = {
+    **dict.fromkeys(("ARROW_IO_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve a gigabyte, which counts
+}
+_LENGTH = Struct("!I")
+
+
+class TooCostly(Exception):
+    """Reading a file takes more memory or time than it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
+class FirstRows:
     """The first rows of a table, and how many it has in all."""
 
     header: Sequence[str]
-    rows: Sequence[Sequence[object]]
+    rows: Sequence[Sequence[str]]
     total: int
 
 
 @cache
-def readable() -> bool:
-    """Tell whether a pyarrow is installed that is safe with anybody's files."""
+def is_readable() -> bool:
+    """Return True if a pyarrow is installed that is safe with anybody's files."""
     try:
         return int(metadata.version("pyarrow").partition(".")[0]) >= _OLDEST
     except (metadata.PackageNotFoundError, ValueError):
         return False
 
 
-def beginning(data: bytes, rows: int, columns: int) -> Beginning | None:
-    """Read the beginning of a table; needs :func:`readable`.
+@dataclass(slots=True, kw_only=True)
+class TableReader:
+    """A context in which Parquet files are read; needs :func:`is_readable`.
 
-    Args:
-        data: A whole Parquet file.
-        rows: How many rows at most.
-        columns: How many columns at most.
-
-    Returns:
-        Its first columns and rows, nested values as the name of their type and missing ones as
-        empty texts; None where the file is damaged or unpacks to too much.
+    Attributes:
+        rows: How many rows of a file are read at most.
+        columns: How many columns of it at most.
+        max_bytes: Memory of the process that reads, in bytes.
+        max_seconds: Time that it has for a file, in s.
     """
-    import pyarrow as pa
 
-    try:
-        return _read(data, rows, columns)
-    except (pa.ArrowException, ArithmeticError, LookupError, OSError, TypeError, ValueError):
-        return None
+    rows: int
+    columns: int
+    max_bytes: int = MAX_BYTES
+    max_seconds: float = MAX_SECONDS
+    _process: subprocess.Popen[bytes] | None = None
+    _at_exit: util.Finalize[None] | None = None
+    _failures: int = 0
+
+    def __enter__(self) -> TableReader:
+        """Return the reader; its process starts with the first file."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    @property
+    def process_id(self) -> int | None:
+        """Id of the process; None before the first file and after one that ended it."""
+        return self._process.pid if self._process else None
+
+    def read(self, data: bytes) -> FirstRows | None:
+        """Read the beginning of a table.
+
+        Args:
+            data: A whole Parquet file.
+
+        Returns:
+            Its first columns and rows, nested values as the name of their type and missing ones as
+            empty texts; None where the file is damaged or declares to unpack to too much.
+
+        Raises:
+            TooCostly: The file ended the process, or too many did before.
+        """
+        if self._failures >= MAX_FAILURES:
+            raise TooCostly("Too many files could not be read within the limits.")
+        process = self._process or self._start()
+        try:
+            answer = _ask(process, data)
+        except (OSError, EOFError, ValueError):
+            self._failures += 1
+            self.close()
+            limits = f"{formats.size(self.max_bytes)} and {self.max_seconds:g} s"
+            raise TooCostly(f"pyarrow could not read it within {limits}.") from None
+        return FirstRows(**answer) if answer else None
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process and self._at_exit:
+            self._at_exit.cancel()
+            process.kill()
+            process.communicate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        limits = (self.rows, self.columns, self.max_bytes, self.max_seconds)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_PROGRAM), *map(str, limits)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **_ENVIRONMENT},
+        )
+        # A worker of a build ends without leaving the context.
+        self._at_exit = util.Finalize(None, self.close, exitpriority=0)
+        return self._process
 
 
-def _read(data: bytes, rows: int, columns: int) -> Beginning | None:
-    import pyarrow as pa
-    from pyarrow import parquet
+def _ask(process: subprocess.Popen[bytes], data: bytes) -> Any:
+    """Send a file and wait for the answer.
 
-    file = parquet.ParquetFile(pa.BufferReader(data))
-    fields = list(file.schema_arrow)
-    shown = fields[:columns]
-    flat = [field.name for field in shown if not _nested(field.type)]
-    # pyarrow takes the name `a` for the column `a.b` as well, which may be a list.
-    if any(other.name.startswith(f"{name}.") for name in flat for other in fields):
-        return None
-    groups = [n for n in range(file.num_row_groups)[:1] if file.metadata.row_group(n).num_rows]
-    for group in groups:
-        if _unpacked(data, file.metadata.row_group(group), flat) > _UNPACKED_BYTES:
-            return None
-    batches = file.iter_batches(rows, groups, flat) if groups and flat else iter(())
-    batch = next(batches, None)
-    count = batch.num_rows if batch is not None else 0
-    values = {name: batch.column(name).to_pylist() for name in flat} if batch is not None else {}
-    cells = [values.get(field.name) or [str(field.type)] * count for field in shown]
-    return Beginning(
-        header=[field.name for field in shown],
-        rows=[["" if cell is None else cell for cell in row] for row in zip(*cells, strict=True)],
-        total=file.metadata.num_rows,
-    )
-
-
-def _unpacked(data: bytes, group: RowGroupMetaData, names: Sequence[str]) -> int:
-    """Bytes that some columns of a row group unpack to, at most."""
-    columns = (group.column(number) for number in range(group.num_columns))
-    wanted = [column for column in columns if column.path_in_schema in names]
-    if len(wanted) > len(names):
-        raise ValueError("Two columns have the same name.")
-    return sum(_column(data, column) for column in wanted)
-
-
-def _column(data: bytes, column: ColumnChunkMetaData) -> int:
-    start = column.data_page_offset
-    if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-        start = column.dictionary_page_offset
-    return parquet_pages.unpacked(data, start, column.total_compressed_size)
-
-
-def _nested(kind: object) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType)
+    Raises:
+        OSError, EOFError, ValueError: The process ended.
+    """
+    assert process.stdin and process.stdout
+    process.stdin.write(_LENGTH.pack(len(data)) + data)
+    process.stdin.flush()
+    length = process.stdout.read(_LENGTH.size)
+    if len(length) < _LENGTH.size:
+        raise EOFError
+    return json.loads(process.stdout.read(*_LENGTH.unpack(length)))

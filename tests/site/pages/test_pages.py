@@ -259,7 +259,7 @@ def test_a_piece_of_a_note_is_read_without_its_marks() -> None:
     assert markdown.words("[" * 2_000) == "[" * 2_000
 
 
-def test_files_are_what_their_bytes_say() -> None:
+def test_preview_trusts_the_first_bytes_of_a_file() -> None:
     files = {
         "a.png": b"\x89PNG\r\n\x1a\n...",
         "b.png": b"<svg onload='alert(1)'/>",
@@ -269,24 +269,27 @@ def test_files_are_what_their_bytes_say() -> None:
         "f.txt": b"\0binary",
         "g.bin": b"?",
     }
-    listed = [Artifact(path=path, size=len(data)) for path, data in files.items()]
-    found = {file.path: file for file in previews.look(listed, lambda p, n: files[p][:n])}
-    assert [path for path, file in found.items() if file.picture] == ["a.png"]
-    assert found["c.csv"].table == previews.Table(header=("x", "y"), rows=(("1", "2"),))
-    assert found["d.json"].table == previews.Table(header=("x",), rows=(("1",), ("2",)))
-    assert [path for path, file in found.items() if file.text is not None] == ["e.txt"]
+    artifacts = [Artifact(path=path, size=len(data)) for path, data in files.items()]
+    with previews.parquet_reader() as reader:
+        listed = previews.preview(artifacts, lambda path, limit: files[path][:limit], reader)
+    by_path = {file.path: file for file in listed}
+    assert [path for path, file in by_path.items() if file.picture] == ["a.png"]
+    assert by_path["c.csv"].table == previews.Table(header=("x", "y"), rows=(("1", "2"),))
+    assert by_path["d.json"].table == previews.Table(header=("x",), rows=(("1",), ("2",)))
+    assert [path for path, file in by_path.items() if file.text is not None] == ["e.txt"]
 
 
-def test_files_whose_bytes_are_elsewhere_say_so_and_large_ones_are_not_read() -> None:
-    asked = []
+def test_preview_marks_missing_files_and_skips_large_ones() -> None:
+    reads = []
 
     def read(path: str, limit: int) -> None:
-        asked.append(path)
+        reads.append(path)
 
-    listed = [Artifact(path="a.txt", size=3), Artifact(path="b.png", size=10**9)]
-    found = previews.look(listed, read)
-    assert [(file.path, file.missing) for file in found] == [("a.txt", True), ("b.png", False)]
-    assert asked == ["a.txt"]
+    artifacts = [Artifact(path="a.txt", size=3), Artifact(path="b.png", size=10**9)]
+    with previews.parquet_reader() as reader:
+        files = previews.preview(artifacts, read, reader)
+    assert [(file.path, file.missing) for file in files] == [("a.txt", True), ("b.png", False)]
+    assert reads == ["a.txt"]
 
 
 @pytest.mark.parametrize("name", ["parallel", "plane"])

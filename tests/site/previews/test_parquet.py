@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import io
+import os
 import random
-from collections.abc import Mapping
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from pyarrow import parquet as writer
 
 from gitml.entities import Artifact
 from gitml.site import SiteOptions, build, previews
-from gitml.site.previews import parquet, parquet_pages
+from gitml.site.previews import parquet
 from tests.site.conftest import run_id
 from tests.site.hostile import ATTACK
 
@@ -29,14 +33,27 @@ def packed(columns: Mapping[str, Any], **options: Any) -> bytes:
     return bytes(sink.getvalue())
 
 
-def look(data: bytes, size: int | None = None) -> previews.File:
-    file = Artifact(path="t.parquet", size=len(data) if size is None else size)
-    return previews.look([file], lambda path, limit: data[:limit])[0]
+GOOD = packed({"a": [1, 2, 3], "b": ["x", "y", "z"]})
 
 
-def test_the_first_rows_are_shown_as_texts() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def one_reader() -> Iterator[None]:
+    """One process for all tests that need none of their own."""
+    with READER:
+        yield
+
+
+READER = previews.parquet_reader()
+
+
+def preview(data: bytes) -> previews.File:
+    file = Artifact(path="t.parquet", size=len(data))
+    return previews.preview([file], lambda path, limit: data[:limit], READER)[0]
+
+
+def test_preview_shows_the_first_rows_as_texts() -> None:
     when = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC)
-    file = look(
+    file = preview(
         packed({
             "n": pa.array([1, None, 3]),
             "x": [0.1, float("nan"), 2e9],
@@ -62,116 +79,192 @@ def test_the_first_rows_are_shown_as_texts() -> None:
 TYPES = ("list<element: double>", "struct<a: int64>")
 
 
-def test_long_and_wide_tables_are_cut() -> None:
-    file = look(packed({f"c{n}": list(range(50)) for n in range(30)}, row_group_size=30))
+def test_preview_cuts_long_and_wide_tables() -> None:
+    file = preview(packed({f"c{n}": list(range(50)) for n in range(30)}, row_group_size=30))
     assert file.table
     assert (len(file.table.header), len(file.table.rows), file.cut) == (12, 20, True)
-    empty = look(packed({"a": pa.array([], pa.int8())}))
+    empty = preview(packed({"a": pa.array([], pa.int8())}))
     assert empty.table == previews.Table(header=("a",), rows=())
 
 
-def test_what_is_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_preview_skips_files_over_the_limit() -> None:
+    reads: list[str] = []
     big = Artifact(path="t.parquet", size=previews.PARQUET_BYTES + 1)
-    found = previews.look([big], lambda path, limit: asked.append(path))
-    assert (found[0].table, asked) == (None, [])
+    files = previews.preview([big], lambda path, limit: reads.append(path), READER)
+    assert (files[0].table, reads) == (None, [])
+
+
+def test_preview_skips_files_that_declare_to_unpack_to_too_much() -> None:
     bomb = packed({"s": ["x" * 1_000_000 + str(n) for n in range(30)]}, use_dictionary=False)
     assert len(bomb) < 2_000_000
-    assert look(bomb).table is None
+    file = preview(bomb)
+    assert (file.table, file.failure) == (None, "")
 
 
-def test_a_footer_that_lies_about_sizes_is_not_believed() -> None:
-    bomb = packed({"a": [b"\0" * 40_000_000]}, compression="zstd", use_dictionary=False)
-    begin = len(bomb) - 8 - int.from_bytes(bomb[-8:-4], "little")
-    head, footer = bomb[:begin], bomb[begin:]
-    group = writer.ParquetFile(io.BytesIO(bomb)).metadata.row_group(0)
-    for size in {group.total_byte_size, group.column(0).total_uncompressed_size}:
-        true = varint(2 * size)
-        assert true in footer
-        footer = footer.replace(true, varint(2 * 1_000, len(true)))
-    lie = head + footer
+def bomb(size: int) -> bytes:
+    """Pack zeros, in a file whose footer says that they are a thousand bytes."""
+    data = packed(
+        {"a": [b"\0" * size]}, compression="zstd", use_dictionary=False, write_statistics=False
+    )
+    begin = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    pages, footer = data[:begin], data[begin:]
+    group = writer.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+    for true_size in {group.total_byte_size, group.column(0).total_uncompressed_size}:
+        number = varint(2 * true_size)
+        assert number in footer
+        footer = footer.replace(number, varint(2 * 1_000, len(number)))
+    lie = pages + footer
     assert writer.ParquetFile(io.BytesIO(lie)).metadata.row_group(0).total_byte_size == 1_000
-    assert (len(lie) < 5_000, look(lie).table) == (True, None)
+    return lie
 
 
 def varint(number: int, length: int = 1) -> bytes:
-    """Write a number in Thrift's way, in more bytes than it needs where they are asked for."""
-    found = []
-    while number or len(found) < length:
-        found.append(number & 0x7F | 0x80)
+    """Write a number as Thrift does, padded to a length."""
+    digits = []
+    while number or len(digits) < length:
+        digits.append(number & 0x7F | 0x80)
         number >>= 7
-    return bytes([*found[:-1], found[-1] & 0x7F])
+    return bytes([*digits[:-1], digits[-1] & 0x7F])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"compression": "none"},
-        {"compression": "gzip", "data_page_version": "2.0"},
-        {"compression": "zstd", "data_page_size": 500, "write_page_checksum": True},
-        {"use_dictionary": False, "write_page_index": True},
-    ],
-)
-def test_what_pages_unpack_to_is_read_from_their_headers(options: dict[str, Any]) -> None:
-    values = [f"text {number % 97}" for number in range(5_000)]
-    data = packed({"a": values}, **options)
-    column = writer.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0)
-    start, size = (
-        column.dictionary_page_offset or column.data_page_offset,
-        (column.total_compressed_size),
+@pytest.mark.parametrize("size", [100_000_000, 150_000_000])
+def test_file_with_a_lying_footer_loses_only_its_own_preview(size: int) -> None:
+    lie = bomb(size)
+    assert len(lie) < 6_000
+    with previews.parquet_reader() as reader:
+        files = {"a.parquet": GOOD, "b.parquet": lie, "c.parquet": GOOD}
+        artifacts = [Artifact(path=path, size=len(data)) for path, data in files.items()]
+        first, second, third = previews.preview(artifacts, lambda path, _: files[path], reader)
+    assert first.table and first.table == third.table
+    assert second.table is None
+    assert second.failure == "pyarrow could not read it within 256 MB and 5 s."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_file_with_a_lying_footer_costs_at_most_the_limit() -> None:
+    code = (
+        "import resource, sys\n"
+        "from gitml.site.previews import parquet\n"
+        "lie = sys.stdin.buffer.read()\n"
+        "with parquet.TableReader(rows=20, columns=12) as reader:\n"
+        "    for _ in range(2):\n"
+        "        try: reader.read(lie)\n"
+        "        except parquet.TooCostly: print('too costly')\n"
+        "status = dict(line.split(':') for line in open('/proc/self/status'))\n"
+        "print(status['VmHWM'].split()[0])\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
     )
-    found = parquet_pages.unpacked(data, start, size)
-    assert 0.9 * column.total_uncompressed_size < found < column.total_uncompressed_size
-    assert look(data).table
-    for wrong in ((start, size - 1), (start, size + 1), (start + 1, size), (start, len(data))):
-        with pytest.raises(parquet_pages.Damaged):
-            parquet_pages.unpacked(data, *wrong)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=bomb(150_000_000), capture_output=True, check=True)
+    *answers, own, children = done.stdout.decode().splitlines()
+    assert answers == ["too costly", "too costly"]
+    assert int(own) * 1024 < 100_000_000
+    assert int(children) * 1024 < parquet.MAX_BYTES
 
 
-def test_countless_pages_are_not_counted() -> None:
-    page = bytes([0x15, 0, 0x15, 2, 0x15, 0, 0])  # of one byte unpacked, none packed
-    assert parquet_pages.unpacked(page * 10_000, 0, len(page) * 10_000) == 10_000
-    with pytest.raises(parquet_pages.Damaged, match="too many"):
-        parquet_pages.unpacked(page * 10_001, 0, len(page) * 10_001)
+def test_file_that_takes_too_long_loses_only_its_own_preview() -> None:
+    with parquet.TableReader(rows=20, columns=12, max_seconds=1e-6) as hasty:
+        for _ in range(2):
+            with pytest.raises(parquet.TooCostly, match="within 256 MB and 1e-06 s"):
+                hasty.read(GOOD)
+        hasty.max_seconds = parquet.MAX_SECONDS
+        assert hasty.read(GOOD)
 
 
-def test_names_that_several_columns_have_are_left_alone() -> None:
+def test_files_that_end_the_process_again_and_again_are_not_read_for_ever() -> None:
+    with parquet.TableReader(rows=20, columns=12, max_seconds=1e-6) as reader:
+        for _ in range(parquet.MAX_FAILURES):
+            with pytest.raises(parquet.TooCostly, match="within"):
+                reader.read(GOOD)
+        with pytest.raises(parquet.TooCostly, match="Too many files"):
+            reader.read(GOOD)
+
+
+def test_one_process_reads_many_files_and_ends_with_the_context() -> None:
+    with parquet.TableReader(rows=20, columns=12) as reader:
+        assert reader.process_id is None
+        process_ids = set()
+        for _ in range(3):
+            assert reader.read(GOOD)
+            process_ids.add(reader.process_id)
+        (process_id,) = process_ids
+        assert process_id
+        os.kill(process_id, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+READING = (
+    "import signal, sys\n"
+    "from gitml.site.previews import parquet\n"
+    "data = sys.stdin.buffer.read()\n"
+    "with parquet.TableReader(rows=20, columns=12) as reader:\n"
+    "    reader.read(data)\n"
+    "    print(reader.process_id, flush=True)\n"
+    "    signal.pause()\n"
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process of another")
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_process_ends_with_the_one_that_started_it(end: signal.Signals) -> None:
+    command = [sys.executable, "-c", READING]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(GOOD)
+        process.stdin.close()
+        watched = os.pidfd_open(int(process.stdout.readline()))
+        if end == signal.SIGINT:  # as a terminal sends it, to the whole group
+            os.killpg(process.pid, end)
+        else:
+            process.kill()
+        ready, _, _ = select.select([watched], [], [], 60)
+        os.close(watched)
+        assert ready == [watched]
+        process.wait(timeout=60)
+
+
+def test_nothing_of_the_current_folder_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "struct", "pyarrow", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('executed')")
+    monkeypatch.chdir(tmp_path)
+    with parquet.TableReader(rows=20, columns=12) as reader:
+        assert reader.read(GOOD)
+
+
+def test_preview_skips_files_with_a_column_name_twice() -> None:
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    assert look(packed(twice)).table is None
+    assert preview(packed(twice)).table is None
 
 
-@given(st.binary(max_size=300))
-def test_bytes_that_are_no_pages_are_refused_or_counted(data: bytes) -> None:
-    with contextlib.suppress(parquet_pages.Damaged):
-        assert parquet_pages.unpacked(data, 0, len(data)) >= 0
+def test_preview_skips_a_list_behind_a_dotted_name() -> None:
+    assert preview(packed({"a": [1], "a.b": [[1]]})).table is None
 
 
-def test_a_list_behind_a_dotted_name_is_not_unpacked() -> None:
-    assert look(packed({"a": [1], "a.b": [[1]]})).table is None
-
-
-def test_bytes_that_are_elsewhere_are_said_to_be() -> None:
+def test_file_whose_bytes_are_not_on_this_machine_is_missing() -> None:
     file = Artifact(path="t.parquet", size=9)
-    assert previews.look([file], lambda path, limit: None)[0].missing
+    assert previews.preview([file], lambda path, limit: None, READER)[0].missing
 
 
-def test_without_pyarrow_or_with_an_old_one_files_keep_their_name(
+def test_files_have_no_preview_without_pyarrow_or_with_an_old_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def absent(name: str) -> str:
         raise parquet.metadata.PackageNotFoundError(name)
 
     for version in (absent, lambda name: "14.0.0"):
-        parquet.readable.cache_clear()
+        parquet.is_readable.cache_clear()
         monkeypatch.setattr(parquet.metadata, "version", version)
-        file = look(packed({"a": [1]}))
+        file = preview(packed({"a": [1]}))
         assert (file.table, file.missing, file.size) == (None, False, file.size)
     monkeypatch.undo()
-    parquet.readable.cache_clear()
-    assert look(packed({"a": [1]})).table
-
-
-GOOD = packed({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+    parquet.is_readable.cache_clear()
+    assert preview(packed({"a": [1]})).table
 
 
 @given(st.integers(0, 2**32))
@@ -181,19 +274,20 @@ def test_damaged_files_have_no_preview_and_raise_nothing(seed: int) -> None:
     data = bytearray(GOOD)
     for _ in range(choose.randint(1, 6)):
         data[choose.randrange(len(data))] = choose.randrange(256)
-    look(bytes(data[: choose.choice([len(data), choose.randrange(len(data))])]))
+    file = preview(bytes(data[: choose.choice([len(data), choose.randrange(len(data))])]))
+    assert file.failure == ""
 
 
-def test_hostile_values_are_texts_on_the_page(
+def test_run_page_escapes_hostile_values(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     data = packed({ATTACK: [ATTACK], "b": ["</td><script>alert(1)</script>"]})
-    some = content(
+    hostile = content(
         1,
         artifacts=lambda key: [Artifact(path="t.parquet", size=len(data), md5="ab")],
         read_artifact=lambda key, path, limit: data[:limit],
     )
-    build(some, tmp_path / "site", options=options)
+    build(hostile, tmp_path / "site", options=options)
     page = (tmp_path / "site" / "runs" / f"{run_id(0)}.html").read_text()
     assert "&lt;/td&gt;&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
