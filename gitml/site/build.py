@@ -52,8 +52,7 @@ class _Made:
     files: Mapping[str, Written]
     rendered: Mapping[str, Rendered]
     blocks: Mapping[str, table.Block]
-    unread: Sequence[str]
-    failures: Mapping[str, None]
+    unread: Mapping[str, None]
     pages: int
 
 
@@ -74,8 +73,7 @@ class _Builder:
     histories: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Rendered] = field(default_factory=dict)
     blocks: dict[str, table.Block] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
-    failures: dict[str, None] = field(default_factory=dict)
+    unread: dict[str, None] = field(default_factory=dict)
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
@@ -265,11 +263,7 @@ class _Builder:
         curves = columns.curves(content.history(run_id), item.info.start_time) if kept else []
         read = partial(content.read_artifact, run_id)
         files = previews.preview(content.artifacts(run_id), read, self.parquet)
-        self.failures |= {
-            f"Run {run_id} is shown without a preview of {file.path}: {file.failure}": None
-            for file in files
-            if file.failure
-        }
+        self.unread |= dict.fromkeys(previews.failures(run_id, files))
         view = run_pages.run(self.shown, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
@@ -345,28 +339,17 @@ class _Builder:
 
     def task(self, work: Callable[[], None], seconds: float, pages: int = 0) -> workers.Task[_Made]:
         """Let some work give what it adds, for it may be done by a copy of this process."""
-        stores: tuple[dict[Any, Any], ...] = (
-            self.out.files,
-            self.rendered,
-            self.blocks,
-            self.failures,
-        )
+        stores: list[dict[Any, Any]] = [self.out.files, self.rendered, self.blocks, self.unread]
 
         def added() -> _Made:
             before = [len(store) for store in stores]
             work()
-            files, rendered, blocks, failures = (
+            self.unread |= dict.fromkeys(self.shown.content.unread())
+            new = [
                 dict(islice(store.items(), count, None))
                 for store, count in zip(stores, before, strict=True)
-            )
-            return _Made(
-                files=files,
-                rendered=rendered,
-                blocks=blocks,
-                unread=self.shown.content.unread(),
-                failures=failures,
-                pages=pages,
-            )
+            ]
+            return _Made(files=new[0], rendered=new[1], blocks=new[2], unread=new[3], pages=pages)
 
         return workers.Task(seconds=seconds, work=added)
 
@@ -375,8 +358,7 @@ class _Builder:
         self.out.take(made.files)
         self.rendered |= made.rendered
         self.blocks |= made.blocks
-        self.unread += made.unread
-        self.failures |= made.failures
+        self.unread |= made.unread
 
 
 @without_collector()
@@ -430,7 +412,6 @@ def build(
             *left_out,
             *budget.excess(out.total_bytes, options.max_bytes),
             *dict.fromkeys([*content.unread(), *builder.unread]),
-            *builder.failures,
         ),
     )
 

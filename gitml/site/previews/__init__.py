@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -131,6 +131,13 @@ def preview(artifacts: Sequence[Artifact], read: Read, reader: TableReader) -> t
         remaining -= file is not None
         files.append(file or _bare(artifact))
     return tuple(files)
+
+
+def failures(run_id: str, files: Sequence[File]) -> Iterator[str]:
+    """Yield a sentence for each file of a run that could not be previewed."""
+    for file in files:
+        if file.failure:
+            yield f"Run {run_id} is shown without a preview of {file.path}: {file.failure}"
 
 
 def picture_type(data: bytes) -> str | None:

@@ -37,7 +37,7 @@ GOOD = packed({"a": [1, 2, 3], "b": ["x", "y", "z"]})
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_reader() -> Iterator[None]:
+def reader_process() -> Iterator[None]:
     """One process for all tests that need none of their own."""
     with READER:
         yield
@@ -95,16 +95,20 @@ def test_preview_skips_files_over_the_limit() -> None:
 
 
 def test_preview_skips_files_that_declare_to_unpack_to_too_much() -> None:
-    bomb = packed({"s": ["x" * 1_000_000 + str(n) for n in range(30)]}, use_dictionary=False)
-    assert len(bomb) < 2_000_000
-    file = preview(bomb)
+    large = packed({"s": ["x" * 1_000_000 + str(n) for n in range(30)]}, use_dictionary=False)
+    assert len(large) < 2_000_000
+    file = preview(large)
     assert (file.table, file.failure) == (None, "")
 
 
-def bomb(size: int) -> bytes:
-    """Pack zeros, in a file whose footer says that they are a thousand bytes."""
+@pytest.fixture(scope="module")
+def lie() -> bytes:
+    """Pack 150 MB of zeros in 5 kB, in a file whose footer says that they are a thousand bytes."""
     data = packed(
-        {"a": [b"\0" * size]}, compression="zstd", use_dictionary=False, write_statistics=False
+        {"a": [b"\0" * 150_000_000]},
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
     )
     begin = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     pages, footer = data[:begin], data[begin:]
@@ -113,9 +117,10 @@ def bomb(size: int) -> bytes:
         number = varint(2 * true_size)
         assert number in footer
         footer = footer.replace(number, varint(2 * 1_000, len(number)))
-    lie = pages + footer
-    assert writer.ParquetFile(io.BytesIO(lie)).metadata.row_group(0).total_byte_size == 1_000
-    return lie
+    assert len(pages) + len(footer) < 6_000
+    metadata = writer.ParquetFile(io.BytesIO(pages + footer)).metadata
+    assert metadata.row_group(0).total_byte_size == 1_000
+    return pages + footer
 
 
 def varint(number: int, length: int = 1) -> bytes:
@@ -127,10 +132,7 @@ def varint(number: int, length: int = 1) -> bytes:
     return bytes([*digits[:-1], digits[-1] & 0x7F])
 
 
-@pytest.mark.parametrize("size", [100_000_000, 150_000_000])
-def test_file_with_a_lying_footer_loses_only_its_own_preview(size: int) -> None:
-    lie = bomb(size)
-    assert len(lie) < 6_000
+def test_file_with_a_lying_footer_loses_only_its_own_preview(lie: bytes) -> None:
     with previews.parquet_reader() as reader:
         files = {"a.parquet": GOOD, "b.parquet": lie, "c.parquet": GOOD}
         artifacts = [Artifact(path=path, size=len(data)) for path, data in files.items()]
@@ -141,7 +143,7 @@ def test_file_with_a_lying_footer_loses_only_its_own_preview(size: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
-def test_file_with_a_lying_footer_costs_at_most_the_limit() -> None:
+def test_file_with_a_lying_footer_stays_within_the_limit(lie: bytes) -> None:
     code = (
         "import resource, sys\n"
         "from gitml.site.previews import parquet\n"
@@ -155,7 +157,7 @@ def test_file_with_a_lying_footer_costs_at_most_the_limit() -> None:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, input=bomb(150_000_000), capture_output=True, check=True)
+    done = subprocess.run(command, input=lie, capture_output=True, check=True)
     *answers, own, children = done.stdout.decode().splitlines()
     assert answers == ["too costly", "too costly"]
     assert int(own) * 1024 < 100_000_000
@@ -180,7 +182,7 @@ def test_files_that_end_the_process_again_and_again_are_not_read_for_ever() -> N
             reader.read(GOOD)
 
 
-def test_one_process_reads_many_files_and_ends_with_the_context() -> None:
+def test_process_reads_all_files_of_a_context_and_ends_with_it() -> None:
     with parquet.TableReader(rows=20, columns=12) as reader:
         assert reader.process_id is None
         process_ids = set()
@@ -207,7 +209,7 @@ READING = (
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process of another")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_process_ends_with_the_one_that_started_it(end: signal.Signals) -> None:
+def test_process_ends_with_its_parent(end: signal.Signals) -> None:
     command = [sys.executable, "-c", READING]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -251,7 +253,7 @@ def test_file_whose_bytes_are_not_on_this_machine_is_missing() -> None:
     assert previews.preview([file], lambda path, limit: None, READER)[0].missing
 
 
-def test_files_have_no_preview_without_pyarrow_or_with_an_old_one(
+def test_files_have_no_preview_without_a_recent_pyarrow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def absent(name: str) -> str:
@@ -276,6 +278,25 @@ def test_damaged_files_have_no_preview_and_raise_nothing(seed: int) -> None:
         data[choose.randrange(len(data))] = choose.randrange(256)
     file = preview(bytes(data[: choose.choice([len(data), choose.randrange(len(data))])]))
     assert file.failure == ""
+
+
+def test_build_report_names_the_file_that_lost_its_preview(
+    content: Any, options: SiteOptions, tmp_path: Path, lie: bytes
+) -> None:
+    files = {"good.parquet": GOOD, "lie.parquet": lie}
+    hostile = content(
+        1,
+        artifacts=lambda _: [Artifact(path=p, size=len(data)) for p, data in files.items()],
+        read_artifact=lambda _, path, limit: files[path][:limit],
+    )
+    report = build(hostile, tmp_path / "site", options=options)
+    assert (
+        f"Run {run_id(0)} is shown without a preview of lie.parquet: "
+        "pyarrow could not read it within 256 MB and 5 s."
+    ) in report.dropped
+    assert len(report.dropped) == len(hostile.runs)
+    page = (tmp_path / "site" / "runs" / f"{run_id(0)}.html").read_text()
+    assert page.count("<bdi>x</bdi>") == 1
 
 
 def test_run_page_escapes_hostile_values(
