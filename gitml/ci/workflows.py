@@ -11,9 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from gitml.errors import InvalidInput
-from gitml.git import default_branch
+from gitml.git import Files, default_branch
 from gitml.repository import Repository
-from gitml.store.branch import Files
 from gitml.version import __version__
 
 _RECORDS = {

@@ -1,7 +1,8 @@
-"""Hides git: objects, refs, tags, fetch, push. The only package that imports GitPython."""
+"""Read and write git: objects, refs, tags, fetch, push. Only this package imports GitPython."""
 
 from gitml.git.credentials import without_credentials, without_password
 from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.fast_import import Blob, CommitStream, Content, Files
 from gitml.git.processes import Running
 from gitml.git.repo import LARGEST, ZERO, GitRepo, check_ref_name
 
@@ -9,7 +10,11 @@ __all__ = [
     "LARGEST",
     "REGULAR",
     "ZERO",
+    "Blob",
     "Change",
+    "CommitStream",
+    "Content",
+    "Files",
     "GitRepo",
     "Identity",
     "RefUpdate",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.errors import InvalidInput
-from gitml.git import GitRepo, RefUpdate, check_ref_name
+from gitml.git import Blob, CommitStream, GitRepo, RefUpdate, check_ref_name
 
 MARKER = ".gitml.json"
 _OURS = b'{"generator": "gitml"}\n'  # the marker in the folder lists every run: it stays there
@@ -112,16 +111,13 @@ def _refuse_foreign(git: GitRepo, tip: str, branch: str) -> None:
 
 
 def _commit(git: GitRepo, folder: Path, base: str | None, parent: str | None, message: str) -> str:
-    """Write a commit without moving a branch; the base's where the files are the same."""
+    """Write a commit without moving a branch; return the base if the files are the same."""
     draft = f"refs/gitml/site-draft-{os.getpid()}"
-    text = message.encode("utf-8", "replace")
-    who = str(git.identity).encode("utf-8", "replace")
-    head = b"commit %s\ncommitter %s %d +0000\n" % (draft.encode(), who, int(time.time()))
-    parts = [head, b"data %d\n%s\n" % (len(text), text)]
-    if parent:
-        parts.append(b"from %s\n" % parent.encode())
-    known = {entry.oid for entry in git.tree(base, recursive=True)} if base else set()
-    git.fast_import(b"".join([*parts, b"deleteall\n", *_files(folder, known)]))
+    existing = {entry.oid for entry in git.tree(base, recursive=True)} if base else set()
+    stream = CommitStream(draft, git.identity, timestamp=int(time.time()))
+    parents = [parent] if parent else []
+    files = _files(folder, existing)
+    git.fast_import(stream.commit(message, files, parents=parents, clear=True))
     new = git.ref(draft)
     assert new is not None
     git.update_refs([RefUpdate(name=draft, new=None, old=new)])
@@ -130,17 +126,19 @@ def _commit(git: GitRepo, folder: Path, base: str | None, parent: str | None, me
     return new
 
 
-def _files(folder: Path, known: set[str]) -> Iterator[bytes]:
-    """Tell fast-import of every file; the bytes of those that git has already are not sent."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    files = {path.relative_to(folder).as_posix(): path for path in paths}
-    for name in sorted({*files, *_ADDED}):
-        data = _ADDED[name] if name in _ADDED else files[name].read_bytes()
-        oid = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        if oid in known:
-            yield b"M 100644 %s %s\n" % (oid.encode(), name.encode())
-        else:
-            yield b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(data), data)
+def _files(folder: Path, existing: set[str]) -> dict[str, bytes | Path | Blob]:
+    """List every file of the site; the bytes of those that git has already are not sent."""
+    files: dict[str, bytes | Path | Blob] = {**_ADDED}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in _ADDED:
+            oid = _blob_id(path.read_bytes())
+            files[name] = Blob(oid) if oid in existing else path
+    return files
+
+
+def _blob_id(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _tree(git: GitRepo, commit: str) -> bytes:

@@ -7,14 +7,13 @@ import fcntl
 import itertools
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.errors import Conflict, StoreError
 from gitml.formats.dvc_config import names_clone_folder
-from gitml.git import GitRepo, RefUpdate
+from gitml.git import CommitStream, Files, GitRepo, RefUpdate
 
 _README = b"""# Runs of this project
 
@@ -28,18 +27,6 @@ _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
 TEMPORARY = "refs/gitml/tmp"
 """Where a ref holds a commit until the transaction that puts it in place."""
 _ATTEMPTS = 200  # enough for a killed git's lock to grow old; see GitRepo
-_SHARED = 256  # bytes from which a blob that a stream needs twice is sent once
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """A file whose bytes are in the repository already, by object id."""
-
-    oid: str
-
-
-Files = Mapping[str, bytes | Blob | None]
-"""What a commit changes: path to content; None removes a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,47 +219,10 @@ class Branch:
         commits: Iterable[Commit],
         ref: str = "",
     ) -> Iterator[bytes]:
-        """Say what git shall write, commit by commit, so that it can begin at once."""
-        who = str(self.repo.identity).encode("utf-8", "replace")
-        begin = b"commit %s\ncommitter %s %d +0000\n" % (
-            (ref or self.ref).encode(), who, int(time.time()),
-        )  # fmt: skip
-        mark = itertools.count(1)
-        for number, commit in enumerate(commits):
-            text = commit.message.encode("utf-8", "replace")
-            marks = {data: next(mark) for data in _shared_blobs(commit)}
-            parts = [b"blob\nmark :%d\ndata %d\n%s\n" % (n, len(d), d) for d, n in marks.items()]
-            parts.append(b"%sdata %d\n%s\n" % (begin, len(text), text))
-            if number == 0 and tip:
-                parts.append(b"from %s\n" % tip.encode())
-            if number == 0 and also_parent and also_parent != tip:
-                parts.append(b"%s %s\n" % (b"merge" if tip else b"from", also_parent.encode()))
-            for path in sorted(path for path, data in commit.files.items() if data is None):
-                parts.append(b"D %s\n" % _quoted(path))  # first: a folder may take a file's name
-            for path, data in sorted(commit.files.items()):
-                if data is None:
-                    continue
-                if isinstance(data, Blob):
-                    parts.append(b"M 100644 %s %s\n" % (data.oid.encode(), _quoted(path)))
-                elif data in marks:
-                    parts.append(b"M 100644 :%d %s\n" % (marks[data], _quoted(path)))
-                else:
-                    parts.append(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(data)))
-                    parts.append(data + b"\n")
-            yield b"".join(parts)
-
-
-def _shared_blobs(commit: Commit) -> list[bytes]:
-    """The larger contents that stand under several paths of a commit: git gets them once."""
-    contents = (data for data in commit.files.values() if isinstance(data, bytes))
-    large = (data for data in contents if len(data) >= _SHARED)
-    return [data for data, times in Counter(large).items() if times > 1]
-
-
-def _quoted(path: str) -> bytes:
-    raw = path.encode("utf-8", "surrogateescape")
-    if b"\0" in raw:
-        raise StoreError(f"{path!r} cannot be a path on the branch.")
-    for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
-        raw = raw.replace(plain, escaped)
-    return b'"' + raw + b'"'
+        """Yield the input of ``git fast-import`` commit by commit, so that it can start at once."""
+        identity, now = self.repo.identity, int(time.time())
+        stream = CommitStream(ref or self.ref, identity, timestamp=now)
+        parents = [parent for parent in dict.fromkeys((tip, also_parent)) if parent]
+        for commit in commits:
+            yield from stream.commit(commit.message, commit.files, parents=parents)
+            parents = []

@@ -17,7 +17,7 @@ def test_only_first_parents_are_followed_newest_first(repository: Path) -> None:
     git(repository, "commit", "-qm", "On the line", "--allow-empty")
     git(repository, "merge", "-qm", "Merge side", "side")
     commits = site_content(Repository.open(repository)).commits()
-    assert [one.subject for one in commits] == ["Merge side", "On the line", "Add training"]
+    assert [commit.subject for commit in commits] == ["Merge side", "On the line", "Add training"]
     assert commits[0].commit == git(repository, "rev-parse", "HEAD")
     assert commits[0].timestamp == int(git(repository, "log", "-1", "--format=%ct")) * 1000
     head = str(commits[0].commit)

@@ -14,7 +14,7 @@ from gitml.errors import (
     NotFound,
 )
 from gitml.formats import manifest
-from gitml.git import GitRepo, RefUpdate, default_branch
+from gitml.git import CommitStream, GitRepo, RefUpdate, default_branch
 from gitml.git.default_branch import DefaultBranch
 from gitml.registry import admission
 from gitml.registry.gates import declarations
@@ -133,13 +133,8 @@ def _push_branch(
     ref = f"refs/heads/{branch}"
     if stale := repo.ref(ref):  # of a proposal that was merged, or could not be pushed
         repo.update_refs([RefUpdate(name=ref, new=None, old=stale)])
-    who = str(repo.identity).encode("utf-8", "replace")
-    told = message.encode()
-    repo.fast_import(
-        b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, registry.now() // 1000)
-        + b"data %d\n%s\nfrom %s\n" % (len(told), told, base.commit.encode())
-        + b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data)
-    )
+    stream = CommitStream(ref, repo.identity, timestamp=registry.now() // 1000)
+    repo.fast_import(stream.commit(message, {path: data}, parents=[base.commit]))
     commit = repo.ref(ref)
     assert commit is not None  # fast-import just wrote it
     try:

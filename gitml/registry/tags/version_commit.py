@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Run
@@ -13,7 +13,7 @@ from gitml.errors import Conflict, StoreError
 from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
 from gitml.formats.run_records import run_folder
-from gitml.git import GitRepo, RefUpdate, default_branch
+from gitml.git import Blob, CommitStream, Content, Files, GitRepo, RefUpdate, default_branch
 from gitml.registry.tags.grammar import one_line
 from gitml.store.branch import TEMPORARY, Branch
 
@@ -85,15 +85,15 @@ class VersionCommits:
             StoreError: git refused.
         """
         self._sweep()
-        files = {
+        files: dict[str, Content] = {
+            **self._workflows(),
             ".dvc/config": self._branch.remote_config(self._branch.tip()),
             "dvc.yaml": dvc_yaml(slug, about),
             "model.dvc": source.dvc_file,
             "MLmodel": source.mlmodel,
             "version.json": version_file_to_json(file),
         }
-        begin = b"deleteall\n"  # a commit starts with its parent's files
-        return self._commit(file, self._parents(source.run), begin, files, self._workflows())
+        return self._commit(file, self._parents(source.run), files)
 
     def file(self, commit: str) -> VersionFile | None:
         """Read a version commit's ``version.json``; None where the commit has none of ours."""
@@ -113,35 +113,21 @@ class VersionCommits:
         old = self.file(commit)
         if old is None:
             raise StoreError(f"Commit {commit} has no version.json.")
-        files = {"version.json": version_file_to_json(file)}
+        tree = self._repo.run("rev-parse", f"{commit}^{{tree}}").decode().strip()
+        files: dict[str, Content] = {
+            "": Blob(tree, mode="040000"),
+            "version.json": version_file_to_json(file),
+        }
         if self._repo.read(f"{commit}:dvc.yaml") == dvc_yaml(slug, about(old)):
             files["dvc.yaml"] = dvc_yaml(slug, about(file))
         parents = self._repo.run("rev-parse", f"{commit}^@").decode().split()
-        tree = self._repo.run("rev-parse", f"{commit}^{{tree}}").strip()
-        return self._commit(file, parents, b'M 040000 %s ""\n' % tree, files)
+        return self._commit(file, parents, files)
 
-    def _commit(
-        self,
-        file: VersionFile,
-        parents: Iterable[str],
-        begin: bytes,
-        files: Mapping[str, bytes],
-        more: Iterable[bytes] = (),
-    ) -> NewCommit:
-        """Make a commit of the tree that ``begin`` gives, changed by ``files`` and ``more``."""
+    def _commit(self, file: VersionFile, parents: Sequence[str], files: Files) -> NewCommit:
+        """Make a commit that has these files and no others of its parents."""
         ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
-        who = str(self._repo.identity).encode("utf-8", "replace")
-        text = _message(file).encode()
-        parts = [
-            b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), who, file.created // 1000),
-            b"data %d\n%s\n" % (len(text), text),
-        ]
-        for at, parent in enumerate(parents):
-            parts.append(b"%s %s\n" % (b"merge" if at else b"from", parent.encode()))
-        parts.append(begin)
-        for path, data in files.items():
-            parts.append(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(data), data))
-        self._repo.fast_import(b"".join([*parts, *more]))
+        stream = CommitStream(ref, self._repo.identity, timestamp=file.created // 1000)
+        self._repo.fast_import(stream.commit(_message(file), files, parents=parents, clear=True))
         commit = self._repo.ref(ref)
         if commit is None:
             raise StoreError(f"git did not keep the commit of {file.name!r}.", hint="Try again.")
@@ -179,14 +165,14 @@ class VersionCommits:
         out = self._repo.run("rev-list", "-1", tip, "--", folder)
         return out.decode().strip() or tip
 
-    def _workflows(self) -> list[bytes]:
+    def _workflows(self) -> dict[str, Content]:
         """The default branch's workflows by reference: CI reads them from the tagged commit."""
         branch = default_branch.find(self._repo, self._remote)
-        return [
-            f"M {entry.mode} {entry.oid} {entry.path}\n".encode()
+        return {
+            entry.path: Blob(entry.oid, mode=entry.mode)
             for entry in self._repo.tree(branch.commit if branch else "HEAD")
             if entry.type in _CI_FILES.get(entry.path, ()) and entry.mode != "120000"
-        ]
+        }
 
 
 def version_file(repo: GitRepo, commit: str) -> VersionFile | None:

@@ -17,8 +17,8 @@ from typing import Protocol
 
 from gitml.errors import Conflict, InvalidInput
 from gitml.formats import run_folder
-from gitml.git import Change, RefUpdate
-from gitml.store.branch import TEMPORARY, Branch, Files, exclusive
+from gitml.git import Change, Files, RefUpdate
+from gitml.store.branch import TEMPORARY, Branch, exclusive
 from gitml.store.exchange import tag_log
 from gitml.store.exchange.tree_merge import merged, removes_records
 

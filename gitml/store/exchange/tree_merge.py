@@ -19,8 +19,7 @@ from typing import TypeVar
 from gitml.errors import SchemaTooNew, StoreError
 from gitml.formats import joins, metric_history, model_records, run_folder, run_records
 from gitml.formats.run_records import RunFiles
-from gitml.git import REGULAR, Change
-from gitml.store.branch import Blob
+from gitml.git import REGULAR, Blob, Change
 
 Read = Callable[[str], bytes | None]
 _PLAIN = "100644"

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from gitml.formats import run_folder, run_records
-from gitml.git import ZERO, Change
-from gitml.store.branch import Blob
+from gitml.git import ZERO, Blob, Change
 from gitml.store.exchange.tree_merge import merged
 from tests.formats.test_joins import HEADER, experiments, versions
 
