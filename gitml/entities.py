@@ -356,7 +356,7 @@ class ModelEvent(Value):
         user: Name of who did it.
         email: E-mail of who did it.
         message: One line for people.
-        detail: What else is told: reason, from, to, run_id and so on.
+        detail: The YAML of the tag's message: reason, from, to, run_id and so on.
     """
 
     model: str
@@ -370,3 +370,8 @@ class ModelEvent(Value):
     email: str = ""
     message: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """Why it was done; empty if no reason was given."""
+        return str(self.detail.get("reason") or "")

@@ -116,7 +116,7 @@ def _meant(client: MlflowClient, what: str) -> tuple[ModelVersion, StageEntry | 
     told = found[0]
     entry = None
     if event.kind is Kind.STAGE:
-        entry = stage_history.entry(told, told.version or 0, None)
+        entry = stage_history.stage_entry(told, told.version or 0, None)
     return client.get_model_version(told.model, told.version or 0), entry
 
 

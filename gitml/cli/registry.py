@@ -15,7 +15,7 @@ from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.query.gates import Verdict
 from gitml.registry import registration
 from gitml.registry.lineage import Lineage
-from gitml.registry.tags.stage_history import by_stage, entry
+from gitml.registry.tags.stage_history import by_stage, stage_entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 
@@ -254,16 +254,13 @@ def history(name: str, edits: bool, json_: bool) -> None:
         return
     table(
         ("WHEN", "WHAT", "WHY", "WHO"),
-        [
-            (When(one.timestamp), _what(one), str(one.detail.get("reason") or ""), one.user)
-            for one in events
-        ],
+        [(When(one.timestamp), _what(one), one.reason, one.user) for one in events],
         empty="Nothing happened yet.",
     )
 
 
 def _what(event: ModelEvent) -> str:
-    told = entry(event, event.version or 0)
+    told = stage_entry(event, event.version or 0)
     held = sum(gate.holds for gate in told.gates)
     remarks = [f"{held} of {len(told.gates)} gates hold"] if told.gates else []
     remarks += ["forced past its gates"] if told.forced else []

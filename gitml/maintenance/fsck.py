@@ -20,6 +20,7 @@ from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
+from gitml.registry.tags.messages import parse_detail
 from gitml.repository import Repository
 from gitml.storage.cache import file_md5
 from gitml.storage.remote import Remote
@@ -257,7 +258,7 @@ class _Check:
     def _version(self, commit: str, message: str, event: grammar.TagEvent) -> list[str]:
         data = self._git.read(f"{commit}:version.json")
         if data is None:
-            ours = "digest" in grammar.parse_message(message)[1]
+            ours = parse_detail(message).digest is not None
             return ["its commit has no version.json"] if ours else []
         number = grammar.number_of(event.version) if event.version else None
         out = self._git.read(f"{commit}:model.dvc")

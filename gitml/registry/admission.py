@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gitml.entities import ModelVersion, Stage
 from gitml.errors import GateFailed, InvalidInput
@@ -14,6 +13,7 @@ from gitml.query.gates import Facts, Gate, Verdict, judge
 from gitml.registry.facts import Evidence
 from gitml.registry.gates.approvals import NOBODY, Approvals
 from gitml.registry.queries import RegistryReader
+from gitml.registry.tags.detail import RecordedGate, TagDetail
 from gitml.registry.tags.grammar import one_line
 
 _KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
@@ -165,18 +165,22 @@ def told(verdict: Verdict) -> str:
     return one_line(f"{verdict.gate} ({verdict.measured}){note}")
 
 
-def recorded(admission: Admission, *, force: bool) -> dict[str, Any]:
-    """What the tag's YAML says of the gates and of who approved."""
+def recorded(admission: Admission, *, force: bool) -> TagDetail:
+    """Return what the tag records of the gates and of the approvals."""
     approvals = admission.approvals
-    return {
-        "approved_by": list(approvals.names),
-        "approvals_from": approvals.source,
-        "gates": [_recorded(verdict) for verdict in admission.verdicts],
-        **({"forced": True} if force and admission.unmet else {}),
-    }
+    detail = TagDetail.of(
+        approved_by=approvals.names,
+        approvals_from=approvals.source,
+        gates=[_recorded(verdict) for verdict in admission.verdicts],
+    )
+    return detail | TagDetail.of(forced=True) if force and admission.unmet else detail
 
 
-def _recorded(verdict: Verdict) -> Mapping[str, Any]:
-    found = {"gate": one_line(verdict.gate), "measured": one_line(verdict.measured),
-             "holds": verdict.holds, "values": dict(verdict.values)}  # fmt: skip
-    return {**found, "note": one_line(verdict.note)} if verdict.note else found
+def _recorded(verdict: Verdict) -> RecordedGate:
+    return RecordedGate(
+        gate=one_line(verdict.gate),
+        measured=one_line(verdict.measured),
+        holds=verdict.holds,
+        values=verdict.values,
+        note=one_line(verdict.note),
+    )

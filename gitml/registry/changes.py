@@ -22,7 +22,9 @@ from gitml.registry.queries import RegistryReader
 from gitml.registry.snapshots import Snapshot
 from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import plan
-from gitml.registry.tags.grammar import format_message, one_line
+from gitml.registry.tags.detail import TagDetail
+from gitml.registry.tags.grammar import one_line
+from gitml.registry.tags.messages import format_message
 from gitml.registry.tags.names import alike, shown
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource, NewCommit, VersionCommits, about
@@ -97,8 +99,8 @@ class RegistryWriter(RegistryReader):
         names = plan.tag_names(snapshot.state, steps)
         drafts = []
         for at, (name, step) in enumerate(zip(names, steps, strict=True)):
-            told = {"user": who.name, "reason": one_line(reason), **self._origin(snapshot, step)}
-            detail = plan.message_detail(snapshot.name, step, told)
+            author = TagDetail.of(user=who.name, reason=one_line(reason))
+            detail = plan.message_detail(snapshot.name, step, author | self._origin(snapshot, step))
             message = format_message(plan.sentence(snapshot.name, step), detail)
             drafts.append(
                 Tag(
@@ -119,11 +121,11 @@ class RegistryWriter(RegistryReader):
         self.repo.update_refs([*updates, *also])
         self.newest.note(snapshot.slug, written[-1])
 
-    def _origin(self, snapshot: Snapshot, step: Step) -> dict[str, str]:
+    def _origin(self, snapshot: Snapshot, step: Step) -> TagDetail:
         """Where a version that is registered already comes from."""
         version = snapshot.state.find(step.label) if isinstance(step.label, int) else None
         file = self._file(version, version.number or 0, snapshot.slug) if version else None
-        return {"run_id": file.run_id, "digest": file.digest} if file else {}
+        return TagDetail.of(run_id=file.run_id, digest=file.digest) if file else TagDetail()
 
     def _create(self, name: str, description: str, labels: Mapping[str, str]) -> None:
         """Make a model without versions."""
@@ -182,8 +184,8 @@ class RegistryWriter(RegistryReader):
         raise _contended(name)
 
     def _tag_version(self, snapshot: Snapshot, file: VersionFile, new: NewCommit) -> None:
-        told = {"run_id": file.run_id, "source": file.source, "digest": file.digest}
-        steps = plan.registration(file.version, new.commit, told)
+        origin = TagDetail.of(run_id=file.run_id, source=file.source, digest=file.digest)
+        steps = plan.registration(file.version, new.commit, origin)
         try:
             self._tag(snapshot, steps, "", [new.release])
         except GitmlError:

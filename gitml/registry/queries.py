@@ -12,9 +12,9 @@ from gitml.git import GitRepo
 from gitml.registry import edit_log as edit_log, search
 from gitml.registry.facts import Evidence, collect
 from gitml.registry.snapshots import Snapshot, SnapshotReader
-from gitml.registry.tags import grammar, state as events
+from gitml.registry.tags import grammar, model_state
+from gitml.registry.tags.model_state import VersionState
 from gitml.registry.tags.names import check_alias, check_stage, listed, shown
-from gitml.registry.tags.state import VersionState
 from gitml.registry.tags.version_commit import version_file, version_files
 from gitml.store.branch import Branch
 
@@ -167,7 +167,7 @@ class RegistryReader(SnapshotReader):
         if not snapshot.exists and not snapshot.state.tags:
             raise self._missing(name)
         told = self.repo.tags(*grammar.patterns(snapshot.slug))
-        found = events.history(told, snapshot.slug, snapshot.name)
+        found = model_state.history(told, snapshot.slug, snapshot.name)
         if edits:
             found += self._edits(snapshot)
         return sorted(found, key=lambda event: event.timestamp)

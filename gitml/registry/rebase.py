@@ -22,8 +22,10 @@ from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import rebase_rules
 from gitml.registry.rebase_rules import Moves
 from gitml.registry.tag_writer import NewestTags, TagWriter
-from gitml.registry.tags.grammar import Kind, Link, parse, signature
-from gitml.registry.tags.state import event_order
+from gitml.registry.tags.detail import TagDetail, TagLink
+from gitml.registry.tags.grammar import Kind, parse
+from gitml.registry.tags.messages import tag_signature
+from gitml.registry.tags.model_state import event_order
 from gitml.registry.tags.version_commit import VersionCommits
 from gitml.store.branch import TEMPORARY, Branch, exclusive
 from gitml.store.exchange.exchange import INCOMING, Arrival, Renumbered, Settled
@@ -50,7 +52,7 @@ class _Plan:
     local: Mapping[str, Tag]
     final: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    newest: dict[str, Link | None] = field(default_factory=dict)
+    newest: dict[str, TagLink | None] = field(default_factory=dict)
     releases: list[RefUpdate] = field(default_factory=list)
     files: dict[str, bytes | None] = field(default_factory=dict)
     renumbered: list[Renumbered] = field(default_factory=list)
@@ -152,7 +154,7 @@ class Reconciler:
         plan.lost += done.lost
         plan.gone |= {tag.name for tag in requests}
         last = max(known, key=event_order, default=None)
-        before = Link(tag=last.name, oid=last.oid) if last else None
+        before = TagLink.to(last) if last else None
         mine = {tag.name: tag for tag in requests}
         written = TagWriter(self._repo, self._remote).write(done.tags, before, mine)
         plan.final |= {link.tag: link.oid for link in written}
@@ -168,7 +170,7 @@ class Reconciler:
 
     def _may_redo(self, tag: Tag) -> bool:
         """Tell whether a tag is not signed, or signed by who would sign it again."""
-        return not signature(tag.message) or tag.email == self._repo.identity.email
+        return not tag_signature(tag.message) or tag.email == self._repo.identity.email
 
     def _refuse_clashes(self, kept: list[Tag], arrival: Arrival) -> None:
         clashing = sorted(tag.name for tag in kept if tag.name in arrival.there)
@@ -229,9 +231,9 @@ class Reconciler:
 
     # Into git -----------------------------------------------------------------------------------
 
-    def _origin(self, commit: str) -> Mapping[str, str]:
+    def _origin(self, commit: str) -> TagDetail:
         file = self._commits.file(commit)
-        return {"run_id": file.run_id, "digest": file.digest} if file else {}
+        return TagDetail.of(run_id=file.run_id, digest=file.digest) if file else TagDetail()
 
     def _apply(self, plan: _Plan) -> None:
         updates = [

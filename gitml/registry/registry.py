@@ -17,10 +17,11 @@ from gitml.registry.edit_log import Edit
 from gitml.registry.gates import declarations as declaration
 from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags import plan
+from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.grammar import Kind
+from gitml.registry.tags.model_state import VersionState
 from gitml.registry.tags.names import check_alias, check_key, check_stage, shown
 from gitml.registry.tags.plan import Step
-from gitml.registry.tags.state import VersionState
 from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
 from gitml.store.branch import exclusive
@@ -280,7 +281,7 @@ class Registry(RegistryWriter):
         name: str,
         version: int | str,
         stage: Stage,
-        told: Mapping[str, Any],
+        detail: TagDetail,
         *,
         reason: str,
     ) -> ModelVersion:
@@ -290,31 +291,31 @@ class Registry(RegistryWriter):
             name: The model.
             version: The version.
             stage: The stage, ``Stage.NONE`` to leave all.
-            told: What the tag's YAML says of the decision.
+            detail: What the tag records of the decision.
             reason: Recorded in the tags.
 
         Raises:
             NotFound: The model or the version does not exist.
         """
         archive = stage in (Stage.STAGING, Stage.PRODUCTION)
-        return self._move(name, version, stage, lambda *_: told, archive=archive, reason=reason)
+        return self._move(name, version, stage, lambda *_: detail, archive=archive, reason=reason)
 
     def _move(
         self,
         name: str,
         version: int | str,
         target: Stage,
-        decide: Callable[[Snapshot, VersionState], Mapping[str, Any]],
+        decide: Callable[[Snapshot, VersionState], TagDetail],
         *,
         archive: bool,
         reason: str,
     ) -> ModelVersion:
         def moves(snapshot: Snapshot) -> list[Step]:
             found = snapshot.version(version)
-            told = decide(snapshot, found)
+            detail = decide(snapshot, found)
             steps = plan.transition(snapshot.state, found, target, archive=archive)
             return [
-                replace(step, detail={**step.detail, **told})
+                replace(step, detail=step.detail | detail)
                 if (step.kind, step.value, step.commit) == (Kind.STAGE, target, found.commit)
                 else step
                 for step in steps
@@ -332,10 +333,10 @@ class Registry(RegistryWriter):
         gates: Sequence[Gate],
         force: bool,
         reason: str,
-    ) -> dict[str, Any]:
+    ) -> TagDetail:
         """Judge a version that is not in a stage yet; returns what its tag says of that."""
         if stage in version.stages:
-            return {}
+            return TagDetail()
         examined = admission.examine(self, snapshot.name, version.label, stage, gates)
         admission.require(examined, force=force, reason=reason)
         return admission.recorded(examined, force=force)

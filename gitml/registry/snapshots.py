@@ -12,9 +12,9 @@ from gitml.formats import model_records
 from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import ModelRecord, VersionRecord
 from gitml.git import GitRepo
-from gitml.registry.tags import grammar, state as events
+from gitml.registry.tags import grammar, model_state
+from gitml.registry.tags.model_state import IgnoredTag, ModelState, VersionState
 from gitml.registry.tags.names import check_model_name, check_version, listed, shown
-from gitml.registry.tags.state import IgnoredTag, ModelState, VersionState
 from gitml.store.branch import Branch
 
 
@@ -89,7 +89,7 @@ class SnapshotReader:
 
     def ignored_tags(self) -> list[IgnoredTag]:
         """List tags that look like registry events but are not taken as such, and why."""
-        state = events.fold(self.repo.tags())
+        state = model_state.fold(self.repo.tags())
         foreign = [
             IgnoredTag(tag=tag, reason="the model's name has a '/' or ':'")
             for slug, model in state.models.items()
@@ -113,7 +113,7 @@ class SnapshotReader:
     def _snapshot(self, name: str, *, lenient: bool = False) -> Snapshot:
         """Read one model, which may not exist; without its unreadable records where lenient."""
         slug = grammar.slug(check_model_name(name))
-        state = events.fold(self.repo.tags(*grammar.patterns(slug))).models.get(slug)
+        state = model_state.fold(self.repo.tags(*grammar.patterns(slug))).models.get(slug)
         files = self._records(f"{model_records.ROOT}/{slug}")
         snapshot = _snapshot(slug, state, files, lenient=lenient)
         known = snapshot.record is not None or state is not None
@@ -125,7 +125,7 @@ class SnapshotReader:
         Args:
             latest: Read, of the versions' records, only those of the highest one in each stage.
         """
-        states = events.fold(self.repo.tags()).models
+        states = model_state.fold(self.repo.tags()).models
         wanted = {
             slug: {None, *(version.number for version in state.latest.values())}
             for slug, state in states.items()

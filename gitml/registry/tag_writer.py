@@ -17,7 +17,8 @@ from gitml.git import GitRepo, Identity, Tag
 from gitml.registry.audit import signing
 from gitml.registry.audit.signature_check import signatures
 from gitml.registry.audit.signers import Policy, at_hand
-from gitml.registry.tags.grammar import Link, link_of, linked, signature, unsigned
+from gitml.registry.tags.detail import TagDetail, TagLink
+from gitml.registry.tags.messages import linked, tag_signature, unsigned
 
 
 class TagWriter:
@@ -37,9 +38,9 @@ class TagWriter:
     def write(
         self,
         drafts: Sequence[Tag],
-        previous: Link | None,
+        previous: TagLink | None,
         replaced: Mapping[str, Tag] | None = None,
-    ) -> list[Link]:
+    ) -> list[TagLink]:
         """Write the next events of a model.
 
         Args:
@@ -58,15 +59,15 @@ class TagWriter:
         replaced = replaced or {}
         policy = at_hand(self._repo, self._remote)
         signs = policy.required or signing.is_configured(self._repo)
-        signs = signs or any(signature(tag.message) for tag in replaced.values())
-        written: list[Link] = []
+        signs = signs or any(tag_signature(tag.message) for tag in replaced.values())
+        written: list[TagLink] = []
         for draft in drafts:
             tag = replace(draft, message=linked(draft.message, previous))
             old = replaced.get(tag.name)
-            if old and bool(signature(old.message)) is signs and _says(old, tag):
-                previous = Link(tag=old.name, oid=old.oid)
+            if old and bool(tag_signature(old.message)) is signs and _says(old, tag):
+                previous = TagLink.to(old)
             else:
-                previous = Link(tag=tag.name, oid=self._object(tag, signs))
+                previous = TagLink(tag=tag.name, oid=self._object(tag, signs))
             written.append(previous)
         if policy.required:
             self._require_allowed(policy, written)
@@ -78,7 +79,7 @@ class TagWriter:
             return signing.write_signed(self._repo, tag, who)
         return self._repo.write_tag(tag.name, tag.target, tag.message, who, tag.timestamp)
 
-    def _require_allowed(self, policy: Policy, written: Sequence[Link]) -> None:
+    def _require_allowed(self, policy: Policy, written: Sequence[TagLink]) -> None:
         with signatures(self._repo, policy) as checks:
             for fault in checks.faults({link.tag: link.oid for link in written}):
                 raise SignatureError(
@@ -103,7 +104,7 @@ class NewestTags:
     def __init__(self, state: Path) -> None:
         self._folder = state / "registry"
 
-    def note(self, slug: str, link: Link) -> None:
+    def note(self, slug: str, link: TagLink) -> None:
         """Remember the last tag of a model."""
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / f"{slug}.tmp"
@@ -114,7 +115,7 @@ class NewestTags:
         """Know nothing of a model, before its tags are written anew."""
         (self._folder / f"{slug}.json").unlink(missing_ok=True)
 
-    def read(self) -> list[Link]:
+    def read(self) -> list[TagLink]:
         """The last tags of all models."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
@@ -122,6 +123,6 @@ class NewestTags:
                 value = json.loads(path.read_bytes())
             except (OSError, ValueError):
                 continue
-            link = link_of(value) if isinstance(value, dict) else None
+            link = TagDetail.from_yaml(value).previous if isinstance(value, dict) else None
             found += [link] if link else []
         return found

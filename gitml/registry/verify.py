@@ -13,19 +13,20 @@ from gitml.git import Tag
 from gitml.query.gates import Value
 from gitml.registry import facts
 from gitml.registry.audit import chain
-from gitml.registry.audit.chain import Audit, Claim, Measured, Problem, TagFault
+from gitml.registry.audit.chain import Audit, Claim, Measured, TagFault, TagProblem
 from gitml.registry.audit.signature_check import signatures
 from gitml.registry.audit.signers import of_team
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
-from gitml.registry.tags.state import IgnoredTag, is_event
+from gitml.registry.tags.messages import parse_detail
+from gitml.registry.tags.model_state import IgnoredTag, is_event
 from gitml.store.exchange import tag_log
 
 _MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 _EDITED_LATER = ("tags",)  # of a run: what people may change at any time
 _NAMED = 3
-_FIRST = (Problem.DELETED, Problem.MOVED)  # the others may be their consequence
+_FIRST = (TagProblem.DELETED, TagProblem.MOVED)  # the others may be their consequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ class _Verifier:
         newest = self._registry.newest.read()
         claims += (Claim(tag=one.tag, oid=one.oid, by="This clone") for one in newest)
         claims = [claim for claim in claims if self._concerns(claim.tag)]
-        yield from chain.known(claims, {name: tag.oid for name, tag in self._tags.items()})
+        yield from chain.check_claims(claims, {name: tag.oid for name, tag in self._tags.items()})
         yield from self._remote(claims)
 
     def _sent(self) -> list[tuple[str, str]]:
@@ -164,10 +165,10 @@ class _Verifier:
         for name, tag in self._tags.items():
             if name in there and there[name] != tag.oid:
                 reason = f"It is {there[name][:12]} on {remote!r}, and {tag.oid[:12]} here."
-                yield TagFault(tag=name, problem=Problem.MOVED, reason=reason)
+                yield TagFault(tag=name, problem=TagProblem.MOVED, reason=reason)
             elif name in sent and name not in there:
                 reason = f"It was sent to {remote!r}, and is not there any more."
-                yield TagFault(tag=name, problem=Problem.DELETED, reason=reason)
+                yield TagFault(tag=name, problem=TagProblem.DELETED, reason=reason)
 
     # What tags say ------------------------------------------------------------------------------
 
@@ -185,20 +186,20 @@ class _Verifier:
     def _commit(self, tag: Tag) -> Iterator[TagFault]:
         """Compare a registration of gitml with its version commit."""
         event = grammar.parse(tag.name)
-        detail = grammar.parse_message(tag.message)[1]
-        if not event or event.kind is not Kind.REGISTERED or "digest" not in detail:
+        detail = parse_detail(tag.message)
+        if not event or event.kind is not Kind.REGISTERED or detail.digest is None:
             return
         file = self._registry.commits.file(tag.target)
         number = grammar.number_of(event.version or "")
         if file is None or (grammar.slug(file.name), file.version) != (event.model, number):
             reason = "Its commit is not that of this version."
-        elif (file.run_id, file.digest) != (detail.get("run_id"), detail["digest"]):
+        elif (file.run_id, file.digest) != (detail.run_id, detail.digest):
             reason = "Its commit holds the model of another run than it says."
         elif {file.digest} < {file.digest, *self._outs(tag.target)}:
             reason = "Its commit names other files in model.dvc than in version.json."
         else:
             return
-        yield TagFault(tag=tag.name, problem=Problem.COMMIT, reason=reason)
+        yield TagFault(tag=tag.name, problem=TagProblem.COMMIT, reason=reason)
 
     def _outs(self, commit: str) -> list[str]:
         """Hashes that a version commit's DVC file names."""
@@ -219,7 +220,7 @@ class _Verifier:
             reason = (
                 f"A gate was judged by {kind}.{key} = {one.value!s:.60}; its run has {has:.200}."
             )
-            yield TagFault(tag=one.tag, problem=Problem.GATES, reason=reason)
+            yield TagFault(tag=one.tag, problem=TagProblem.GATES, reason=reason)
 
 
 def _same(value: Value, told: Value) -> bool:

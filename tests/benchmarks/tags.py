@@ -14,7 +14,8 @@ from pathlib import Path
 from gitml.formats import model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.registry.tags import version_commit
-from gitml.registry.tags.grammar import Link, format_message, linked
+from gitml.registry.tags.detail import TagDetail, TagLink
+from gitml.registry.tags.messages import format_message, linked
 
 _VERSIONS = 20  # of each model; each is registered, staged, promoted, and replaced by the next
 _START = 1_700_000_000  # s
@@ -101,19 +102,25 @@ def _commit(mark: int, name: str, version: int, code: str) -> bytes:
 
 def _tags(name: str, commits: list[str]) -> Iterator[bytes]:
     """The history of one model, each event naming the one before it."""
-    last: Link | None = None
+    last: TagLink | None = None
     counter = 0
     for at, (tag, commit, version) in enumerate(_events(name, commits)):
         counter += "#" in tag
         tag = f"{tag}{counter}" if tag.endswith("#") else tag
-        told = {"model": name, "version": version, "user": "Bench", "reason": "better than before"}
-        told |= {"run_id": f"{version:032x}", "digest": f"{version:032x}.dir"}
-        message = linked(format_message(f"{name} version {version}", told), last).encode()
+        detail = TagDetail.of(
+            model=name,
+            version=version,
+            user="Bench",
+            reason="better than before",
+            run_id=f"{version:032x}",
+            digest=f"{version:032x}.dir",
+        )
+        message = linked(format_message(f"{name} version {version}", detail), last).encode()
         when = _START + at
         head = f"object {commit}\ntype commit\ntag {tag}\ntagger {_WHO} {when} +0000\n\n".encode()
         raw = head + message
         oid = hashlib.sha1(b"tag %d\0%s" % (len(raw), raw)).hexdigest()
-        last = Link(tag=tag, oid=oid)
+        last = TagLink(tag=tag, oid=oid)
         yield f"tag {tag}\nfrom {commit}\ntagger {_WHO} {when} +0000\n".encode() + _data(message)
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from gitml.errors import GitmlError
 from gitml.registry.promotion import verify
 from gitml.registry.registry import Registry
-from gitml.registry.tags import state as events
+from gitml.registry.tags import model_state
 from gitml.registry.tags.grammar import Kind, slug
 
 from .conftest import World
@@ -63,7 +63,7 @@ def as_gto_shows(world: World, name: str) -> dict[str, tuple[str, set[str]]]:
 
 def as_gitml_reads(world: World, name: str) -> dict[str, tuple[str, set[str]]]:
     """The same."""
-    state = events.fold(world.repo.tags()).models.get(slug(name))
+    state = model_state.fold(world.repo.tags()).models.get(slug(name))
     return {
         v.version: (v.commit, {*v.stages, *(f"alias/{alias}" for alias in v.aliases)})
         for v in (state.active if state else ())
@@ -221,4 +221,6 @@ def test_tags_of_strangers_are_named_as_foreign_and_hide_nothing(
         "m#Staging#5",
     }  # fmt: skip
     assert found["m@v2.0.0"] == found["m@v4.0.0"] == "not an annotated tag on a commit"
-    assert found["m#Staging#5"] == "its commit is not that of one version of this model"
+    assert (
+        found["m#Staging#5"] == "its commit is not the commit of exactly one version of this model"
+    )

@@ -14,9 +14,10 @@ from pathlib import Path
 from gitml.config import child_environment
 from gitml.errors import SignatureError
 from gitml.git import GitRepo
-from gitml.registry.audit.chain import Problem, TagFault
+from gitml.registry.audit.chain import TagFault, TagProblem
 from gitml.registry.audit.signers import GPG_KEYS, SSH_KEYS, Policy
-from gitml.registry.tags.grammar import TagEvent, parse, parse_message, signature, true_name
+from gitml.registry.tags.grammar import TagEvent, parse, true_name
+from gitml.registry.tags.messages import parse_detail, tag_signature
 
 _AT_ONCE = 4
 _HEADER = re.compile(
@@ -81,26 +82,26 @@ class Signatures:
 
     def _fault(self, name: str, oid: str, raw: str) -> TagFault | None:
         event, header = parse(name), _HEADER.match(raw)
-        if event is None or header is None or not signature(raw):
-            return TagFault(tag=name, problem=Problem.UNSIGNED, reason="It is not signed.")
+        if event is None or header is None or not tag_signature(raw):
+            return TagFault(tag=name, problem=TagProblem.UNSIGNED, reason="It is not signed.")
         if header["tag"] != name:
             reason = f"It is the signed tag {header['tag']:.120} under another name."
-            return TagFault(tag=name, problem=Problem.FORGED, reason=reason)
-        signers = self._signers(oid, by_ssh="SSH" in signature(raw).partition("\n")[0])
+            return TagFault(tag=name, problem=TagProblem.FORGED, reason=reason)
+        signers = self._signers(oid, by_ssh="SSH" in tag_signature(raw).partition("\n")[0])
         if not signers:
             reason = f"No key of {SSH_KEYS} or {GPG_KEYS} made its signature."
-            return TagFault(tag=name, problem=Problem.FORGED, reason=reason)
+            return TagFault(tag=name, problem=TagProblem.FORGED, reason=reason)
         return self._not_allowed(name, event, raw[header.end() :], signers)
 
     def _not_allowed(
         self, name: str, event: TagEvent, message: str, signers: list[str]
     ) -> TagFault | None:
-        model = true_name(event.model, parse_message(message)[1].get("model"))
+        model = true_name(event.model, parse_detail(message).model)
         allowed = self._policy.may_sign(model, event)
         if allowed is None or set(signers) & set(allowed):
             return None
         reason = f"{signers[0]:.120} signed it, who may not; {', '.join(allowed) or 'nobody'} may."
-        return TagFault(tag=name, problem=Problem.NOT_ALLOWED, reason=reason)
+        return TagFault(tag=name, problem=TagProblem.NOT_ALLOWED, reason=reason)
 
     def _signers(self, oid: str, *, by_ssh: bool) -> list[str]:
         """Who made the signature of a tag; nobody where it is not good."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitml.errors import SignatureError, StoreError
 from gitml.git import GitRepo, Identity, Tag
-from gitml.registry.tags.grammar import signature
+from gitml.registry.tags.messages import tag_signature
 
 _SETTINGS = r"^(user|gpg)\."
 
@@ -59,7 +59,7 @@ def write_signed(repo: GitRepo, tag: Tag, who: Identity) -> str:
             why = re.sub(r"^`git -?\w+` failed: (error: )?", "", error.message)
             raise _unable(tag, why) from error
     raw = next(repo.read_many([oid])).decode("utf-8", "replace")
-    if not signature(raw):  # git 2.39 takes it for done when ssh-keygen finds no key
+    if not tag_signature(raw):  # git 2.39 takes it for done when ssh-keygen finds no key
         raise _unable(tag, "the key cannot be used.")
     return oid
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from gitml.entities import Stage
 from gitml.errors import (
@@ -24,6 +23,7 @@ from gitml.registry.gates.declarations import Declaration
 from gitml.registry.promotion.push_order import push_tags
 from gitml.registry.promotion.review import check_versions, examined
 from gitml.registry.registry import Registry
+from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.grammar import one_line
 from gitml.registry.verify import require_signed
 
@@ -52,12 +52,12 @@ class _Decision:
     """How a declaration came onto the branch.
 
     Attributes:
-        told: What tags say of it.
+        detail: What tags record of it.
         reason: Why, in the words of who asked.
         approvals: Finds out who approved it.
     """
 
-    told: Mapping[str, Any]
+    detail: TagDetail
     reason: str = ""
     approvals: Callable[[], Approvals] = lambda: NOBODY
 
@@ -179,8 +179,8 @@ def _require_all(found: Iterable[Admission]) -> None:
 
 def _enter(registry: Registry, one: Declaration, found: Admission, decision: _Decision) -> str:
     version = found.candidate.version.version
-    told = {**decision.told, **admission.recorded(found, force=False)}
-    registry.enter(one.model, version, found.stage, told, reason=decision.reason)
+    detail = decision.detail | admission.recorded(found, force=False)
+    registry.enter(one.model, version, found.stage, detail, reason=decision.reason)
     return f"{one.model} version {version} is in {found.stage.value}."
 
 
@@ -191,7 +191,7 @@ def _settle(registry: Registry, one: Declaration, decision: _Decision) -> Iterab
     reason = decision.reason
     for stage in empty:
         for version in holders.get(stage, []):
-            registry.enter(one.model, version, Stage.NONE, decision.told, reason=reason)
+            registry.enter(one.model, version, Stage.NONE, decision.detail, reason=reason)
             yield f"{one.model} version {version} left {stage.value}."
     if not one.aliases or not registry.model_versions(one.model):
         return
@@ -234,18 +234,17 @@ def _decision(
     merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
     asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
     if not merged:
-        return _Decision(told={"merge_commit": commit})
+        return _Decision(detail=TagDetail.of(merge_commit=commit))
     where, author, committer, message = merged.split("\0", 3)
     proposer, words = asked.split("\0", 3)[1::2] if asked else (author, message)
     title, _, body = words.strip().partition("\n")
-    told = {
-        "merged_by": one_line(author),
-        "committer": one_line(committer),
-        "merge_commit": where,
-        "pull_request": request_number(message),
-    }
     return _Decision(
-        told=told,
+        detail=TagDetail.of(
+            merged_by=one_line(author),
+            committer=one_line(committer),
+            merge_commit=where,
+            pull_request=request_number(message),
+        ),
         reason=one_line(body.strip() or title),
         approvals=cache(lambda: approvers.find(one, where, message, proposer)),
     )

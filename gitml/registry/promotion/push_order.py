@@ -1,4 +1,4 @@
-"""Hides in which order registry tags are pushed, so that a remote never shows half a promotion."""
+"""Push registry tags in an order in which a remote never shows half a promotion."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry.rebase import Reconciler
 from gitml.registry.registry import Registry
-from gitml.registry.tags.grammar import Kind, parse, parse_message, slug
-from gitml.registry.tags.state import event_order
+from gitml.registry.tags.grammar import Kind, parse, slug
+from gitml.registry.tags.messages import parse_detail
+from gitml.registry.tags.model_state import event_order
 from gitml.store.exchange.exchange import Exchange
 
-_AT_ONCE = 3  # tags that one push may hold so that workflows start
+_MAX_TAGS = 3  # of one push; GitHub starts no workflows for more
 
 
 def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:
@@ -28,60 +29,60 @@ def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:
     repo, remote = registry.repo, registry.remote
     slugs = {slug(model) for model in models}
 
-    def lacking() -> list[list[str]]:
-        known = repo.remote_refs(remote, "refs/tags/*")
-        new: dict[str, list[Tag]] = {}
+    def missing() -> list[list[str]]:
+        existing = repo.remote_refs(remote, "refs/tags/*")
+        by_model: dict[str, list[Tag]] = {}
         for tag in sorted(repo.tags(), key=event_order):
             event = parse(tag.name)
-            if event and event.model in slugs and f"refs/tags/{tag.name}" not in known:
-                new.setdefault(event.model, []).append(tag)
-        return batches([new[model] for model in sorted(new)])
+            if event and event.model in slugs and f"refs/tags/{tag.name}" not in existing:
+                by_model.setdefault(event.model, []).append(tag)
+        return batches([by_model[model] for model in sorted(by_model)])
 
     rules = Reconciler(repo, registry.branch, state=registry.state, remote=remote)
-    return Exchange(registry.branch, remote, rules).push_tags(lacking)
+    return Exchange(registry.branch, remote, rules).push_tags(missing)
 
 
 def batches(models: Sequence[Sequence[Tag]]) -> list[list[str]]:
-    """Put tags together that must reach the remote together, in the order in which they must.
+    """Split tags into pushes.
 
-    A push of more than three tags starts no workflows. So what a promotion is made of is parted,
-    but never where it would show half of it: a stage is left by the one version and entered by the
-    other in the same push, which ends with the tag that starts workflows. All before it changes
+    A push of more than three tags starts no workflows. So the tags of a promotion are split, but
+    never where that would show half of it: one version leaves a stage and the other enters it in
+    the same push, which ends with the tag that starts workflows. All tags before them change
     nothing that is live.
 
     Args:
         models: Each model's tags, in the order in which they take effect.
 
     Returns:
-        Their names, push by push.
+        Names of the tags of each push, in order.
     """
-    if sum(map(len, models)) <= _AT_ONCE:
+    if sum(map(len, models)) <= _MAX_TAGS:
         return [[tag.name for tags in models for tag in tags]] if any(models) else []
-    found: list[list[Tag]] = []
+    pushes: list[list[Tag]] = []
     for tags in models:
         waiting: list[Tag] = []
         for tag in tags:
             waiting.append(tag)
-            stage = _entered(tag)
+            stage = _entered_stage(tag)
             if stage:
-                lefts = [at for at, one in enumerate(waiting) if _made_way(one) == stage]
-                at = lefts[-1] if lefts else -1  # of several versions the live one leaves last
-                found += [waiting[:at], waiting[at:]]
+                vacates = [_vacated_stage(before) == stage for before in waiting]
+                last = max((i for i, vacated in enumerate(vacates) if vacated), default=-1)
+                pushes += [waiting[:last], waiting[last:]]  # the live version leaves last
                 waiting = []
-        found.append(waiting)
-    return [[tag.name for tag in batch] for batch in found if batch]
+        pushes.append(waiting)
+    return [[tag.name for tag in push] for push in pushes if push]
 
 
-def _entered(tag: Tag) -> str:
-    """The stage whose entry a tag records; empty for Archived, which starts no workflows."""
+def _entered_stage(tag: Tag) -> str:
+    """Return the stage whose entry starts workflows; empty for other events and for Archived."""
     event = parse(tag.name)
-    entered = event is not None and event.kind is Kind.STAGE and event.value != Stage.ARCHIVED
-    return event.value if event and entered else ""
+    enters = event is not None and event.kind is Kind.STAGE and event.value != Stage.ARCHIVED
+    return event.value if event and enters else ""
 
 
-def _made_way(tag: Tag) -> str:
-    """The stage that a version left for another one to enter, as far as the tag tells."""
+def _vacated_stage(tag: Tag) -> str:
+    """Return the stage that a version left for another one to enter, as far as the tag records."""
     event = parse(tag.name)
-    detail = parse_message(tag.message)[1]
-    own = "to" in detail and "replaced_by" not in detail  # it went elsewhere by itself
-    return event.value if event and event.kind is Kind.LEFT and not own else ""
+    detail = parse_detail(tag.message)
+    moved = detail.to_stage and detail.replaced_by is None  # it went elsewhere by itself
+    return event.value if event and event.kind is Kind.LEFT and not moved else ""

@@ -1,21 +1,21 @@
-"""Decides which events a change of the registry consists of, and in which order. All pure.
+"""Plan the events that a change of the registry consists of, and their order. All pure.
 
-One rule keeps four clients in agreement: the last tag of a stage is always an assignment of the
-highest version in it. MLflow resolves ``models:/Name/Stage`` to the highest version, ``gto show``
+One rule keeps four clients in agreement: the last tag of a stage always assigns the highest version
+in it. MLflow resolves ``models:/Name/Stage`` to the highest version, ``gto show``
 puts the one assigned last first, ``dvc artifacts get --stage`` takes the last tag even where it
-records a removal, and so does a workflow started by it. Where an event breaks the rule,
-``settled`` assigns the highest version anew.
+records a removal, and so does a workflow started by it. Where a step breaks the rule, ``settled``
+assigns the highest version again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitml.entities import Stage
+from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.grammar import Kind, TagEvent, format_tag, semver, slug
-from gitml.registry.tags.state import ModelState, VersionState
+from gitml.registry.tags.model_state import ModelState, VersionState
 
 _ALIASING = (Kind.ALIAS, Kind.UNALIAS)
 _COUNTED = (Kind.STAGE, Kind.LEFT, *_ALIASING)  # these can happen again, so they need a counter
@@ -26,12 +26,12 @@ class Step:
     """One tag to be written.
 
     Attributes:
-        kind: Which event.
-        version: Semantic version concerned, empty for a deprecation.
-        label: How people call that version.
+        kind: Kind of event.
+        version: Semantic version; empty for a deprecation.
+        label: Number of that version, or the semantic version if it has none.
         commit: Id of the commit to tag.
         value: Stage or alias, in its true spelling.
-        detail: What the message tells besides.
+        detail: Entries of the message that this step determines.
     """
 
     kind: Kind
@@ -39,11 +39,11 @@ class Step:
     label: int | str
     commit: str
     value: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: TagDetail = field(default_factory=TagDetail)
 
 
-def registration(number: int, commit: str, detail: Mapping[str, Any]) -> list[Step]:
-    """Register a new version."""
+def registration(number: int, commit: str, detail: TagDetail) -> list[Step]:
+    """Plan the registration of a new version."""
     return [
         Step(
             kind=Kind.REGISTERED,
@@ -58,25 +58,26 @@ def registration(number: int, commit: str, detail: Mapping[str, Any]) -> list[St
 def transition(
     state: ModelState, version: VersionState, stage: Stage, *, archive: bool
 ) -> list[Step]:
-    """Move a version to a stage, out of all others; nothing where it is there already.
+    """Plan the move of a version to a stage, out of all others; empty if it is in it already.
 
     Args:
         state: The model.
         version: The version to move.
-        stage: Where to; ``Stage.NONE`` only takes it out.
-        archive: Whether other versions in that stage go to Archived.
+        stage: The stage; ``Stage.NONE`` only takes it out.
+        archive: Move other versions in that stage to Archived.
     """
     leaving = [
-        _step(Kind.LEFT, version, left, {"from": left, "to": stage.value})
-        for left in version.stages
-        if left != stage
+        _step(Kind.LEFT, version, old, TagDetail.of(from_stage=old, to_stage=stage.value))
+        for old in version.stages
+        if old != stage
     ]
     steps = settled(state, leaving)
     if archive:
         steps += _archiving(state, version, stage)
     if stage is not Stage.NONE and stage not in version.stages:
-        asked = {"archive": True} if archive else {}
-        detail = {"from": version.stage, "to": stage.value, **asked}
+        detail = TagDetail.of(from_stage=version.stage, to_stage=stage.value)
+        if archive:
+            detail |= TagDetail.of(archive=True)
         steps.append(_step(Kind.STAGE, version, stage, detail))
     return settled(state, steps)
 
@@ -85,16 +86,19 @@ def _archiving(state: ModelState, version: VersionState, stage: Stage) -> list[S
     steps = []
     others = (v for v in state.active if v.commit != version.commit and stage in v.stages)
     for other in others:
-        detail = {"from": stage.value, "to": Stage.ARCHIVED.value, "replaced_by": version.label}
-        kept = [left for left in other.stages if left != Stage.ARCHIVED]
-        steps += [_step(Kind.LEFT, other, left, detail) for left in kept]
+        detail = TagDetail.of(
+            from_stage=stage.value, to_stage=Stage.ARCHIVED.value, replaced_by=version.label
+        )
+        steps += [
+            _step(Kind.LEFT, other, old, detail) for old in other.stages if old != Stage.ARCHIVED
+        ]
         if Stage.ARCHIVED not in other.stages:
             steps.append(_step(Kind.STAGE, other, Stage.ARCHIVED, detail))
     return steps
 
 
 def alias_set(state: ModelState, version: VersionState, alias: str) -> list[Step]:
-    """Give an alias to a version, taking it from the others; nothing where it has it alone."""
+    """Plan the assignment of an alias, taken from other versions; empty if nothing changes."""
     key = slug(alias, "alias")
     steps = [
         _step(Kind.UNALIAS, other, alias)
@@ -107,23 +111,23 @@ def alias_set(state: ModelState, version: VersionState, alias: str) -> list[Step
 
 
 def alias_removed(state: ModelState, alias: str) -> list[Step]:
-    """Take an alias away from whoever holds it."""
+    """Plan the removal of an alias."""
     key = slug(alias, "alias")
     return [_step(Kind.UNALIAS, v, alias) for v in state.active if key in v.aliases]
 
 
 def version_deleted(state: ModelState, version: VersionState) -> list[Step]:
-    """Take a version out of its stages, remove its aliases, and unregister it."""
-    left = [_step(Kind.LEFT, version, stage) for stage in version.stages]
+    """Plan the deletion of a version: out of its stages, aliases removed, unregistered."""
+    leaving = [_step(Kind.LEFT, version, stage) for stage in version.stages]
     return [
-        *settled(state, left),
+        *settled(state, leaving),
         *(_step(Kind.UNALIAS, version, state.alias_names.get(a, a)) for a in version.aliases),
         _step(Kind.DELETED, version),
     ]
 
 
 def model_deleted(state: ModelState) -> list[Step]:
-    """Delete every version, then the model; only records tell of a model without versions."""
+    """Plan the deletion of every version, then of the model; empty if it never had a version."""
     steps = []
     for version in state.active:
         steps += [_step(Kind.LEFT, version, stage) for stage in version.stages]
@@ -139,7 +143,7 @@ def model_deleted(state: ModelState) -> list[Step]:
 
 
 def settled(state: ModelState, steps: Sequence[Step]) -> list[Step]:
-    """Append what keeps the rule above: the last tag of a stage assigns its highest version."""
+    """Append the steps that keep the rule above."""
     holders = {v.commit: set(v.stages) for v in state.active}
     last: dict[str, Step] = {}
     for step in steps:
@@ -150,15 +154,16 @@ def settled(state: ModelState, steps: Sequence[Step]) -> list[Step]:
         if step.kind in (Kind.STAGE, Kind.LEFT):
             last[step.value] = step
     result = list(steps)
+    reassertion = TagDetail.of(reasserted=True)
     for stage, step in last.items():
-        staying = [v for v in state.active if stage in holders[v.commit]]
-        if staying and (step.kind is Kind.LEFT or step.commit != staying[-1].commit):
-            result.append(_step(Kind.STAGE, staying[-1], stage, {"reasserted": True}))
+        remaining = [v for v in state.active if stage in holders[v.commit]]
+        if remaining and (step.kind is Kind.LEFT or step.commit != remaining[-1].commit):
+            result.append(_step(Kind.STAGE, remaining[-1], stage, reassertion))
     return result
 
 
 def _step(
-    kind: Kind, version: VersionState, value: str = "", detail: Mapping[str, Any] | None = None
+    kind: Kind, version: VersionState, value: str = "", detail: TagDetail | None = None
 ) -> Step:
     return Step(
         kind=kind,
@@ -166,7 +171,7 @@ def _step(
         label=version.label,
         commit=version.commit,
         value=str(value),
-        detail=detail or {},
+        detail=detail or TagDetail(),
     )
 
 
@@ -174,7 +179,7 @@ def _step(
 
 
 def tag_names(state: ModelState, steps: Iterable[Step]) -> list[str]:
-    """Name the tags of steps; counters go on from the highest one of the model."""
+    """Return the names of the tags of steps; counters continue from the model's highest one."""
     counter = state.counter
     taken = set(state.tags)
     names = []
@@ -196,30 +201,34 @@ def tag_names(state: ModelState, steps: Iterable[Step]) -> list[str]:
 
 def sentence(name: str, step: Step) -> str:
     """Describe a step in one line."""
-    who = f"{name} version {step.label}"
-    if step.kind is Kind.STAGE and step.detail.get("reasserted"):
-        return f"{who} stays in {step.value}"
+    version = f"{name} version {step.label}"
+    if step.kind is Kind.STAGE and step.detail.reasserted:
+        return f"{version} stays in {step.value}"
     if step.kind is Kind.STAGE:
-        came = step.detail.get("from", Stage.NONE)
-        return f"{who} moved {f'from {came} ' if came != Stage.NONE else ''}to {step.value}"
+        old = step.detail.from_stage
+        source = f"from {old} " if old not in ("", Stage.NONE) else ""
+        return f"{version} moved {source}to {step.value}"
     return {
-        Kind.REGISTERED: f"{who} registered",
-        Kind.DELETED: f"{who} deleted",
-        Kind.LEFT: f"{who} left {step.value}",
+        Kind.REGISTERED: f"{version} registered",
+        Kind.DELETED: f"{version} deleted",
+        Kind.LEFT: f"{version} left {step.value}",
         Kind.ALIAS: f"{name} alias {step.value} set to version {step.label}",
         Kind.UNALIAS: f"{name} alias {step.value} removed from version {step.label}",
         Kind.DEPRECATED: f"{name} deleted",
     }[step.kind]
 
 
-def message_detail(name: str, step: Step, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect what the YAML of a step's message tells.
+def message_detail(name: str, step: Step, detail: TagDetail) -> TagDetail:
+    """Complete the YAML of a step's message.
 
     Args:
         name: The model.
         step: The step.
-        told: What is the same for any step, such as who and why.
+        detail: Entries that do not depend on the step, such as who and why.
     """
-    alias = {"alias": step.value} if step.kind in _ALIASING else {}
-    version = {"version": step.label} if step.version else {}
-    return {"model": name, **version, **alias, **step.detail, **told}
+    subject = TagDetail.of(model=name)
+    if step.version:
+        subject |= TagDetail.of(version=step.label)
+    if step.kind in _ALIASING:
+        subject |= TagDetail.of(alias=step.value)
+    return subject | step.detail | detail

@@ -164,7 +164,7 @@ def _moves(events: Sequence[ModelEvent]) -> list[ModelEvent]:
     later: dict[int | None, ModelEvent] = {}  # of each version, where it went next
     for event in sorted(events, key=lambda event: -event.timestamp):
         after = later.get(event.version)
-        told = after and after.detail.get("reason") == event.detail.get("reason")
+        told = after and after.reason == event.reason
         if event.kind == "stage":
             later[event.version] = event
         if event.kind != "left" or not told:

@@ -177,6 +177,6 @@ def event_row(event: ModelEvent) -> EventRow:
         kind=event.kind,
         version=event.version,
         user=event.user,
-        why=str(event.detail.get("reason") or ""),
+        why=event.reason,
         tag=event.tag,
     )

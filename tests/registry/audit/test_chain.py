@@ -11,12 +11,15 @@ from hypothesis import given, strategies as st
 
 from gitml.git import Tag
 from gitml.query import gates
-from gitml.registry.audit.chain import Claim, Problem, audit, gate_problem, known
-from gitml.registry.tags.grammar import Link, format_message, linked
+from gitml.registry.audit import gate_replay
+from gitml.registry.audit.chain import Claim, TagProblem, audit, check_claims
+from gitml.registry.tags.detail import RecordedGate, TagDetail, TagLink
+from gitml.registry.tags.messages import format_message, linked
 
 
 def tag(name: str, target: str, when: int, **detail: Any) -> Tag:
-    message = format_message("said", {"model": "m", **detail}) if detail else "by another tool\n"
+    document = TagDetail.from_yaml({"model": "m", **detail})
+    message = format_message("line", document) if detail else "by another tool\n"
     return Tag(name=name, oid=f"{when:040x}", target=target, annotated=True, timestamp=when,
                user="Ada", email="ada@example.org", message=message)  # fmt: skip
 
@@ -24,10 +27,9 @@ def tag(name: str, target: str, when: int, **detail: Any) -> Tag:
 def chain(*tags: Tag) -> list[Tag]:
     """Let each tag name the one before it."""
     linked_tags: list[Tag] = []
-    for one in tags:
-        last = linked_tags[-1] if linked_tags else None
-        link = Link(tag=last.name, oid=last.oid) if last else None
-        linked_tags.append(replace(one, message=linked(one.message, link)))
+    for item in tags:
+        link = TagLink.to(linked_tags[-1]) if linked_tags else None
+        linked_tags.append(replace(item, message=linked(item.message, link)))
     return linked_tags
 
 
@@ -47,11 +49,11 @@ def faults(*tags: Tag) -> list[tuple[str, str]]:
 
 def test_a_whole_history_has_no_faults_in_any_order() -> None:
     assert faults(*FINE) == faults(*reversed(FINE)) == []
-    assert [claim.tag for claim in audit(FINE).claims] == [one.name for one in FINE[:-1]]
+    assert [claim.tag for claim in audit(FINE).claims] == [item.name for item in FINE[:-1]]
 
 
 @pytest.mark.parametrize(
-    ("extra", "found"),
+    ("extra", "expected"),
     [
         (tag("m@v1.0.0#7", "c", 16, version=1), [("m@v1.0.0#7", "inconsistent")]),
         (tag("m@v3.0.0!", "b", 16, version=3), [("m@v3.0.0!", "inconsistent")]),
@@ -67,27 +69,30 @@ def test_a_whole_history_has_no_faults_in_any_order() -> None:
         (tag("m@deprecated", "b", 16, user="Ada"), []),
     ],
 )
-def test_an_event_that_cannot_have_happened_is_named(
-    extra: Tag, found: list[tuple[str, str]]
+def test_an_event_that_cannot_have_happened_is_reported(
+    extra: Tag, expected: list[tuple[str, str]]
 ) -> None:
-    assert faults(*FINE, extra) == found
+    assert faults(*FINE, extra) == expected
 
 
-def test_a_tag_slipped_in_between_is_named() -> None:
+def test_a_tag_slipped_in_between_is_reported() -> None:
     for when in (12, 13, 14):
         assert faults(*FINE, tag("m#alias/x", "a", when)) == [("m#alias/x", "inserted")]
     assert faults(*FINE, tag("m#alias/x", "a", 16)) == []
 
 
-def test_what_others_know_is_compared_with_what_is_there() -> None:
-    told = [("a", 1, "x"), ("b", 2, "y"), ("b", 2, "z"), ("c", 3, "y")]
-    claims = [Claim(tag=name, oid=str(digit) * 40, by=by) for name, digit, by in told]
-    found = list(known(claims, {"a": "1" * 40, "b": "9" * 40}))
+def test_recorded_ids_are_compared_with_the_tags_that_exist() -> None:
+    records = [("a", 1, "x"), ("b", 2, "y"), ("b", 2, "z"), ("c", 3, "y")]
+    claims = [Claim(tag=name, oid=str(digit) * 40, by=by) for name, digit, by in records]
+    moved, deleted = check_claims(claims, {"a": "1" * 40, "b": "9" * 40})
 
-    assert [(fault.tag, fault.problem) for fault in found] == [
-        ("b", Problem.MOVED), ("c", Problem.DELETED),
-    ]  # fmt: skip
-    assert found[0].reason == "y knows it as 222222222222, but it is 999999999999 now."
+    assert (moved.tag, moved.problem) == ("b", TagProblem.MOVED)
+    assert moved.reason == "y records it as 222222222222, but it is 999999999999 now."
+    assert (deleted.tag, deleted.problem) == ("c", TagProblem.DELETED)
+
+
+def gate_problem(document: dict[str, Any]) -> str:
+    return gate_replay.gate_problem(RecordedGate.from_yaml(document))
 
 
 # Gates ------------------------------------------------------------------------------------------
@@ -103,12 +108,15 @@ _TEXTS = st.one_of(st.none(), st.sampled_from(["tree", "it's", "x" * 200]))
 
 @st.composite
 def facts(draw: st.DrawFn) -> Mapping[str, Mapping[str, gates.Value]]:
-    told: dict[str, dict[str, Any]] = {
+    values: dict[str, dict[str, Any]] = {
         "metrics": {"rmse": draw(_VALUES), "a b": draw(_VALUES)},
         "params": {"kind": draw(_TEXTS)},
         "source": {"dirty": draw(st.sampled_from([None, True, False]))},
     }
-    return {kind: {k: v for k, v in known.items() if v is not None} for kind, known in told.items()}
+    return {
+        kind: {key: value for key, value in of_kind.items() if value is not None}
+        for kind, of_kind in values.items()
+    }
 
 
 @given(_GATES, facts(), st.none() | facts(), st.none() | facts())
@@ -116,37 +124,37 @@ def test_a_gate_as_it_was_recorded_agrees_and_a_changed_one_does_not(
     text: str, candidate: Any, live: Any, staged: Any
 ) -> None:
     verdict = gates.judge(gates.read(text), candidate, {"production": live, "staging": staged})
-    told = {"gate": verdict.gate, "measured": verdict.measured, "holds": verdict.holds,
+    document = {"gate": verdict.gate, "measured": verdict.measured, "holds": verdict.holds,
             "values": dict(verdict.values)}  # fmt: skip
 
-    assert gate_problem(told) == ""
+    assert gate_problem(document) == ""
     cut = any(isinstance(v, str) and v.endswith("…") for v in verdict.values.values())
     if not cut:
-        assert "recorded as one that" in gate_problem({**told, "holds": not verdict.holds})
-    assert "not with its values" in gate_problem({**told, "measured": "0 < 1"})
+        assert "recorded as one that" in gate_problem({**document, "holds": not verdict.holds})
+    assert "not with its values" in gate_problem({**document, "measured": "0 < 1"})
 
 
 @pytest.mark.parametrize(
-    ("told", "problem"),
+    ("document", "problem"),
     [
-        ({"gate": "metrics.x <", "measured": "", "values": {}}, "cannot be read"),
+        ({"gate": "metrics.x <", "measured": "", "values": {}}, "cannot be parsed"),
         ({"gate": "metrics.x < 1", "measured": "0 < 1"}, "not recorded with its values"),
         ({"gate": ["x"]}, "not recorded with its values"),
         ({"gate": "approvals.count >= 2", "measured": "2 >= 2", "holds": True,
           "values": {"approvals.count": 2.0}}, "other approvals"),
     ],
 )  # fmt: skip
-def test_a_gate_that_cannot_be_judged_again_is_told(told: dict[str, Any], problem: str) -> None:
-    assert problem in gate_problem(told)
+def test_a_gate_that_cannot_be_judged_again_is_told(document: dict[str, Any], problem: str) -> None:
+    assert problem in gate_problem(document)
 
 
 def test_a_recorded_sentence_may_round_its_numbers_but_not_say_others() -> None:
-    told = {"gate": "metrics.x < 1e6", "holds": True, "values": {"metrics.x": 1234.5678901}}
+    document = {"gate": "metrics.x < 1e6", "holds": True, "values": {"metrics.x": 1234.5678901}}
 
     for measured in ("1234.568 < 1e6", "1234.6 < 1000000", "1.2346e+03 < 1e6"):
-        assert gate_problem({**told, "measured": measured}) == ""
+        assert gate_problem({**document, "measured": measured}) == ""
     for measured in ("1239 < 1e6", "-1234.568 < 1e6", "1234.568 > 1e6", "1234.568"):
-        assert "not with its values" in gate_problem({**told, "measured": measured})
+        assert "not with its values" in gate_problem({**document, "measured": measured})
 
 
 def test_an_entry_past_a_failed_gate_must_be_forced() -> None:
@@ -169,7 +177,7 @@ def test_a_value_of_who_was_live_is_that_of_the_version_before_the_change() -> N
         tag("m#Archived#6", "a", 17, version=1, replaced_by=2, to="Archived"),
         tag("m#Production#7", "b", 18, version=2, to="Production", archive=True, gates=[gate]),
     ]
-    found = audit([*FINE, *moved])
+    result = audit([*FINE, *moved])
 
-    assert found.faults == []
-    assert [measured.commit for measured in found.measured] == ["a"]
+    assert result.faults == []
+    assert [measured.commit for measured in result.measured] == ["a"]

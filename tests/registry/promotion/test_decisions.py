@@ -9,6 +9,7 @@ import pytest
 
 from gitml.entities import Stage
 from gitml.registry.promotion.decisions import StillRegistry, considered, decisions, proposals
+from gitml.registry.tags.detail import RecordedGate, TagDetail
 from tests.registry.conftest import World, git
 
 GATES = "model: Price\nstages: {Production: 1}\ngates: {Production: [source.dirty = false]}\n"
@@ -18,9 +19,9 @@ GATES = "model: Price\nstages: {Production: 1}\ngates: {Production: [source.dirt
 def team(world: World, tmp_path: Path) -> Iterator[World]:
     """Two versions, the first of them live and declared, and a remote that knows it."""
     world.versions(3, "Price")
-    told = {"gates": [{"gate": "metrics.a < 9", "measured": "3 < 9", "holds": False}],
-            "forced": True, "approved_by": ["Bo"], "approvals_from": "trailers"}  # fmt: skip
-    world.registry.enter("Price", 1, Stage.PRODUCTION, told, reason="first")
+    gate = RecordedGate(gate="metrics.a < 9", measured="3 < 9", holds=False, values=None)
+    detail = TagDetail.of(gates=[gate], forced=True, approved_by=["Bo"], approvals_from="trailers")
+    world.registry.enter("Price", 1, Stage.PRODUCTION, detail, reason="first")
     declare(world, GATES, "Declare")
     git(tmp_path, "clone", "-q", "--bare", str(world.folder), "remote.git")
     world.git("remote", "add", "origin", str(tmp_path / "remote.git"))
@@ -80,7 +81,7 @@ def test_a_branch_that_is_behind_proposes_only_what_it_changed(team: World) -> N
 
 def test_decisions_show_the_gates_as_they_were_judged(team: World) -> None:
     team.clock.now += 5_000
-    team.registry.enter("Price", 2, Stage.PRODUCTION, {}, reason="second")
+    team.registry.enter("Price", 2, Stage.PRODUCTION, TagDetail(), reason="second")
     newest, first = decisions(still(team), "Price")
     assert (newest.entry.version, newest.entry.before, newest.entry.until) == (2, 1, None)
     assert (newest.comparison.incumbent, newest.comparison.verdict) == (1, "no gates")

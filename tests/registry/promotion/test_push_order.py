@@ -9,9 +9,10 @@ from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry.promotion.push_order import batches
 from gitml.registry.tags import plan
-from gitml.registry.tags.grammar import format_message
+from gitml.registry.tags.detail import TagDetail
+from gitml.registry.tags.messages import format_message
+from gitml.registry.tags.model_state import ModelState, fold
 from gitml.registry.tags.plan import Step
-from gitml.registry.tags.state import ModelState, fold
 
 
 class Model:
@@ -20,7 +21,7 @@ class Model:
     def __init__(self, versions: int) -> None:
         self.tags: list[Tag] = []
         for number in range(1, versions + 1):
-            self.write(plan.registration(number, f"{number:040x}", {}))
+            self.write(plan.registration(number, f"{number:040x}", TagDetail()))
 
     @property
     def state(self) -> ModelState:
@@ -33,7 +34,7 @@ class Model:
             self.tags.append(
                 Tag(name=name, oid=f"{when:040x}", target=step.commit, annotated=True,
                     timestamp=when, user="Ada", email="ada@example.org",
-                    message=format_message("said", plan.message_detail("m", step, {})))
+                    message=format_message("said", plan.message_detail("m", step, TagDetail())))
             )  # fmt: skip
 
     def move(self, number: int, stage: Stage) -> None:

@@ -5,9 +5,10 @@ from hypothesis import given, strategies as st
 from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry.tags import plan
+from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.grammar import parse, slug
+from gitml.registry.tags.model_state import ModelState, VersionState, fold
 from gitml.registry.tags.plan import Step, sentence, tag_names, transition, version_deleted
-from gitml.registry.tags.state import ModelState, VersionState, fold
 
 
 def model(**stages: str) -> ModelState:
@@ -27,14 +28,14 @@ def model(**stages: str) -> ModelState:
     return ModelState(slug="m", name="m", versions=versions, counter=10)
 
 
-def told(steps: list[Step]) -> list[str]:
+def sentences(steps: list[Step]) -> list[str]:
     return [sentence("m", step) for step in steps]
 
 
 def test_a_first_transition_is_one_tag() -> None:
     state = model(v1="", v2="")
     steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
-    assert told(steps) == ["m version 2 moved to Production"]
+    assert sentences(steps) == ["m version 2 moved to Production"]
     assert tag_names(state, steps) == ["m#Production#11"]
 
 
@@ -42,13 +43,13 @@ def test_moving_on_leaves_the_old_stage_first() -> None:
     state = model(v1="Staging")
     steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=False)
     assert tag_names(state, steps) == ["m#Staging!#11", "m#Production#12"]
-    assert steps[1].detail == {"from": "Staging", "to": "Production"}
+    assert steps[1].detail == TagDetail.of(from_stage="Staging", to_stage="Production")
 
 
 def test_archiving_comes_before_the_new_assignment() -> None:
     state = model(v1="Production", v2="Staging", v3="Production")
     steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
-    assert told(steps) == [
+    assert sentences(steps) == [
         "m version 2 left Staging",
         "m version 1 left Production",
         "m version 1 moved from Production to Archived",
@@ -61,13 +62,16 @@ def test_archiving_comes_before_the_new_assignment() -> None:
 def test_who_stays_in_a_stage_is_assigned_anew_when_another_leaves() -> None:
     state = model(v1="Production", v2="Production")
     steps = transition(state, state.versions[1], Stage.NONE, archive=False)
-    assert told(steps) == ["m version 2 left Production", "m version 1 stays in Production"]
+    assert sentences(steps) == ["m version 2 left Production", "m version 1 stays in Production"]
 
 
 def test_the_highest_version_of_a_stage_has_its_last_tag() -> None:
     state = model(v1="", v2="Production")
     steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=False)
-    assert told(steps) == ["m version 1 moved to Production", "m version 2 stays in Production"]
+    assert sentences(steps) == [
+        "m version 1 moved to Production",
+        "m version 2 stays in Production",
+    ]
 
 
 def test_nothing_is_written_for_a_version_that_is_there_already() -> None:
@@ -79,7 +83,7 @@ def test_nothing_is_written_for_a_version_that_is_there_already() -> None:
 def test_archiving_the_others_keeps_a_version_that_is_there_already() -> None:
     state = model(v1="Production", v2="Production")
     steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=True)
-    assert told(steps) == [
+    assert sentences(steps) == [
         "m version 2 left Production",
         "m version 2 moved from Production to Archived",
         "m version 1 stays in Production",
@@ -107,7 +111,7 @@ class Tags:
     def __init__(self, versions: int) -> None:
         self.tags: list[Tag] = []
         for number in range(1, versions + 1):
-            self.write(plan.registration(number, str(number) * 40, {}))
+            self.write(plan.registration(number, str(number) * 40, TagDetail()))
 
     @property
     def state(self) -> ModelState:

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from gitml.entities import ModelEvent
 from gitml.query.gates import Verdict
-from gitml.registry.tags.stage_history import entries, entry
+from gitml.registry.tags.stage_history import entries, stage_entry
 
 
 def event(kind: str, version: int | None, value: str, when: int, **detail: Any) -> ModelEvent:
@@ -43,7 +43,7 @@ def test_versions_enter_leave_and_are_followed() -> None:
 def test_what_a_tag_tells_is_taken_as_it_was_recorded() -> None:
     gate = {"gate": "metrics.a < 1", "measured": "0.5 < 1", "holds": True, "values": {"a": 0.5}}
     told = {"approved_by": ["Bo"], "approvals_from": "workflow", "pull_request": "#7"}
-    found = entry(event("stage", 1, "Production", 1, gates=[gate, "x"], **told), 1, None)
+    found = stage_entry(event("stage", 1, "Production", 1, gates=[gate, "x"], **told), 1, None)
     assert found.gates == (
         Verdict(gate="metrics.a < 1", measured="0.5 < 1", holds=True, values={"a": 0.5}),
     )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from gitml.git import Tag
-from gitml.registry.tags.grammar import format_message, slug
-from gitml.registry.tags.state import IgnoredTag, fold, history
+from gitml.registry.tags.detail import TagDetail
+from gitml.registry.tags.grammar import slug
+from gitml.registry.tags.messages import format_message
+from gitml.registry.tags.model_state import IgnoredTag, fold, history
 
 
 def tag(
@@ -57,7 +59,9 @@ def test_a_deprecated_model_comes_back_with_a_newer_event() -> None:
 def test_a_second_registration_cannot_take_a_version_over() -> None:
     state = fold([tag("m@v1.0.0#7", "b", 1), tag("m@v1.0.0", "a", 5)])
     assert state.models["m"].versions[0].commit == "a" * 40
-    assert state.ignored == (IgnoredTag(tag="m@v1.0.0#7", reason="m@v1.0.0 is this version"),)
+    assert state.ignored == (
+        IgnoredTag(tag="m@v1.0.0#7", reason="m@v1.0.0 registered this version already"),
+    )
 
 
 def test_tags_that_are_no_events_are_listed_and_change_nothing() -> None:
@@ -86,7 +90,7 @@ def test_stages_on_a_commit_with_two_versions_belong_to_neither() -> None:
 
 def test_true_names_come_from_messages() -> None:
     model, alias = slug("Prix élevé"), slug("préféré", "alias")
-    detail = format_message("…", {"model": "Prix élevé", "alias": "préféré"})
+    detail = format_message("…", TagDetail.of(model="Prix élevé", alias="préféré"))
     tags = [tag(f"{model}@v1.0.0", "a", 1), tag(f"{model}#alias/{alias}#1", "a", 2, message=detail)]
     state = fold(tags).models[model]
     assert (state.name, state.alias_names) == ("Prix élevé", {alias: "préféré"})
