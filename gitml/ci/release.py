@@ -6,13 +6,12 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gitml import uris
+from gitml import files, uris
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
@@ -143,8 +142,7 @@ def _verified(client: MlflowClient, version: ModelVersion) -> Path:
 
 def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
     """Pack a folder; returns SHA-256 and bytes of the archive."""
-    aside = archive.with_name(f".{archive.name}.{os.getpid()}.tmp")
-    try:
+    with files.replacing(archive) as aside:
         with (
             aside.open("wb") as raw,
             gzip.GzipFile("", "wb", fileobj=raw, mtime=when) as packed,
@@ -159,9 +157,6 @@ def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
         with aside.open("rb") as file:
             for block in iter(lambda: file.read(_CHUNK), b""):
                 digest.update(block)
-        aside.replace(archive)
-    finally:
-        aside.unlink(missing_ok=True)
     return digest.hexdigest(), archive.stat().st_size
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import InvalidInput
 from gitml.git import Files, default_branch
 from gitml.repository import Repository
@@ -80,7 +80,7 @@ def write(repository: Repository, host: Host, *, overwrite: bool = False) -> Wri
     changed = {path: data for path, data in wanted.items() if _bytes(root / path) != data}
     _refuse_others(root, changed, overwrite)
     for path, data in changed.items():
-        _put(root / path, data)
+        files.replace(root / path, data)
     for_branch = {path: _filled(name, values) for path, name in _RECORDS[host].items()}
     return Written(
         files=tuple(changed), branch_files=_onto_branch(repository, for_branch), include=include
@@ -104,7 +104,7 @@ def _default_branch(repository: Repository) -> str:
 
 
 def _filled(template: str, values: Mapping[str, str]) -> bytes:
-    text = files(__package__).joinpath(template).read_text("utf-8")
+    text = resources.files(__package__).joinpath(template).read_text("utf-8")
     for name, value in values.items():
         text = text.replace(name, value)
     return text.encode()
@@ -128,16 +128,6 @@ def _refuse_others(root: Path, changed: Mapping[str, bytes], overwrite: bool) ->
             "written; nothing was changed.",
             hint="Add --force to replace them; `git diff` then shows what changed.",
         )
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _onto_branch(repository: Repository, wanted: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gitml.entities import Artifact
 from gitml.errors import StoreError
+from gitml.files import TEMPORARY
 from gitml.formats import checks, dvc_config, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
@@ -367,10 +368,8 @@ def leftovers(repository: Repository, age: float, now: float) -> Iterable[Path]:
         age: Younger ones may belong to a program that is at work, s.
         now: s since the Unix epoch.
     """
-    state = repository.state
-    for place, pattern in (("cache", "**/.gitml-*.tmp"), ("remote", "**/.gitml-*.tmp"),
-                           ("sent", "*.tmp")):  # fmt: skip
-        for path in sorted((state / place).glob(pattern)):
+    for folder in ("cache", "queue", "registry", "remote", "sent", "site-cache"):
+        for path in sorted((repository.state / folder).rglob(TEMPORARY)):
             try:
                 if now - path.lstat().st_mtime > age:
                     yield path

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gitml.entities import LifecycleStage, ModelVersion
 from gitml.errors import AlreadyExists, Conflict, GitmlError
+from gitml.files import exclusive
 from gitml.formats import model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.git import GitRepo, RefUpdate, Tag
@@ -28,7 +29,7 @@ from gitml.registry.tags.messages import format_message
 from gitml.registry.tags.names import alike, shown
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource, NewCommit, VersionCommits, about
-from gitml.store.branch import Branch, exclusive
+from gitml.store.branch import Branch
 
 _ATTEMPTS = 10
 _Files = tuple[Mapping[str, bytes | None], str]

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import Conflict, StoreError
+from gitml.files import exclusive
 from gitml.formats import canonical, model_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo, RefUpdate, Tag
@@ -27,7 +29,7 @@ from gitml.registry.tags.grammar import Kind, parse
 from gitml.registry.tags.messages import tag_signature
 from gitml.registry.tags.model_state import event_order
 from gitml.registry.tags.version_commit import VersionCommits
-from gitml.store.branch import TEMPORARY, Branch, exclusive
+from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.exchange.exchange import INCOMING, Arrival, Renumbered, Settled
 
 _ATTEMPTS = 10
@@ -274,13 +276,11 @@ class _Shared:
         self._path = path
 
     def add(self, oids: Iterable[str]) -> None:
-        known = self.read()
-        new = known | set(oids)
-        if new != known:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._path.with_suffix(".tmp")
-            aside.write_bytes(canonical.dump({"tags": sorted(new)}))
-            aside.replace(self._path)
+        added = set(oids)
+        if added <= self.read():
+            return
+        with files.exclusive(self._path.with_suffix(".lock")):  # others add at the same time
+            files.replace(self._path, canonical.dump({"tags": sorted(self.read() | added)}))
 
     def read(self) -> set[str]:
         try:

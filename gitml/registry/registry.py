@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self
 from gitml import config
 from gitml.entities import ModelVersion, RegisteredModel, Stage
 from gitml.errors import AlreadyExists, InvalidInput
+from gitml.files import exclusive
 from gitml.formats import model_records
 from gitml.query.gates import Gate
 from gitml.registry import admission
@@ -24,7 +25,6 @@ from gitml.registry.tags.names import check_alias, check_key, check_stage, shown
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
-from gitml.store.branch import exclusive
 
 
 class Registry(RegistryWriter):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import SignatureError
 from gitml.formats import canonical
 from gitml.git import GitRepo, Identity, Tag
@@ -106,10 +107,8 @@ class NewestTags:
 
     def note(self, slug: str, link: TagLink) -> None:
         """Remember the last tag of a model."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        aside = self._folder / f"{slug}.tmp"
-        aside.write_bytes(canonical.dump({"previous": {"tag": link.tag, "id": link.oid}}))
-        aside.replace(self._folder / f"{slug}.json")
+        data = canonical.dump({"previous": {"tag": link.tag, "id": link.oid}})
+        files.replace(self._folder / f"{slug}.json", data)
 
     def forget(self, slug: str) -> None:
         """Know nothing of a model, before its tags are written anew."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha1
 from pathlib import Path
 
-from gitml import uris
+from gitml import files, uris
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, StoreError
 from gitml.formats import canonical, dvc_config, manifest, run_records
@@ -154,10 +154,8 @@ class _Memory:
         return value if isinstance(value, dict) else {}
 
     def write(self, tip: str, models: set[str]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._path.with_suffix(".tmp")
-        aside.write_bytes(canonical.dump({"tip": tip, "models": sorted(self.models | models)}))
-        aside.replace(self._path)
+        value = {"tip": tip, "models": sorted(self.models | models)}
+        files.replace(self._path, canonical.dump(value))
 
 
 def _manifests(git: GitRepo, since: str | None, tip: str) -> Iterable[tuple[list[Artifact], str]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gitml import files
 from gitml.errors import RemoteUnavailable
-from gitml.storage.cache import Cache, atomic
+from gitml.storage.cache import Cache
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 Failures = dict[str, BaseException]
@@ -99,7 +100,7 @@ class _Folder:
         failures: Failures = {}
         for item in items:
             try:
-                with atomic(item.path) as temporary:
+                with files.replacing(item.path) as temporary:
                     shutil.copyfile(self.cache.path(item.oid), temporary)
             except FileNotFoundError as exc:
                 failures[item.oid] = exc

@@ -12,12 +12,13 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from gitml import files
 
 VERIFIED = 0o444
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
@@ -86,7 +87,7 @@ class Cache:
         path.parent.mkdir(parents=True, exist_ok=True)
         linked = link and _link(source, path)
         if not linked:
-            with atomic(path) as temporary:
+            with files.replacing(path) as temporary:
                 shutil.copyfile(source, temporary)
         path.chmod(VERIFIED)
         return linked
@@ -94,9 +95,7 @@ class Cache:
     def add_bytes(self, content: bytes, oid: str) -> None:
         """Store an object made in memory."""
         path = self.path(oid)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as temporary:
-            temporary.write_bytes(content)
+        files.replace(path, content)
         path.chmod(VERIFIED)
 
 
@@ -111,34 +110,16 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside ``path`` that takes its place at the end, on disk first."""
-    temporary = path.with_name(f".gitml-{secrets.token_hex(8)}.tmp")
-    try:
-        yield temporary
-        flush(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def flush(path: Path) -> None:
-    """Bring a file's content to the disk itself, against the death of the machine."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def flush_all(paths: Sequence[Path]) -> None:
     """Flush several files; many at once, since the disk takes them together."""
     if len(paths) <= _FEW:
         for path in paths:
-            flush(path)
+            files.flush(path)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        list(pool.map(flush, paths))
+        list(pool.map(files.flush, paths))
 
 
 def _link(source: Path, path: Path) -> bool:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitml import files
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, InvalidInput, NotFound, RemoteUnavailable
 from gitml.formats import manifest as manifests
 from gitml.storage.backends import Failures, Item, Progress
-from gitml.storage.cache import Cache, atomic, file_md5, flush_all
+from gitml.storage.cache import Cache, file_md5, flush_all
 from gitml.storage.failures import reason, unavailable
 from gitml.storage.remote import Remote
 
@@ -292,7 +293,7 @@ class ArtifactStore:
 
     def _copy_out(self, artifact: Artifact, target: Path, remote: Remote | None) -> None:
         source = self.cache.path(artifact.md5)
-        with atomic(target) as temporary:
+        with files.replacing(target) as temporary:
             shutil.copyfile(source, temporary)
             if file_md5(temporary) != artifact.md5:
                 self._recover(artifact, remote)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml.errors import Conflict, StoreError
+from gitml.errors import Conflict
+from gitml.files import exclusive
 from gitml.formats.dvc_config import names_clone_folder
 from gitml.git import CommitStream, Files, GitRepo, RefUpdate
 
@@ -35,41 +33,6 @@ class Commit:
 
     files: Files
     message: str
-
-
-@contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on a file; the kernel drops it when the process dies.
-
-    Raises:
-        StoreError: The file cannot be made.
-    """
-    try:
-        descriptor = _locked(path)
-    except OSError as error:
-        raise StoreError(
-            f"Cannot write to {path.parent}: {error.strerror}.",
-            hint="Check the permissions and the free space of the repository's .git folder.",
-        ) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(path: Path) -> int:
-    """Lock a file, made where it is missing; again if it was removed while we waited."""
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:  # its folder was cleared away meanwhile
-            continue
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        os.close(descriptor)
 
 
 class Branch:

@@ -14,11 +14,12 @@ from typing import Any
 
 from gitml.entities import Artifact, Run, RunStatus
 from gitml.errors import GitmlError, NotFound, StoreError
+from gitml.files import exclusive
 from gitml.formats import canonical, manifest, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store import bulk
-from gitml.store.branch import Branch, Commit, exclusive
+from gitml.store.branch import Branch, Commit
 from gitml.store.in_progress import batch, journal, leftovers
 from gitml.store.in_progress.batch import Batch, BatchedRun, Lane
 from gitml.store.in_progress.fold import Op, begun, fold

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from gitml import files
 from gitml.entities import Run
 from gitml.site.data import columns as data
 from gitml.site.data.views import Chart, Key, numbers, value
@@ -90,10 +90,7 @@ def svg(specification: dict[str, Any], folder: Path | None = None) -> bytes:
 
     drawn = str(vl_convert.vegalite_to_svg(text, allowed_base_urls=[])).encode()
     if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}")
-        partial.write_bytes(drawn)
-        partial.replace(path)
+        files.replace(path, drawn, durable=False)
     return drawn
 
 

@@ -9,15 +9,14 @@ loader is switched off, so that no specification can fetch anything.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import InvalidInput
 from gitml.site.output import workers
 
@@ -135,13 +134,9 @@ def _bundle(snippet: str, folder: Path | None) -> str:
     path = _place(snippet, folder)
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    folder.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits for what the first makes
+    with files.exclusive(path.with_suffix(".lock")):  # a second build waits for the first
         if not path.is_file():
-            partial = path.with_name(f"{path.name}.{os.getpid()}")
-            partial.write_text(_run(snippet), encoding="utf-8")
-            partial.replace(path)
+            files.replace(path, _run(snippet).encode(), durable=False)
     return path.read_text(encoding="utf-8")
 
 

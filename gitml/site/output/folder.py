@@ -14,7 +14,6 @@ trusts nothing of what it finds.
 from __future__ import annotations
 
 import errno
-import fcntl
 import glob
 import json
 import os
@@ -26,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from gitml import files
 from gitml.errors import GitmlError, InvalidInput
 from gitml.site.output.budget import OverBudget
 
@@ -96,7 +96,7 @@ class Output:
             self._look()
             self._sweep()
             self._aside.mkdir()
-            self._locks.append(_locked(self._aside))
+            self._locks.append(files.lock_folder(self._aside))
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         return self
@@ -210,7 +210,7 @@ class Output:
         if not self.folder.exists():
             return
         self._there = True
-        self._locks.append(_locked(self.folder))
+        self._locks.append(files.lock_folder(self.folder))
         begin = len(str(self.folder)) + 1
         for entry in _entries(str(self.folder)):
             if entry.is_file(follow_symlinks=False):
@@ -222,7 +222,7 @@ class Output:
         """Remove what builds that were killed left aside; one that is at work holds a lock."""
         for path in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*.new"):
             with suppress(OSError):
-                lock = _locked(path, wait=False)
+                lock = files.lock_folder(path, wait=False)
                 shutil.rmtree(path, ignore_errors=True)
                 os.close(lock)
 
@@ -258,23 +258,6 @@ class Output:
             if error.errno != errno.EXDEV:
                 raise
             shutil.copyfile(source, target)  # the site's folder is a volume of its own
-
-
-def _locked(folder: Path, wait: bool = True) -> int:
-    """Lock a folder until what is returned is closed.
-
-    Raises:
-        OSError: It is no folder, or somebody else has it and nobody waits.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        if not wait:
-            os.close(descriptor)
-            raise
-        # Some network file systems do not lock folders; one build at a time needs no lock.
-    return descriptor
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gitml.errors import Conflict, InvalidInput
+from gitml.files import exclusive
 from gitml.formats import run_folder
 from gitml.git import Change, Files, RefUpdate
-from gitml.store.branch import TEMPORARY, Branch, exclusive
+from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.exchange import tag_log
 from gitml.store.exchange.tree_merge import merged, removes_records
 

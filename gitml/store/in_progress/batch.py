@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gitml.files import exclusive
 from gitml.formats import canonical, run_records
-from gitml.store.branch import exclusive
 from gitml.store.in_progress import journal
 from gitml.store.in_progress.fold import Op
 from gitml.store.in_progress.journal import Journal

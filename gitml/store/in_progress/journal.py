@@ -10,7 +10,6 @@ an advisory lock on its journal; a journal that nobody locks belongs to a dead p
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import uuid
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import StoreError
 from gitml.formats import canonical
 from gitml.store.in_progress.fold import Op, is_op
@@ -38,17 +38,10 @@ class Journal:
         """
         name = "journal.jsonl" if first[0] == "start" else f"journal-{uuid.uuid4().hex[:8]}.jsonl"
         self.path = folder / name
-        hidden = folder / f".{uuid.uuid4().hex}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(
-                hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
-            )
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.append(first)
-            hidden.rename(self.path)
+            self._descriptor = files.create_locked(self.path, f"{_encode(first)}\n".encode("ascii"))
         except OSError as error:
-            raise _cannot_write(folder, error) from error
+            raise files.cannot_write(folder, error) from error
 
     def append(self, *ops: Op) -> None:
         """Write operations; they are durable against the death of the process on return.
@@ -73,7 +66,7 @@ class Journal:
         try:
             written = os.write(self._descriptor, data)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise files.cannot_write(self.path, error) from error
         if written != len(data):  # the disk is full: take the torn line back
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
             raise StoreError(
@@ -85,7 +78,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise files.cannot_write(self.path, error) from error
 
     def close(self) -> None:
         """Drop the lock; the file stays until its run is committed."""
@@ -141,26 +134,4 @@ def is_alive(folder: Path, *, besides: Path | None = None) -> bool:
         folder: The run's folder.
         besides: A journal that does not count.
     """
-    return any(is_locked(path) for path in journals(folder) if path != besides)
-
-
-def is_locked(path: Path) -> bool:
-    """Tell whether a process holds the lock of a file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"Cannot write to {path}: {error.strerror}.",
-        hint="Check the permissions and the free space of the repository's .git folder.",
-    )
+    return any(files.is_locked(path) for path in journals(folder) if path != besides)

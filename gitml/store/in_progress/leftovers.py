@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
+from gitml import files
 from gitml.git import GitRepo
 from gitml.store.in_progress import journal
 
@@ -48,15 +47,9 @@ def sweep_runs(runs: Path) -> None:
 
 
 def _sweep_run(place: Path) -> None:
-    with contextlib.suppress(OSError):  # another process is at it
-        lock = place / "lock"
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(descriptor), lock.stat()) and not journal.journals(place):
-                clear_away(place)
-        finally:
-            os.close(descriptor)
+    with contextlib.suppress(OSError), files.exclusive_or_skip(place / "lock") as locked:
+        if locked and not journal.journals(place):
+            clear_away(place)
 
 
 def sweep_crash_reports(repo: GitRepo, branch: str) -> None:

@@ -9,16 +9,15 @@ waits: one that nobody locks is a dead process's, whose run is recovered like an
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitml import files
 from gitml.entities import Artifact
 from gitml.formats import manifest, run_records
-from gitml.store.in_progress import journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +52,8 @@ class Queue:
         The ticket's file is gone once the run is committed.
         """
         path = self._folder / f"{run_id}-{uuid.uuid4().hex[:8]}.json"
-        hidden = path.with_name(f".{path.name}")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        descriptor = files.create_locked(path, manifest.to_json(artifacts))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(manifest.to_json(artifacts))
-            hidden.rename(path)
             yield Ticket(path=path, run_id=run_id, artifacts=tuple(artifacts))
         finally:
             path.unlink(missing_ok=True)
@@ -76,7 +69,7 @@ class Queue:
             run_id = path.name[:32]
             if path == besides.path or not run_records.is_run_id(run_id):
                 continue
-            if not journal.is_locked(path):
+            if not files.is_locked(path):
                 path.unlink(missing_ok=True)
                 continue
             with contextlib.suppress(FileNotFoundError):

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gitml.errors import InvalidInput, StoreError
-from gitml.store.branch import exclusive
+from gitml import files
+from gitml.errors import InvalidInput
+from gitml.files import exclusive
 from gitml.store.in_progress.batch import Lane
 from gitml.store.in_progress.journal import Journal
 
@@ -96,25 +97,17 @@ class Writer:
         except OSError as error:
             if not _is_ours(error, self.folder):
                 raise
-            raise StoreError(
-                f"Cannot write to {self.folder}: {error.strerror}.",
-                hint="Check the permissions and the free space of the repository's .git folder.",
-            ) from error
+            raise files.cannot_write(self.folder, error) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
     def keep(self, name: str, data: bytes) -> None:
         """Put a file beside the journal, whole or not at all; raises as ``staging`` does."""
-        aside = self.context / f"incoming-{uuid.uuid4().hex}"
         try:
-            aside.write_bytes(data)
-            aside.replace(self.context / name)
+            with files.replacing(self.context / name, durable=False) as temporary:
+                temporary.write_bytes(data)
         except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise StoreError(
-                f"Cannot write to {self.folder}: {error.strerror}.",
-                hint="Check the permissions and the free space of the repository's .git folder.",
-            ) from error
+            raise files.cannot_write(self.folder, error) from error
 
 
 def refuse_changes(known: Mapping[str, str], params: Mapping[str, str]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
+from gitml.files import exclusive
 from gitml.query.filters import as_number, like
-from gitml.store.branch import exclusive
 from gitml.store.index.sql import LIKE_FUNCTION, NUMBER_FUNCTION
 from gitml.store.index.tables import SCHEMA, TABLES
 

@@ -12,8 +12,8 @@ import pytest
 
 import gitml
 from gitml.errors import GitmlError
+from gitml.files import exclusive
 from gitml.git import GitRepo, RefUpdate
-from gitml.store.branch import exclusive
 from tests.conftest import git
 
 

@@ -1,0 +1,200 @@
+"""Write files atomically and lock them between processes.
+
+A file is written to a temporary name in its own folder, flushed, and renamed: a reader sees the
+old content or the new one, whenever a writer dies. Locks are advisory (``flock``): the kernel drops
+them when their process dies, so that none is ever left behind.
+
+The only module that uses ``fcntl``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from gitml.errors import StoreError
+
+TEMPORARY = ".gitml-*.tmp"
+"""Glob pattern of temporary files; what a killed process left of them can be removed."""
+
+
+def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file atomically; its folder is created.
+
+    Args:
+        path: The file.
+        data: Its content.
+        durable: False to survive the death of the process only, not of the machine: for what can
+            be made again.
+
+    Raises:
+        OSError: The file cannot be written; the old one is unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, durable=durable) as temporary, temporary.open("xb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path`` that is renamed to it at the end.
+
+    After an exception the temporary file is removed and ``path`` is unchanged.
+    """
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        if durable:
+            flush(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Flush the content of a file to the disk, to survive the death of the machine."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def create_locked(path: Path, data: bytes) -> int:
+    """Create a file that is locked before another process can see it; its folder is created.
+
+    Returns:
+        A descriptor to append with; closing it unlocks the file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.write(descriptor, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        temporary.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock of a file while the context lasts; wait for it; the file is created.
+
+    Raises:
+        StoreError: The file cannot be created.
+    """
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def exclusive_or_skip(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file if it is free; the file is created.
+
+    Yields:
+        False if another process holds the lock or removed the file meanwhile.
+
+    Raises:
+        OSError: The file cannot be created.
+    """
+    descriptor = _opened(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield _is_open_at(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return True if a process holds the exclusive lock of a file; False if there is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def lock_folder(folder: Path, *, wait: bool = True) -> int:
+    """Lock a folder itself, without a file in it.
+
+    Some network file systems cannot lock folders: with ``wait`` that is no error, because one
+    writer at a time needs no lock.
+
+    Returns:
+        A descriptor; closing it unlocks the folder.
+
+    Raises:
+        OSError: There is no such folder, or it is locked and ``wait`` is False.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        if not wait:
+            os.close(descriptor)
+            raise
+    return descriptor
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """Return the error to raise when the state folder of a clone cannot be written."""
+    return StoreError(
+        f"Cannot write to {path}: {error.strerror}.",
+        hint="Check the permissions and the free space of the repository's .git folder.",
+    )
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
+
+
+def _locked(path: Path) -> int:
+    """Lock a file and return its descriptor; try again if it was removed while we waited."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = _opened(path)
+        except FileNotFoundError:  # its folder was removed since
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_open_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _is_open_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
