@@ -104,7 +104,7 @@ class _Builder:
         own, cache = self.look.assets, self.options.cache
         if not self.options.live:
             own = {name: content for name, content in own.items() if name != templates.LIVE}
-        files = {n: bundle.style(css) for n, css in own.items() if n.endswith(".css")}
+        files = bundle.styles({n: css for n, css in own.items() if n.endswith(".css")})
         files["gitml.css"] += branding.accent_style(self.options.accent)
         files |= bundle.scripts({n: js for n, js in own.items() if n.endswith(".js")}, cache)
         files["vega.js"] = bundle.vega(cache)
@@ -438,7 +438,7 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
     tasks = sorted(
         builder.tasks(stale_parts, stale_runs, stale_older), key=lambda task: -task.seconds
     )
-    with workers.begun(tasks) as made:
+    with workers.run(tasks) as made:
         first = home.home(shown, builder.timelines())
         builder.page(
             "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out

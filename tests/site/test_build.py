@@ -301,26 +301,33 @@ def test_a_template_of_the_user_comes_first(
         build(content(1), tmp_path / "site", options=SiteOptions(templates=tmp_path / "none"))
 
 
-def test_a_broken_script_of_the_user_is_said(
-    content: Any, options: SiteOptions, tmp_path: Path
+@pytest.mark.parametrize(("name", "text"), [("run.js", "const = ;"), ("table.css", "a{b:url(")])
+def test_broken_asset_of_the_user_is_an_error(
+    content: Any, options: SiteOptions, tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / "own" / "assets").mkdir(parents=True)
-    (tmp_path / "own" / "assets" / "run.js").write_text("const = ;")
+    (tmp_path / "own" / "assets" / name).write_text(text)
     changed = dataclasses.replace(options, templates=tmp_path / "own")
-    with pytest.raises(InvalidInput, match="A script of the site cannot be read"):
+    with pytest.raises(InvalidInput, match=f"Cannot minify assets/{name}: "):
         build(content(1), tmp_path / "site", options=changed)
     assert not (tmp_path / "site").exists()
 
 
-def test_scripts_are_made_small_where_the_minifier_has_no_wheel(
+def test_assets_are_minified_as_far_as_there_is_a_minifier(
     monkeypatch: pytest.MonkeyPatch, options: SiteOptions
 ) -> None:
-    files = {"one.js": b"// first\n(() => { const long = 1; f(long); })();", "two.js": b"g( 2 );"}
-    small = bundle.scripts(files, options.cache)
+    scripts = {"one.js": b"// first\n(() => { const long = 1; f(long); })();", "two.js": b"g( 2 );"}
+    styles = {"one.css": b"/* first */\na > b { color: red; }\n", "two.css": b"a:hover { top: 0 }"}
+    minified = bundle.scripts(scripts, options.cache)
+    assert minified == {"one.js": b"(()=>{const e=1;f(e)})()\n", "two.js": b"g(2)\n"}
+    assert bundle.styles(styles) == {
+        "one.css": b"a>b{color:red}\n",
+        "two.css": b"a:hover{top:0}\n",
+    }
     monkeypatch.setitem(sys.modules, "minify", None)
-    stripped = bundle.scripts(files, options.cache)
-    assert small == {"one.js": b"(()=>{const e=1;f(e)})()\n", "two.js": b"g(2)\n"}
+    stripped = bundle.scripts(scripts, options.cache)
     assert stripped == {"one.js": b"(()=>{f(1);})();\n", "two.js": b"g(2);\n"}
+    assert bundle.styles(styles) == styles
 
 
 def test_the_report_says_what_was_dropped_and_progress_ends_whole(

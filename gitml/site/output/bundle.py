@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
@@ -74,32 +73,50 @@ def begun(folder: Path | None) -> Iterator[None]:
     if folder is None or _place(_SNIPPET, folder).is_file():
         yield
         return
-    with workers.aside(lambda: vega(folder)):
+    with workers.run_aside(lambda: vega(folder)):
         yield
 
 
 def scripts(files: Mapping[str, bytes], folder: Path | None = None) -> dict[str, bytes]:
-    """Make classic scripts small: comments and white space go, local names become short.
+    """Minify classic scripts: drop comments and white space, shorten local names.
 
     Args:
         files: Name → source.
-        folder: Where results are kept between processes.
+        folder: Where results are cached between processes.
 
     Raises:
         InvalidInput: A script has a syntax error.
     """
+    minified = _minified("application/javascript", files)
+    return _stripped(files, folder) if minified is None else minified
+
+
+def styles(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Minify style sheets.
+
+    Args:
+        files: Name → source; returned as they are where there is no minifier.
+
+    Raises:
+        InvalidInput: A style sheet has a syntax error.
+    """
+    return _minified("text/css", files) or dict(files)
+
+
+def _minified(kind: str, files: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    """Minify files of a MIME type; None where there is no minifier."""
     try:
         import minify
     except ImportError:  # there is no wheel for Macs
-        return _stripped(files, folder)
-    small = {}
+        return None
+    minified = {}
     for name, source in files.items():
         try:
-            code = minify.string("application/javascript", source.decode())
+            text = minify.string(kind, source.decode())
         except minify.MinifyError as error:
-            raise _unreadable(f"{name}: {error}") from error
-        small[name] = f"{code}\n".encode()
-    return small
+            raise _broken(f"assets/{name}", error) from error
+        minified[name] = f"{text}\n".encode()
+    return minified
 
 
 def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, bytes]:
@@ -119,13 +136,6 @@ def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, byte
         code = left.partition(after)[0] if after else left
         small[name] = f"{code}\n".encode()
     return small
-
-
-def style(css: bytes) -> bytes:
-    """Take comments and white space out of a style sheet."""
-    text = re.sub(r"/\*.*?\*/", "", css.decode(), flags=re.DOTALL)
-    text = re.sub(r"\s*([{};,>])\s*", r"\1", text)
-    return re.sub(r":\s+", ":", text).replace(";}", "}").encode()
 
 
 def _bundle(snippet: str, folder: Path | None) -> str:
@@ -154,11 +164,11 @@ def _run(snippet: str) -> str:
     try:
         return str(vl_convert.javascript_bundle(snippet))
     except (RuntimeError, ValueError) as error:
-        raise _unreadable(str(error)) from error
+        raise _broken("the scripts", error) from error
 
 
-def _unreadable(why: str) -> InvalidInput:
+def _broken(name: str, error: Exception) -> InvalidInput:
     return InvalidInput(
-        f"A script of the site cannot be read: {why.strip().partition(chr(10))[0]}.",
+        f"Cannot minify {name}: {str(error).strip().partition(chr(10))[0]}.",
         hint="Correct the assets in the folder that site.templates names.",
     )

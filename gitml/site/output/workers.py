@@ -1,8 +1,9 @@
-"""Hides that part of a long work is done by other processes, with results as if it was not.
+"""Run tasks of a long work in forked processes.
 
-A process begun here is a copy of this one, so that nothing has to be handed over to it but the
-number of a task. Only Linux copies a process safely, and only while it has no other threads;
-elsewhere, and where there is little to do, everything is done here.
+A worker is a copy of this process, so that a task is handed over as its number alone and only its
+result is pickled. Only Linux forks safely, and only a process without other threads: all workers
+are forked before the executor starts its first thread. Elsewhere, and where there is little to do,
+everything is done in this process.
 """
 
 from __future__ import annotations
@@ -12,24 +13,16 @@ import os
 import signal
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from struct import Struct
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gitml.errors import GitmlError
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
 _R = TypeVar("_R")
-_WORTH = 0.2  # s of work for each process, below which it is not worth beginning
-_MOST = 7  # processes besides this one, each with a share of the memory
-_QUEUED = 16_000  # tasks whose numbers a pipe holds
-_NUMBER = Struct("I")
-_work: Callable[[], Any]
+_MIN_SECONDS = 0.2  # of work for each worker; forking and ending it takes some 0.02 s
+_MAX_WORKERS = 8  # each has its share of the memory
+_tasks: Sequence[Task[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,78 +39,42 @@ class Task(Generic[_R]):
 
 
 @contextlib.contextmanager
-def begun(tasks: Sequence[Task[_R]]) -> Iterator[Callable[[], Iterator[_R]]]:
-    """Let other processes begin with some tasks while this one does something else.
+def run(tasks: Sequence[Task[_R]]) -> Iterator[Callable[[], Iterator[_R]]]:
+    """Run tasks in workers while this process does something else.
 
     Args:
         tasks: What there is to do, the longest first.
 
     Yields:
-        What gives all results, in any order, once this process has time: it does then its share of
-        what nobody has begun.
+        A function that waits for all results, in any order.
+
+    Raises:
+        GitmlError: A worker was killed.
     """
-    worth = int(sum(task.seconds for task in tasks) / _WORTH)
-    helpers = min(_processors() - 1, worth, len(tasks), _MOST)
-    if helpers < 1:
+    worth = int(sum(task.seconds for task in tasks) / _MIN_SECONDS)
+    count = min(_processors(), worth, len(tasks), _MAX_WORKERS)
+    if count < 2:
         yield lambda: (task.work() for task in tasks)
         return
+    from concurrent.futures import as_completed
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    shared, rest = tasks[:_QUEUED], tasks[_QUEUED:]
-    with _queue(len(shared)) as queue:
-
-        def next_one() -> tuple[_R] | None:
-            number = os.read(queue, _NUMBER.size)
-            return (tasks[_NUMBER.unpack(number)[0]].work(),) if number else None
-
-        pool = ProcessPoolExecutor(
-            helpers, mp_context=get_context("fork"), initializer=_begin, initargs=(next_one,)
-        )
-        try:
-            asked = [pool.submit(_do) for _ in shared]
-            yield lambda: chain(_results(next_one, asked), (task.work() for task in rest))
-        except BrokenProcessPool as error:
-            raise GitmlError(
-                "A process that helps this one was ended.", hint="Is there enough memory?"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _queue(count: int) -> Iterator[int]:
-    """Make a pipe that gives each number below ``count`` to whoever reads first, then its end.
-
-    Unlike a lock, it is left in order by a process that is killed.
-    """
-    reading, writing = os.pipe()
+    pool = ProcessPoolExecutor(
+        count, mp_context=get_context("fork"), initializer=_start, initargs=(tasks,)
+    )
     try:
-        with open(writing, "wb") as file:
-            file.writelines(map(_NUMBER.pack, range(count)))
-        yield reading
+        results = [pool.submit(_do, number) for number in range(len(tasks))]
+        yield lambda: (result.result() for result in as_completed(results))
+    except BrokenProcessPool as error:
+        raise GitmlError("A worker process was killed (out of memory?).") from error
     finally:
-        os.close(reading)
-
-
-def _results(
-    next_one: Callable[[], tuple[_R] | None], asked: Sequence[Future[tuple[_R] | None]]
-) -> Iterator[_R]:
-    """Do what nobody has begun, and give what the others did whenever there is some."""
-    waiting, mine = deque(asked), next_one()
-    while waiting:
-        if mine:
-            yield mine[0]
-            mine = next_one()
-        while waiting and (not mine or waiting[0].done()):
-            theirs = waiting.popleft().result()
-            if theirs:
-                yield theirs[0]
+        pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
-def aside(work: Callable[[], object]) -> Iterator[None]:
-    """Let another process do some work meanwhile, where there is one, for what it leaves behind.
+def run_aside(work: Callable[[], object]) -> Iterator[None]:
+    """Run some work in a worker meanwhile, for what it leaves on disk; end it afterwards.
 
     Args:
         work: Does it; an error ends it silently.
@@ -127,7 +84,7 @@ def aside(work: Callable[[], object]) -> Iterator[None]:
         return
     from multiprocessing import get_context
 
-    process = get_context("fork").Process(target=_quietly, args=(work,), daemon=True)
+    process = get_context("fork").Process(target=_do_quietly, args=(work,), daemon=True)
     process.start()
     try:
         yield
@@ -136,33 +93,36 @@ def aside(work: Callable[[], object]) -> Iterator[None]:
         process.join()
 
 
-def _quietly(work: Callable[[], object]) -> None:
-    _follow_parent()
-    with contextlib.suppress(Exception):
-        work()
-
-
 def _processors() -> int:
-    """How many processors may work for this process; 1 where it cannot be copied."""
+    """Return how many processors may work for this process; 1 if it cannot be forked."""
     if sys.platform != "linux" or threading.active_count() > 1:
         return 1
     return len(os.sched_getaffinity(0))
 
 
-def _begin(work: Callable[[], Any]) -> None:
-    global _work
+def _start(tasks: Sequence[Task[Any]]) -> None:
+    global _tasks
     _follow_parent()
-    _work = work
+    _tasks = tasks
+
+
+def _do(number: int) -> Any:
+    return _tasks[number].work()
+
+
+def _do_quietly(work: Callable[[], object]) -> None:
+    _follow_parent()
+    with contextlib.suppress(Exception):
+        work()
 
 
 def _follow_parent() -> None:
-    """Let this process end with the one that began it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a terminal sends to both
+    """End this process when its parent ends, which may be killed and end nobody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the parent, too
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A process that was killed cannot end its helpers, which would wait for it for ever."""
     from multiprocessing import parent_process
     from multiprocessing.connection import wait
 
@@ -170,7 +130,3 @@ def _end_with_parent() -> None:
     if parent:
         wait([parent.sentinel])
         os._exit(1)
-
-
-def _do() -> Any:
-    return _work()

@@ -1,4 +1,4 @@
-"""Pages and tables made by other processes: the same bytes, the same errors, no one left."""
+"""Work done by worker processes: the same bytes, the same errors, no process left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from gitml.site import SiteOptions, build
 from gitml.site.output import bundle, workers
 from gitml.site.output.no_gc import without_collector
 from gitml.site.pages import older_runs
+from tests.site.previews.test_parquet import GOOD
 from tests.site.test_build import snapshot
 
 build_module = sys.modules["gitml.site.build"]  # which a function of its name hides
@@ -37,8 +39,8 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def signs() -> Iterator[tuple[int, int]]:
-    """A pipe: another process writes to it when it begins, so that a test can wait for that."""
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe: a worker writes to it when it starts, so that a test can wait for that."""
     reading, writing = os.pipe()
     yield reading, writing
     os.close(reading)
@@ -49,57 +51,71 @@ def tasks(work: Callable[[Any], Any], items: Sequence[Any]) -> list[workers.Task
     return [workers.Task(seconds=1, work=partial(work, item)) for item in items]
 
 
-def test_shared_work_gives_each_result_once(two: None, signs: tuple[int, int]) -> None:
+def test_workers_give_each_result_once(two: None) -> None:
     items = [f"{number}" for number in range(40)]
 
     def double(item: str) -> tuple[str, int]:
-        os.write(signs[1], b".")
         return item * 2, os.getpid()
 
-    with workers.begun(tasks(double, items)) as made:
-        os.read(signs[0], 1)
-        found = list(made())
-    assert sorted(text for text, _ in found) == sorted(item * 2 for item in items)
-    assert os.getpid() != dict(found)["00"]
+    with workers.run(tasks(double, items)) as results:
+        pairs = list(results())
+    assert sorted(text for text, _ in pairs) == sorted(item * 2 for item in items)
+    assert os.getpid() not in dict(pairs).values()
     assert multiprocessing.active_children() == []
 
 
-def test_more_tasks_than_a_pipe_holds_are_all_done(
-    two: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "_QUEUED", 5)
-    with workers.begun(tasks(str, range(12))) as made:
-        assert sorted(made(), key=int) == [str(number) for number in range(12)]
+def test_workers_start_before_the_results_are_asked_for(two: None, pipe: tuple[int, int]) -> None:
+    with workers.run(tasks(lambda _: os.write(pipe[1], b"."), range(3))) as results:
+        os.read(pipe[0], 1)
+        assert list(results()) == [1, 1, 1]
 
 
-def test_little_work_is_done_here(two: None) -> None:
+def test_little_work_is_done_by_the_process_itself(two: None) -> None:
     little = [workers.Task(seconds=0.001, work=os.getpid)] * 20
-    with workers.begun(little) as made:
-        assert set(made()) == {os.getpid()}
+    with workers.run(little) as results:
+        assert set(results()) == {os.getpid()}
 
 
-def test_work_aside_leaves_something_behind_and_nobody(two: None, signs: tuple[int, int]) -> None:
-    def leave() -> None:
-        os.write(signs[1], b".")
+def test_process_with_threads_is_not_forked() -> None:
+    ready, end = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        ready.set()
+        end.wait()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    ready.wait()
+    try:
+        with workers.run(tasks(lambda _: os.getpid(), range(4))) as results:
+            assert set(results()) == {os.getpid()}
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_work_aside_ends_with_its_context(two: None, pipe: tuple[int, int]) -> None:
+    def wait() -> None:
+        os.write(pipe[1], b".")
         signal.pause()
 
-    with workers.aside(leave):
-        assert os.read(signs[0], 1) == b"."
+    with workers.run_aside(wait):
+        assert os.read(pipe[0], 1) == b"."
     assert multiprocessing.active_children() == []
 
 
 def test_vega_is_bundled_once_by_whoever_comes_first(
-    two: None, signs: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    two: None, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     me = os.getpid()
 
     def run(snippet: str) -> str:
-        os.write(signs[1], b".")
+        os.write(pipe[1], b".")
         return f"by another: {os.getpid() != me};"
 
     monkeypatch.setattr(bundle, "_run", run)
     with bundle.begun(tmp_path / "cache"):
-        os.read(signs[0], 1)
+        os.read(pipe[0], 1)
         assert b"by another: True;" in bundle.vega(tmp_path / "cache")
     with bundle.begun(tmp_path / "cache"):
         assert b"by another: True;" in bundle.vega(tmp_path / "cache")
@@ -120,53 +136,71 @@ def test_a_site_made_by_two_processes_has_the_same_bytes(
     assert (shared.bytes, shared.dropped) == (alone.bytes, alone.dropped)
 
 
-def test_what_goes_wrong_in_another_process_is_told_as_here(
-    two: None, signs: tuple[int, int]
-) -> None:
-    me = os.getpid()
-
+def test_error_of_a_worker_is_raised_in_the_process_itself(two: None) -> None:
     def refuse(item: int) -> None:
-        os.write(signs[1], b".")
-        if os.getpid() != me:
-            raise InvalidInput(f"{item} is wrong.", hint="Give another.")
+        raise InvalidInput(f"{item} is wrong.", hint="Give another.")
 
     with (
-        pytest.raises(InvalidInput, match=r"0 is wrong\. Give another\."),
-        workers.begun(tasks(refuse, [0])) as made,
+        pytest.raises(InvalidInput, match=r"[01] is wrong\. Give another\."),
+        workers.run(tasks(refuse, [0, 1])) as results,
     ):
-        os.read(signs[0], 1)
-        list(made())
+        list(results())
     assert multiprocessing.active_children() == []
 
 
-def test_a_process_that_is_killed_is_said_in_one_sentence(
-    two: None, signs: tuple[int, int]
-) -> None:
-    me = os.getpid()
-
+def test_killed_worker_is_an_error_that_names_memory(two: None) -> None:
     def die(item: int) -> None:
-        os.write(signs[1], b".")
-        if os.getpid() != me:
-            os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(GitmlError, match="was ended"), workers.begun(tasks(die, [0])) as made:
-        os.read(signs[0], 1)
-        list(made())
+    message = r"A worker process was killed \(out of memory\?\)\."
+    with pytest.raises(GitmlError, match=message), workers.run(tasks(die, [0, 1])) as results:
+        list(results())
 
 
-def test_helpers_do_not_outlive_a_process_that_is_killed() -> None:
-    code = (
-        "import os, signal; from gitml.site.output import workers\n"
-        "workers._processors = lambda: 3\n"
-        "def work():\n"
-        "    os.write(1, b'.')\n"
-        "    signal.pause()\n"
-        "with workers.begun([workers.Task(seconds=1, work=work)] * 8): signal.pause()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout and process.stdout.read(2) == b".."
+KILLED = """
+import os, signal
+from gitml.site.output import workers
+workers._processors = lambda: 3
+def work():
+    os.write(1, b".")
+    signal.pause()
+with workers.run([workers.Task(seconds=1, work=work)] * 8): signal.pause()
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    command = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.read(3) == b"..."
         process.kill()
-        assert process.communicate(timeout=60) == (b"", None)  # nobody else holds its output
+        assert process.communicate(timeout=60) == (b"", None)  # no process holds its output
+
+
+PREVIEWING = """
+import ctypes, os, pathlib, sys, tempfile
+from gitml.site.output import workers
+from gitml.site.previews import parquet
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans become our children
+workers._processors = lambda: 2
+data = sys.stdin.buffer.read()
+with parquet.TableReader(rows=20, columns=12) as reader:
+    def work():
+        return reader.read(data).total, reader.process_id
+    with workers.run([workers.Task(seconds=1, work=work)] * 8) as results:
+        totals, readers = zip(*results())
+assert set(totals) == {3} and 1 <= len(set(readers)) <= 2, (totals, readers)
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no process is left")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adopts orphans as only Linux can")
+def test_workers_leave_no_process_that_read_parquet_files() -> None:
+    command = [sys.executable, "-c", PREVIEWING]
+    done = subprocess.run(command, input=GOOD, capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"no process is left\n"
 
 
 def test_the_collector_is_left_as_it_was() -> None:
