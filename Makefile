@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test one lint types layers tests soak bench lighthouse screenshots clean
+.PHONY: demo site test one lint types layers tests soak bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
+
+# The demo's dashboard, which follows templates, scripts, styles and Python until Ctrl-C.
+site: $(STAMP)-test
+	[ -e gitml-demo ] || $(BIN)/gitml demo gitml-demo
+	$(BIN)/python -m tests.live_site gitml-demo $(PORT)
 
 test: lint types layers tests
 

@@ -168,6 +168,8 @@ def serve_live(
     host: str = "127.0.0.1",
     open_browser: bool = False,
     *,
+    interval: float = LIVE_SECONDS,
+    rest: float = _REST,
     announce: Callable[[str], object] = print,
 ) -> str:
     """Serve a site that changes until Ctrl-C and return the address it had.
@@ -181,13 +183,15 @@ def serve_live(
         port: 0 for any free one.
         host: Address to listen on.
         open_browser: Whether to open the site in the user's browser.
+        interval: Shortest time from one refresh to the next, in s.
+        rest: Shortest time from one refresh to the next, as a multiple of what it took.
         announce: Called once with the address, when the server listens.
 
     Raises:
         NotFound: There is no site in the folder.
         GitmlError: The port cannot be had.
     """
-    started, count, rest = time.time_ns(), 0, LIVE_SECONDS
+    started, count, wait = time.time_ns(), 0, interval
     with server(folder, port, host) as listening:
         listening.generation = f"{started}.{count}"
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
@@ -197,12 +201,12 @@ def serve_live(
             if open_browser:
                 webbrowser.open(listening.url)
             while True:
-                threading.Event().wait(rest)
+                threading.Event().wait(wait)
                 before = time.monotonic()
                 if refresh():
                     count += 1
                     listening.generation = f"{started}.{count}"
-                rest = max(LIVE_SECONDS, _REST * (time.monotonic() - before))
+                wait = max(interval, rest * (time.monotonic() - before))
         except KeyboardInterrupt:
             return listening.url
         finally:
