@@ -231,7 +231,9 @@ def parse(data: bytes) -> Settings:
     try:
         value = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"{FILE_NAME} cannot be read: {_one_line(error)}.") from error
+        raise InvalidInput(
+            f"{FILE_NAME} cannot be read: {' '.join(str(error).split())}."
+        ) from error
     settings: Settings = _fill(Settings(), {} if value is None else value, "")
     if settings.site.run_pages < 0:
         raise InvalidInput(f"{FILE_NAME}: site.run_pages is {settings.site.run_pages}, not 0 up.")
@@ -304,10 +306,6 @@ def _fill(settings: Any, value: Any, where: str) -> Any:
         else:
             changes[key] = new
     return replace(settings, **changes)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def now_ms() -> int:

@@ -16,11 +16,11 @@ from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.errors import ArtifactError, InvalidInput, NotFound
 from gitml.formats import manifest
-from gitml.query.gates import shown
 from gitml.registry import resolve
 from gitml.registry.tags import stage_history
-from gitml.registry.tags.grammar import Kind, one_line, parse, slug
+from gitml.registry.tags.grammar import Kind, parse, slug
 from gitml.registry.tags.stage_history import StageEntry
+from gitml.text import format_number, one_line
 
 _CHUNK = 1 << 20
 
@@ -185,7 +185,7 @@ def _facts(made: Release, entry: StageEntry | None, run: Run | None) -> Iterator
             verdict = "holds" if gate.holds else "fails"
             yield "gate", f"{gate.gate}    {gate.measured}    {verdict}"
     for key, value in sorted(run.data.metrics.items()) if run else ():
-        yield "metric", f"{key} = {shown(value)}"
+        yield "metric", f"{key} = {format_number(value)}"
     yield "run", made.run_id
     yield "code commit", made.code_commit
     yield "digest", made.digest

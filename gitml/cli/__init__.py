@@ -3,7 +3,6 @@
 ::
 
     program.py    the command tree, loaded command by command; exit codes; errors in one sentence
-    escape.py     texts from a repository, made harmless for a terminal                    pure
     cells.py      what stands in tables: times, ids, sizes, metrics                        pure
     output.py     tables, facts and JSON on stdout, talk on stderr
     progress.py   progress bars                                                            rich

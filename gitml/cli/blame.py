@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gitml.cli.cells import Cell, Identifier, When, count, pairs
+from gitml.cli.cells import Cell, Identifier, When, pairs
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, print_json, say, table, talk
 from gitml.cli.runs import summary
@@ -17,6 +17,7 @@ from gitml.entities import ModelVersion, RunStatus
 from gitml.registry import lineage
 from gitml.registry.lineage import Commit, Descendants, Descent, Lineage
 from gitml.registry.tags.stage_history import StageEntry
+from gitml.text import plural
 
 _SHOWN = 15  # runs, data sets, metrics or params: what fits on a screen
 
@@ -130,7 +131,7 @@ def origin(found: Lineage) -> Iterator[tuple[str, Cell]]:
             f"{run.parent_run_id} {found.parent.info.run_name if found.parent else ''}",
         )
     if found.requirements:
-        packages = count(found.requirements.count, "package")
+        packages = plural(found.requirements.count, "package")
         python = f"Python {run.source.python}, " if run and run.source.python else ""
         yield "Environment", f"{python}{packages}: {_show(found.requirements.at)}"
 
@@ -148,7 +149,7 @@ def _commit(commit: Commit) -> str:
 def _patch(found: Lineage) -> str:
     if found.patch is None:
         return "changes that were not kept"
-    return f"{count(found.patch.count, 'file')}: {_show(found.patch.at)}"
+    return f"{plural(found.patch.count, 'file')}: {_show(found.patch.at)}"
 
 
 def _show(at: str) -> str:
@@ -176,7 +177,7 @@ def _print_descendants(found: Descendants) -> None:
     )
     more = len(found.runs) - _SHOWN
     if more > 0:
-        talk(f"There are {count(more, 'more run')}; --json has them all.")
+        talk(f"There are {plural(more, 'more run')}; --json has them all.")
 
 
 def _descent(one: Descent) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""Hides how values look in a table: short for people, whole for programs. Pure."""
+"""Format the cells of tables: short for people, whole for programs. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gitml.cli.escape import inert
+from gitml.text import escape_controls, format_duration, format_iso_time, format_number, format_size
 
 _SHORT_ID = 8
 _UNITS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3600, "hour"),
@@ -57,11 +57,13 @@ def for_people(cell: Cell, now: int) -> str:
         case When(ms):
             return "" if ms is None else ago(ms, now)
         case Took(ms):
-            return "" if ms is None else duration(ms)
+            return format_duration(ms)
         case Size(count):
-            return "" if count is None else size(count)
+            return "" if count is None else format_size(count)
         case Identifier(text):
-            return inert(text[:_SHORT_ID])
+            return escape_controls(text[:_SHORT_ID])
+        case float():
+            return format_number(cell)
     return for_programs(cell)
 
 
@@ -69,32 +71,24 @@ def for_programs(cell: Cell) -> str:
     """Show a cell where the output is not a terminal: nothing rounded or shortened."""
     match cell:
         case When(ms):
-            return "" if ms is None else iso(ms)
+            return format_iso_time(ms)
         case Took(ms):
             return "" if ms is None else str(ms)
         case Size(count):
             return "" if count is None else str(count)
         case Identifier(text):
-            return inert(text)
+            return escape_controls(text)
         case bool():
             return "yes" if cell else "no"
         case float():
-            return number(cell)
+            return repr(cell).removesuffix(".0") if math.isfinite(cell) else format_number(cell)
         case None:
             return ""
-    return inert(str(cell))
-
-
-def iso(ms: int) -> str:
-    """Format a time as ISO 8601 in UTC, whole seconds."""
-    try:
-        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):  # anybody can push a record of the year 10^9
-        return f"{ms} ms"
+    return escape_controls(str(cell))
 
 
 def ago(ms: int, now: int) -> str:
-    """Say how long ago a time was; the date in local time where that is more than a month."""
+    """Format a time relative to now ("3 days ago"), or as a local date if older than a month."""
     seconds = (now - ms) // 1000
     if -60 < seconds < 60:
         return "just now" if seconds < 10 else f"{seconds} s ago"
@@ -109,44 +103,13 @@ def _date(ms: int) -> str:
     try:
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     except (OverflowError, ValueError, OSError):
-        return iso(ms)
-
-
-def duration(ms: int) -> str:
-    """Format a duration with the two units that matter."""
-    if ms < 1000:
-        return f"{ms} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    minutes, seconds = divmod(ms // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-
-
-def size(count: int) -> str:
-    """Format a number of bytes with a decimal unit."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
-def number(value: float) -> str:
-    """Format a metric to six digits; whole ones without a point."""
-    return f"{value:.6g}" if math.isfinite(value) else str(value)
+        return format_iso_time(ms)
 
 
 def pairs(values: Mapping[str, object]) -> str:
     """Format metrics, params or tags on one line."""
     texts = (
-        f"{key}={number(value) if isinstance(value, float) else value}"
+        f"{key}={format_number(value) if isinstance(value, float) else value}"
         for key, value in sorted(values.items())
     )
     return " ".join(texts)
-
-
-def count(amount: int, noun: str) -> str:
-    """Format a count with its noun, such as ``1 run`` and ``2 runs``."""
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitml.cli.cells import Cell, Identifier, Took, When, for_programs
-from gitml.cli.escape import inert
 from gitml.entities import Run
 from gitml.errors import InvalidInput
+from gitml.text import escape_controls
 
 _ATTRIBUTES: Mapping[str, Callable[[Run], Cell]] = {
     "run_id": lambda run: Identifier(run.info.run_id),
@@ -115,7 +115,7 @@ def _field(value: Cell) -> str:
 
 
 def _safe(text: str) -> str:
-    shown = inert(text)
+    shown = escape_controls(text)
     if not text.lstrip(" ").startswith(_DANGEROUS) or _is_number(text):
         return shown
     return f"'{shown}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from gitml.cli.cells import count
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.demo import run_demo
+from gitml.text import plural
 
 
 @click.command()
@@ -25,7 +25,7 @@ def demo(folder: Path, json_: bool) -> None:
     if json_:
         print_json(result)
         return
-    say(f"{count(result.runs, 'run')} in {result.folder}")
+    say(f"{plural(result.runs, 'run')} in {result.folder}")
     say(f"Open {result.site}")
     say("Then try:")
     for command in result.commands:

@@ -14,13 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from gitml import config
-from gitml.cli.cells import count
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
 from gitml.store.in_progress import journal
+from gitml.text import plural
 
 _OLDEST_GIT = (2, 34)
 _OPTIONAL = (
@@ -178,7 +178,7 @@ def _left_behind(repository: Repository) -> Iterator[Finding]:
     if dead:
         yield _warning(
             "left behind",
-            f"{count(len(dead), 'run')} of processes that died, now recorded as FAILED",
+            f"{plural(len(dead), 'run')} of processes that died, now recorded as FAILED",
             "gitml runs list --filter \"tags.`gitml.recovered` = 'true'\"",
         )
     else:
@@ -203,7 +203,7 @@ def _distance(git: GitRepo, name: str, ours: str, theirs: str) -> Finding:
     ahead, behind = (int(number) for number in out)
     if not ahead and not behind:
         return _good("branch", f"{name}, as last pushed")
-    message = f"{name} is {count(ahead, 'commit')} ahead, {behind} behind"
+    message = f"{name} is {plural(ahead, 'commit')} ahead, {behind} behind"
     return _warning("branch", message, "gitml sync" if behind else "gitml push")
 
 
@@ -213,10 +213,13 @@ def _records(repository: Repository) -> Iterator[Finding]:
     for found in problems[:_NAMED]:
         yield _problem("records", f"{found.path}: {found.reason}", _history_of(repository))
     if len(problems) > _NAMED:
-        rest = count(len(problems) - _NAMED, "more record")
+        rest = plural(len(problems) - _NAMED, "more record")
         yield _problem("records", f"{rest} cannot be read", _history_of(repository))
     if not problems:
-        runs, experiments = count(counts.runs, "run"), count(counts.experiments, "experiment")
+        runs, experiments = (
+            plural(counts.runs, "run"),
+            plural(counts.experiments, "experiment"),
+        )
         yield _good("records", f"{runs} in {experiments}, all readable")
 
 
@@ -230,10 +233,10 @@ def _registry(repository: Repository) -> Iterator[Finding]:
     for tag in ignored[:_NAMED]:
         yield _warning("registry", f"tag {tag.tag} is ignored: {tag.reason}", "git show TAG")
     if len(ignored) > _NAMED:
-        rest = count(len(ignored) - _NAMED, "more tag")
+        rest = plural(len(ignored) - _NAMED, "more tag")
         yield _warning("registry", f"{rest} ignored", "git show TAG")
     if not ignored:
-        yield _good("registry", count(len(registry.search_registered_models()), "model"))
+        yield _good("registry", plural(len(registry.search_registered_models()), "model"))
 
 
 def _git_remote(repository: Repository) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from gitml.cli.cells import count
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.maintenance import fsck as checks
 from gitml.maintenance.fsck import Report
+from gitml.text import plural
 from gitml.tracking.client import TrackingClient
 
 _NAMED = 20  # foreign paths that are listed
@@ -44,9 +44,9 @@ def _tell(report: Report) -> None:
     for path in report.foreign[:_NAMED]:
         talk(f"{path}: not of gitml, left alone")
     if len(report.foreign) > _NAMED:
-        talk(f"{count(len(report.foreign) - _NAMED, 'more path')} not of gitml")
+        talk(f"{plural(len(report.foreign) - _NAMED, 'more path')} not of gitml")
     say(
-        f"Checked {count(report.runs, 'run')}, {count(report.files, 'file')} of the branch, "
-        f"{count(report.objects, 'artifact object')}, {count(report.tags, 'model tag')}: "
-        f"{count(len(report.faults), 'problem')}."
+        f"Checked {plural(report.runs, 'run')}, {plural(report.files, 'file')} of the branch, "
+        f"{plural(report.objects, 'artifact object')}, {plural(report.tags, 'model tag')}: "
+        f"{plural(len(report.faults), 'problem')}."
     )

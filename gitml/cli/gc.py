@@ -6,12 +6,12 @@ import re
 
 import click
 
-from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.errors import InvalidInput
 from gitml.maintenance import gc as sweeping
 from gitml.maintenance.gc import Report
+from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -58,11 +58,12 @@ def seconds(age: str) -> int:
 
 def _tell(report: Report) -> None:
     for one in report.swept:
-        say(f"{one.place}: {count(one.count, 'object')}, {size(one.bytes)}")
+        say(f"{one.place}: {plural(one.count, 'object')}, {format_size(one.bytes)}")
     total = sum(one.bytes for one in report.swept)
+    objects = sum(one.count for one in report.swept)
     verb = "Removed" if report.removed else "Would remove"
     say(
-        f"{verb} {count(sum(one.count for one in report.swept), 'object')} ({size(total)}); "
+        f"{verb} {plural(objects, 'object')} ({format_size(total)}); "
         f"{report.kept:,} needed, {report.young:,} too young to go."
     )
     if report.swept and not report.removed:

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from gitml.cli.cells import Cell, Identifier, for_people, for_programs
-from gitml.cli.escape import inert
+from gitml.text import escape_controls
 
 _NOTHING = "-"  # keeps the columns of a line countable
 _GAP = 2  # columns between columns
@@ -28,12 +28,12 @@ _STYLES = {"FINISHED": "green", "FAILED": "red", "KILLED": "red", "RUNNING": "cy
 
 def say(text: str, *, colour: str | None = None) -> None:
     """Print one line of the result; its colour only shows on a terminal."""
-    click.echo(click.style(inert(text), fg=colour) if colour else inert(text))
+    click.echo(click.style(escape_controls(text), fg=colour) if colour else escape_controls(text))
 
 
 def talk(text: str) -> None:
     """Tell the user something beside the result."""
-    click.echo(inert(text), err=True)
+    click.echo(escape_controls(text), err=True)
 
 
 def print_json(value: Any) -> None:
@@ -97,7 +97,7 @@ def _fact(cell: Cell, people: bool, now: int) -> str:
 def heading(text: str) -> None:
     """Print the heading of a part of the result, after a blank line."""
     click.echo()
-    click.secho(inert(text), bold=True)
+    click.secho(escape_controls(text), bold=True)
 
 
 def _print_aligned(rows: Sequence[Sequence[str]]) -> None:

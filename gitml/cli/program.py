@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
-from gitml.cli.escape import inert
 from gitml.errors import GitmlError
+from gitml.text import escape_controls
 from gitml.version import __version__
 
 _INTERRUPTED = 130  # as shells count: 128 + SIGINT
@@ -139,12 +139,12 @@ def _complain(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
-    click.echo(f"error: {inert(error.format_message())}", err=True)
+    click.echo(f"error: {escape_controls(error.format_message())}", err=True)
     hint = error.hint if isinstance(error, Failure) else None
     if isinstance(error, click.UsageError) and error.ctx:
         hint = f"See `{error.ctx.command_path} --help`."
     if hint:
-        click.echo(f"hint: {inert(hint)}", err=True)
+        click.echo(f"hint: {escape_controls(hint)}", err=True)
     return error.code if isinstance(error, Failure) else error.exit_code
 
 

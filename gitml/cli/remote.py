@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.progress import progress
@@ -18,6 +17,7 @@ from gitml.formats.dvc_config import REMOTE
 from gitml.repository import Repository
 from gitml.sharing.push_pull import set_remote
 from gitml.storage.address import mask
+from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -54,13 +54,13 @@ def add(name: str, url: str, json_: bool) -> None:
         print_json({**_artifact_remote(repository), "files": report.sent.files,
                     "bytes": report.sent.bytes, "left": report.left})  # fmt: skip
         return
-    sent = f"; sent {count(report.sent.files, 'file')} ({size(report.sent.bytes)})"
+    sent = f"; sent {plural(report.sent.files, 'file')} ({format_size(report.sent.bytes)})"
     say(f"Artifacts live at {mask(report.url)}{sent if report.sent.files else ''}.")
     if name != REMOTE:
         talk(f"DVC knows this remote as '{REMOTE}'; the name {name!r} is not kept.")
     if report.left:
         talk(
-            f"warning: the artifacts of {count(len(report.left), 'run')} could not be had; these "
+            f"warning: the artifacts of {plural(len(report.left), 'run')} could not be had; these "
             "runs still name their old remote."
         )
     talk("Type `gitml push` to tell the other clones.")

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from gitml.cli import columns, compare as comparing, lookup
-from gitml.cli.cells import Cell, Identifier, Size, When, for_people, number, pairs
-from gitml.cli.escape import inert
+from gitml.cli.cells import Cell, Identifier, Size, When, for_people, pairs
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import facts, heading, print_csv, print_json, say, table, talk
 from gitml.client import MlflowClient
@@ -18,6 +17,7 @@ from gitml.errors import InvalidInput
 from gitml.formats.run_records import RunFiles
 from gitml.query.filters import RunQuery
 from gitml.store.index.index import Index, Page
+from gitml.text import escape_controls, format_number
 from gitml.tracking.client import NOTE_TAG
 
 _VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.DELETED_ONLY}
@@ -140,7 +140,7 @@ def _print_page(
 
 
 def _title(column: str) -> str:
-    return inert(column) if "." in column else column.upper()
+    return escape_controls(column) if "." in column else column.upper()
 
 
 def _print_list(page: Page, known: Mapping[str, str]) -> None:
@@ -268,7 +268,9 @@ def _print(files: RunFiles, experiment: str) -> None:
         ("Parent", run.parent_run_id),
     ])  # fmt: skip
     _section("Params", sorted(run.data.params.items()))
-    _section("Metrics", [(key, number(value)) for key, value in sorted(run.data.metrics.items())])
+    _section(
+        "Metrics", [(key, format_number(value)) for key, value in sorted(run.data.metrics.items())]
+    )
     own = (pair for pair in sorted(run.data.tags.items()) if not pair[0].startswith(_INTERNAL))
     _section("Tags", list(own))
     _section("Models", [(m.path, ", ".join(m.flavors)) for m in run.outputs.model_outputs])

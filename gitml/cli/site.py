@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from gitml.cli.cells import count, size
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
@@ -15,6 +14,7 @@ from gitml.errors import GitmlError
 from gitml.publishing import branch as site_branch, repository_source
 from gitml.site import BuildReport
 from gitml.site.output.no_gc import without_collector
+from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient
 
 _FOLDER = Path("_site")
@@ -137,8 +137,8 @@ def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
         report = repository_source.build_site(
             repository, output, title=title, progress=report_progress, live=live
         )
-    files = count(report.written + report.unchanged, "file")
-    talk(f"Built {files}, {report.written} of them new, {size(report.bytes)}.")
+    files = plural(report.written + report.unchanged, "file")
+    talk(f"Built {files}, {report.written} of them new, {format_size(report.bytes)}.")
     for sentence in report.dropped:
         talk(sentence)
     return report

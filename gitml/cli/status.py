@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from gitml.cli.cells import Cell, Identifier, When, count
+from gitml.cli.cells import Cell, Identifier, When
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, heading, print_json, table
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
+from gitml.text import plural
 from gitml.tracking.client import TrackingClient
 
 _RECORD = "/run.json"
@@ -93,17 +94,20 @@ def _print(found: dict[str, Any]) -> None:
     lines: list[tuple[str, Cell]] = [
         ("Repository", found["repository"]),
         ("Branch", branch["name"] if branch["commit"] else f"{branch['name']} (no run yet)"),
-        ("Runs", count(found["runs"], "run") + deleted),
+        ("Runs", plural(found["runs"], "run") + deleted),
         ("Experiments", found["experiments"]),
         ("Not pushed", _waiting(waiting, branch)),
         ("Artifacts", _artifacts(found["artifacts"])),
     ]
     if found["in_batches"]:
-        waiting_runs = count(found["in_batches"], "run")
+        waiting_runs = plural(found["in_batches"], "run")
         lines.append(("In a batch", f"{waiting_runs}, seen here once the batch commits them"))
     if found["problems"]:
         lines.append(
-            ("Problems", f"{count(found['problems'], 'record')} not readable: `gitml doctor`")
+            (
+                "Problems",
+                f"{plural(found['problems'], 'record')} not readable: `gitml doctor`",
+            )
         )
     facts(lines)
     if found["in_progress"]:
@@ -131,7 +135,7 @@ def _waiting(waiting: dict[str, int], branch: dict[str, Any]) -> str:
     changed = f", {waiting['changed']} changed" if waiting["changed"] else ""
     add = f"`git remote add {branch['git_remote']} URL`, then "
     fix = f"{'' if branch['git_remote_url'] else add}`gitml push`"
-    return f"{count(waiting['new'], 'run')}{changed}: {fix}"
+    return f"{plural(waiting['new'], 'run')}{changed}: {fix}"
 
 
 def _artifacts(found: dict[str, Any]) -> str:

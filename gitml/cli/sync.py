@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from gitml.cli.cells import count, size
 from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
@@ -12,6 +11,7 @@ from gitml.repository import Repository
 from gitml.sharing import push_pull as clones
 from gitml.sharing.push_pull import PushReport
 from gitml.store.exchange.exchange import ExchangeReport
+from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient
 
 
@@ -82,10 +82,10 @@ def _tell_pull(report: ExchangeReport, remote: str) -> None:
     if not report.changed:
         say(f"Nothing new on {remote}.")
         return
-    joined = f" Joined {count(report.joined, 'run')} that both sides changed."
+    joined = f" Joined {plural(report.joined, 'run')} that both sides changed."
     say(
-        f"Received {count(report.runs, 'run')} and {count(report.tags, 'model tag')} from {remote}."
-        + (joined if report.joined else "")
+        f"Received {plural(report.runs, 'run')} and {plural(report.tags, 'model tag')} "
+        f"from {remote}." + (joined if report.joined else "")
     )
 
 
@@ -95,15 +95,15 @@ def _tell_push(report: PushReport, remote: str) -> None:
     if sent.changed and not sent.runs and not sent.tags:
         say(f"Sent changes of earlier runs to {remote}.")
     elif sent.changed:
-        say(f"Sent {count(sent.runs, 'run')} and {count(sent.tags, 'model tag')} to {remote}.")
+        say(f"Sent {plural(sent.runs, 'run')} and {plural(sent.tags, 'model tag')} to {remote}.")
     else:
         say(f"{remote} has everything already.")
     if report.files:
-        say(f"Sent {count(report.files, 'artifact file')} ({size(report.bytes)}).")
+        say(f"Sent {plural(report.files, 'artifact file')} ({format_size(report.bytes)}).")
     if report.missing:
         first = report.missing[0].path
         talk(
-            f"warning: {count(len(report.missing), 'artifact file')} are neither here nor in the "
+            f"warning: {plural(len(report.missing), 'artifact file')} are neither here nor in the "
             f"remote, such as {first!r}. Run `gitml push` where the runs were made."
         )
     if report.stays_here:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gitml.cli.cells import count
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.client import MlflowClient
 from gitml.registry import promotion
 from gitml.registry.promotion import Verification
+from gitml.text import plural
 
 _NAMED = 20
 
@@ -44,8 +44,8 @@ def _tell(found: Verification) -> None:
     for one in found.foreign[:_NAMED]:
         talk(f"{one.tag}: foreign, {one.reason}")
     if len(found.foreign) > _NAMED:
-        talk(f"{count(len(found.foreign) - _NAMED, 'more foreign tag')}")
+        talk(f"{plural(len(found.foreign) - _NAMED, 'more foreign tag')}")
     say(
-        f"Verified {count(found.tags, 'tag')} ({found.signed} must be signed) of "
-        f"{count(found.models, 'model')}: {count(len(found.faults), 'problem')}."
+        f"Verified {plural(found.tags, 'tag')} ({found.signed} must be signed) of "
+        f"{plural(found.models, 'model')}: {plural(len(found.faults), 'problem')}."
     )

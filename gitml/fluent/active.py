@@ -15,10 +15,10 @@ from gitml.entities import Experiment, LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput
 from gitml.fluent.on_error import forgiving
 from gitml.fluent.process_end import ProcessEnd
-from gitml.formats.commit_messages import one_line
 from gitml.repository import Repository, resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
+from gitml.text import one_line
 from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, NOTE_TAG, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context

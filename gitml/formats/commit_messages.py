@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote
 
 from gitml.entities import Run
+from gitml.text import format_duration, format_number, one_line
 
 _WIDTH = 72
 _SHOWN = 12  # metrics or params listed in a message
@@ -14,13 +14,14 @@ _SHOWN = 12  # metrics or params listed in a message
 def commit_message(run: Run) -> str:
     """Describe a run: a subject, its numbers, and trailers for programs."""
     info = run.info
-    name = one_line(info.run_name, 48)
-    spent = f" in {_duration(info.end_time - info.start_time)}" if info.end_time else ""
+    name = one_line(info.run_name, 48) or "-"
+    spent = f" in {format_duration(info.end_time - info.start_time)}" if info.end_time else ""
     subject = f"{name}: {info.status.lower()}{spent}"
     if info.lifecycle_stage == "deleted":
         subject = f"{name}: deleted"
     metrics = [
-        f"{one_line(key, 40)} = {value:.6g}" for key, value in sorted(run.data.metrics.items())
+        f"{one_line(key, 40)} = {format_number(value)}"
+        for key, value in sorted(run.data.metrics.items())
     ]
     params = [
         f"{one_line(key, 40)} = {one_line(value, 40)}"
@@ -52,18 +53,3 @@ def _wrapped(items: list[str]) -> str:
         else:
             lines[-1] = joined
     return "\n".join(line for line in lines if line)
-
-
-def _duration(ms: int) -> str:
-    seconds = ms / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def one_line(text: str, length: int = 60) -> str:
-    """One line of printable text; names come from anywhere."""
-    flat = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip() or "-"
-    return flat if len(flat) <= length else f"{flat[: length - 1]}…"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from gitml.query.gate_nodes import Field, Literal, Node, Type, fields_of, type_of
 from gitml.query.gate_parser import parse
+from gitml.text import format_number
 
 Value = float | str | bool
 Facts = Mapping[str, Mapping[str, Value]]
@@ -22,7 +23,7 @@ Facts = Mapping[str, Mapping[str, Value]]
 
 _LONGEST = 120  # characters of a text in a verdict
 _SHORT = 40  # within the expression
-_EXACT = 1e15  # whole numbers below are shown in full, others with seven digits
+_DIGITS = 7  # significant; verdicts compare numbers that may be close
 _CALCULATE: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
 }  # fmt: skip
@@ -240,22 +241,21 @@ def _name(node: Node) -> str:
 def _filled(text: str, found: Mapping[Field, _Result]) -> str:
     parts, at = [], 0
     for one, value in found.items():
-        spelled = shown(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))
+        spelled = format_value(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))
         parts += [text[at : one.start], spelled]
         at = one.end
     return "".join([*parts, text[at:]])
 
 
-def shown(value: Value | None, *, vacant: bool = False) -> str:
-    """Spell a value the way it stands in an expression."""
+def format_value(value: Value | None, *, vacant: bool = False) -> str:
+    """Format a value as it stands in an expression; verdicts in tags hold such texts."""
     if value is None:
         return "(nothing live)" if vacant else "(missing)"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return f"'{value}'"
-    whole = math.isfinite(value) and value == int(value) and abs(value) < _EXACT
-    return str(int(value)) if whole else f"{value:.7g}"
+    return format_number(value, _DIGITS) if math.isfinite(value) else str(value)
 
 
 def _recorded(value: _Result, longest: int = _LONGEST) -> Value | None:

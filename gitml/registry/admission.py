@@ -14,7 +14,7 @@ from gitml.registry.facts import Evidence
 from gitml.registry.gates.approvals import NOBODY, Approvals
 from gitml.registry.queries import RegistryReader
 from gitml.registry.tags.detail import RecordedGate, TagDetail
-from gitml.registry.tags.grammar import one_line
+from gitml.text import one_line
 
 _KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
 

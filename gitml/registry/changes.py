@@ -24,12 +24,12 @@ from gitml.registry.snapshots import Snapshot
 from gitml.registry.tag_writer import NewestTags, TagWriter
 from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
-from gitml.registry.tags.grammar import one_line
 from gitml.registry.tags.messages import format_message
-from gitml.registry.tags.names import alike, shown
+from gitml.registry.tags.names import alike
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource, NewCommit, VersionCommits, about
 from gitml.store.branch import Branch
+from gitml.text import one_line, short_repr
 
 _ATTEMPTS = 10
 _Files = tuple[Mapping[str, bytes | None], str]
@@ -134,7 +134,7 @@ class RegistryWriter(RegistryReader):
             snapshot = self._snapshot(name)
             if snapshot.exists:
                 raise AlreadyExists(
-                    f"Registered model {shown(snapshot.name)} already exists.",
+                    f"Registered model {short_repr(snapshot.name)} already exists.",
                     hint="Choose another name, or register a version of it.",
                 )
             self._check_alike(snapshot)
@@ -263,7 +263,8 @@ class RegistryWriter(RegistryReader):
                 alike(snapshot.slug),
             }:
                 raise AlreadyExists(
-                    f"Model name {shown(snapshot.name)} is too close to {shown(other.name)}.",
+                    f"Model name {short_repr(snapshot.name)} is too close to "
+                    f"{short_repr(other.name)}.",
                     hint="Some file systems cannot tell them apart; choose another name.",
                 )
 
@@ -336,5 +337,6 @@ def _version_record(data: bytes | None, path: str, found: ModelVersion) -> Versi
 
 def _contended(name: str) -> Conflict:
     return Conflict(
-        f"Model {shown(name)} is being changed by another program all the time.", hint="Try again."
+        f"Model {short_repr(name)} keeps changing; another process is writing to it.",
+        hint="Try again.",
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent
-from gitml.registry.tags.grammar import one_line
+from gitml.text import one_line
 
 LOG_FORMAT = "%H%x00%ct%x00%cn%x00%ce%x00%B%x00"
 """How ``git log`` must write the commits that ``events`` reads."""

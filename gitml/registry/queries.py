@@ -14,9 +14,10 @@ from gitml.registry.facts import Evidence, collect
 from gitml.registry.snapshots import Snapshot, SnapshotReader
 from gitml.registry.tags import grammar, model_state
 from gitml.registry.tags.model_state import VersionState
-from gitml.registry.tags.names import check_alias, check_stage, listed, shown
+from gitml.registry.tags.names import check_alias, check_stage, listed
 from gitml.registry.tags.version_commit import version_file, version_files
 from gitml.store.branch import Branch
+from gitml.text import short_repr
 
 
 class RegistryReader(SnapshotReader):
@@ -116,7 +117,7 @@ class RegistryReader(SnapshotReader):
         aliases = self._aliases(snapshot)
         if alias not in aliases:
             raise NotFound(
-                f"Model {shown(snapshot.name)} has no alias {shown(alias)}.",
+                f"Model {short_repr(snapshot.name)} has no alias {short_repr(alias)}.",
                 hint=f"Its aliases: {listed(sorted(aliases))}.",
             )
         return self._version(snapshot, snapshot.version(aliases[alias]))

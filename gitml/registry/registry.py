@@ -21,10 +21,11 @@ from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.model_state import VersionState
-from gitml.registry.tags.names import check_alias, check_key, check_stage, shown
+from gitml.registry.tags.names import check_alias, check_key, check_stage
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository
+from gitml.text import short_repr
 
 
 class Registry(RegistryWriter):
@@ -73,12 +74,12 @@ class Registry(RegistryWriter):
         """
         old, new = self._existing(name), self._snapshot(new_name)
         if new.exists:
-            raise AlreadyExists(f"Registered model {shown(new.name)} already exists.")
+            raise AlreadyExists(f"Registered model {short_repr(new.name)} already exists.")
         best = sorted(old.versions, key=lambda v: (v.stage == Stage.PRODUCTION, v.number or 0))
         version = best[-1].label if best else "<version>"
         raise InvalidInput(
-            f"Registered model {shown(old.name)} cannot be renamed: the git tags that record who "
-            "approved its versions bear its name.",
+            f"Registered model {short_repr(old.name)} cannot be renamed: the git tags that record "
+            "who approved its versions bear its name.",
             hint=f"Register what is live under the new name (`gitml registry register "
             f"models:/{old.name}/{version} {new_name}`), promote it there, then "
             f"delete_registered_model({old.name!r}).",

@@ -14,8 +14,9 @@ from gitml.formats.model_records import ModelRecord, VersionRecord
 from gitml.git import GitRepo
 from gitml.registry.tags import grammar, model_state
 from gitml.registry.tags.model_state import IgnoredTag, ModelState, VersionState
-from gitml.registry.tags.names import check_model_name, check_version, listed, shown
+from gitml.registry.tags.names import check_model_name, check_version, listed
 from gitml.store.branch import Branch
+from gitml.text import short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class Snapshot:
         if found is None or found not in self.versions:
             gone = "no longer has a" if found else "has no"
             raise NotFound(
-                f"Model {shown(self.name)} {gone} version {number}.",
+                f"Model {short_repr(self.name)} {gone} version {number}.",
                 hint=f"Its versions: {listed(v.label for v in self.versions)}.",
             )
         return found
@@ -107,7 +108,7 @@ class SnapshotReader:
     def _missing(self, name: str) -> NotFound:
         names = (snapshot.name for snapshot in self._snapshots() if snapshot.exists)
         return NotFound(
-            f"No registered model {shown(name)}.", hint=f"Registered models: {listed(names)}."
+            f"No registered model {short_repr(name)}.", hint=f"Registered models: {listed(names)}."
         )
 
     def _snapshot(self, name: str, *, lenient: bool = False) -> Snapshot:

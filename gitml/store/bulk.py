@@ -8,9 +8,10 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from gitml.formats import joins, run_folder, run_records
-from gitml.formats.commit_messages import commit_message, one_line
+from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store.branch import Branch, Commit
+from gitml.text import one_line
 
 _MAX_RUNS = 5_000  # given to one git process; all of them are in memory at once
 _MAX_POINTS = 500_000  # metric points in them

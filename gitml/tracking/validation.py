@@ -7,6 +7,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from gitml import config
 from gitml.errors import InvalidInput
+from gitml.text import short_repr
 
 _MAX_KEY = 250
 _MAX_PARAM = 250_000
@@ -18,11 +19,12 @@ def key(name: object, what: str) -> str:
     """Check the name of a param, metric or tag."""
     if not isinstance(name, str) or not name.strip() or len(name) > _MAX_KEY:
         raise InvalidInput(
-            f"{what} name {_shown(name)} cannot be used.", hint=f"Give 1 to {_MAX_KEY} characters."
+            f"{what} name {short_repr(name)} cannot be used.",
+            hint=f"Give 1 to {_MAX_KEY} characters.",
         )
     if _CONTROL.search(name):
         raise InvalidInput(
-            f"{what} name {_shown(name)} has control characters.", hint="Leave them out."
+            f"{what} name {short_repr(name)} has control characters.", hint="Leave them out."
         )
     return name
 
@@ -55,7 +57,7 @@ def metric_value(name: str, value: object) -> float:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidInput(
-            f"Metric {name!r} has value {_shown(value)}, which is not a number.",
+            f"Metric {name!r} has value {short_repr(value)}, which is not a number.",
             hint="Give an int, a float or a one-element array.",
         ) from None
 
@@ -81,7 +83,7 @@ def _int64(name: str, what: str, value: object) -> int:
         number = None
     if number is None or not -(2**63) <= number < 2**63:
         raise InvalidInput(
-            f"Metric {name!r} has {what} {_shown(value)}.", hint="Give a 64-bit integer."
+            f"Metric {name!r} has {what} {short_repr(value)}.", hint="Give a 64-bit integer."
         )
     return int(number)
 
@@ -90,7 +92,7 @@ def run_name(name: object) -> str:
     """Check a run's name."""
     if not isinstance(name, str) or not name.strip() or len(name) > 500 or _CONTROL.search(name):
         raise InvalidInput(
-            f"Run name {_shown(name)} cannot be used.",
+            f"Run name {short_repr(name)} cannot be used.",
             hint="Give 1 to 500 characters without line breaks or control characters.",
         )
     return name
@@ -109,7 +111,7 @@ def artifact_path(path: object) -> str:
         or any(part in (".dvc", ".dvcignore", ".git") for part in parts)
     ):
         raise InvalidInput(
-            f"Artifact path {_shown(text)} leaves the run.",
+            f"Artifact path {short_repr(text)} leaves the run.",
             hint="Give a relative path with forward slashes and no `..`, such as `plots/a.png`.",
         )
     return "/".join(parts)
@@ -121,8 +123,3 @@ def artifact_file(path: object) -> str:
     if not checked:
         raise InvalidInput("An artifact file needs a name.", hint="Such as `notes.txt`.")
     return checked
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…{text[-1]}"

@@ -101,7 +101,9 @@ window.gitml = (() => {
 
   // ---- the same texts as the pages' own
   const number = x => x == null ? "" : Number.isNaN(x) ? "NaN" : !Number.isFinite(x) ? String(x)
-    : Number.isInteger(x) && Math.abs(x) < 1e15 ? String(x) : String(+x.toPrecision(5));
+    : Math.abs(x) >= 1e15 ? (+x.toPrecision(5)).toExponential()
+    : Number.isInteger(x) || Math.abs(x) >= 1e4 ? String(Math.sign(x) * Math.round(Math.abs(x)))
+    : String(+x.toPrecision(5));
   const moment = ms => {
     const date = new Date(ms);
     return ms == null ? "" : isNaN(date) ? `${ms} ms` : date.toISOString().slice(0, 16).replace("T", " ");
@@ -109,7 +111,7 @@ window.gitml = (() => {
   const duration = ms => {
     if (ms == null || ms < 0) return "";
     if (ms < 1000) return `${ms} ms`;
-    if (ms < 6e4) return `${(ms / 1000).toFixed(1)} s`;
+    if (ms < 6e4) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
     const s = Math.floor(ms / 1000), m = Math.floor(s / 60), h = Math.floor(m / 60);
     return m < 60 ? `${m} min ${s % 60} s` : h < 48 ? `${h} h ${m % 60} min` : `${Math.floor(h / 24)} d ${h % 24} h`;
   };

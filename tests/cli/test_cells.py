@@ -8,43 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gitml.cli.cells import (
-    Cell,
-    Identifier,
-    Size,
-    Took,
-    When,
-    count,
-    duration,
-    for_people,
-    for_programs,
-    iso,
-    pairs,
-)
-from gitml.cli.escape import inert
+from gitml.cli.cells import Cell, Identifier, Size, Took, When, for_people, for_programs, pairs
 from gitml.cli.output import fitted, to_json
 from gitml.entities import Metric, RunStatus
 
 NOW = 1_700_000_000_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain", "plain"),
-        ("[red]x[/red]", "[red]x[/red]"),
-        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
-        ("\x9b31m", "\\x9b31m"),
-        ("a\nb\tc\r", "a\\nb\\tc\\r"),
-        ("abc\u202edcba\u200f", "abc\\u202edcba\\u200f"),
-        ("\ud800", "\\ud800"),
-        ("naïve 模型 🚀 👩‍🔬", "naïve 模型 🚀 👩‍🔬"),
-        ("a\u2028b", "a\\u2028b"),
-    ],
-)
-def test_a_text_cannot_steer_the_terminal(text: str, shown: str) -> None:
-    assert inert(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -61,8 +30,9 @@ def test_a_text_cannot_steer_the_terminal(text: str, shown: str) -> None:
         (Size(7), "7 B", "7"),
         (Size(None), "", ""),
         (Identifier("a" * 32), "a" * 8, "a" * 32),
-        (1.23456789, "1.23457", "1.23457"),
-        (math.nan, "nan", "nan"),
+        (1.23456789, "1.2346", "1.23456789"),
+        (3.0, "3", "3"),
+        (math.nan, "NaN", "NaN"),
         (True, "yes", "yes"),
         (3, "3", "3"),
         (None, "", ""),
@@ -76,19 +46,11 @@ def test_a_cell_is_short_for_people_and_whole_for_programs(
 
 
 def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
-    assert iso(10**18) == f"{10**18} ms"
     assert for_people(When(10**18), NOW) == f"{10**18} ms"
 
 
-def test_durations_have_their_two_largest_units() -> None:
-    assert [duration(ms) for ms in (7, 59_000, 61_000, HOUR + 2 * MINUTE)] == [
-        "7 ms", "59.0 s", "1 min 1 s", "1 h 2 min",
-    ]  # fmt: skip
-
-
-def test_values_on_one_line_are_sorted_and_counts_have_a_plural() -> None:
-    assert pairs({"b": 0.123456789, "a": "x"}) == "a=x b=0.123457"
-    assert [count(n, "run") for n in (0, 1, 1000)] == ["0 runs", "1 run", "1,000 runs"]
+def test_values_on_one_line_are_sorted() -> None:
+    assert pairs({"b": 0.123456789, "a": "x"}) == "a=x b=0.12346"
 
 
 def test_the_widest_columns_give_way() -> None:

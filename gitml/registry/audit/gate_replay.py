@@ -13,7 +13,7 @@ from gitml.query import gates
 from gitml.query.gate_nodes import Field, fields_of
 from gitml.query.gates import Gate, Value
 from gitml.registry.tags.detail import RecordedGate
-from gitml.registry.tags.grammar import one_line
+from gitml.text import one_line
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 _TOLERANCE = 1e-3  # relative; the sentence is for people, other releases may round otherwise

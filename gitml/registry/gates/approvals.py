@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gitml.errors import InvalidInput
 from gitml.query.gates import Facts
-from gitml.registry.tags.grammar import one_line
+from gitml.text import one_line
 
 _TRAILER = re.compile(r"(?:approved|reviewed)-by:[ \t]*(\S.*)", re.IGNORECASE)
 _PERSON = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>\s]+)>")

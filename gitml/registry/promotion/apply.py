@@ -24,8 +24,8 @@ from gitml.registry.promotion.push_order import push_tags
 from gitml.registry.promotion.review import check_versions, examined
 from gitml.registry.registry import Registry
 from gitml.registry.tags.detail import TagDetail
-from gitml.registry.tags.grammar import one_line
 from gitml.registry.verify import require_signed
+from gitml.text import one_line
 
 _DEEPER = (1, 20, 500, 10_000)  # commits
 

@@ -29,8 +29,8 @@ from gitml.registry.promotion.review import (
 )
 from gitml.registry.registry import Registry
 from gitml.registry.snapshots import Snapshot
-from gitml.registry.tags.grammar import one_line
 from gitml.registry.tags.stage_history import StageEntry, entries
+from gitml.text import one_line
 
 T = TypeVar("T")
 

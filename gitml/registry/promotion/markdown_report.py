@@ -5,15 +5,14 @@ Whatever a repository's people can write stands in code spans: no markup, no men
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from gitml.query.gates import Verdict, shown
+from gitml.query.gates import Verdict
 from gitml.registry.promotion.comparison import About, Comparison, MetricRow, Report, report
 from gitml.registry.promotion.review import Review
-from gitml.registry.tags.grammar import one_line
 from gitml.registry.tags.stage_history import StageEntry
+from gitml.text import format_difference, format_number, format_size, format_time, one_line, plural
 
 MARKER = "<!-- gitml:registry-report -->"
 """First line of the Markdown, by which a comment is found again and updated."""
@@ -102,7 +101,7 @@ def difference(one: MetricRow) -> str:
     if one.difference is None:
         return "–"
     percent = f" ({one.difference / abs(one.incumbent):+.1%})" if one.incumbent else ""
-    return f"{one.difference:+.6g}{percent}"
+    return f"{format_difference(one.difference)}{percent}"
 
 
 def _legend(change: Comparison) -> str:
@@ -163,35 +162,30 @@ def _details(title: str, text: str) -> str:
 
 
 def _size(one: About) -> str:
-    if one.size is None:
+    if one.size is None or one.files is None:
         return "–"
-    return f"{one.size:,} bytes in {one.files} file{'s' if one.files != 1 else ''}"
+    return f"{format_size(one.size)} in {plural(one.files, 'file')}"
 
 
 def _grown(count: int | None) -> str:
-    return f" ({count:+,})" if count else ""
+    return f" ({'-' if count < 0 else '+'}{format_size(abs(count))})" if count else ""
 
 
 def _time(ms: int | None) -> str:
-    if not ms:
-        return "–"
-    try:
-        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)
-    except OverflowError:
-        return f"{ms} ms"
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return f"{format_time(ms)} UTC" if ms else "–"
 
 
 def _value(value: float | str | bool | None) -> str:
     if value is None or value == "":
         return "–"
-    return _code_span(value if isinstance(value, str) else shown(value))
+    if isinstance(value, bool):
+        return _code_span(str(value).lower())
+    return _code_span(value if isinstance(value, str) else format_number(value))
 
 
 def _code_span(text: str) -> str:
     """A code span that holds any text, in a table too."""
-    line = one_line(text)
-    line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    line = one_line(text, _LONGEST)
     if not line:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)

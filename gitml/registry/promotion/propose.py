@@ -20,9 +20,10 @@ from gitml.registry import admission
 from gitml.registry.gates import declarations
 from gitml.registry.promotion.pull_request import forge_of, open_request
 from gitml.registry.registry import Registry
-from gitml.registry.tags.grammar import Kind, one_line, slug
-from gitml.registry.tags.names import check_stage, shown
+from gitml.registry.tags.grammar import Kind, slug
+from gitml.registry.tags.names import check_stage
 from gitml.repository import Repository
+from gitml.text import one_line, short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,8 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBran
     there = registry.repo.remote_refs(base.remote, *(tags or ("refs/tags/",)))
     if not tags & there.keys():
         raise InvalidInput(
-            f"Version {version.version} of {shown(version.name)} is not on {base.remote!r} yet.",
+            f"Version {version.version} of {short_repr(version.name)} is not on "
+            f"{base.remote!r} yet.",
             hint="Run `gitml push`, then propose it.",
         )
 
@@ -189,7 +191,7 @@ def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersio
         if number in usable and (live is None or number != live.version):
             return usable[number]
     raise NotFound(
-        f"No other version of {shown(name)} was in {stage.value} before.",
+        f"No other version of {short_repr(name)} was in {stage.value} before.",
         hint=f"See `gitml registry history {name}`.",
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from gitml.entities import Metric
 from gitml.registry.promotion.comparison import Comparison, MetricRow
-from gitml.registry.tags.grammar import one_line, slug
+from gitml.registry.tags.grammar import slug
+from gitml.text import one_line
 
 _MOST_BARS = 20
 _MOST_CURVES = 6
@@ -129,5 +130,4 @@ def _head(title: str, rows: Sequence[Mapping[str, object]]) -> Spec:
 
 
 def _short(name: str) -> str:
-    line = one_line(name)
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return one_line(name, _LONGEST)

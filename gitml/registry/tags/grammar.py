@@ -144,9 +144,3 @@ def true_name(text: str, claimed: object, fallback: str = "model") -> str:
     if isinstance(claimed, str) and slug(claimed, fallback) == text:
         return claimed
     return text
-
-
-def one_line(text: str) -> str:
-    """Return a text as one line that any git object can contain."""
-    printable = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
-    return printable.encode("utf-8", "replace").decode().strip()

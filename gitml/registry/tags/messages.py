@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from gitml.registry.tags.detail import TagDetail, TagLink
-from gitml.registry.tags.grammar import one_line
+from gitml.text import one_line
 
 MAX_DETAIL = 65_536  # characters of YAML to parse; 50 gates take some ten thousand
 _MAX_NODES = 5_000

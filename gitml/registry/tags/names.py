@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from gitml.entities import Stage
 from gitml.errors import InvalidInput
+from gitml.text import short_repr
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_NAME = 256
@@ -25,7 +26,7 @@ def check_model_name(name: str) -> str:
         raise InvalidInput(f"{name!r:.40} is no name for a model.", hint="Give a non-blank text.")
     if len(name) > _MAX_NAME or re.search(r"[/:]", name) or _CONTROL.search(name):
         raise InvalidInput(
-            f"Model name {shown(name)} cannot be used.",
+            f"Model name {short_repr(name)} cannot be used.",
             hint=f"Give up to {_MAX_NAME} characters without '/', ':' or control characters.",
         )
     return name
@@ -92,11 +93,6 @@ def check_key(key: str) -> str:
 def alike(name: str) -> str:
     """Fold a name so that names which people or file systems confuse become equal."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def shown(name: str) -> str:
-    """Quote a name for a message, shortened."""
-    return repr(name if len(name) <= 60 else f"{name[:60]}…")
 
 
 def listed(items: Iterable[object]) -> str:

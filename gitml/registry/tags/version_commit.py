@@ -14,8 +14,8 @@ from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
 from gitml.formats.run_records import run_folder
 from gitml.git import Blob, CommitStream, Content, Files, GitRepo, RefUpdate, default_branch
-from gitml.registry.tags.grammar import one_line
 from gitml.store.branch import TEMPORARY, Branch
+from gitml.text import one_line
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}

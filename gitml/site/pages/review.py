@@ -12,6 +12,7 @@ from gitml.registry.promotion.comparison import About, Comparison, DatasetRow, M
 from gitml.site.catalogue import Catalogue, Link
 from gitml.site.data import columns
 from gitml.site.text import formats
+from gitml.text import format_difference
 
 _MOST = 200  # rows of one table
 _MOST_CURVES = 6
@@ -157,7 +158,7 @@ def _metrics(rows: Sequence[MetricRow]) -> Iterator[MetricLine]:
             arrow={"lower": "↓", "higher": "↑"}.get(one.better or "", ""),
             candidate=_number(one.candidate),
             incumbent=_number(one.incumbent),
-            difference="" if one.difference is None else f"{one.difference:+.4g}",
+            difference="" if one.difference is None else format_difference(one.difference),
             percent=f"{shares[one.metric]:+.1%}" if shares[one.metric] else "",
             outcome=one.outcome or "",
             left=f"{_HALF - width if shares[one.metric] < 0 else _HALF:.1f}",

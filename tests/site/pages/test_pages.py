@@ -189,7 +189,7 @@ def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> Non
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3.0, "3"), (0.1 + 0.2, "0.3"), (1e-9, "1e-09"), (math.nan, "NaN"), (-math.inf, "-Infinity")],
+    [(3.0, "3"), (0.1 + 0.2, "0.3"), (1e-9, "1e-9"), (math.nan, "NaN"), (-math.inf, "-Infinity")],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert formats.number(value) == text
