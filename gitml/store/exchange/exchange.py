@@ -291,13 +291,21 @@ class Exchange:
         self._clear_incoming()
         names = {name: name.removeprefix(_TAGS) for name in wanted}
         refspecs = branch + [f"+{name}:{INCOMING}/{names[name]}" for name in missing]
-        if refspecs:
-            self._git.fetch(self._remote, *refspecs)
+        self._fetch_over(refspecs)
         there = {names[name]: oid for name, oid in wanted.items()}
         try:
             return self._rules.settle(Arrival(tip=tip, there=there))
         finally:
             self._clear_incoming()
+
+    def _fetch_over(self, refspecs: Sequence[str]) -> None:
+        """Fetch what replaces whatever is there, again if another process moves it meanwhile."""
+        for attempt in range(_ATTEMPTS if refspecs else 0):
+            try:
+                return self._git.fetch(self._remote, *refspecs)
+            except Conflict:
+                if attempt == _ATTEMPTS - 1:
+                    raise
 
     def _clear_incoming(self) -> None:
         left = self._git.tags(under=INCOMING)
@@ -306,33 +314,51 @@ class Exchange:
                 RefUpdate(name=f"{INCOMING}/{tag.name}", new=None, old=tag.oid) for tag in left
             )
 
-    def _merge(self, theirs: str) -> ExchangeReport:
-        """Merge a fetched tip into this clone's branch."""
+    def _merge(self, remote_tip: str) -> ExchangeReport:
+        """Merge a fetched tip into this clone's branch, again if the branch moves meanwhile."""
+        for _ in range(_ATTEMPTS):
+            try:
+                report = self._forward(remote_tip)
+            except Conflict:  # a run ended, or another process pulled, just now
+                continue
+            return report if report is not None else self._join(remote_tip)
+        raise Conflict(
+            f"Branch {self._branch.name} keeps changing; another process is writing to it.",
+            hint="Try again.",
+        )
+
+    def _forward(self, remote_tip: str) -> ExchangeReport | None:
+        """Move the branch to a tip that has all it has; None if they have to be joined.
+
+        Raises:
+            Conflict: The branch moved meanwhile.
+        """
+        local = self._git.ref(self._branch.ref)
+        if local == remote_tip or (local and self._git.is_ancestor(remote_tip, local)):
+            return ExchangeReport()
+        if local and not self._git.is_ancestor(local, remote_tip):
+            return None
+        changes = self._git.diff(local, remote_tip)
+        if local and removes_records(changes):
+            return None
+        self._git.update_refs([RefUpdate(name=self._branch.ref, new=remote_tip, old=local)])
+        return ExchangeReport(runs=len(_new_runs(changes)), changed=True)
+
+    def _join(self, remote_tip: str) -> ExchangeReport:
+        """Merge a tip record by record, in one commit."""
         report = ExchangeReport()
 
         def make(tip: str | None) -> tuple[Files, str]:
             nonlocal report
-            if tip is None or tip == theirs:
+            if tip is None or tip == remote_tip:
                 return {}, ""
-            changes = self._git.diff(tip, theirs, exact=True)
-            files, joined = merged(changes, self._git.read, tip, theirs)
+            changes = self._git.diff(tip, remote_tip, exact=True)
+            files, joined = merged(changes, self._git.read, tip, remote_tip)
             runs = len(_new_runs(changes))
             report = ExchangeReport(runs=runs, joined=joined, changed=True)
             return files, f"merge {self._remote}: {runs} new runs, {joined} joined\n"
 
-        had = self._git.ref(self._branch.ref)
-        if had is None:  # a fresh clone: its branch starts where the remote's is
-            self._git.update_refs([RefUpdate(name=self._branch.ref, new=theirs, old=None)])
-            runs = len(_new_runs(self._git.diff(None, theirs)))
-            return ExchangeReport(runs=runs, changed=True)
-        if had == theirs or self._git.is_ancestor(theirs, had):
-            return report
-        if self._git.is_ancestor(had, theirs):
-            changes = self._git.diff(had, theirs)
-            if not removes_records(changes):
-                self._git.update_refs([RefUpdate(name=self._branch.ref, new=theirs, old=had)])
-                return ExchangeReport(runs=len(_new_runs(changes)), changed=True)
-        self._branch.update(make, also_parent=theirs)
+        self._branch.update(make, also_parent=remote_tip)
         return report
 
 
