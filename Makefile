@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo site test one lint types layers tests soak bench lighthouse screenshots clean
+.PHONY: demo site test fast one lint types layers tests soak bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
@@ -16,6 +16,10 @@ site: $(STAMP)-test
 	$(BIN)/python -m tests.live_site gitml-demo $(PORT)
 
 test: lint types layers tests
+
+# What to run between two edits: no browser, nothing that takes a second or more.
+fast: lint types $(STAMP)-test
+	$(BIN)/python -m pytest -n auto -m 'not (browser or slow or soak)'
 
 # One file, folder or test: make one T=tests/query/test_gates.py::test_name
 one: $(STAMP)-test

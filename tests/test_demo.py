@@ -89,6 +89,7 @@ def check_commands(result: DemoResult) -> None:
     assert (result.folder / "model" / "MLmodel").is_file()
 
 
+@pytest.mark.slow
 def test_the_demo_tells_its_story_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("AUTHOR", "COMMITTER"):  # as on a machine where git was never set up
         monkeypatch.delenv(f"GIT_{role}_NAME")

@@ -66,6 +66,7 @@ def test_minimal_logs_one_run_with_a_history(tracked: Path) -> None:
     assert history(run, "error") == [(step, 0.8**step) for step in range(20)]
 
 
+@pytest.mark.slow
 def test_house_prices_registers_the_model_that_it_loads_again(tracked: Path) -> None:
     printed = run_example(tracked, "house_prices.py")
     (run,) = runs_of("house prices").values()
@@ -84,6 +85,7 @@ def test_house_prices_registers_the_model_that_it_loads_again(tracked: Path) -> 
     assert price == pytest.approx(3_200 * 100 + 12_000 * 4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_fuel_economy_logs_a_sweep_as_children_of_one_run(tracked: Path) -> None:
     printed = run_example(
         tracked, "fuel_economy.py", "--model", "forest", "boosting", "--rounds", "8",
@@ -114,6 +116,7 @@ def test_fuel_economy_logs_a_sweep_as_children_of_one_run(tracked: Path) -> None
     assert parent.inputs.dataset_inputs == ()
 
 
+@pytest.mark.slow
 def test_fuel_economy_logs_errors_per_round_a_plot_and_a_signed_model(tracked: Path) -> None:
     run_example(tracked, "fuel_economy.py", "--model", "linear", "--rounds", "12")
     (run,) = runs_of("fuel economy").values()
@@ -133,6 +136,7 @@ def test_fuel_economy_logs_errors_per_round_a_plot_and_a_signed_model(tracked: P
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_fuel_economy_leaves_a_failed_run_where_training_diverges(tracked: Path) -> None:
     shutil.copy(EXAMPLES / "fuel_economy.py", tracked)
     done = subprocess.run(
@@ -144,6 +148,7 @@ def test_fuel_economy_leaves_a_failed_run_where_training_diverges(tracked: Path)
     assert "ArithmeticError: linear 0.8 diverged in round 1" in done.stderr
 
 
+@pytest.mark.slow
 def test_seattle_weather_logs_a_learning_curve_per_model(tracked: Path) -> None:
     printed = run_example(
         tracked, "seattle_weather.py", "--model", "logistic", "network", "--epochs", "10"

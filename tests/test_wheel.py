@@ -44,6 +44,7 @@ def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel:
     assert not [name for name in names if "test" in name or name.endswith(".pyc")]
 
 
+@pytest.mark.slow
 def test_a_site_is_built_by_the_installed_wheel(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=False)

@@ -53,6 +53,7 @@ def files(run: Run) -> list[str]:
     return sorted(info.path for info in active.client().list_artifacts(run.info.run_id))
 
 
+@pytest.mark.slow
 def test_a_fit_becomes_a_finished_run_with_mlflows_names() -> None:
     model = LogisticRegression().fit(X, CLASSES)
     run = the_run()
@@ -274,6 +275,7 @@ print(run and run.data.tags["estimator_name"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "printed"),
     [

@@ -128,6 +128,7 @@ def contents(data: bytes) -> dict[str, bytes]:
         return {name: file.read() for name, file in read.items() if file}
 
 
+@pytest.mark.slow
 def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     host = github.host
     host.comments += [
@@ -204,6 +205,7 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     assert git(built.place, "status", "--porcelain=2", "--branch") == before
 
 
+@pytest.mark.slow
 def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: Path) -> None:
     host, config = gitlab.host, gitlab.clone / ".gitlab" / "gitml.yml"
     git(tmp_path, "config", "--global", f"url.file://{gitlab.remote}.insteadOf",

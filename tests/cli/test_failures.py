@@ -146,6 +146,7 @@ def test_a_dvc_remote_that_does_not_answer_stops_a_push_before_records_go(
     assert (refs(prepared), refs(tmp_path / "origin.git")) == (before, "")
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(cli: Cli, prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     before = refs(prepared)
@@ -159,6 +160,7 @@ def test_a_place_that_cannot_be_written_is_named(cli: Cli, prepared: Path, tmp_p
     assert refs(prepared) == before
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_one_sentence_says_so(repository: Path) -> None:
     log_run(repository)
     state = repository / ".git" / "gitml"

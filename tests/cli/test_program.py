@@ -56,6 +56,7 @@ def test_results_and_talk_go_their_own_ways(repository: Path) -> None:
     assert wrong.stderr.splitlines()[1] == "hint: See `gitml runs --help`."
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_server_quietly(repository: Path) -> None:
     log_run(repository)
     with subprocess.Popen([*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,

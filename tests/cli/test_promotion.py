@@ -66,6 +66,7 @@ def promote(cli: Cli, repository: Path, version: str, number: int) -> None:
     cli("registry", "apply", "--push")
 
 
+@pytest.mark.slow
 def test_a_promotion_is_proposed_reviewed_merged_and_applied(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_promotion_is_proposed_reviewed_merged_and_applied(
     assert "It is live" in live.stderr
 
 
+@pytest.mark.slow
 def test_the_report_shows_candidate_beside_incumbent(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ def test_the_report_shows_candidate_beside_incumbent(
     assert "cannot be written to train.py/x" in nowhere.stderr
 
 
+@pytest.mark.slow
 def test_a_failing_gate_fails_check_and_apply_and_changes_nothing(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -180,6 +183,7 @@ def test_a_failing_gate_fails_check_and_apply_and_changes_nothing(
     assert refs(team) == before
 
 
+@pytest.mark.slow
 def test_a_rollback_brings_the_previous_version_back(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -211,6 +215,7 @@ def test_a_rollback_brings_the_previous_version_back(
     assert event["gates"][1]["note"].startswith("waived")
 
 
+@pytest.mark.slow
 def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_model(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +249,7 @@ def declare_the_way_back(cli: Cli, repository: Path, aliases: str) -> None:
     git(repository, "push", "-q", "origin", "main")
 
 
+@pytest.mark.slow
 def test_more_than_three_tags_are_pushed_with_the_trigger_last(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -265,6 +271,7 @@ def test_more_than_three_tags_are_pushed_with_the_trigger_last(
     assert "0 problems" in cli("registry", "verify").stdout
 
 
+@pytest.mark.slow
 def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:
@@ -347,6 +354,7 @@ def test_a_pull_request_is_opened_with_gh_where_it_is_present(
     )
 
 
+@pytest.mark.slow
 def test_a_shallow_clone_finds_out_who_merged(
     cli: Cli, repository: Path, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +371,7 @@ def test_a_shallow_clone_finds_out_who_merged(
     assert (event["merge_commit"], event["reason"]) == (merged, "fine")
 
 
+@pytest.mark.slow
 def test_a_push_rejected_midway_is_repeated_without_a_half_promotion(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -445,6 +454,7 @@ def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: 
     assert cli("registry", "apply").stderr == "All is as declared.\n"
 
 
+@pytest.mark.slow
 def test_approvals_come_from_the_workflow_or_from_trailers_of_the_merge(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -510,6 +520,7 @@ def test_an_evaluation_and_a_signature_can_be_asked_for(cli: Cli, repository: Pa
     ]
 
 
+@pytest.mark.slow
 def test_the_dashboard_shows_open_and_decided_promotions(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:

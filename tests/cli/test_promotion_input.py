@@ -67,6 +67,7 @@ def publish(repository: Path) -> None:
     git(repository, "push", "-q", "origin", "main")
 
 
+@pytest.mark.slow
 def test_a_wrong_file_is_told_with_its_line_by_check_and_apply(
     cli: Cli, repository: Path, file: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_what_is_live_cannot_be_proposed_again(cli: Cli, repository: Path, file:
     ).stderr  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_version_that_only_this_clone_knows_is_not_proposed(
     cli: Cli, repository: Path, file: Path
 ) -> None:

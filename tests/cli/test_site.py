@@ -8,10 +8,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
 from tests.conftest import git
 
 
+@pytest.mark.slow
 def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
@@ -23,6 +26,7 @@ def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository
     assert (report["output"], report["written"]) == (str(repository / "_site"), 0)
 
 
+@pytest.mark.slow
 def test_the_title_is_the_one_given_then_that_of_the_settings_then_the_folders(
     cli: Cli, repository: Path, tmp_path: Path
 ) -> None:
@@ -34,6 +38,7 @@ def test_the_title_is_the_one_given_then_that_of_the_settings_then_the_folders(
     assert "Prices &amp; more" in (tmp_path / "b" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_folder_with_something_else_is_left_alone(cli: Cli, repository: Path) -> None:
     (repository / "thesis").mkdir()
     (repository / "thesis" / "chapter.txt").write_text("years of work")
@@ -42,6 +47,7 @@ def test_a_folder_with_something_else_is_left_alone(cli: Cli, repository: Path) 
     assert (repository / "thesis" / "chapter.txt").read_text() == "years of work"
 
 
+@pytest.mark.slow
 def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) -> None:
     log_run(repository)
     command = [*PROGRAM, "ui", "--no-open", "--title", "Mine"]
@@ -59,6 +65,7 @@ def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) 
     assert not (repository / "_site").exists()
 
 
+@pytest.mark.slow
 def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: Path) -> None:
     run_id = log_run(repository)
     git(tmp_path, "init", "-q", "--bare", "remote.git")
@@ -74,6 +81,7 @@ def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: P
     assert "checked out" in cli("site", "publish", "--branch", "main", code=2).stderr
 
 
+@pytest.mark.slow
 def test_ui_shows_what_is_logged_while_it_serves(repository: Path) -> None:
     log_run(repository)
     process = subprocess.Popen(

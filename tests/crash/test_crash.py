@@ -26,6 +26,7 @@ def trials(folder: Path, count: int, seed: int) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.slow
 def test_a_sample_of_killed_writers_leaves_everything_whole(tmp_path: Path) -> None:
     report = trials(tmp_path / "work", 20, 1)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import gitml
 from gitml.entities import Run
@@ -76,6 +77,7 @@ def only_run() -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_the_tracking_introduction_runs(tracked: Path) -> None:
     printed = run_script(tracked, "train.py", TRACKING)
 
@@ -96,6 +98,7 @@ def test_the_tracking_introduction_runs(tracked: Path) -> None:
     np.testing.assert_allclose(loaded.predict([[1.0, 1.0, 1.0]]), [5.5])
 
 
+@pytest.mark.slow
 def test_the_registry_introduction_runs(tracked: Path) -> None:
     printed = run_script(tracked, "register.py", REGISTRY)
 

@@ -146,6 +146,7 @@ def test_several_processes_log_to_one_run(tracked: Path) -> None:
     assert list((tracked / ".git" / "gitml" / "runs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_many_processes_write_runs_at_once(repository: Path) -> None:
     script = (
         "import gitml\n"

@@ -204,6 +204,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), values))
 def test_canonical_bytes_are_those_of_pythons_json(value: dict[str, object]) -> None:
     made = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)

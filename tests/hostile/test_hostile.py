@@ -25,6 +25,7 @@ def good(tmp_path: Path) -> Good:
     return branch.make_good(tmp_path / "project")
 
 
+@pytest.mark.slow
 def test_300_broken_records_are_skipped_named_and_counted(good: Good, tmp_path: Path) -> None:
     numbers = readers.hold(good, 300, 7, tmp_path)
 

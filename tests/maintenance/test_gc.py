@@ -143,6 +143,7 @@ def dvc(folder: Path, *args: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_neither_gc_removes_what_the_other_keeps(good: Good, tmp_path: Path) -> None:
     dvc(good.folder, "init", "-q")
     data = tmp_path / "data-remote"
@@ -163,6 +164,7 @@ def test_neither_gc_removes_what_the_other_keeps(good: Good, tmp_path: Path) -> 
     assert (objects(good.folder / ".dvc" / "cache"), objects(data)) == theirs
 
 
+@pytest.mark.slow
 def test_a_remote_that_the_users_project_shares_is_never_swept(good: Good, tmp_path: Path) -> None:
     dvc(good.folder, "init", "-q")
     storage = tmp_path / "storage"

@@ -26,6 +26,7 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
     assert [(page.name, page.text) for page in content.pages] == [("a", "# A\n"), ("b", "# B\n")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -100,6 +100,7 @@ def test_bytes_that_are_nowhere_are_left_out(tracked: Path, run_id: str) -> None
     assert site_content(repository).read_artifact(run_id, "notes/hello.txt", 5) is None
 
 
+@pytest.mark.slow
 def test_a_run_with_malformed_files_does_not_stop_the_build(
     tracked: Path, run_id: str, tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_all_pages_of_runs_are_read(
     assert [run.info.run_id for run in runs] == [second.info.run_id, run_id]
 
 
+@pytest.mark.slow
 def test_settings_decide_the_title_and_how_many_runs_get_a_page(
     tracked: Path, run_id: str, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ def test_settings_decide_the_title_and_how_many_runs_get_a_page(
     assert len(report.dropped) == 1
 
 
+@pytest.mark.slow
 def test_the_dvc_command_of_a_models_page_fetches_its_files(
     repository: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +169,7 @@ def test_the_dvc_command_of_a_models_page_fetches_its_files(
     assert (tmp_path / "got" / "MLmodel").read_text() == "flavors: {}\n"
 
 
+@pytest.mark.slow
 def test_which_way_is_better_reaches_the_pages_that_are_there(
     tracked: Path, run_id: str, tmp_path: Path
 ) -> None:

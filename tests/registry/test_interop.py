@@ -146,6 +146,7 @@ def write_for_gto(world: World, name: str, changes: list[tuple[object, ...]]) ->
     assert verify(world.registry).faults == ()
 
 
+@pytest.mark.slow
 @_few
 @given(name=_NAMES, changes=_BY_GTO)
 def test_gitml_reads_whatever_stock_gto_wrote(
@@ -154,6 +155,7 @@ def test_gitml_reads_whatever_stock_gto_wrote(
     read_what_gto_wrote(new_world(), name, changes)
 
 
+@pytest.mark.slow
 @_few
 @given(name=_NAMES, changes=_BY_GITML)
 def test_stock_gto_reads_whatever_gitml_wrote(

@@ -29,6 +29,7 @@ OURS = {
 }
 
 
+@pytest.mark.slow
 def test_every_call_answers_as_mlflow_does_but_for_what_is_listed(tracked: Path) -> None:
     with gitml.start_run() as run:
         gitml.log_text("flavors: {}\n", "model/MLmodel")

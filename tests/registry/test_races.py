@@ -94,6 +94,7 @@ def settled(clones: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
     return one
 
 
+@pytest.mark.slow
 def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -154,6 +155,7 @@ def test_numbers_that_are_free_on_the_remote_are_kept(clones: tuple[Path, Path])
     assert stages(second) == {1: "Staging", 2: "None"}
 
 
+@pytest.mark.slow
 def test_of_two_promotions_the_later_push_archives_the_earlier(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_of_two_promotions_the_later_push_archives_the_earlier(
     assert stages(first) == {1: "Archived", 2: "Production"}
 
 
+@pytest.mark.slow
 def test_of_two_promotions_without_archive_both_stay(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -183,6 +186,7 @@ def test_of_two_promotions_without_archive_both_stay(
     assert stages(first) == {1: "Production", 2: "Production"}
 
 
+@pytest.mark.slow
 def test_a_version_moved_to_two_stages_at_once_is_in_that_of_the_later_push(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -211,6 +215,7 @@ def test_a_request_for_a_version_that_was_deleted_meanwhile_is_named(
     assert git(first, "ls-remote", "--tags", "origin", "*Staging*") == ""
 
 
+@pytest.mark.slow
 def test_a_model_deleted_in_one_clone_lives_on_with_the_version_of_the_other(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -240,6 +245,7 @@ def test_tags_that_another_remote_has_are_never_written_again(
     assert git(second, "for-each-ref", "refs/tags") == before
 
 
+@pytest.mark.slow
 def test_a_plain_fetch_of_tags_before_does_no_harm(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -266,6 +272,7 @@ class _SlowRules(Reconciler):
         return found
 
 
+@pytest.mark.slow
 def test_a_push_between_our_look_and_our_push_is_seen(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -282,6 +289,7 @@ def test_a_push_between_our_look_and_our_push_is_seen(
     assert stages(first) == {1: "Staging"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_renumbering_that_is_cut_off_happens_whole_the_next_time(
     clones: tuple[Path, Path], tmp_path: Path, killed: bool
@@ -319,6 +327,7 @@ exit 1
     assert (three.run_id, three.description) == (theirs.run_id, "from the second")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
     clones: tuple[Path, Path], tmp_path: Path, seed: int
@@ -349,6 +358,7 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
         assert len(state.stages) <= 1
 
 
+@pytest.mark.slow
 def test_clones_that_register_and_push_from_processes_at_once_agree(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:

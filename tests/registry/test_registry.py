@@ -368,6 +368,7 @@ def test_the_users_work_is_left_alone(world: World) -> None:
     assert seen() == before
 
 
+@pytest.mark.slow
 def test_registrations_of_two_processes_get_different_numbers(world: World) -> None:
     world.versions(1, "m")
     script = Path(__file__).with_name("register_in_process.py")

@@ -65,6 +65,7 @@ def change(world: World, what: tuple[object, ...]) -> None:
         registry.delete_registered_model("m")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -109,6 +110,7 @@ def assert_one_answer(world: World, stage: str) -> None:
     Repo.scm.close()
 
 
+@pytest.mark.slow
 def test_gtos_own_commands_understand_the_registry(world: World) -> None:
     world.versions(2)
     registry = world.registry
@@ -134,6 +136,7 @@ def test_gtos_own_commands_understand_the_registry(world: World) -> None:
     assert history[0]["message"].startswith("PriceOptimizer version 2 moved to Production\n\n")
 
 
+@pytest.mark.slow
 def test_what_stock_gto_wrote_is_understood(world: World) -> None:
     world.versions(1, "m")
     world.tool("gto", "assign", "m", "--version", "v1.0.0", "--stage", "Production")
@@ -164,6 +167,7 @@ def two_versions(world: World) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_dvc_fetches_a_stage_and_a_version(two_versions: World, tmp_path: Path) -> None:
     world = two_versions
     get = ("dvc", "artifacts", "get", ".", "PriceOptimizer")
@@ -175,6 +179,7 @@ def test_dvc_fetches_a_stage_and_a_version(two_versions: World, tmp_path: Path) 
     assert (world.folder / "got" / "model.bin").read_bytes() == b"two"
 
 
+@pytest.mark.slow
 def test_dvc_fetches_who_stays_in_a_stage_after_another_left(
     two_versions: World, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_what_the_remote_lost_or_changed_is_named_in_every_clone(
     assert {(entered, "moved"), (last, "deleted")} <= set(found(fresh))
 
 
+@pytest.mark.slow
 def test_clones_that_changed_the_registry_at_once_still_hold(team: tuple[Path, Path]) -> None:
     first, second = team
     register(first)
@@ -112,6 +113,7 @@ def test_clones_that_changed_the_registry_at_once_still_hold(team: tuple[Path, P
         == sorted(git(first, "tag").splitlines())  # fmt: skip
 
 
+@pytest.mark.slow
 def test_events_that_were_not_known_when_others_were_written_are_put_in_order(
     team: tuple[Path, Path],
 ) -> None:

@@ -298,6 +298,7 @@ class Clones(RuleBasedStateMachine):
 CHECKS = list(HealthCheck)
 
 
+@pytest.mark.slow
 def test_clones_converge_and_lose_nothing() -> None:
     run_state_machine_as_test(
         Clones,
@@ -348,6 +349,7 @@ def origin(tmp_path: Path) -> Path:
     return tmp_path / "origin.git"
 
 
+@pytest.mark.slow
 def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
     root = origin.parent
     folders = [root / f"c{number}" for number in range(4)]

@@ -254,6 +254,7 @@ def test_pages_are_readable_without_scripts(site: Path) -> None:
     assert "forest-12" in table and "max_depth" in table
 
 
+@pytest.mark.slow
 def test_every_page_has_the_policy_and_no_inline_script(site: Path, hostile_site: Path) -> None:
     pages = [*site.rglob("*.html"), *hostile_site.rglob("*.html")]
     assert len(pages) > 80

@@ -102,6 +102,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(older_runs, "RUNS", 3)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=begin, changes=changes)
 def test_what_was_there_before_leaves_no_trace(

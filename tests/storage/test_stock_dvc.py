@@ -39,6 +39,7 @@ def pushed(repository: Any, staged: Path, tmp_path: Path) -> Any:
     return repository
 
 
+@pytest.mark.slow
 def test_stock_dvc_add_makes_the_same_objects_and_the_same_dvc_file(
     dvc: Dvc, staged: Path, files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -128,6 +129,7 @@ def test_dvc_gets_a_model_folder_by_a_directory_object_of_its_own(
     }
 
 
+@pytest.mark.slow
 def test_artifacts_pushed_by_stock_dvc_are_read_by_us(
     dvc: Dvc, staged: Path, files: dict[str, bytes], tmp_path: Path
 ) -> None:

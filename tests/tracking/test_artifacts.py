@@ -117,6 +117,7 @@ def test_a_late_artifact_of_a_finished_run_keeps_its_status(tracked: Path) -> No
     assert gitml.artifacts.load_text(f"runs:/{run.info.run_id}/why.txt") == "post mortem"
 
 
+@pytest.mark.slow
 def test_stock_dvc_gets_a_runs_artifacts_without_any_set_up(tracked: Path, tmp_path: Path) -> None:
     gitml.set_experiment("prices / Q1")
     with gitml.start_run() as run:

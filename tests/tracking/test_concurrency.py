@@ -87,6 +87,7 @@ def log_into_one_run(repository: Path, processes: int, points: int) -> None:
     assert listed == [f"worker {n}.txt" for n in range(processes)]
 
 
+@pytest.mark.slow
 def test_four_processes_log_into_one_run(tracked: Path) -> None:
     log_into_one_run(tracked, 4, 100)
 

@@ -37,6 +37,7 @@ def work(folder: Path, worker: int, count: int) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [80, pytest.param(1000, marks=pytest.mark.soak)])
 def test_no_run_of_eight_processes_is_lost(tracked: Path, count: int) -> None:
     each = count // PROCESSES

@@ -105,6 +105,7 @@ def test_signed_tags_of_those_who_may_are_verified(team: tuple[Path, Path]) -> N
     assert (event.value, event.detail["model"]) == ("Production", "Price")
 
 
+@pytest.mark.slow
 def test_who_may_not_sign_a_stage_cannot_write_it(team: tuple[Path, Path]) -> None:
     ada, bo = team
     models(bo).set_registered_model_alias("Price", "champion", 1)
@@ -122,6 +123,7 @@ def test_who_may_not_sign_a_stage_cannot_write_it(team: tuple[Path, Path]) -> No
         models(ada).transition_model_version_stage("Other", 1, "Production")
 
 
+@pytest.mark.slow
 def test_each_kind_of_wrong_signature_is_named(
     team: tuple[Path, Path], keys: dict[str, Path]
 ) -> None:
@@ -188,6 +190,7 @@ def test_who_cannot_sign_is_told_so_and_nothing_is_written(
     assert git(ada, "for-each-ref") == before
 
 
+@pytest.mark.slow
 def test_events_put_behind_those_of_others_are_signed_again(
     team: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_file_is_read() -> None:
     assert found.lines["stages.Production"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

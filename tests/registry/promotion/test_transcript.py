@@ -6,11 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.ci.runner import environment
 
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_the_example_of_a_promotion_prints_what_the_readme_shows(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", str(ROOT / "examples" / "promotion.sh"), str(tmp_path / "team")],

@@ -33,6 +33,7 @@ def column(table: Any, place: int) -> list[Any]:
     return values.get("t") or values["x"]
 
 
+@pytest.mark.slow
 def test_the_index_lists_runs_newest_first_and_everything_else(site: Path, content: Any) -> None:
     head = pushed(site / "data" / "search.js")
     runs = content().runs

@@ -347,6 +347,7 @@ def test_a_model_shows_its_signature_and_how_to_ask_it() -> None:
     assert asked.endswith("-d @model/serving_input_example.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mlmodel",
     [

@@ -425,6 +425,7 @@ def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
 signatures = iter(range(10**9))
 
 
+@pytest.mark.slow
 @given(
     all_runs=run_sets,
     queries=st.lists(st.tuples(st.just("") | filters, sort_keys), min_size=4, max_size=8),
@@ -726,6 +727,7 @@ def refresh_in_child(folder: str, start: Any, answers: Any) -> None:
     index.close()
 
 
+@pytest.mark.slow
 def test_processes_that_refresh_at_once_agree(project: Project, tmp_path: Path) -> None:
     project.commit(files_of(*(make_run(n) for n in range(200))))
     context = multiprocessing.get_context("spawn")
