@@ -23,7 +23,7 @@ from gitml.entities import ModelVersion, Run, RunStatus
 from gitml.errors import GitmlError, InvalidInput, MissingDependency
 from gitml.formats import run_records
 from gitml.git import GitRepo
-from gitml.publishing import repository_source
+from gitml.publishing import dashboard
 from gitml.registry import registration
 from gitml.tracking.client import NOTE_TAG
 
@@ -133,7 +133,7 @@ def run_demo(folder: Path, *, report: Callable[[str], None]) -> DemoResult:
             with demo.steps_file.open("a") as file:
                 file.write(f"{name}\n")
     report("Building the dashboard.")
-    repository_source.build_site(demo.client.repository, demo.folder / SITE)
+    dashboard.build_site(demo.client.repository, demo.folder / SITE)
     return _result(demo)
 
 

@@ -11,7 +11,7 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
 from gitml.errors import GitmlError
-from gitml.publishing import branch as site_branch, repository_source
+from gitml.publishing import branch as site_branch, dashboard
 from gitml.site import BuildReport
 from gitml.site.output.no_gc import without_collector
 from gitml.text import format_size, plural
@@ -111,18 +111,18 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
     from gitml.site.serve import serve_live
 
     repository = TrackingClient().repository
-    shown = repository_source.state_of(repository)
+    shown = dashboard.fingerprint(repository)
     folder = repository.state / "site"
     report = _build(folder, title, live=_ASKED_EVERY)
 
     def refresh() -> bool:
         nonlocal shown
-        now = repository_source.state_of(repository)
+        now = dashboard.fingerprint(repository)
         if now == shown:
             return False
         shown = now
         try:
-            done = repository_source.build_site(repository, folder, title=title, live=_ASKED_EVERY)
+            done = dashboard.build_site(repository, folder, title=title, live=_ASKED_EVERY)
         except GitmlError as error:
             talk(f"The site was not brought up to date: {error.message}")
             return False
@@ -134,7 +134,7 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
 def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
     repository = TrackingClient().repository
     with progress("Building the site", unit="pages") as report_progress:
-        report = repository_source.build_site(
+        report = dashboard.build_site(
             repository, output, title=title, progress=report_progress, live=live
         )
     files = plural(report.written + report.unchanged, "file")

@@ -1,22 +1,32 @@
-"""Files that people wrote for the site: read from the work tree, never from outside it."""
+"""Read the files that people write for the site: pages, reports and views of the work tree.
+
+Settings come with the repository, so nothing outside the work tree is read, and no link followed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from gitml.errors import InvalidInput
+from gitml.registry.gates import declarations
 from gitml.repository import Repository
 from gitml.site.source import Document
 
 MAX_BYTES = 256 * 1024
 
 
+def root(repository: Repository) -> Path:
+    """Return the folder that paths in settings start from: the work tree, or the git folder."""
+    return repository.git.work_tree or repository.git.git_dir
+
+
 def inside(root: Path, text: str, key: str) -> Path:
-    """Find a file or folder that a setting names below a work tree's root.
+    """Return the file or folder below the work tree's root that a setting names.
 
     Raises:
-        InvalidInput: It lies elsewhere: settings come with a repository, and must not publish
-            other files of whoever builds the site.
+        InvalidInput: It is outside: a repository must not publish other files of whoever builds
+            its site.
     """
     path = (root / text).resolve()
     if not path.is_relative_to(root.resolve()):
@@ -31,48 +41,72 @@ def pages(repository: Repository) -> tuple[Document, ...]:
     """Read the extra pages, by file name.
 
     Raises:
-        InvalidInput: The folder that ``site.pages`` names is not there, or a file is malformed.
+        InvalidInput: The folder that ``site.pages`` names does not exist, or a file is malformed.
     """
-    setting, root = repository.settings.site.pages, repository.git.work_tree
-    if not setting or root is None:
+    setting, work_tree = repository.settings.site.pages, repository.git.work_tree
+    if not setting or work_tree is None:
         return ()
-    folder = inside(root, setting, "site.pages")
+    folder = inside(work_tree, setting, "site.pages")
     if not folder.is_dir():
         raise InvalidInput(
             f"The folder {setting} of extra pages does not exist.",
             hint="Change site.pages in gitml.yaml.",
         )
-    return documents(folder, ".md")
+    return _read_folder(folder, ".md")
 
 
 def in_folder(repository: Repository, name: str, suffix: str) -> tuple[Document, ...]:
     """Read the files of a folder at the root, by name; none in a bare repository."""
-    root = repository.git.work_tree
-    return documents(root / name, suffix) if root and not (root / name).is_symlink() else ()
-
-
-def signature(repository: Repository) -> tuple[object, ...]:
-    """Give a value that changes whenever one of these files does."""
-    root, setting = repository.git.work_tree, repository.settings.site.pages
-    if root is None:
+    work_tree = repository.git.work_tree
+    if work_tree is None or (work_tree / name).is_symlink():
         return ()
-    folders = [root / "views", root / "reports", *([inside(root, setting, "")] if setting else [])]
-    files = [path for folder in folders for path in sorted(folder.glob("*.*"))]
-    return tuple((str(p), s.st_mtime_ns, s.st_size) for p in files for s in [p.lstat()])
+    return _read_folder(work_tree / name, suffix)
 
 
-def documents(folder: Path, suffix: str) -> tuple[Document, ...]:
-    """Read the files of a folder that end so, by name."""
-    found = sorted(path for path in folder.glob(f"*{suffix}") if path.is_file())
-    plain = [path for path in found if not path.is_symlink()]
-    return tuple(Document(name=path.stem, text=read(path)) for path in plain)
+def fingerprint(repository: Repository) -> tuple[object, ...]:
+    """Return a value that changes whenever a file does that the site is made of.
+
+    These are pages, reports, views and declarations, the logo and the user's templates.
+    """
+    return tuple((str(path), *_file_state(path)) for path in _site_files(repository))
 
 
-def read(path: Path) -> str:
+def _file_state(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.lstat()
+    except FileNotFoundError:  # an editor is about to replace it
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _site_files(repository: Repository) -> Iterator[Path]:
+    site = repository.settings.site
+    if site.templates:
+        yield from sorted((root(repository) / site.templates).rglob("*.*"))
+    if site.logo:
+        yield inside(root(repository), site.logo, "site.logo")
+    work_tree = repository.git.work_tree
+    if work_tree is None:
+        return
+    for name in ("views", "reports", declarations.FOLDER):
+        yield from sorted((work_tree / name).glob("*.*"))
+    if site.pages:
+        yield from sorted(inside(work_tree, site.pages, "site.pages").glob("*.*"))
+
+
+def _read_folder(folder: Path, suffix: str) -> tuple[Document, ...]:
+    """Read the files of a folder with the suffix, by name."""
+    files = sorted(path for path in folder.glob(f"*{suffix}") if path.is_file())
+    return tuple(
+        Document(name=path.stem, text=_read_text(path)) for path in files if not path.is_symlink()
+    )
+
+
+def _read_text(path: Path) -> str:
     """Read a text file.
 
     Raises:
-        InvalidInput: It is too large, or no UTF-8 text.
+        InvalidInput: It is too large, or is not UTF-8 text.
     """
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)

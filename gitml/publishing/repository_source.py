@@ -1,26 +1,29 @@
-"""Hides how a site gets its content: fills ``site.Content`` from what a repository holds."""
+"""Read a repository for the dashboard: the implementation of :class:`gitml.site.source.SiteSource`.
+
+Lists are read when it is created; files of runs, decisions and warnings when a page needs them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from gitml import site
-from gitml.entities import Artifact, Metric
+from gitml.entities import Artifact, Metric, ModelEvent, ModelVersion
 from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
 from gitml.formats import run_folder
 from gitml.formats.metric_history import from_jsonl
 from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
 from gitml.publishing import documents
-from gitml.publishing.warnings import concerns
+from gitml.publishing.warnings import repository_warnings
 from gitml.registry.gates import declarations
 from gitml.registry.gates.metric_direction import by_name
+from gitml.registry.promotion.comparison import Comparison
 from gitml.registry.promotion.decisions import (
+    Decision,
     Proposal,
     StillRegistry,
     considered,
@@ -29,253 +32,217 @@ from gitml.registry.promotion.decisions import (
 )
 from gitml.registry.promotion.pull_request import forge_of
 from gitml.repository import Repository
-from gitml.site import BuildReport, Content, SiteOptions
-from gitml.site.build import Progress
-from gitml.site.output import bundle
-from gitml.site.output.no_gc import without_collector
-from gitml.site.source import CodeCommit
-from gitml.store.in_progress import journal
+from gitml.site.source import CodeCommit, RepositoryWarning
 from gitml.store.run_reader import CommittedRuns
 
 _T = TypeVar("_T")
-_COMMITS = 5_000
-_REMEMBERED = 4  # runs; a page asks for several things of one run, then goes to the next
+_COMMITS = 5_000  # of the code, newest first
+_CACHED_RUNS = 4  # a page reads several files of one run, then comes the next run
 
 
-@without_collector()
-def build_site(
-    repository: Repository,
-    output: Path,
-    *,
-    title: str | None = None,
-    progress: Progress | None = None,
-    live: int = 0,
-) -> BuildReport:
-    """Build the dashboard of a repository.
+class RepositorySource:
+    """The content of one repository's site.
 
     Args:
         repository: The clone to show.
-        output: Folder of the site; a site that is there is replaced.
-        title: Heading; default that of ``gitml.yaml``, else the name of the folder.
-        progress: Called with (pages done, pages in all).
-        live: How often pages ask whether the site changed, in ms; 0 for never.
+        title: Heading; None for that of ``gitml.yaml``, else the name of the folder.
 
     Raises:
-        InvalidInput: The folder holds something else, or cannot be written.
+        InvalidInput: A document of the site cannot be read.
     """
-    settings = repository.settings.site
-    root = repository.git.work_tree or repository.git.git_dir
-    options = SiteOptions(
-        run_pages=settings.run_pages,
-        max_bytes=settings.max_bytes,
-        templates=root / settings.templates if settings.templates else None,
-        base_url=f"{settings.url.rstrip('/')}/" if settings.url else "",
-        accent=settings.accent,
-        logo=documents.inside(root, settings.logo, "site.logo") if settings.logo else None,
-        cache=repository.state / "site-cache",
-        live=live,
-    )
-    with bundle.begun(options.cache):
-        content = site_content(repository)
-        if title:
-            content = replace(content, title=title)
-        return site.build(content, output, options=options, progress=progress)
 
-
-def state_of(repository: Repository) -> tuple[object, ...]:
-    """Give a value that changes whenever a site built now would: records, tags, runs in progress.
-
-    A run whose process died counts as changed, for the next reader commits it.
-    """
-    live = repository.runs.in_progress()
-    return (
-        repository.branch.tip(),
-        repository.git.run(
-            "for-each-ref",
-            "--format=%(objectname) %(refname)",
-            "refs/tags",
-            "refs/heads/promote",
-            "refs/remotes",
-        ),
-        repository.git.head(),
-        sorted((run_id, _signature(place)) for run_id, place in live.items()),
-        documents.signature(repository),
-    )
-
-
-def _signature(place: Path) -> tuple[str, bool]:
-    try:
-        return journal.signature(place), journal.is_alive(place)
-    except OSError:  # the run ended meanwhile
-        return "", False
-
-
-def site_content(repository: Repository) -> Content:
-    """Describe a repository to the site generator; what it needs of runs is read when asked for."""
-    return _Source(repository).content()
-
-
-class _Source:
-    """Answers the site's questions about one repository."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._unread: list[str] = []
+    def __init__(self, repository: Repository, title: str | None = None) -> None:
+        settings, index = repository.settings, repository.index()
         self._repository = repository
-        self._index = repository.index()
+        self._git = repository.git
         self._registry = StillRegistry(
             repository.git,
             repository.branch,
             state=repository.state,
-            remote=repository.settings.git_remote,
+            remote=settings.git_remote,
         )
-        self._code = default_branch.tip(repository.git, repository.settings.git_remote)
-        self._runs = tuple(self._index.every_run())
-        self._live = repository.runs.in_progress()
+        self._code = default_branch.tip(repository.git, settings.git_remote)
+        self._unread: list[str] = []
+        self._versions = self._registry.search_model_versions(order_by=["name", "version_number"])
+        self._directions = _declared_directions(repository)
+
+        self.title = title or settings.site.title or _folder_name(repository)
+        self.experiments = index.search_experiments()
+        self.runs = tuple(index.every_run())
+        self.models = self._registry.search_registered_models()
+        self.forge = forge_of(repository.git, settings.git_remote)
+        self.commit = repository.branch.tip() or ""
+        self.pages = documents.pages(repository)
+        self.reports = documents.in_folder(repository, "reports", ".md")
+        self.views = documents.in_folder(repository, "views", ".yaml")
+        self.directions_fingerprint = repr(self._directions)
+        self.declarations_fingerprint = self._declared_trees()
+
+        self._in_progress = repository.runs.in_progress()
         self._committed = CommittedRuns(
             repository.git,
             repository.branch.tip(),
-            [(run.info.experiment_id, run.info.run_id) for run in self._runs],
+            [(run.info.experiment_id, run.info.run_id) for run in self.runs],
         )
-        self._in_progress = lru_cache(maxsize=_REMEMBERED)(self._read_live)
-        self._artifacts = lru_cache(maxsize=_REMEMBERED)(self._list)
+        self._read_in_progress = lru_cache(maxsize=_CACHED_RUNS)(self._in_progress_files)
         self._bytes = _ArtifactBytes(repository)
-
-    def content(self) -> Content:
-        """Everything, with what is expensive behind functions."""
-        versions = self._registry.search_model_versions(order_by=["name", "version_number"])
-        by_model = {
-            name: tuple(many) for name, many in groupby(versions, lambda version: version.name)
+        self._versions_of = {
+            name: tuple(versions)
+            for name, versions in groupby(self._versions, lambda version: version.name)
         }
-        ways = self._ways()
-        return Content(
-            title=self._repository.settings.site.title or _folder_name(self._repository),
-            experiments=self._index.search_experiments(),
-            runs=self._runs,
-            models=self._registry.search_registered_models(),
-            forge=forge_of(self._repository.git, self._repository.settings.git_remote),
-            commit=self._repository.branch.tip() or "",
-            history=self._history,
-            artifacts=self._artifacts,
-            read_artifact=self._read_artifact,
-            patch=self._patch,
-            requirements=self._requirements,
-            versions=lambda name: by_model.get(name, ()),
-            events=self._registry.history,
-            run_oid=self._run_oid,
-            pages=documents.pages(self._repository),
-            reports=documents.in_folder(self._repository, "reports", ".md"),
-            views=documents.in_folder(self._repository, "views", ".yaml"),
-            better=lru_cache(lambda metric: ways.get(metric) or by_name(metric) or ""),
-            ways=repr(ways),
-            commits=self._commits,
-            proposals=lru_cache(maxsize=None)(self._proposals),
-            decisions=lambda name: decisions(self._registry, name),
-            considered=lambda version: considered(self._registry, version, self._code),
-            signature=lambda version: self._registry.evidence(version).signature,
-            declared=self._declared(),
-            unread=lambda: tuple(self._unread),
-            concerns=lambda: concerns(self._repository, self._registry, versions, self._runs),
-        )
+        # Pages ask for these again and again.
+        self.artifacts = lru_cache(maxsize=_CACHED_RUNS)(self._artifacts)
+        self.better = cache(self._better)
+        self.proposals = cache(self._proposals)
 
-    def _commits(self) -> Sequence[CodeCommit]:
-        tip = default_branch.tip(self._repository.git, self._repository.settings.git_remote)
-        return [
-            CodeCommit(commit=commit, timestamp=seconds * 1000, author=author, subject=subject)
-            for commit, seconds, author, subject in (
-                default_branch.first_parents(self._repository.git, tip, _COMMITS) if tip else ()
-            )
-        ]
+    # Runs ---------------------------------------------------------------------------------------
 
-    def _ways(self) -> dict[str, str]:
-        """Which way metrics are better, as declared of any model."""
-        said: dict[str, set[str]] = {}
-        try:
-            files = declarations.read_all(self._repository.git)
-        except GitmlError:  # no commit yet, or the first page says what is wrong
-            files = {}
-        for one in files.values():
-            for metric, way in one.better.items():
-                said.setdefault(metric, set()).add(way)
-        return {metric: min(ways) for metric, ways in sorted(said.items())}
+    def run_oid(self, run_id: str) -> str:
+        """Return the id of a run's committed tree, or an empty text if it is in progress."""
+        return "" if run_id in self._in_progress else self._committed.tree(run_id)
 
-    def _proposals(self) -> Sequence[Proposal]:
-        return proposals(self._registry, self._code) if self._code else ()
+    def history(self, run_id: str) -> Sequence[Metric]:
+        """Return every point of every metric of a run, ordered by key and step."""
+        points = self._file(run_id, run_folder.HISTORY, lambda run: run.history, from_jsonl)
+        return sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
 
-    def _declared(self) -> str:
-        """Id of what the code branch declares for models."""
-        tree = self._repository.git.tree(self._code, declarations.FOLDER) if self._code else []
-        return " ".join(f"{entry.oid} {entry.path}" for entry in tree)
+    def read_artifact(self, run_id: str, path: str, limit: int) -> bytes | None:
+        """Return the first bytes of a file, or None if they are not on this machine."""
+        artifact = next((file for file in self.artifacts(run_id) if file.path == path), None)
+        if artifact is None:
+            return None
+        if not artifact.md5:  # of a run in progress: the file waits in the run's folder
+            return _staged(self._in_progress.get(run_id), path, limit)
+        config = self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
+        return self._bytes.read(artifact, config, limit)
+
+    def patch(self, run_id: str) -> str:
+        """Return what differed from a run's commit, in the format of ``git diff``."""
+        data = self._file(run_id, run_folder.PATCH, lambda run: run.patch, bytes)
+        return data.decode("utf-8", "replace")
+
+    def requirements(self, run_id: str) -> str:
+        """Return the recorded packages of a run, in the format of ``pip freeze``."""
+        data = self._file(run_id, run_folder.REQUIREMENTS, lambda run: run.requirements, bytes)
+        return data.decode("utf-8", "replace")
+
+    def unread(self) -> Sequence[str]:
+        """Return one sentence for each file of a run that could not be read until now."""
+        return tuple(self._unread)
+
+    def _artifacts(self, run_id: str) -> Sequence[Artifact]:
+        return self._file(run_id, run_folder.MANIFEST, lambda run: run.artifacts, run_folder.listed)
 
     def _file(
-        self, run_id: str, name: str, live: Callable[[RunFiles], _T], parse: Callable[[bytes], _T]
+        self,
+        run_id: str,
+        name: str,
+        in_progress: Callable[[RunFiles], _T],
+        parse: Callable[[bytes], _T],
     ) -> _T:
-        """Read a file of a run; an empty one, and a complaint, where somebody pushed nonsense."""
+        """Read a file of a run; if its bytes are malformed, note that and read an empty file."""
         try:
-            if run_id in self._live:
-                return live(self._in_progress(run_id))
+            if run_id in self._in_progress:
+                return in_progress(self._read_in_progress(run_id))
             return parse(self._committed.read(run_id, name))
         except StoreError as error:
             self._unread.append(f"Run {run_id} is shown without its {name}: {error.message}")
             return parse(b"")
 
-    def _read_live(self, run_id: str) -> RunFiles:
+    def _in_progress_files(self, run_id: str) -> RunFiles:
         return self._repository.runs.read(run_id, self._repository.experiment_of(run_id))
 
-    def _history(self, run_id: str) -> Sequence[Metric]:
-        points = self._file(run_id, run_folder.HISTORY, lambda run: run.history, from_jsonl)
-        return sorted(points, key=lambda point: (point.key, point.step, point.timestamp))
+    # Registry -----------------------------------------------------------------------------------
 
-    def _list(self, run_id: str) -> Sequence[Artifact]:
-        return self._file(run_id, run_folder.MANIFEST, lambda run: run.artifacts, run_folder.listed)
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        """Return the versions of a model."""
+        return self._versions_of.get(model, ())
 
-    def _read_artifact(self, run_id: str, path: str, limit: int) -> bytes | None:
-        found = next((one for one in self._artifacts(run_id) if one.path == path), None)
-        if found is None:
-            return None
-        if not found.md5:  # a run in progress: the file waits in its folder
-            return _staged(self._live.get(run_id), path, limit)
-        config = self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
-        return self._bytes.read(found, config, limit)
+    def events(self, model: str) -> Sequence[ModelEvent]:
+        """Return the history of a model."""
+        return self._registry.history(model)
 
-    def _patch(self, run_id: str) -> str:
-        data = self._file(run_id, run_folder.PATCH, lambda run: run.patch, bytes)
-        return data.decode("utf-8", "replace")
+    def decisions(self, model: str) -> Sequence[Decision]:
+        """Return the versions of a model that entered a stage, newest first."""
+        return decisions(self._registry, model)
 
-    def _requirements(self, run_id: str) -> str:
-        data = self._file(run_id, run_folder.REQUIREMENTS, lambda run: run.requirements, bytes)
-        return data.decode("utf-8", "replace")
+    def considered(self, version: ModelVersion) -> Comparison | None:
+        """Return the comparison of a version that nobody proposed with the one in Production."""
+        return considered(self._registry, version, self._code)
 
-    def _run_oid(self, run_id: str) -> str:
-        """Id of what is committed of a run; empty for one in progress, which changes on."""
-        return "" if run_id in self._live else self._committed.tree(run_id)
+    def signature(self, version: ModelVersion) -> Mapping[str, str]:
+        """Return inputs, outputs and params of a version, as in its MLmodel file."""
+        return self._registry.evidence(version).signature
+
+    def warnings(self) -> Sequence[RepositoryWarning]:
+        """Return what needs attention besides failed runs, the most urgent first."""
+        return repository_warnings(self._repository, self._registry, self._versions, self.runs)
+
+    def _proposals(self) -> Sequence[Proposal]:
+        return proposals(self._registry, self._code) if self._code else ()
+
+    def _declared_trees(self) -> str:
+        """Return the ids of the files of the code branch that declare models."""
+        tree = self._git.tree(self._code, declarations.FOLDER) if self._code else []
+        return " ".join(f"{entry.oid} {entry.path}" for entry in tree)
+
+    # Code ---------------------------------------------------------------------------------------
+
+    def _better(self, metric: str) -> str:
+        return self._directions.get(metric) or by_name(metric) or ""
+
+    def commits(self) -> Sequence[CodeCommit]:
+        """Return the first-parent line of the default branch, newest first."""
+        if not self._code:
+            return []
+        return [
+            CodeCommit(commit=commit, timestamp=seconds * 1000, author=author, subject=subject)
+            for commit, seconds, author, subject in default_branch.first_parents(
+                self._git, self._code, _COMMITS
+            )
+        ]
+
+
+def _declared_directions(repository: Repository) -> dict[str, str]:
+    """Return the better direction of each metric that the declaration of any model names."""
+    directions: dict[str, set[str]] = {}
+    try:
+        files = declarations.read_all(repository.git)
+    except GitmlError:  # no commit yet, or the home page says what is wrong
+        files = {}
+    for declaration in files.values():
+        for metric, direction in declaration.better.items():
+            directions.setdefault(metric, set()).add(direction)
+    return {metric: min(names) for metric, names in sorted(directions.items())}
 
 
 class _ArtifactBytes:
-    """Reads artifacts; a remote that failed once is not asked again, each time may be a timeout."""
+    """Reads artifacts; a remote that failed is not asked again, for each time may be a timeout."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._silent: set[bytes] = set()
-        self._open = lru_cache(maxsize=None)(repository.open_remote)
+        self._unavailable: set[bytes] = set()
+        self._open = cache(repository.open_remote)
 
     def read(self, artifact: Artifact, remote_config: bytes, limit: int) -> bytes | None:
-        """Read the first bytes of a file; None where they cannot be had."""
+        """Return the first bytes of a file, or None if they are not available."""
         store = self._repository.artifacts
-        if remote_config in self._silent and not store.has(artifact):
+        if remote_config in self._unavailable and not store.has(artifact):
             return None
         try:
             return store.read_bytes(artifact, self._open(remote_config), limit)
         except GitmlError as error:
             if isinstance(error, RemoteUnavailable) or not isinstance(error, ArtifactError):
-                self._silent.add(remote_config)  # not this file, but the remote as a whole
+                self._unavailable.add(remote_config)  # not this file, but the remote as a whole
             return None
 
 
-def _staged(place: Path | None, path: str, limit: int) -> bytes | None:
-    if place is None:
+def _staged(folder: Path | None, path: str, limit: int) -> bytes | None:
+    """Read a file from the folder of a run in progress."""
+    if folder is None:
         return None
     try:
-        with (place / "artifacts" / path).open("rb") as file:
+        with (folder / "artifacts" / path).open("rb") as file:
             return file.read(limit)
     except OSError:  # the run ended meanwhile
         return None

@@ -13,7 +13,7 @@ from typing import Any
 from gitml import version
 from gitml.entities import Experiment, RegisteredModel, Run
 from gitml.site import branding, previews
-from gitml.site.catalogue import Catalogue, catalogue, experiment_link
+from gitml.site.catalogue import Catalogue, experiment_link
 from gitml.site.charts import specs
 from gitml.site.data import columns, search, table, views
 from gitml.site.data.views import View
@@ -37,7 +37,7 @@ from gitml.site.pages import (
 )
 from gitml.site.pages.feed import Regression
 from gitml.site.previews import parquet
-from gitml.site.source import Content, Document
+from gitml.site.source import Document, SiteSource
 from gitml.site.text import formats, markdown, urls
 
 Progress = Callable[[int, int], None]
@@ -60,7 +60,7 @@ class _Made:
 class _Builder:
     """One build: what is shown, how it looks, where it goes."""
 
-    shown: Catalogue
+    catalogue: Catalogue
     look: templates.Templates
     options: SiteOptions
     plan: Plan
@@ -77,9 +77,9 @@ class _Builder:
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
-        content = self.shown.content
+        content = self.catalogue.source
         self.previous = self.out.previous()
-        self.curved = frozenset(r.info.run_id for r in self.shown.runs[: self.plan.curves])
+        self.curved = frozenset(r.info.run_id for r in self.catalogue.runs[: self.plan.curves])
         self.views = tuple(views.parse(one.name, one.text) for one in content.views)
         self.frame = {
             "title": content.title,
@@ -114,10 +114,16 @@ class _Builder:
             self.out.write(addresses[name], content)
         self.out.write(templates.NOTICES, self.look.notices)
         self.frame["assets"] = addresses
-        source, look = self.shown.content, self.look.digest
-        shared = (look, self.frame, source.forge, source.ways, parquet.is_readable())
+        source, look = self.catalogue.source, self.look.digest
+        shared = (
+            look,
+            self.frame,
+            source.forge,
+            source.directions_fingerprint,
+            parquet.is_readable(),
+        )
         common = hashlib.sha256(repr(shared).encode("utf-8", "surrogatepass")).hexdigest()
-        self.keys = Keys(shown=self.shown, curved=self.curved, look=common)
+        self.keys = Keys(catalogue=self.catalogue, curved=self.curved, look=common)
 
     def page(self, address: str, template: str, **values: object) -> None:
         """Render one page."""
@@ -127,16 +133,16 @@ class _Builder:
 
     def experiment(self, item: Experiment) -> None:
         """Write an experiment's page; the blocks of its table are made already."""
-        newest = table.paged(self.shown, item)[: columns.HEAD_ROWS]
+        newest = table.paged(self.catalogue, item)[: columns.HEAD_ROWS]
         drawn = [self.rendered[run.info.run_id].facts for run in newest]
         trends = table.sparklines(item, drawn, self.shard)
         key = table.key(item)
-        blocks = [(part, self.blocks[part.key()]) for part in table.parts(self.shown, item)]
-        head = self.shard(key, table.head(self.shown, item, blocks, trends))
+        blocks = [(part, self.blocks[part.key()]) for part in table.parts(self.catalogue, item)]
+        head = self.shard(key, table.head(self.catalogue, item, blocks, trends))
         history = self.histories.get(item.experiment_id, "")
         mine = [view for view in self.views if view.experiment == item.name]
-        links = [(report.link(self.shown, view), view.description) for view in mine]
-        view = pages.experiment(self.shown, item, head)
+        links = [(report.link(self.catalogue, view), view.description) for view in mine]
+        view = pages.experiment(self.catalogue, item, head)
         self.page(
             view.link.address, "experiment.html", page=view, key=key, views=links, history=history
         )
@@ -160,10 +166,10 @@ class _Builder:
 
     def timelines(self) -> list[Regression]:
         """Write metrics over commits and the feed; give the regressions, newest first."""
-        line = self.shown.content.commits()
+        line = self.catalogue.source.commits()
         found = []
-        for item in self.shown.experiments.values():
-            view = timeline.timeline(self.shown, item, line)
+        for item in self.catalogue.experiments.values():
+            view = timeline.timeline(self.catalogue, item, line)
             if not view.metrics:
                 continue
             address = urls.timeline_page(item.name, item.experiment_id)
@@ -182,19 +188,19 @@ class _Builder:
                 if step.verdict == "regression"
             ]
         found.sort(key=lambda one: (-one.step.commit.timestamp, one.experiment, one.metric))
-        title, base = self.shown.content.title, self.options.base_url
+        title, base = self.catalogue.source.title, self.options.base_url
         self.out.write("feed.xml", feed.atom(title, base, found))
         return found
 
     def reports(self) -> None:
         """Write the reports with their pictures."""
         reporter = report.Reporter(
-            shown=self.shown,
+            catalogue=self.catalogue,
             views={view.name: view for view in self.views},
             render=lambda shown: self.look.render("view.html", {"shown": shown, "root": "../"}),
             cache=self.options.cache,
         )
-        for document in self.shown.content.reports:
+        for document in self.catalogue.source.reports:
             title, text = reporter.page(document)
             address = urls.report_page(document.name)
             self.page(address, "extra.html", heading=formats.name(title), text=text)
@@ -203,16 +209,16 @@ class _Builder:
 
     def search(self) -> None:
         """Write the search index."""
-        around = [(key, one.name) for key, one in self.shown.experiments.items()]
+        around = [(key, one.name) for key, one in self.catalogue.experiments.items()]
 
         def block(name: str, runs: Sequence[Run]) -> str:
             key = self.keys.rows(runs, around)
             if not self.keep(name, key):
-                address = self.shard(name, search.table(self.shown, runs))
+                address = self.shard(name, search.table(self.catalogue, runs))
                 self.rendered[name] = Rendered(key=key, files=self.out.sizes([address]))
             return next(iter(self.rendered[name].files))
 
-        head = search.index(self.shown, tuple(search.pages(self.shown)), block)
+        head = search.index(self.catalogue, tuple(search.pages(self.catalogue)), block)
         self.out.write(urls.search(), columns.script("search", head))
 
     def keep(self, name: str, key: str) -> bool:
@@ -258,16 +264,16 @@ class _Builder:
     def run(self, item: Run) -> Rendered:
         """Write a run's page, its numbers and its pictures."""
         key = self.keys.page(item)
-        content, run_id = self.shown.content, item.info.run_id
+        content, run_id = self.catalogue.source, item.info.run_id
         kept = run_id in self.curved and run_pages.has_curves(item)
         curves = columns.curves(content.history(run_id), item.info.start_time) if kept else []
         read = partial(content.read_artifact, run_id)
         files = previews.preview(content.artifacts(run_id), read, self.parquet)
         self.unread |= dict.fromkeys(previews.failures(run_id, files))
-        view = run_pages.run(self.shown, item, files, bool(curves), read)
+        view = run_pages.run(self.catalogue, item, files, bool(curves), read)
         address = urls.run_page(run_id)
         self.page(address, "run.html", page=view)
-        record = run_pages.record(self.shown, item, files, curves)
+        record = run_pages.record(self.catalogue, item, files, curves)
         self.out.write(view.data, columns.script(run_id, record))
         if any(file.missing for file in files):
             key = ""  # their bytes may be here at the next build
@@ -282,20 +288,23 @@ class _Builder:
         key, name = self.keys.model(item, known), f"models/{item.name}"
         if self.keep(name, key):
             return
-        decisions = self.shown.content.decisions(item.name)
+        decisions = self.catalogue.source.decisions(item.name)
         views: list[tuple[str, str, object]] = [
             (
                 urls.model_page(item.name),
                 "model.html",
-                model_pages.model(self.shown, item, decisions),
+                model_pages.model(self.catalogue, item, decisions),
             )
         ]
-        for one in self.shown.versions[item.name]:
-            page = version_pages.version(self.shown, known, one, decisions)
+        for one in self.catalogue.versions[item.name]:
+            page = version_pages.version(self.catalogue, known, one, decisions)
             views.append((urls.version_page(item.name, one.version), "version.html", page))
         promotions = [
-            *(promotion.proposed(self.shown, p) for p in self.shown.proposals.get(item.name, ())),
-            *(promotion.decided(self.shown, d) for d in decisions),
+            *(
+                promotion.proposed(self.catalogue, p)
+                for p in self.catalogue.proposals.get(item.name, ())
+            ),
+            *(promotion.decided(self.catalogue, d) for d in decisions),
         ]
         views += [(view.address, "promotion.html", view) for view in promotions]
         for address, template, view in views:
@@ -305,11 +314,11 @@ class _Builder:
 
     def places(self, parts: Sequence[older_runs.Shard]) -> None:
         """Write where each run is found, and the page that shows those without their own."""
-        for name, value in older_runs.places(self.shown, parts).items():
+        for name, value in older_runs.places(self.catalogue, parts).items():
             self.out.write(urls.ids(name), columns.script(f"ids/{name}", value))
-        digits = older_runs.digits(len(self.shown.runs))
+        digits = older_runs.digits(len(self.catalogue.runs))
         self.page("run.html", "older.html", digits=digits)
-        code = self.shown.content.forge.compare_pattern()
+        code = self.catalogue.source.forge.compare_pattern()
         self.page("compare.html", "compare.html", digits=digits, code=code)
         self.page("sandbox.html", "sandbox.html")
 
@@ -317,7 +326,7 @@ class _Builder:
         """Write a shard of older runs."""
         value, address = {}, urls.older(part.number)
         for run in part.runs:
-            view, record = older_runs.page(self.shown, run, run.info.run_id in self.curved)
+            view, record = older_runs.page(self.catalogue, run, run.info.run_id in self.curved)
             html = self.look.run(view)
             value[run.info.run_id] = {"html": columns.well_formed(html), "run": record}
         self.out.write(address, columns.script(part.name, value))
@@ -344,7 +353,7 @@ class _Builder:
         def added() -> _Made:
             before = [len(store) for store in stores]
             work()
-            self.unread |= dict.fromkeys(self.shown.content.unread())
+            self.unread |= dict.fromkeys(self.catalogue.source.unread())
             new = [
                 dict(islice(store.items(), count, None))
                 for store, count in zip(stores, before, strict=True)
@@ -363,7 +372,7 @@ class _Builder:
 
 @without_collector()
 def build(
-    content: Content,
+    source: SiteSource,
     output: Path,
     *,
     options: SiteOptions | None = None,
@@ -375,7 +384,7 @@ def build(
     what did not change is neither made nor written again.
 
     Args:
-        content: What to show.
+        source: What to show.
         output: Folder of the site; made where it does not exist.
         options: How to build.
         progress: Called with (pages done, pages in all).
@@ -385,17 +394,22 @@ def build(
     """
     options = options or SiteOptions()
     look = templates.load(options.templates, options.cache)
-    full = catalogue(content, options.run_pages)
+    full = Catalogue.of(source, options.run_pages)
     for plan in budget.plans(len(full.runs), options.run_pages):
-        shown = full if plan.full else catalogue(content, plan.pages)
+        catalogue = full if plan.full else Catalogue.of(source, plan.pages)
         out = Output(folder=output, limit=0 if plan.last else options.max_bytes)
         left_out = budget.sentences(
-            plan, len(full.runs), len(full.runs) - len(shown.paged), options.max_bytes
+            plan, len(full.runs), len(full.runs) - len(catalogue.paged), options.max_bytes
         )
         try:
             with out, previews.parquet_reader() as reader:
                 builder = _Builder(
-                    shown=shown, look=look, options=options, plan=plan, out=out, parquet=reader
+                    catalogue=catalogue,
+                    look=look,
+                    options=options,
+                    plan=plan,
+                    out=out,
+                    parquet=reader,
                 )
                 _write(builder, left_out, progress or (lambda done, total: None))
                 out.mark(builder.rendered)
@@ -411,16 +425,16 @@ def build(
         dropped=(
             *left_out,
             *budget.excess(out.total_bytes, options.max_bytes),
-            *dict.fromkeys([*content.unread(), *builder.unread]),
+            *dict.fromkeys([*source.unread(), *builder.unread]),
         ),
     )
 
 
 def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> None:
-    shown = builder.shown
-    runs = [run for run in shown.runs if run.info.run_id in shown.paged]
-    older = list(older_runs.shards(shown, builder.plan.pages))
-    total = 3 + len(older) + len(runs) + len(shown.experiments) + len(shown.versions)
+    catalogue = builder.catalogue
+    runs = [run for run in catalogue.runs if run.info.run_id in catalogue.paged]
+    older = list(older_runs.shards(catalogue, builder.plan.pages))
+    total = 3 + len(older) + len(runs) + len(catalogue.experiments) + len(catalogue.versions)
     done = 0
 
     def step(count: int = 1) -> None:
@@ -430,7 +444,7 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
             progress(done, total)
 
     builder.assets()
-    parts = [part for one in shown.experiments.values() for part in table.parts(shown, one)]
+    parts = [part for one in catalogue.experiments.values() for part in table.parts(catalogue, one)]
     stale_parts = [part for part in parts if not builder.keep_block(part)]
     stale_runs = [run for run in runs if not builder.keep_run(run)]
     stale_older = [part for part in older if not builder.keep_older(part)]
@@ -439,9 +453,9 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
         builder.tasks(stale_parts, stale_runs, stale_older), key=lambda task: -task.seconds
     )
     with workers.run(tasks) as made:
-        first = home.home(shown, builder.timelines())
+        first = home.home(catalogue, builder.timelines())
         builder.page(
-            "index.html", "home.html", page=first, commit=shown.content.commit, left_out=left_out
+            "index.html", "home.html", page=first, commit=catalogue.source.commit, left_out=left_out
         )
         step()
         builder.places(older)
@@ -449,16 +463,16 @@ def _write(builder: _Builder, left_out: Sequence[str], progress: Progress) -> No
         step()
         builder.page("404.html", "404.html", root=builder.options.base_url or "../")
         step()
-        for document in shown.content.pages:
+        for document in catalogue.source.pages:
             builder.extra(document)
         builder.reports()
-        known = version_pages.relations(shown)
-        for model in shown.content.models:
+        known = version_pages.relations(catalogue)
+        for model in catalogue.source.models:
             builder.model(model, known)
             step()
         for some in made():
             builder.add(some)
             step(some.pages)
-    for experiment in shown.experiments.values():
+    for experiment in catalogue.experiments.values():
         builder.experiment(experiment)
         step()

@@ -1,4 +1,4 @@
-"""What the site shows and how its parts find one another; the ground all pages stand on."""
+"""The catalogue of a site: what it shows, and how its parts refer to one another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
 from gitml.registry.promotion.decisions import Proposal
-from gitml.site.source import Content
+from gitml.site.source import SiteSource
 from gitml.site.text import formats, urls
 
 K = TypeVar("K")
@@ -16,8 +16,8 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """A name that leads somewhere; an empty address makes it plain text."""
+class PageLink:
+    """A text that links to a page; an empty address makes it plain text."""
 
     text: str
     address: str = ""
@@ -25,10 +25,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What is shown, and how its parts find one another.
+    """What a site shows, indexed.
 
     Attributes:
-        content: The source.
+        source: The source.
         runs: Active runs of active experiments, newest first.
         experiments: Active experiments by id, in the order they are listed.
         by_experiment: Their runs.
@@ -37,76 +37,100 @@ class Catalogue:
         children: Run id → the runs nested in it.
         versions: Model name → its versions, newest first.
         registered: Run id → versions registered from it.
-        proposals: Model name → what waits for a decision on it, newest first.
+        proposals: Model name → proposals that wait for a decision, newest first.
     """
 
-    content: Content
+    source: SiteSource
     runs: tuple[Run, ...]
     experiments: Mapping[str, Experiment]
     by_experiment: Mapping[str, tuple[Run, ...]]
-    links: Mapping[str, Link]
+    links: Mapping[str, PageLink]
     paged: frozenset[str]
     children: Mapping[str, tuple[Run, ...]]
     versions: Mapping[str, tuple[ModelVersion, ...]]
     registered: Mapping[str, tuple[ModelVersion, ...]]
     proposals: Mapping[str, tuple[Proposal, ...]]
 
+    @classmethod
+    def of(cls, source: SiteSource, run_pages: int) -> Catalogue:
+        """Index what a source contains, without deleted experiments and runs.
 
-def catalogue(content: Content, run_pages: int) -> Catalogue:
-    """Sort out what is shown: deleted things go, and the oldest runs get no page of their own.
+        Args:
+            source: The source.
+            run_pages: How many of the newest runs get a page; runs of registered versions always
+                do.
+        """
+        experiments = _active_experiments(source)
+        runs = tuple(
+            run
+            for run in source.runs
+            if run.info.lifecycle_stage == LifecycleStage.ACTIVE
+            and run.info.experiment_id in experiments
+            and urls.is_run_id(run.info.run_id)
+        )
+        versions = {
+            model.name: tuple(sorted(source.versions(model.name), key=lambda v: -v.version))
+            for model in source.models
+        }
+        registered = _grouped(
+            (version.run_id, version) for group in versions.values() for version in group
+        )
+        paged = frozenset(
+            run.info.run_id
+            for position, run in enumerate(runs)
+            if position < run_pages or run.info.run_id in registered
+        )
+        by_experiment = _grouped((run.info.experiment_id, run) for run in runs)
+        return cls(
+            source=source,
+            runs=runs,
+            experiments=_newest_first(experiments, by_experiment),
+            by_experiment=by_experiment,
+            links=_RunLinks({run.info.run_id: run for run in runs}, paged),
+            paged=paged,
+            children=_grouped((run.parent_run_id, run) for run in runs if run.parent_run_id),
+            versions=versions,
+            registered=registered,
+            proposals=_grouped(
+                (proposal.comparison.model, proposal)
+                for proposal in source.proposals()
+                if proposal.comparison.model in versions
+            ),
+        )
 
-    Args:
-        content: The source.
-        run_pages: How many of the newest runs get a page; runs of registered versions always do.
-    """
-    active = [e for e in content.experiments if e.lifecycle_stage == LifecycleStage.ACTIVE]
-    known = {e.experiment_id for e in active}
-    runs = tuple(
-        run
-        for run in content.runs
-        if run.info.lifecycle_stage == LifecycleStage.ACTIVE
-        and run.info.experiment_id in known
-        and urls.is_run_id(run.info.run_id)
-    )
-    versions = {
-        model.name: tuple(sorted(content.versions(model.name), key=lambda v: -v.version))
-        for model in content.models
+
+def _active_experiments(source: SiteSource) -> dict[str, Experiment]:
+    return {
+        experiment.experiment_id: experiment
+        for experiment in source.experiments
+        if experiment.lifecycle_stage == LifecycleStage.ACTIVE
     }
-    registered = _grouped((v.run_id, v) for many in versions.values() for v in many)
-    paged = frozenset(
-        r.info.run_id for n, r in enumerate(runs) if n < run_pages or r.info.run_id in registered
-    )
-    by_experiment = _grouped((run.info.experiment_id, run) for run in runs)
-    newest = {key: -many[0].info.start_time for key, many in by_experiment.items()}
-    active.sort(key=lambda e: (newest.get(e.experiment_id, -e.creation_time), e.experiment_id))
-    return Catalogue(
-        content=content,
-        runs=runs,
-        experiments={e.experiment_id: e for e in active},
-        by_experiment=by_experiment,
-        links=_Links({run.info.run_id: run for run in runs}, paged),
-        paged=paged,
-        children=_grouped((run.parent_run_id, run) for run in runs if run.parent_run_id),
-        versions=versions,
-        registered=registered,
-        proposals=_grouped(
-            (one.comparison.model, one)
-            for one in content.proposals()
-            if one.comparison.model in versions
-        ),
-    )
 
 
-class _Links(Mapping[str, Link]):
-    """Links to the pages of runs, each made when it is asked for: most are not."""
+def _newest_first(
+    experiments: Mapping[str, Experiment], runs: Mapping[str, tuple[Run, ...]]
+) -> dict[str, Experiment]:
+    """Order experiments by their newest run, or by their creation if they have none."""
+    newest = {key: -group[0].info.start_time for key, group in runs.items()}
+
+    def order(experiment: Experiment) -> tuple[int, str]:
+        key = experiment.experiment_id
+        return newest.get(key, -experiment.creation_time), key
+
+    return {e.experiment_id: e for e in sorted(experiments.values(), key=order)}
+
+
+class _RunLinks(Mapping[str, PageLink]):
+    """Links to the pages of runs, each made at its first use: most are not used."""
 
     def __init__(self, runs: Mapping[str, Run], paged: frozenset[str]) -> None:
         self._runs, self._paged = runs, paged
 
-    def __getitem__(self, run_id: str) -> Link:
+    def __getitem__(self, run_id: str) -> PageLink:
         text = run_name(self._runs[run_id])
         paged = run_id in self._paged
-        return Link(text=text, address=urls.run_page(run_id) if paged else urls.older_run(run_id))
+        address = urls.run_page(run_id) if paged else urls.older_run(run_id)
+        return PageLink(text=text, address=address)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._runs)
@@ -115,15 +139,15 @@ class _Links(Mapping[str, Link]):
         return len(self._runs)
 
 
-def experiment_link(item: Experiment) -> Link:
+def experiment_link(experiment: Experiment) -> PageLink:
     """Link an experiment's name to its page."""
-    address = urls.experiment_page(item.name, item.experiment_id)
-    return Link(text=formats.name(item.name), address=address)
+    address = urls.experiment_page(experiment.name, experiment.experiment_id)
+    return PageLink(text=formats.name(experiment.name), address=address)
 
 
-def run_name(item: Run) -> str:
-    """Give a run's name, or the beginning of its id where it has none."""
-    return formats.name(item.info.run_name.strip()) or item.info.run_id[:8]
+def run_name(run: Run) -> str:
+    """Return a run's name, or the beginning of its id if it has none."""
+    return formats.name(run.info.run_name.strip()) or run.info.run_id[:8]
 
 
 def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, tuple[V, ...]]:

@@ -20,12 +20,12 @@ class Keys:
     """Gives the keys of one site; an empty one, which equals no other, is for what changes on.
 
     Attributes:
-        shown: What the site shows.
+        catalogue: What the site shows.
         curved: Ids of the runs whose curves are drawn.
         look: Everything that all pages have in common.
     """
 
-    shown: Catalogue
+    catalogue: Catalogue
     curved: Collection[str]
     look: str
 
@@ -41,43 +41,46 @@ class Keys:
 
     def rows(self, runs: Sequence[Run], around: object = None) -> str:
         """Of the rows of some runs, made of what is committed of them and of something else."""
-        oids = [self.shown.content.run_oid(run.info.run_id) for run in runs]
+        oids = [self.catalogue.source.run_oid(run.info.run_id) for run in runs]
         return self._hashed((around, oids)) if all(oids) else ""
 
     def model(self, item: RegisteredModel, known: Relations) -> str:
         """Of the pages of a model, its versions and promotions."""
-        shown, content = self.shown, self.shown.content
-        runs = sorted({one.run_id for one in shown.versions[item.name]} & known.runs.keys())
+        catalogue, content = self.catalogue, self.catalogue.source
+        runs = sorted({one.run_id for one in catalogue.versions[item.name]} & known.runs.keys())
         oids = [content.run_oid(run_id) for run_id in runs]
         if not all(oids):
             return ""
         found = [known.runs[run_id] for run_id in runs]
         around = [
-            content.declared,
+            content.declarations_fingerprint,
             runs,
             oids,
             repr(item),
             [repr(event) for event in content.events(item.name)],
-            [repr(one) for many in shown.versions.values() for one in many],
-            [repr(one) for one in shown.proposals.get(item.name, ())],
-            [str(shown.links[run_id]) for run_id in runs],
-            [str(shown.links.get(run.parent_run_id or "")) for run in found],
-            [shown.experiments[run.info.experiment_id].name for run in found],
+            [repr(one) for many in catalogue.versions.values() for one in many],
+            [repr(one) for one in catalogue.proposals.get(item.name, ())],
+            [str(catalogue.links[run_id]) for run_id in runs],
+            [str(catalogue.links.get(run.parent_run_id or "")) for run in found],
+            [catalogue.experiments[run.info.experiment_id].name for run in found],
         ]
         return self._hashed(around)
 
     def _around(self, item: Run) -> tuple[object, ...]:
-        run_id, shown = item.info.run_id, self.shown
-        oid, parent = shown.content.run_oid(run_id), item.parent_run_id
+        run_id, catalogue = item.info.run_id, self.catalogue
+        oid, parent = catalogue.source.run_oid(run_id), item.parent_run_id
         if not oid:
             return ()
         return (
             oid,
             run_id in self.curved,
-            shown.experiments[item.info.experiment_id].name,
-            str(shown.links.get(parent)) if parent else "",
-            [str(shown.links.get(one.info.run_id)) for one in shown.children.get(run_id, ())],
-            [(v.name, v.version, v.source) for v in shown.registered.get(run_id, ())],
+            catalogue.experiments[item.info.experiment_id].name,
+            str(catalogue.links.get(parent)) if parent else "",
+            [
+                str(catalogue.links.get(one.info.run_id))
+                for one in catalogue.children.get(run_id, ())
+            ],
+            [(v.name, v.version, v.source) for v in catalogue.registered.get(run_id, ())],
         )
 
     def _hashed(self, value: object) -> str:

@@ -1,9 +1,14 @@
-"""What the dashboard is made of; the one door through which repository data comes in."""
+"""The source of a site: the protocol through which repository data reaches the dashboard.
+
+The site knows neither git nor DVC. :class:`gitml.publishing.repository_source.RepositorySource`
+reads a repository; a test can pass any object with these members.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gitml.entities import (
     Artifact,
@@ -14,55 +19,19 @@ from gitml.entities import (
     RegisteredModel,
     Run,
 )
-from gitml.forge import NO_FORGE, Forge
+from gitml.forge import Forge
 from gitml.registry.promotion.comparison import Comparison
 from gitml.registry.promotion.decisions import Decision, Proposal
 
 
-def _nothing(_: str) -> tuple[()]:
-    return ()
-
-
-def _none(_: str) -> None:
-    return None
-
-
-def _no_bytes(_run_id: str, _path: str, _limit: int) -> None:
-    return None
-
-
-def _no_oid(_: str) -> str:
-    return ""
-
-
-def _unknown(_: str) -> str:
-    return ""
-
-
-def _no_commits() -> tuple[()]:
-    return ()
-
-
-def _none_yet() -> tuple[()]:
-    return ()
-
-
-def _not_considered(_: ModelVersion) -> None:
-    return None
-
-
-def _no_signature(_: ModelVersion) -> Mapping[str, str]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Concern:
-    """Something that somebody should look at.
+class RepositoryWarning:
+    """Something in the repository that needs attention.
 
     Attributes:
         text: One sentence.
-        model: Name of the model it is about, if any.
-        run_id: Id of the run it is about, if any.
+        model: Name of the model that it concerns, if any.
+        run_id: Id of the run that it concerns, if any.
     """
 
     text: str
@@ -100,66 +69,104 @@ class Document:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """Everything a site shows; functions are called lazily, once per page that needs them.
+class SiteSource(Protocol):
+    """Everything that a site shows.
 
-    Attributes:
-        title: Heading of the dashboard.
-        experiments: All experiments; deleted ones are left out of the site.
-        runs: All runs, newest first; deleted ones are left out of the site.
-        models: All registered models.
-        forge: Web pages of the code, for links to commits and pull requests.
-        commit: Id of the commit of the records branch that this was read from.
-        history: run id → every point of every metric, ordered by key and step.
-        artifacts: run id → its files.
-        read_artifact: (run id, path, limit in bytes) → the first ``limit`` bytes of a file,
-            or None where its bytes are not on this machine.
-        patch: run id → what differed from the commit, as ``git diff`` writes it.
-        requirements: run id → the recorded packages, as ``pip freeze`` writes them.
-        versions: model name → its versions.
-        events: model name → its history.
-        run_oid: run id → git object id of its record's tree, empty where unknown. A run whose
-            id did not change is not rendered again.
-        better: metric → ``lower``, ``higher``, or an empty text where that is not known.
-        ways: Changes whenever an answer of ``better`` does.
-        commits: The first-parent line of the default branch, newest first.
-        pages: Extra pages, in the order in which the bar lists them.
-        reports: Reports, newest name last.
-        views: Saved views, as YAML.
-        concerns: What needs a look besides failed runs, the most urgent first.
-        proposals: Versions that branches want in a stage, newest first.
-        decisions: model name → versions that entered a stage, newest first.
-        considered: version → it beside what is in Production, though nobody proposed it.
-        signature: version → what it takes and returns, as in its MLmodel file.
-        declared: Changes whenever what is declared for models does.
-        unread: One sentence for each file of a run that could not be read until now.
+    Attributes are read once per build; methods are called by the pages that need them, perhaps in
+    a forked process.
     """
 
-    title: str
-    experiments: Sequence[Experiment] = ()
-    runs: Sequence[Run] = ()
-    models: Sequence[RegisteredModel] = ()
-    forge: Forge = NO_FORGE
-    commit: str = ""
-    history: Callable[[str], Sequence[Metric]] = _nothing
-    artifacts: Callable[[str], Sequence[Artifact]] = _nothing
-    read_artifact: Callable[[str, str, int], bytes | None] = _no_bytes
-    patch: Callable[[str], str | None] = _none
-    requirements: Callable[[str], str | None] = _none
-    versions: Callable[[str], Sequence[ModelVersion]] = _nothing
-    events: Callable[[str], Sequence[ModelEvent]] = _nothing
-    run_oid: Callable[[str], str] = _no_oid
-    better: Callable[[str], str] = _unknown
-    ways: str = ""
-    commits: Callable[[], Sequence[CodeCommit]] = _no_commits
-    pages: Sequence[Document] = ()
-    reports: Sequence[Document] = ()
-    views: Sequence[Document] = ()
-    concerns: Callable[[], Sequence[Concern]] = _none_yet
-    proposals: Callable[[], Sequence[Proposal]] = _none_yet
-    decisions: Callable[[str], Sequence[Decision]] = _nothing
-    considered: Callable[[ModelVersion], Comparison | None] = _not_considered
-    signature: Callable[[ModelVersion], Mapping[str, str]] = _no_signature
-    declared: str = ""
-    unread: Callable[[], Sequence[str]] = _none_yet
+    @property
+    def title(self) -> str:
+        """Heading of the dashboard."""
+
+    @property
+    def experiments(self) -> Sequence[Experiment]:
+        """All experiments; the site leaves out deleted ones."""
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """All runs, newest first; the site leaves out deleted ones."""
+
+    @property
+    def models(self) -> Sequence[RegisteredModel]:
+        """All registered models."""
+
+    @property
+    def forge(self) -> Forge:
+        """Web pages of the code, for links to commits and pull requests."""
+
+    @property
+    def commit(self) -> str:
+        """Id of the commit of the records branch that this was read from, or an empty text."""
+
+    @property
+    def pages(self) -> Sequence[Document]:
+        """Extra pages, in the order in which the bar lists them."""
+
+    @property
+    def reports(self) -> Sequence[Document]:
+        """Reports, newest name last."""
+
+    @property
+    def views(self) -> Sequence[Document]:
+        """Saved views, as YAML."""
+
+    @property
+    def directions_fingerprint(self) -> str:
+        """Changes whenever a result of :meth:`better` does."""
+
+    @property
+    def declarations_fingerprint(self) -> str:
+        """Changes whenever the declarations of models do."""
+
+    def run_oid(self, run_id: str, /) -> str:
+        """Return the git object id of a run's record, or an empty text if it is in progress.
+
+        The page of a run whose id did not change is taken over from the previous site.
+        """
+
+    def history(self, run_id: str, /) -> Sequence[Metric]:
+        """Return every point of every metric of a run, ordered by key and step."""
+
+    def artifacts(self, run_id: str, /) -> Sequence[Artifact]:
+        """Return the files of a run."""
+
+    def read_artifact(self, run_id: str, path: str, limit: int, /) -> bytes | None:
+        """Return the first ``limit`` bytes of a file, or None if they are not on this machine."""
+
+    def patch(self, run_id: str, /) -> str:
+        """Return what differed from a run's commit, in the format of ``git diff``."""
+
+    def requirements(self, run_id: str, /) -> str:
+        """Return the recorded packages of a run, in the format of ``pip freeze``."""
+
+    def better(self, metric: str, /) -> str:
+        """Return ``lower`` or ``higher``, or an empty text if the direction is unknown."""
+
+    def commits(self) -> Sequence[CodeCommit]:
+        """Return the first-parent line of the default branch, newest first."""
+
+    def versions(self, model: str, /) -> Sequence[ModelVersion]:
+        """Return the versions of a model."""
+
+    def events(self, model: str, /) -> Sequence[ModelEvent]:
+        """Return the history of a model."""
+
+    def proposals(self) -> Sequence[Proposal]:
+        """Return the versions that branches propose for a stage, newest first."""
+
+    def decisions(self, model: str, /) -> Sequence[Decision]:
+        """Return the versions of a model that entered a stage, newest first."""
+
+    def considered(self, version: ModelVersion, /) -> Comparison | None:
+        """Return the comparison of a version that nobody proposed with the one in Production."""
+
+    def signature(self, version: ModelVersion, /) -> Mapping[str, str]:
+        """Return inputs, outputs and params of a version, as in its MLmodel file."""
+
+    def warnings(self) -> Sequence[RepositoryWarning]:
+        """Return what needs attention besides failed runs, the most urgent first."""
+
+    def unread(self) -> Sequence[str]:
+        """Return one sentence for each file of a run that could not be read until now."""

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from gitml.entities import Experiment
-from gitml.site import Content, SiteOptions, build
+from gitml.site import SiteOptions, build
 from tests.benchmarks.loading import EXPERIMENT, made
 from tests.browsers import chromium
+from tests.site.memory_source import MemorySource
 
 ROOT = Path(__file__).parents[2]
 WAIT = 60  # s, for a server or a row
@@ -70,8 +71,8 @@ def gitml(browser: Any, count: int) -> dict[str, float]:
         folder = Path(place) / "site"
         runs = [files.record.run for files in made(EXPERIMENT, count)][::-1]
         experiment = Experiment(experiment_id=EXPERIMENT, name=EXPERIMENT)
-        content = Content(title="Benchmark", experiments=[experiment], runs=runs)
-        build(content, folder, options=SiteOptions(run_pages=0))
+        source = MemorySource(title="Benchmark", experiments=[experiment], runs=runs)
+        build(source, folder, options=SiteOptions(run_pages=0))
         address = next((folder / "experiments").iterdir()).as_uri()
         return look(browser, "gitml", address)
 

@@ -15,7 +15,7 @@ import yaml
 
 import gitml
 from gitml.entities import Dataset
-from gitml.publishing import repository_source
+from gitml.publishing import dashboard
 from gitml.registry import resolve
 from gitml.registry.promotion import markdown_report, verify
 from gitml.repository import Repository
@@ -526,12 +526,12 @@ def test_the_dashboard_shows_open_and_decided_promotions(
 ) -> None:
     promote(cli, repository, "1", 1)
     opened = Repository.open(repository)
-    state = repository_source.state_of(opened)
+    state = dashboard.fingerprint(opened)
     cli("registry", "propose", "Price", "2", "Production", "-m", "better <b>")
     git(repository, "remote", "set-url", "origin", "https://github.com/team/prices")
-    assert repository_source.state_of(opened) != state
+    assert dashboard.fingerprint(opened) != state
 
-    repository_source.build_site(opened, tmp_path / "site")
+    dashboard.build_site(opened, tmp_path / "site")
     pages = {
         path.relative_to(tmp_path / "site").as_posix(): html.unescape(path.read_text())
         for path in (tmp_path / "site").rglob("*.html")
@@ -547,5 +547,5 @@ def test_the_dashboard_shows_open_and_decided_promotions(
     assert len([name for name in versions if name.startswith("models/")]) >= 3
     (second,) = [pages[name] for name in pages if name.endswith("/2.html")]
     assert "If it were proposed for Production now" in second
-    again = repository_source.build_site(opened, tmp_path / "site")
+    again = dashboard.build_site(opened, tmp_path / "site")
     assert again.written == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitml.git import GitRepo, default_branch
-from gitml.publishing.repository_source import site_content
+from gitml.publishing.repository_source import RepositorySource
 from gitml.repository import Repository
 from tests.conftest import git
 
@@ -16,7 +16,7 @@ def test_only_first_parents_are_followed_newest_first(repository: Path) -> None:
     git(repository, "switch", "-q", "main")
     git(repository, "commit", "-qm", "On the line", "--allow-empty")
     git(repository, "merge", "-qm", "Merge side", "side")
-    commits = site_content(Repository.open(repository)).commits()
+    commits = RepositorySource(Repository.open(repository)).commits()
     assert [commit.subject for commit in commits] == ["Merge side", "On the line", "Add training"]
     assert commits[0].commit == git(repository, "rev-parse", "HEAD")
     assert commits[0].timestamp == int(git(repository, "log", "-1", "--format=%ct")) * 1000
@@ -40,4 +40,4 @@ def test_another_branch_than_the_default_one_is_not_taken(repository: Path, tmp_
 def test_a_repository_without_commits_has_no_line(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     assert default_branch.tip(GitRepo.discover(tmp_path), "origin") is None
-    assert site_content(Repository.open(tmp_path)).commits() == []
+    assert RepositorySource(Repository.open(tmp_path)).commits() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from gitml.entities import ViewType
 from gitml.errors import GitmlError
 from gitml.maintenance import fsck
-from gitml.publishing import repository_source
+from gitml.publishing import dashboard
 from gitml.query.filters import RunQuery
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
@@ -44,7 +44,7 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     _merge(repository, tip, theirs)
     _index(repository, good)
     if count <= 300:
-        repository_source.build_site(repository, folder / "site")
+        dashboard.build_site(repository, folder / "site")
     return numbers
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitml.errors import InvalidInput
-from gitml.publishing.repository_source import build_site, site_content, state_of
+from gitml.publishing.dashboard import build_site, fingerprint
+from gitml.publishing.repository_source import RepositorySource
 from gitml.repository import Repository
 
 
@@ -22,7 +23,7 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
     (repository / "docs" / "a.md").write_bytes(b"\xef\xbb\xbf# A\n")
     (repository / "docs" / "c.txt").write_text("no page")
     (repository / "docs" / "link.md").symlink_to("/etc/hostname")
-    content = site_content(settings(repository, "pages: docs"))
+    content = RepositorySource(settings(repository, "pages: docs"))
     assert [(page.name, page.text) for page in content.pages] == [("a", "# A\n"), ("b", "# B\n")]
 
 
@@ -48,19 +49,41 @@ def test_settings_that_cannot_be_followed_are_said(
     assert not (tmp_path / "site").exists()
 
 
-def test_a_site_that_follows_its_repository_notices_what_people_write(repository: Path) -> None:
-    opened = Repository.open(repository)
-    states = [state_of(opened)]
-    for name, text in (("reports", "# March\n"), ("views", "experiment: e\n")):
-        (repository / name).mkdir()
-        (repository / name / ("a.md" if name == "reports" else "a.yaml")).write_text(text)
-        states.append(state_of(opened))
-    (repository / "reports" / "a.md").write_text("# April, longer\n")
-    states.append(state_of(opened))
-    assert len(set(map(repr, states))) == 4
-    content = site_content(opened)
-    assert [one.text for one in (*content.reports, *content.views)] == [
-        "# April, longer\n", "experiment: e\n",
+WRITTEN = {
+    "reports/a.md": "# March\n",
+    "views/a.yaml": "experiment: e\n",
+    "docs/a.md": "# About\n",
+    "registry/Price.yaml": "model: Price\n",
+    "look/404.html": "moved",
+    "look/assets/gitml.css": "a { color: red }",
+    "logo.svg": "<svg/>",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_fingerprint_changes_with_every_file_that_the_site_is_made_of(
+    repository: Path, name: str
+) -> None:
+    opened = settings(repository, "pages: docs, templates: look, logo: logo.svg")
+    states = [fingerprint(opened), fingerprint(opened)]
+    path = repository / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for text in (WRITTEN[name], f"{WRITTEN[name]} "):
+        path.write_text(text)
+        states.append(fingerprint(opened))
+    path.unlink()
+    states.append(fingerprint(opened))
+    assert [state == states[0] for state in states] == [True, True, False, False, True]
+    assert states[2] != states[3]
+
+
+def test_reports_and_views_are_read_from_the_work_tree(repository: Path) -> None:
+    for name in ("reports/a.md", "views/a.yaml"):
+        (repository / name).parent.mkdir()
+        (repository / name).write_text(WRITTEN[name])
+    source = RepositorySource(Repository.open(repository))
+    assert [document.text for document in (*source.reports, *source.views)] == [
+        "# March\n", "experiment: e\n",
     ]  # fmt: skip
 
 
@@ -71,12 +94,12 @@ def test_files_that_lead_elsewhere_or_are_no_text_are_not_shown(
     (tmp_path / "private" / "diary.md").write_text("# Secret\n")
     (repository / "reports").symlink_to(tmp_path / "private")
     opened = Repository.open(repository)
-    assert site_content(opened).reports == ()
+    assert RepositorySource(opened).reports == ()
     (repository / "reports").unlink()
     (repository / "reports").mkdir()
     (repository / "reports" / "big.md").write_bytes(b"x" * (256 * 1024 + 1))
     with pytest.raises(InvalidInput, match="has more than 256 KiB"):
-        site_content(opened)
+        RepositorySource(opened)
     (repository / "reports" / "big.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="is not UTF-8 text"):
-        site_content(opened)
+        RepositorySource(opened)

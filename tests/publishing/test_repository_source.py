@@ -15,7 +15,8 @@ import pytest
 import gitml
 from gitml.entities import Artifact, Metric
 from gitml.forge import Forge, ForgeKind
-from gitml.publishing.repository_source import build_site, site_content
+from gitml.publishing.dashboard import build_site
+from gitml.publishing.repository_source import RepositorySource
 from gitml.registry import registration
 from gitml.registry.promotion import review
 from gitml.registry.registry import Registry
@@ -27,7 +28,7 @@ def test_dashboard_and_report_link_to_the_same_pages(tracked: Path) -> None:
     (tracked / "gitml.yaml").write_text("forge: gitea\n")
     git(tracked, "remote", "add", "origin", "https://user:secret@git.example.org:8443/team/prices")
     repository = Repository.open(tracked)
-    forge = site_content(repository).forge
+    forge = RepositorySource(repository).forge
     assert forge == Forge(address="https://git.example.org:8443/team/prices", kind=ForgeKind.GITEA)
     assert review.between(Registry.of(repository), "HEAD").forge == forge
 
@@ -47,7 +48,7 @@ def run_id(tracked: Path) -> str:
 def test_content_has_the_runs_and_reads_the_rest_when_asked(tracked: Path, run_id: str) -> None:
     git(tracked, "remote", "add", "origin", "git@github.com:team/prices.git")
     repository = Repository.open(tracked)
-    content = site_content(repository)
+    content = RepositorySource(repository)
 
     assert (content.title, content.forge.address) == (
         "project",
@@ -76,7 +77,7 @@ def test_deleted_runs_and_experiments_are_left_out(tracked: Path, run_id: str) -
     gitml.delete_run(run_id)
     gitml.delete_experiment("house")
 
-    content = site_content(Repository.open(tracked))
+    content = RepositorySource(Repository.open(tracked))
     assert (list(content.runs), list(content.experiments)) == ([], [])
 
 
@@ -86,7 +87,7 @@ def test_a_run_in_progress_is_shown_as_it_is_and_never_taken_from_an_old_site(
     run = gitml.start_run()
     gitml.log_text("so far", "log.txt")
 
-    content = site_content(Repository.open(tracked))
+    content = RepositorySource(Repository.open(tracked))
     assert [one.info.status for one in content.runs] == ["RUNNING"]
     assert content.run_oid(run.info.run_id) == ""
     assert content.read_artifact(run.info.run_id, "log.txt", 100) == b"so far"
@@ -97,7 +98,7 @@ def test_bytes_that_are_nowhere_are_left_out(tracked: Path, run_id: str) -> None
     for name in ("cache", "remote"):
         (repository.state / name).rename(repository.state / f"lost-{name}")
 
-    assert site_content(repository).read_artifact(run_id, "notes/hello.txt", 5) is None
+    assert RepositorySource(repository).read_artifact(run_id, "notes/hello.txt", 5) is None
 
 
 @pytest.mark.slow
@@ -117,7 +118,7 @@ def test_models_come_with_their_versions_and_history(tracked: Path) -> None:
     registry = gitml.MlflowClient(tracked).registry
     registry.create_registered_model("Empty")
 
-    content = site_content(Repository.open(tracked))
+    content = RepositorySource(Repository.open(tracked))
     assert [model.name for model in content.models] == ["Empty"]
     assert (content.versions("Empty"), content.events("Empty")) == ((), [])
 
@@ -129,7 +130,7 @@ def test_all_pages_of_runs_are_read(
         pass
     monkeypatch.setattr("gitml.store.index.index.MAX_RESULTS", 1)
 
-    runs = site_content(Repository.open(tracked)).runs
+    runs = RepositorySource(Repository.open(tracked)).runs
     assert [run.info.run_id for run in runs] == [second.info.run_id, run_id]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.publishing.repository_source import site_content
+from gitml.publishing.repository_source import RepositorySource
 from gitml.registry import registration
 from gitml.repository import Repository
 from tests.conftest import git
@@ -33,7 +33,7 @@ def declare(repository: Path, text: str) -> None:
 
 
 def said(repository: Path) -> list[tuple[str, str]]:
-    return [(c.text, c.model) for c in site_content(Repository.open(repository)).concerns()]
+    return [(c.text, c.model) for c in RepositorySource(Repository.open(repository)).warnings()]
 
 
 def test_a_declaration_that_is_not_applied_is_said(

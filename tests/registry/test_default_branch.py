@@ -9,7 +9,7 @@ import pytest
 from gitml.ci import workflows
 from gitml.errors import InvalidInput
 from gitml.git import GitRepo, default_branch
-from gitml.publishing.repository_source import site_content
+from gitml.publishing.repository_source import RepositorySource
 from gitml.registry.audit import signers
 from gitml.registry.promotion import review
 from gitml.repository import Repository
@@ -62,7 +62,7 @@ def answers(folder: Path) -> dict[str, object]:
     written = (folder / ".github" / "workflows").iterdir()
     text = "".join(path.read_text() for path in written)
     names = [name for name in ("trunk", "feature", "main") if f'"{name}"' in text]
-    commits = site_content(repository).commits()
+    commits = RepositorySource(repository).commits()
     return {
         "dashboard": commits[0].subject,
         "signing": signers.at_hand(repository.git, "origin").required,

@@ -33,9 +33,10 @@ from gitml.entities import (
 )
 from gitml.forge import from_remote
 from gitml.registry.gates.metric_direction import by_name
-from gitml.site import Content, SiteOptions, build
+from gitml.site import SiteOptions, build
 from gitml.site.serve import server
 from tests import browsers
+from tests.site.memory_source import MemorySource
 from tests.site.promotions import SIGNATURE, Story
 
 START = 1_772_000_000_000
@@ -167,7 +168,7 @@ def history(run: Run) -> list[Metric]:
     return points
 
 
-def make_content(count: int = 60, **more: Any) -> Content:
+def make_content(count: int = 60, **more: Any) -> MemorySource:
     """Make a project of two experiments and a model; run 0 has everything a run can have."""
     first = make_run(
         0,
@@ -245,7 +246,7 @@ def make_content(count: int = 60, **more: Any) -> Content:
             else []
         ),
         "read_artifact": lambda key, path, limit: FILES[path][:limit],
-        "patch": lambda key: PATCH if key == run_id(0) else None,
+        "patch": lambda key: PATCH if key == run_id(0) else "",
         "requirements": lambda key: "numpy==2.1.0\nscikit-learn==1.5.2\n",
         "versions": lambda name: [version, newer],
         "proposals": lambda: [story.proposal(version, newer, START + 240_000)],
@@ -257,7 +258,7 @@ def make_content(count: int = 60, **more: Any) -> Content:
         "events": lambda name: events,
         "better": lambda metric: by_name(metric) or "",
     }
-    return Content(**values | more)
+    return MemorySource(**values | more)
 
 
 def event(kind: str, version: int, value: str, tag: str, when: int) -> ModelEvent:
@@ -275,12 +276,12 @@ def event(kind: str, version: int, value: str, tag: str, when: int) -> ModelEven
 
 
 @pytest.fixture
-def content() -> Callable[..., Content]:
+def content() -> Callable[..., MemorySource]:
     return make_content
 
 
 @pytest.fixture
-def hostile() -> Callable[[], Content]:
+def hostile() -> Callable[[], MemorySource]:
     from tests.site.hostile import hostile_content
 
     return hostile_content

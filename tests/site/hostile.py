@@ -24,9 +24,9 @@ from gitml.forge import NO_FORGE, from_remote
 from gitml.query.gates import Verdict
 from gitml.registry.gates.approvals import NOBODY
 from gitml.registry.promotion.decisions import Decision
-from gitml.site import Content
-from gitml.site.source import CodeCommit, Concern, Document
+from gitml.site.source import CodeCommit, Document, RepositoryWarning
 from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_content, make_run, run_id
+from tests.site.memory_source import MemorySource
 from tests.site.promotions import Story
 
 ATTACK = "</script><img src=x onerror=alert(1)>"
@@ -75,7 +75,7 @@ _FILES = FILES | {
 }
 
 
-def hostile_content() -> Content:
+def hostile_content() -> MemorySource:
     """Make a project of five experiments and a model, all of them hostile."""
     named = [_named(number) for number in range(len(TEXTS))]
     runs = {run.info.run_id: run for run in (*named, *_absurd())}
@@ -116,7 +116,9 @@ def hostile_content() -> Content:
             CodeCommit(commit=commit, timestamp=10**18, author=LONG, subject=ATTACK)
             for commit in (ATTACK, LONG)
         ],
-        concerns=lambda: [Concern(text=text, model=ATTACK, run_id=text) for text in (*TEXTS, LONG)],
+        warnings=lambda: [
+            RepositoryWarning(text=text, model=ATTACK, run_id=text) for text in (*TEXTS, LONG)
+        ],
         pages=[Document(name=text, text=f"# {text}\n{NOTE}{text}") for text in TEXTS[:3]],
         reports=[Document(name=text, text=_report()) for text in TEXTS[:2]],
         views=[Document(name=ATTACK, text=json.dumps(_view()))],

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from gitml.site import Content, SiteOptions, build
+from gitml.site import SiteOptions, build
 from gitml.site.source import Document
 from tests.site.conftest import make_content
+from tests.site.memory_source import MemorySource
 from tests.site.pages.test_reports import REPORT, VIEW
 from tests.site.pages.test_timeline import line
 from tests.site.test_browser import count, until
@@ -28,7 +29,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Pat
     return folder
 
 
-def whole() -> Content:
+def whole() -> MemorySource:
     """The example with what people wrote besides, and its runs spread over commits."""
     content = make_content()
     runs = [

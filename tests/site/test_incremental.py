@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gitml.entities import Experiment, Run
 from gitml.forge import NO_FORGE, from_remote
-from gitml.site import Content, SiteOptions, build
+from gitml.site import SiteOptions, build
 from gitml.site.data import columns
 from gitml.site.pages import older_runs
 from tests.site.conftest import START
+from tests.site.memory_source import MemorySource
 from tests.site.test_build import snapshot
 
 RUNS = 14
@@ -64,7 +65,9 @@ changes = st.lists(
 )
 
 
-def shown(state: State, content: Callable[..., Content], run: Callable[..., Run]) -> Content:
+def shown(
+    state: State, content: Callable[..., MemorySource], run: Callable[..., Run]
+) -> MemorySource:
     found = {}
     for number in sorted(state.runs):
         tags = {"team": "blue"}
@@ -75,14 +78,14 @@ def shown(state: State, content: Callable[..., Content], run: Callable[..., Run]
         found[one.info.run_id] = one
     live = {run(number).info.run_id for number in state.live}
     committed = {key: "" if key in live else _oid(one) for key, one in found.items()}
-    more = {} if state.models else {"models": []}
+    more: dict[str, Any] = {} if state.models else {"models": []}
     return content(
         RUNS,
         runs=sorted(found.values(), key=lambda one: -one.info.start_time),
         experiments=[Experiment(experiment_id="fuel", name=state.experiment, creation_time=START)],
         run_oid=lambda key: committed.get(key, ""),
         better=lambda metric: state.way,
-        ways=state.way,
+        directions_fingerprint=state.way,
         title=state.title,
         forge=from_remote(state.forge) or NO_FORGE,
         **more,

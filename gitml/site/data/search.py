@@ -47,7 +47,7 @@ def pages(shown: Catalogue) -> Iterator[Page]:
     for item in shown.experiments.values():
         address = urls.experiment_page(item.name, item.experiment_id)
         yield "experiment", item.name, address, words.take(item.tags.get(data.NOTE_TAG, ""))
-    for model in shown.content.models:
+    for model in shown.source.models:
         address = urls.model_page(model.name)
         yield "model", model.name, address, words.take(model.description)
         for one in shown.versions[model.name]:
@@ -56,8 +56,8 @@ def pages(shown: Catalogue) -> Iterator[Page]:
             )
             title = f"{model.name} version {one.version}"
             yield "version", title, urls.version_page(model.name, one.version), words.take(labels)
-    written = [("page", one, urls.extra_page(one.name)) for one in shown.content.pages]
-    written += [("report", one, urls.report_page(one.name)) for one in shown.content.reports]
+    written = [("page", one, urls.extra_page(one.name)) for one in shown.source.pages]
+    written += [("report", one, urls.report_page(one.name)) for one in shown.source.reports]
     for kind, document, address in written:
         title, text = markdown.titled(document.text, document.name)
         yield kind, formats.name(title), address, words.take(text)

@@ -142,7 +142,7 @@ def head(
         "trends": trends,
         "rows": len(shown.by_experiment.get(item.experiment_id, ())),
         "paged": len(paged(shown, item)),
-        "better": [[name, way] for name in metrics for way in data.end(shown.content.better(name))],
+        "better": [[name, way] for name in metrics for way in data.end(shown.source.better(name))],
         "experiment": data.well_formed(item.experiment_id),
     }
 

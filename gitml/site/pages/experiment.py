@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gitml.entities import Experiment, Run
-from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
+from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
 from gitml.site.text import formats, markdown
 
@@ -19,36 +19,36 @@ TABLE_ROWS = 100
 class ExperimentTable:
     """An experiment's page: the newest rows for readers without scripts."""
 
-    link: Link
+    link: PageLink
     runs: int
     description: str
     header: tuple[str, ...]
-    rows: tuple[tuple[Link, str, int, str, tuple[str, ...]], ...]
+    rows: tuple[tuple[PageLink, str, int, str, tuple[str, ...]], ...]
     head: str
 
 
-def experiment(shown: Catalogue, item: Experiment, head: str) -> ExperimentTable:
+def experiment(catalogue: Catalogue, item: Experiment, head: str) -> ExperimentTable:
     """Fill an experiment's page.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The experiment.
         head: Address of the script with the table's newest runs.
     """
-    runs = shown.by_experiment.get(item.experiment_id, ())[:TABLE_ROWS]
+    runs = catalogue.by_experiment.get(item.experiment_id, ())[:TABLE_ROWS]
     metrics = main_metrics(runs, 5)
     params = _telling_params(runs, 5)
     rows = []
     for run in runs:
         numbers = [_optional(run.data.metrics.get(key)) for key in metrics]
         texts = [formats.clip(run.data.params.get(key, ""), 60) for key in params]
-        link = shown.links.get(run.info.run_id, Link(text=run_name(run)))
+        link = catalogue.links.get(run.info.run_id, PageLink(text=run_name(run)))
         elapsed = formats.duration(columns.elapsed(run))
         cells = (*numbers, *texts, (run.source.commit or "")[:8])
         rows.append((link, run.info.status, run.info.start_time, elapsed, cells))
     return ExperimentTable(
         link=experiment_link(item),
-        runs=len(shown.by_experiment.get(item.experiment_id, ())),
+        runs=len(catalogue.by_experiment.get(item.experiment_id, ())),
         description=markdown.render(item.tags.get(columns.NOTE_TAG, "")),
         header=(*map(formats.name, (*metrics, *params)), "commit"),
         rows=tuple(rows),

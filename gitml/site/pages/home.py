@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Experiment, ModelEvent, RegisteredModel, Run, RunStatus
-from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
+from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
 from gitml.site.pages.experiment import main_metrics
 from gitml.site.pages.feed import Regression
 from gitml.site.pages.model import EventRow, LiveVersion, event_row, live
 from gitml.site.pages.promotion import PromotionCard, open_promotions
-from gitml.site.source import Concern, Document
+from gitml.site.source import Document, RepositoryWarning
 from gitml.site.text import formats, markdown, urls
 
 NEWEST = 12
 CHANGES = 8
 FAILED = 5
-CONCERNS = 10
+WARNINGS = 10
 REGRESSIONS = 3
 LATELY = 7 * 24 * 3_600_000  # ms
 _ENDED_BADLY = (RunStatus.FAILED, RunStatus.KILLED)
@@ -29,8 +29,8 @@ _ENDED_BADLY = (RunStatus.FAILED, RunStatus.KILLED)
 class RunRow:
     """A run in a short list. Times are ms since the Unix epoch."""
 
-    run: Link
-    experiment: Link
+    run: PageLink
+    experiment: PageLink
     status: str
     start: int
     duration: str
@@ -56,7 +56,7 @@ class MetricRange:
     name: str
     newest: str
     best: str
-    run: Link
+    run: PageLink
     way: str
     lowest: str
     highest: str
@@ -66,7 +66,7 @@ class MetricRange:
 class ExperimentCard:
     """An experiment on the home page."""
 
-    link: Link
+    link: PageLink
     runs: int
     failed: int
     newest: int | None
@@ -77,7 +77,7 @@ class ExperimentCard:
 class ModelCard:
     """A registered model on the home page."""
 
-    link: Link
+    link: PageLink
     versions: int
     updated: int
     live: tuple[LiveVersion, ...]
@@ -88,7 +88,7 @@ class ModelCard:
 class Change:
     """Something that happened in the registry."""
 
-    model: Link
+    model: PageLink
     event: EventRow
 
 
@@ -100,59 +100,61 @@ class Home:
     experiments: tuple[ExperimentCard, ...]
     models: tuple[ModelCard, ...]
     failed: tuple[RunRow, ...]
-    concerns: tuple[tuple[str, Link | None], ...]
-    more_concerns: int
+    warnings: tuple[tuple[str, PageLink | None], ...]
+    more_warnings: int
     promotions: tuple[PromotionCard, ...]
     changes: tuple[Change, ...]
     regressions: tuple[tuple[str, str], ...]
-    reports: tuple[Link, ...]
+    reports: tuple[PageLink, ...]
     runs: int
 
 
-def home(shown: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
+def home(catalogue: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
     """Say what changed lately and what is live.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         regressions: Steps of metrics for the worse, newest first.
     """
-    failed = [run for run in _lately(shown.runs) if run.info.status in _ENDED_BADLY]
-    concerns = shown.content.concerns()
-    models = sorted(shown.content.models, key=lambda model: -model.last_updated_timestamp)
+    failed = [run for run in _lately(catalogue.runs) if run.info.status in _ENDED_BADLY]
+    warnings = catalogue.source.warnings()
+    models = sorted(catalogue.source.models, key=lambda model: -model.last_updated_timestamp)
     return Home(
-        newest=tuple(_row(shown, run) for run in shown.runs[:NEWEST]),
-        experiments=_experiment_cards(shown),
-        models=tuple(_model_card(shown, model) for model in models),
-        failed=tuple(_row(shown, run) for run in failed[:FAILED]),
-        concerns=tuple((concern.text, _about(shown, concern)) for concern in concerns[:CONCERNS]),
-        more_concerns=max(0, len(concerns) - CONCERNS),
-        promotions=open_promotions(shown),
-        changes=_changes(shown),
+        newest=tuple(_row(catalogue, run) for run in catalogue.runs[:NEWEST]),
+        experiments=_experiment_cards(catalogue),
+        models=tuple(_model_card(catalogue, model) for model in models),
+        failed=tuple(_row(catalogue, run) for run in failed[:FAILED]),
+        warnings=tuple(
+            (warning.text, _about(catalogue, warning)) for warning in warnings[:WARNINGS]
+        ),
+        more_warnings=max(0, len(warnings) - WARNINGS),
+        promotions=open_promotions(catalogue),
+        changes=_changes(catalogue),
         regressions=tuple((one.sentence, one.address) for one in regressions[:REGRESSIONS]),
-        reports=tuple(_report(document) for document in reversed(shown.content.reports)),
-        runs=len(shown.runs),
+        reports=tuple(_report(document) for document in reversed(catalogue.source.reports)),
+        runs=len(catalogue.runs),
     )
 
 
-def _about(shown: Catalogue, concern: Concern) -> Link | None:
-    if concern.run_id in shown.links:
-        return shown.links[concern.run_id]
-    if concern.model in shown.versions:
-        return Link(text=formats.name(concern.model), address=urls.model_page(concern.model))
+def _about(catalogue: Catalogue, warning: RepositoryWarning) -> PageLink | None:
+    if warning.run_id in catalogue.links:
+        return catalogue.links[warning.run_id]
+    if warning.model in catalogue.versions:
+        return PageLink(text=formats.name(warning.model), address=urls.model_page(warning.model))
     return None
 
 
-def _report(document: Document) -> Link:
+def _report(document: Document) -> PageLink:
     title, _ = markdown.titled(document.text, document.name)
-    return Link(text=formats.name(title), address=urls.report_page(document.name))
+    return PageLink(text=formats.name(title), address=urls.report_page(document.name))
 
 
-def _changes(shown: Catalogue) -> tuple[Change, ...]:
+def _changes(catalogue: Catalogue) -> tuple[Change, ...]:
     """List the newest events of all models."""
     found = [
-        (event, Link(text=formats.name(model.name), address=urls.model_page(model.name)))
-        for model in shown.content.models
-        for event in _moves(shown.content.events(model.name))
+        (event, PageLink(text=formats.name(model.name), address=urls.model_page(model.name)))
+        for model in catalogue.source.models
+        for event in _moves(catalogue.source.events(model.name))
     ]
     found.sort(key=lambda pair: (-pair[0].timestamp, pair[0].tag))
     return tuple(Change(model=link, event=event_row(event)) for event, link in found[:CHANGES])
@@ -178,11 +180,11 @@ def _lately(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.info.start_time >= since]
 
 
-def _row(shown: Catalogue, item: Run) -> RunRow:
+def _row(catalogue: Catalogue, item: Run) -> RunRow:
     keys = main_metrics([item], 2)
     return RunRow(
-        run=shown.links.get(item.info.run_id, Link(text=run_name(item))),
-        experiment=experiment_link(shown.experiments[item.info.experiment_id]),
+        run=catalogue.links.get(item.info.run_id, PageLink(text=run_name(item))),
+        experiment=experiment_link(catalogue.experiments[item.info.experiment_id]),
         status=item.info.status,
         start=item.info.start_time,
         duration=formats.duration(columns.elapsed(item)),
@@ -194,25 +196,25 @@ def _row(shown: Catalogue, item: Run) -> RunRow:
     )
 
 
-def _experiment_cards(shown: Catalogue) -> tuple[ExperimentCard, ...]:
+def _experiment_cards(catalogue: Catalogue) -> tuple[ExperimentCard, ...]:
     """Describe the experiments, the ones that people work on first."""
-    cards = [_experiment_card(shown, one) for one in shown.experiments.values()]
+    cards = [_experiment_card(catalogue, one) for one in catalogue.experiments.values()]
     return tuple(sorted(cards, key=lambda card: -(card.newest or 0)))
 
 
-def _experiment_card(shown: Catalogue, item: Experiment) -> ExperimentCard:
-    runs = shown.by_experiment.get(item.experiment_id, ())
+def _experiment_card(catalogue: Catalogue, item: Experiment) -> ExperimentCard:
+    runs = catalogue.by_experiment.get(item.experiment_id, ())
     failed = sum(run.info.status in _ENDED_BADLY for run in runs)
     return ExperimentCard(
         link=experiment_link(item),
         runs=len(runs),
         failed=failed,
         newest=runs[0].info.start_time if runs else None,
-        metrics=tuple(_range(shown, key, runs) for key in main_metrics(runs, 3)),
+        metrics=tuple(_range(catalogue, key, runs) for key in main_metrics(runs, 3)),
     )
 
 
-def _range(shown: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
+def _range(catalogue: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
     having = [run for run in runs if key in run.data.metrics]
     finite = [run for run in having if math.isfinite(run.data.metrics[key])] or having
 
@@ -220,23 +222,23 @@ def _range(shown: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
         return run.data.metrics[key]
 
     low, high = min(finite, key=value), max(finite, key=value)
-    way = {"lower": "lowest", "higher": "highest"}.get(shown.content.better(key), "")
+    way = {"lower": "lowest", "higher": "highest"}.get(catalogue.source.better(key), "")
     best = {"lowest": low, "highest": high}.get(way)
     return MetricRange(
         name=formats.name(key),
         newest=formats.number(value(having[0])),
         best=formats.number(value(best)) if best else "",
-        run=shown.links[best.info.run_id] if best else Link(text=""),
+        run=catalogue.links[best.info.run_id] if best else PageLink(text=""),
         way=way,
         lowest=formats.number(value(low)),
         highest=formats.number(value(high)),
     )
 
 
-def _model_card(shown: Catalogue, item: RegisteredModel) -> ModelCard:
-    versions = shown.versions[item.name]
+def _model_card(catalogue: Catalogue, item: RegisteredModel) -> ModelCard:
+    versions = catalogue.versions[item.name]
     return ModelCard(
-        link=Link(text=formats.name(item.name), address=urls.model_page(item.name)),
+        link=PageLink(text=formats.name(item.name), address=urls.model_page(item.name)),
         versions=len(versions),
         updated=item.last_updated_timestamp,
         live=live(versions),

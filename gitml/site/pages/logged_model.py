@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitml.entities import LoggedModelInfo
 from gitml.errors import InvalidInput
-from gitml.site.catalogue import Link
+from gitml.site.catalogue import PageLink
 from gitml.site.previews import TEXT_BYTES, Read
 from gitml.site.text import commands, formats
 
@@ -36,7 +36,7 @@ class LoggedModel:
     signature: tuple[tuple[str, str], ...]
     load: str
     ask: str
-    versions: tuple[Link, ...]
+    versions: tuple[PageLink, ...]
 
 
 def describe(
@@ -44,7 +44,7 @@ def describe(
     logged: LoggedModelInfo,
     files: Collection[str],
     read: Read,
-    versions: tuple[Link, ...],
+    versions: tuple[PageLink, ...],
 ) -> LoggedModel:
     """Describe a model directory; nothing of the model is loaded.
 

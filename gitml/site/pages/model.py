@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.registry.promotion.decisions import Decision
-from gitml.site.catalogue import Catalogue, Link
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages.promotion import PromotionCard, cards
 from gitml.site.pages.stages import Timeline, timeline
 from gitml.site.text import commands, formats, markdown, urls
@@ -33,8 +33,8 @@ class VersionRow:
     aliases: tuple[str, ...]
     created: int
     user: str
-    run: Link
-    commit: Link
+    run: PageLink
+    commit: PageLink
     description: str
     path: str
     run_id: str
@@ -68,23 +68,23 @@ class ModelPage:
     usage: tuple[tuple[str, str], ...]
 
 
-def model(shown: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]) -> ModelPage:
+def model(catalogue: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]) -> ModelPage:
     """Fill a registered model's page.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The model.
         decisions: Versions that entered a stage, as far as they have a page.
     """
-    versions = shown.versions[item.name]
-    events = sorted(shown.content.events(item.name), key=lambda e: e.timestamp)[::-1]
+    versions = catalogue.versions[item.name]
+    events = sorted(catalogue.source.events(item.name), key=lambda e: e.timestamp)[::-1]
     return ModelPage(
         name=formats.name(item.name),
         description=markdown.render(item.description),
         tags=formats.pairs(item.tags),
-        versions=tuple(_version(shown, version) for version in versions),
+        versions=tuple(_version(catalogue, version) for version in versions),
         live=live(versions),
-        promotions=cards(shown, item.name),
+        promotions=cards(catalogue, item.name),
         timeline=timeline(
             item.name,
             events[::-1],
@@ -92,7 +92,7 @@ def model(shown: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]
             frozenset(one.entry.tag for one in decisions),
         ),
         events=tuple(event_row(event) for event in events),
-        usage=_usage(shown, versions, events),
+        usage=_usage(catalogue, versions, events),
     )
 
 
@@ -114,7 +114,7 @@ def live(versions: Sequence[ModelVersion]) -> tuple[LiveVersion, ...]:
 
 
 def _usage(
-    shown: Catalogue, versions: Sequence[ModelVersion], events: Sequence[ModelEvent]
+    catalogue: Catalogue, versions: Sequence[ModelVersion], events: Sequence[ModelEvent]
 ) -> tuple[tuple[str, str], ...]:
     """Show how to get the version in Production, or the newest where none is."""
     if not versions:
@@ -127,12 +127,12 @@ def _usage(
     ]
     for event in events:
         if event.kind == "registered" and event.version == chosen.version:
-            place = shown.content.forge.address or "."
+            place = catalogue.source.forge.address or "."
             usage.append(("With DVC alone", commands.dvc_get(place, event.tag)))
     return tuple(usage)
 
 
-def _version(shown: Catalogue, item: ModelVersion) -> VersionRow:
+def _version(catalogue: Catalogue, item: ModelVersion) -> VersionRow:
     commit = item.code_commit or ""
     return VersionRow(
         version=item.version,
@@ -141,8 +141,8 @@ def _version(shown: Catalogue, item: ModelVersion) -> VersionRow:
         aliases=item.aliases,
         created=item.creation_timestamp,
         user=item.user_id,
-        run=shown.links.get(item.run_id, Link(text=item.run_id[:8])),
-        commit=Link(text=commit[:8], address=shown.content.forge.commit(commit)),
+        run=catalogue.links.get(item.run_id, PageLink(text=item.run_id[:8])),
+        commit=PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit)),
         description=item.description,
         path=artifact_path(item),
         run_id=item.run_id,

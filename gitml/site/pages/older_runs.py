@@ -1,4 +1,4 @@
-"""Older runs: rendered like the others, but 256 to a file, and shown by ``run.html#<run id>``.
+"""Older runs: rendered like the others, but 256 to a file, and catalogue by ``run.html#<run id>``.
 
 Shards are counted from the oldest run, so that one that is full never changes for a new run.
 ``data/older/<n>.js`` holds ``{run id: {"html": what is inside <main>, "run": record}}``, where the
@@ -36,31 +36,33 @@ class Shard:
         return f"older/{self.number}"
 
 
-def shards(shown: Catalogue, run_pages: int) -> Iterator[Shard]:
+def shards(catalogue: Catalogue, run_pages: int) -> Iterator[Shard]:
     """Cut the runs beyond the newest ``run_pages`` into shards.
 
     Runs of registered versions are among them although they have pages, for a run that is
     registered later must not move its neighbours.
     """
-    older = shown.runs[run_pages:][::-1]
+    older = catalogue.runs[run_pages:][::-1]
     for number, start in enumerate(range(0, len(older), RUNS)):
         yield Shard(number=number, runs=older[start : start + RUNS])
 
 
-def page(shown: Catalogue, item: Run, curved: bool) -> tuple[run_pages.RunPage, dict[str, object]]:
+def page(
+    catalogue: Catalogue, item: Run, curved: bool
+) -> tuple[run_pages.RunPage, dict[str, object]]:
     """Fill a run's page and record for a shard: files by name only, curves and patch shorter.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The run.
         curved: Whether there is space for its curves.
     """
-    content, run_id = shown.content, item.info.run_id
-    history = content.history(run_id) if curved and run_pages.has_curves(item) else ()
+    source, run_id = catalogue.source, item.info.run_id
+    history = source.history(run_id) if curved and run_pages.has_curves(item) else ()
     curves = columns.curves(history, item.info.start_time, CURVE_POINTS)
-    files = previews.list_files(content.artifacts(run_id))
-    view = run_pages.run(shown, item, files, bool(curves), patch_lines=PATCH_LINES)
-    return view, run_pages.record(shown, item, files, curves)
+    files = previews.list_files(source.artifacts(run_id))
+    view = run_pages.run(catalogue, item, files, bool(curves), patch_lines=PATCH_LINES)
+    return view, run_pages.record(catalogue, item, files, curves)
 
 
 def digits(runs: int) -> int:
@@ -68,14 +70,14 @@ def digits(runs: int) -> int:
     return next(count for count in (0, 1, 2, 3) if runs <= IDS * 16**count or count == 3)
 
 
-def places(shown: Catalogue, parts: Sequence[Shard]) -> dict[str, dict[str, int]]:
+def places(catalogue: Catalogue, parts: Sequence[Shard]) -> dict[str, dict[str, int]]:
     """Give the files that say where each run is, by the digits they are named for."""
-    count = digits(len(shown.runs))
+    count = digits(len(catalogue.runs))
     found: dict[str, dict[str, int]] = {_name(n, count): {} for n in range(16**count)}
     shard = {run.info.run_id: part.number for part in parts for run in part.runs}
-    for run in shown.runs:
+    for run in catalogue.runs:
         run_id = run.info.run_id
-        number = -1 if run_id in shown.paged else shard[run_id]
+        number = -1 if run_id in catalogue.paged else shard[run_id]
         found[run_id[:count] or "all"][run_id[count:]] = number
     return found
 

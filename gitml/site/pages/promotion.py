@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitml.registry.promotion.decisions import Decision, Proposal
-from gitml.site.catalogue import Catalogue, Link
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages import review as reviews
 from gitml.site.pages.review import ReviewView
 from gitml.site.text import commands, formats, urls
@@ -16,8 +16,8 @@ from gitml.site.text import commands, formats, urls
 class PromotionCard:
     """A promotion in a list; ``timestamp`` is ms since the Unix epoch."""
 
-    link: Link
-    model: Link
+    link: PageLink
+    model: PageLink
     verdict: str
     mark: str
     user: str
@@ -47,8 +47,8 @@ class PromotionPage:
     """
 
     address: str
-    model: Link
-    version: Link
+    model: PageLink
+    version: PageLink
     stage: str
     state: str
     forced: bool
@@ -57,12 +57,12 @@ class PromotionPage:
     until: int | None
     reason: str
     request: str
-    facts: tuple[tuple[str, Link], ...]
+    facts: tuple[tuple[str, PageLink], ...]
     command: tuple[str, str]
     review: ReviewView
 
 
-def proposed(shown: Catalogue, item: Proposal) -> PromotionPage:
+def proposed(catalogue: Catalogue, item: Proposal) -> PromotionPage:
     """Fill the page of a promotion that waits for a decision."""
     found = item.comparison
     return PromotionPage(
@@ -78,15 +78,15 @@ def proposed(shown: Catalogue, item: Proposal) -> PromotionPage:
         reason=item.reason,
         request=item.open_at if item.open_at.startswith("https://") else "",
         facts=(
-            ("Branch", Link(text=formats.name(item.branch))),
-            ("Commit", _commit(shown, item.commit)),
+            ("Branch", PageLink(text=formats.name(item.branch))),
+            ("Commit", _commit(catalogue, item.commit)),
         ),
         command=("Look at it in a clone", commands.check_proposal(item.branch)),
-        review=reviews.review(shown, found),
+        review=reviews.review(catalogue, found),
     )
 
 
-def decided(shown: Catalogue, item: Decision) -> PromotionPage:
+def decided(catalogue: Catalogue, item: Decision) -> PromotionPage:
     """Fill the page of a promotion that was decided."""
     found, entry = item.comparison, item.entry
     return PromotionPage(
@@ -101,32 +101,32 @@ def decided(shown: Catalogue, item: Decision) -> PromotionPage:
         until=entry.until,
         reason=entry.reason,
         request="",
-        facts=tuple(_decided_facts(shown, item)),
+        facts=tuple(_decided_facts(catalogue, item)),
         command=("What the tag says", commands.show_tag(entry.tag)),
-        review=reviews.review(shown, found),
+        review=reviews.review(catalogue, found),
     )
 
 
-def _decided_facts(shown: Catalogue, item: Decision) -> Iterator[tuple[str, Link]]:
+def _decided_facts(catalogue: Catalogue, item: Decision) -> Iterator[tuple[str, PageLink]]:
     entry = item.entry
-    address = shown.content.forge.request(entry.pull_request)
+    address = catalogue.source.forge.request(entry.pull_request)
     told = (
-        ("Pull request", Link(text=formats.name(entry.pull_request), address=address)),
-        ("Merged by", Link(text=formats.name(entry.merged_by.partition(" <")[0]))),
-        ("Merge commit", _commit(shown, entry.merge_commit)),
-        ("Tag", Link(text=formats.name(entry.tag))),
+        ("Pull request", PageLink(text=formats.name(entry.pull_request), address=address)),
+        ("Merged by", PageLink(text=formats.name(entry.merged_by.partition(" <")[0]))),
+        ("Merge commit", _commit(catalogue, entry.merge_commit)),
+        ("Tag", PageLink(text=formats.name(entry.tag))),
     )
     yield from (pair for pair in told if pair[1].text)
 
 
-def cards(shown: Catalogue, model: str) -> tuple[PromotionCard, ...]:
+def cards(catalogue: Catalogue, model: str) -> tuple[PromotionCard, ...]:
     """List the promotions of a model that wait for a decision."""
-    return tuple(_card(item) for item in shown.proposals.get(model, ()))
+    return tuple(_card(item) for item in catalogue.proposals.get(model, ()))
 
 
-def open_promotions(shown: Catalogue) -> tuple[PromotionCard, ...]:
+def open_promotions(catalogue: Catalogue) -> tuple[PromotionCard, ...]:
     """List the promotions of all models that wait for a decision, newest first."""
-    found = [card for model in sorted(shown.proposals) for card in cards(shown, model)]
+    found = [card for model in sorted(catalogue.proposals) for card in cards(catalogue, model)]
     return tuple(sorted(found, key=lambda card: -card.timestamp))
 
 
@@ -134,7 +134,7 @@ def _card(item: Proposal) -> PromotionCard:
     found = item.comparison
     verdict, mark = reviews.verdict_of(found)
     return PromotionCard(
-        link=Link(text=f"version {found.version} to {found.stage}", address=_address_of(item)),
+        link=PageLink(text=f"version {found.version} to {found.stage}", address=_address_of(item)),
         model=_model(found.model),
         verdict=verdict,
         mark=mark,
@@ -148,13 +148,13 @@ def _address_of(item: Proposal) -> str:
     return urls.promotion_page(item.comparison.model, f"{item.branch}\0{item.comparison.stage}")
 
 
-def _model(name: str) -> Link:
-    return Link(text=formats.name(name), address=urls.model_page(name))
+def _model(name: str) -> PageLink:
+    return PageLink(text=formats.name(name), address=urls.model_page(name))
 
 
-def _version(name: str, version: int) -> Link:
-    return Link(text=f"version {version}", address=urls.version_page(name, version))
+def _version(name: str, version: int) -> PageLink:
+    return PageLink(text=f"version {version}", address=urls.version_page(name, version))
 
 
-def _commit(shown: Catalogue, commit: str) -> Link:
-    return Link(text=commit[:12], address=shown.content.forge.commit(commit))
+def _commit(catalogue: Catalogue, commit: str) -> PageLink:
+    return PageLink(text=commit[:12], address=catalogue.source.forge.commit(commit))

@@ -18,7 +18,7 @@ from typing import Any
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
-from gitml.site.catalogue import Catalogue, Link, run_name
+from gitml.site.catalogue import Catalogue, PageLink, run_name
 from gitml.site.charts import static_charts
 from gitml.site.data import columns as data, views
 from gitml.site.data.views import Chart, Key, View
@@ -56,12 +56,12 @@ class Shown:
         number: Which one it is on its page, from 1.
     """
 
-    view: Link
+    view: PageLink
     description: str
     runs: int
     figures: tuple[Figure, ...]
     header: tuple[str, ...]
-    rows: tuple[tuple[Link, tuple[str, ...]], ...]
+    rows: tuple[tuple[PageLink, tuple[str, ...]], ...]
     drawn: int
     number: int
 
@@ -71,7 +71,7 @@ class Reporter:
     """Fills the blocks of reports.
 
     Attributes:
-        shown: What the site shows.
+        catalogue: What the site shows.
         views: The saved views by name.
         render: What a report shows of a view → HTML.
         cache: Folder where drawings are kept between builds.
@@ -79,7 +79,7 @@ class Reporter:
         blocks: How many blocks of the present report were filled.
     """
 
-    shown: Catalogue
+    catalogue: Catalogue
     views: Mapping[str, View]
     render: Callable[[Shown], str]
     cache: Path | None = None
@@ -111,19 +111,19 @@ class Reporter:
         return self.render(self._shown(view, asked))
 
     def _shown(self, view: View, asked: Mapping[str, Any]) -> Shown:
-        runs = runs_of(self.shown, view)
+        runs = runs_of(self.catalogue, view)
         kinds = asked.get("charts")
         wanted = [one for one in view.charts if kinds is None or one.kind in kinds]
         columns = [c for c in view.columns or _columns(runs) if c.name != "run_name"]
         return Shown(
-            view=link(self.shown, view),
+            view=link(self.catalogue, view),
             description=view.description,
             runs=len(runs),
             figures=tuple(figure for one in wanted for figure in self._figures(one, runs)),
             header=tuple(formats.name(column.name) for column in columns),
             rows=tuple(
                 (
-                    self.shown.links.get(run.info.run_id, Link(text=run_name(run))),
+                    self.catalogue.links.get(run.info.run_id, PageLink(text=run_name(run))),
                     tuple(_cell(run, column) for column in columns),
                 )
                 for run in runs[: asked.get("rows", ROWS)]
@@ -144,21 +144,23 @@ class Reporter:
         return [Figure(picture=picture, title=title, width=width, height=height)]
 
 
-def runs_of(shown: Catalogue, view: View) -> list[Run]:
+def runs_of(catalogue: Catalogue, view: View) -> list[Run]:
     """Take the runs of a view; none where its experiment is not here."""
-    for item in shown.experiments.values():
+    for item in catalogue.experiments.values():
         if item.name == view.experiment:
-            return views.select(view, shown.by_experiment.get(item.experiment_id, ()))
+            return views.select(view, catalogue.by_experiment.get(item.experiment_id, ()))
     return []
 
 
-def link(shown: Catalogue, view: View) -> Link:
-    """Link a view to the page that shows it; plain text where its experiment is not here."""
-    for item in shown.experiments.values():
+def link(catalogue: Catalogue, view: View) -> PageLink:
+    """PageLink a view to the page that shows it; plain text where its experiment is not here."""
+    for item in catalogue.experiments.values():
         if item.name == view.experiment:
             address = urls.experiment_page(item.name, item.experiment_id)
-            return Link(text=formats.name(view.title), address=f"{address}#{views.fragment(view)}")
-    return Link(text=formats.name(view.title))
+            return PageLink(
+                text=formats.name(view.title), address=f"{address}#{views.fragment(view)}"
+            )
+    return PageLink(text=formats.name(view.title))
 
 
 def _asked(where: str, text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gitml.entities import Metric
 from gitml.query.gates import Verdict
 from gitml.registry.promotion.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
-from gitml.site.catalogue import Catalogue, Link
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.data import columns
 from gitml.site.text import formats
 from gitml.text import format_difference
@@ -67,8 +67,8 @@ class OriginRow:
     """Where both versions come from; a side is a link or plain text."""
 
     label: str
-    candidate: Link
-    incumbent: Link
+    candidate: PageLink
+    incumbent: PageLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class ReviewView:
     runs_link: str
 
 
-def review(shown: Catalogue, found: Comparison) -> ReviewView:
+def review(catalogue: Catalogue, found: Comparison) -> ReviewView:
     """Fill the part of a page that shows a comparison."""
     verdict, mark = verdict_of(found)
     return ReviewView(
@@ -115,14 +115,14 @@ def review(shown: Catalogue, found: Comparison) -> ReviewView:
         gates_removed=found.gates_removed,
         metrics=tuple(_metrics(found.metrics[:_MOST])),
         legend=tuple(_legend(found)),
-        curves=tuple(_curves(shown, found)),
+        curves=tuple(_curves(catalogue, found)),
         params=found.params_changed[:_MOST],
         datasets=found.datasets[:_MOST],
-        origin=tuple(_origin(shown, found)),
+        origin=tuple(_origin(catalogue, found)),
         commits=found.code.commits,
         subjects=found.code.subjects,
         code_link=found.code.link if found.code.link.startswith("https://") else "",
-        runs_link=_runs_link(shown, found),
+        runs_link=_runs_link(catalogue, found),
     )
 
 
@@ -184,9 +184,9 @@ def _legend(found: Comparison) -> Iterator[str]:
         yield f"{arrow} {better} is better for {', '.join(names)} ({_SOURCES[source]})"
 
 
-def _curves(shown: Catalogue, found: Comparison) -> Iterator[Curve]:
+def _curves(catalogue: Catalogue, found: Comparison) -> Iterator[Curve]:
     old = found.incumbent_version
-    ours, theirs = _points(shown, found.candidate), _points(shown, old) if old else {}
+    ours, theirs = _points(catalogue, found.candidate), _points(catalogue, old) if old else {}
     known = {one.metric for one in found.metrics if one.better}
     both = sorted(
         ours.keys() | theirs.keys(), key=lambda key: (key not in known, columns.rank(key))
@@ -206,12 +206,12 @@ def _curves(shown: Catalogue, found: Comparison) -> Iterator[Curve]:
         )
 
 
-def _points(shown: Catalogue, one: About) -> Mapping[str, Sequence[Metric]]:
-    """Finite points by metric, of those with more than one; runs that are not shown have none."""
-    if one.run_id not in shown.links:
+def _points(catalogue: Catalogue, one: About) -> Mapping[str, Sequence[Metric]]:
+    """Return the finite points of each metric that has several; none if the run is left out."""
+    if one.run_id not in catalogue.links:
         return {}
     found: dict[str, list[Metric]] = {}
-    for point in shown.content.history(one.run_id):
+    for point in catalogue.source.history(one.run_id):
         if math.isfinite(point.value) and not point.key.startswith("system/"):
             found.setdefault(point.key, []).append(point)
     return {
@@ -239,43 +239,43 @@ def _down(value: float, low: float, high: float) -> float:
 # Origin -----------------------------------------------------------------------------------------
 
 
-def _origin(shown: Catalogue, found: Comparison) -> Iterator[OriginRow]:
+def _origin(catalogue: Catalogue, found: Comparison) -> Iterator[OriginRow]:
     new, old = found.candidate, found.incumbent_version
 
-    def row(label: str, ours: Link, theirs: Link | None) -> Iterator[OriginRow]:
-        other = theirs if theirs and old else Link(text="")
+    def row(label: str, ours: PageLink, theirs: PageLink | None) -> Iterator[OriginRow]:
+        other = theirs if theirs and old else PageLink(text="")
         if ours.text or other.text:
             yield OriginRow(label=label, candidate=ours, incumbent=other)
 
-    def told(one: About) -> tuple[tuple[str, Link], ...]:
-        run = shown.links.get(one.run_id, Link(text=one.run_name or one.run_id[:8]))
+    def told(one: About) -> tuple[tuple[str, PageLink], ...]:
+        run = catalogue.links.get(one.run_id, PageLink(text=one.run_name or one.run_id[:8]))
         dirty = {None: "", True: "yes", False: "no"}[one.dirty]
         files = f" in {one.files} file{'s' if one.files != 1 else ''}" if one.files else ""
         return (
             ("run", run),
-            ("trained by", Link(text=formats.name(one.trained_by))),
-            ("trained at", Link(text=formats.moment(one.trained_at))),
-            ("registered by", Link(text=formats.name(one.registered_by))),
-            ("uncommitted changes", Link(text=dirty)),
-            ("size", Link(text=f"{formats.size(one.size)}{files}" if one.size else "")),
-            ("digest", Link(text=one.digest[:12])),
+            ("trained by", PageLink(text=formats.name(one.trained_by))),
+            ("trained at", PageLink(text=formats.moment(one.trained_at))),
+            ("registered by", PageLink(text=formats.name(one.registered_by))),
+            ("uncommitted changes", PageLink(text=dirty)),
+            ("size", PageLink(text=f"{formats.size(one.size)}{files}" if one.size else "")),
+            ("digest", PageLink(text=one.digest[:12])),
         )
 
     others = dict(told(old)) if old else {}
     for label, ours in told(new):
         yield from row(label, ours, others.get(label))
     code = found.code
-    yield from row("code", _commit(shown, code.candidate), _commit(shown, code.incumbent))
+    yield from row("code", _commit(catalogue, code.candidate), _commit(catalogue, code.incumbent))
 
 
-def _commit(shown: Catalogue, commit: str) -> Link:
-    return Link(text=commit[:8], address=shown.content.forge.commit(commit))
+def _commit(catalogue: Catalogue, commit: str) -> PageLink:
+    return PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit))
 
 
-def _runs_link(shown: Catalogue, found: Comparison) -> str:
+def _runs_link(catalogue: Catalogue, found: Comparison) -> str:
     """Address of the page that compares the two runs."""
     new, old = found.candidate.run_id, found.incumbent_version
-    if old is None or new == old.run_id or not {new, old.run_id} <= shown.links.keys():
+    if old is None or new == old.run_id or not {new, old.run_id} <= catalogue.links.keys():
         return ""
     return f"compare.html#{new},{old.run_id}"
 

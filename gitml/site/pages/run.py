@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from gitml.entities import Dataset, MetricSummary, Run
 from gitml.forge import is_commit
-from gitml.site.catalogue import Catalogue, Link, experiment_link, run_name
+from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns as data
 from gitml.site.pages.logged_model import LoggedModel, describe
 from gitml.site.pages.model import artifact_path
 from gitml.site.previews import File, Read
-from gitml.site.source import Content
+from gitml.site.source import SiteSource
 from gitml.site.text import commands, formats, markdown, urls
 
 PATCH_CHARS = 200_000
@@ -88,7 +88,7 @@ class RunPage:
     run_id: str
     name: str
     status: str
-    experiment: Link
+    experiment: PageLink
     start: int
     end: int | None
     duration: str
@@ -104,8 +104,8 @@ class RunPage:
     datasets: tuple[DatasetRow, ...]
     code: Code
     requirements: str
-    parent: Link | None
-    children: tuple[Link, ...]
+    parent: PageLink | None
+    children: tuple[PageLink, ...]
     conflicts: tuple[tuple[str, str], ...]
     error: str
     over_steps: bool
@@ -117,7 +117,7 @@ class RunPage:
 
 
 def run(
-    shown: Catalogue,
+    catalogue: Catalogue,
     item: Run,
     files: Sequence[File],
     curves: bool,
@@ -127,23 +127,23 @@ def run(
     """Fill a run's page.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The run.
         files: Its artifacts, looked at.
         curves: Whether a metric has more than one point.
         read: (path, limit) → the first bytes of a file, None where they are not at hand.
-        patch_lines: How many lines of the patch are shown; None for all.
+        patch_lines: How many lines of the patch are catalogue; None for all.
     """
     info, tags = item.info, item.data.tags
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
-    content, parent = shown.content, item.parent_run_id
-    metrics, code = _metrics(content, item), _code(content, item, patch_lines)
-    requirements = shown.content.requirements(info.run_id) or ""
+    source, parent = catalogue.source, item.parent_run_id
+    metrics, code = _metrics(source, item), _code(source, item, patch_lines)
+    requirements = catalogue.source.requirements(info.run_id)
     return RunPage(
         run_id=info.run_id,
         name=run_name(item),
         status=info.status,
-        experiment=experiment_link(shown.experiments[info.experiment_id]),
+        experiment=experiment_link(catalogue.experiments[info.experiment_id]),
         start=info.start_time,
         end=info.end_time,
         duration=formats.duration(data.elapsed(item)),
@@ -157,14 +157,14 @@ def run(
         ),
         note=markdown.render(item.data.tags.get(data.NOTE_TAG, "")),
         files=tuple(files),
-        models=_logged_models(shown, item, files, read),
+        models=_logged_models(catalogue, item, files, read),
         datasets=tuple(map(_dataset, item.inputs.dataset_inputs)),
         code=code,
         requirements=formats.clip(requirements, REQUIREMENT_CHARS),
-        parent=shown.links.get(parent, Link(text=formats.name(parent))) if parent else None,
+        parent=catalogue.links.get(parent, PageLink(text=formats.name(parent))) if parent else None,
         children=tuple(
-            shown.links.get(child.info.run_id, Link(text=run_name(child)))
-            for child in shown.children.get(info.run_id, ())
+            catalogue.links.get(child.info.run_id, PageLink(text=run_name(child)))
+            for child in catalogue.children.get(info.run_id, ())
         ),
         error=formats.clip(item.data.tags.get(data.ERROR_TAG, ""), 400),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in item.conflicts.items()}),
@@ -173,7 +173,7 @@ def run(
         left_out=not curves and has_curves(item),
         data=urls.run_data(info.run_id),
         download=commands.download_run(info.run_id),
-        reproduce=_reproduce(shown.content, item, code, requirements),
+        reproduce=_reproduce(catalogue.source, item, code, requirements),
     )
 
 
@@ -183,11 +183,11 @@ def has_curves(item: Run) -> bool:
 
 
 def record(
-    shown: Catalogue, item: Run, files: Sequence[File], curves: list[list[object]]
+    catalogue: Catalogue, item: Run, files: Sequence[File], curves: list[list[object]]
 ) -> dict[str, object]:
     """Give what scripts know of one run: the compare page and the curves are made of it."""
     info = item.info
-    link = experiment_link(shown.experiments[info.experiment_id])
+    link = experiment_link(catalogue.experiments[info.experiment_id])
     return {
         "id": info.run_id,
         "name": data.well_formed(run_name(item)),
@@ -202,7 +202,7 @@ def record(
         ],
         "params": _texts(item.data.params),
         "metrics": [
-            [data.well_formed(key), data.finite(value), *data.end(shown.content.better(key))]
+            [data.well_formed(key), data.finite(value), *data.end(catalogue.source.better(key))]
             for key, value in sorted(item.data.metrics.items())
         ],
         "tags": [t for t in _texts(item.data.tags) if not t[0].startswith(_HOUSEKEEPING)],
@@ -210,7 +210,7 @@ def record(
             [data.well_formed(" for ".join(filter(None, (row.name, row.context)))), row.digest]
             for row in map(_dataset, item.inputs.dataset_inputs)
         ],
-        "packages": _packages(shown.content.requirements(info.run_id) or ""),
+        "packages": _packages(catalogue.source.requirements(info.run_id)),
         "commit": item.source.commit if is_commit(item.source.commit or "") else None,
         "pictures": [
             [data.well_formed(formats.name(file.path)), file.picture.address]
@@ -240,7 +240,7 @@ def _patch_kind(line: str) -> str:
     return {"@": "hunk", "+": "add", "-": "del"}.get(line[:1], "same")
 
 
-def _metrics(content: Content, item: Run) -> tuple[MetricRow, ...]:
+def _metrics(source: SiteSource, item: Run) -> tuple[MetricRow, ...]:
     rows = []
     for key, value in sorted(item.data.metrics.items()):
         summary = item.data.summaries.get(key) or MetricSummary(
@@ -251,7 +251,7 @@ def _metrics(content: Content, item: Run) -> tuple[MetricRow, ...]:
             MetricRow(
                 name=formats.name(key),
                 last=last,
-                best=_best(content.better(key), summary),
+                best=_best(source.better(key), summary),
                 min=last if summary.min == summary.last else formats.number(summary.min),
                 max=last if summary.max == summary.last else formats.number(summary.max),
                 step=summary.step,
@@ -267,9 +267,9 @@ def _best(way: str, summary: MetricSummary) -> str:
 
 
 def _logged_models(
-    shown: Catalogue, item: Run, files: Sequence[File], read: Read
+    catalogue: Catalogue, item: Run, files: Sequence[File], read: Read
 ) -> tuple[LoggedModel, ...]:
-    versions, paths = shown.registered.get(item.info.run_id, ()), {file.path for file in files}
+    versions, paths = catalogue.registered.get(item.info.run_id, ()), {file.path for file in files}
     return tuple(
         describe(
             item.info.run_id,
@@ -277,7 +277,7 @@ def _logged_models(
             paths,
             read,
             tuple(
-                Link(
+                PageLink(
                     text=f"{formats.name(v.name)} version {v.version}",
                     address=urls.model_page(v.name),
                 )
@@ -325,29 +325,29 @@ def _size(profile: str) -> str:
     return formats.name(profile)
 
 
-def _reproduce(content: Content, item: Run, code: Code, requirements: str) -> str:
+def _reproduce(source: SiteSource, item: Run, code: Code, requirements: str) -> str:
     commit = item.source.commit or ""
     if not code.command or not is_commit(commit):
         return ""
     found = {"source.patch": code.patch, "requirements.txt": requirements}
     kept = [name for name, text in found.items() if text]
     run_id = item.info.run_id
-    return commands.reproduce(run_id, commit, code.command, content.run_oid(run_id), kept)
+    return commands.reproduce(run_id, commit, code.command, source.run_oid(run_id), kept)
 
 
-def _code(content: Content, item: Run, patch_lines: int | None) -> Code:
-    source = item.source
-    patch = content.patch(item.info.run_id) or ""
+def _code(source: SiteSource, item: Run, patch_lines: int | None) -> Code:
+    code = item.source
+    patch = source.patch(item.info.run_id)
     lines = _patch_lines(patch[:PATCH_CHARS])
     return Code(
-        commit=formats.name(source.commit or ""),
-        commit_link=content.forge.commit(source.commit),
-        branch=formats.name(source.branch or ""),
-        remote=formats.name(source.remote or ""),
-        dirty=source.dirty,
-        entry=formats.name(source.name),
-        command=formats.clip(shlex.join(source.command), formats.VALUE_CHARS),
-        python=formats.name(source.python),
+        commit=formats.name(code.commit or ""),
+        commit_link=source.forge.commit(code.commit),
+        branch=formats.name(code.branch or ""),
+        remote=formats.name(code.remote or ""),
+        dirty=code.dirty,
+        entry=formats.name(code.name),
+        command=formats.clip(shlex.join(code.command), formats.VALUE_CHARS),
+        python=formats.name(code.python),
         patch=lines[:patch_lines],
         patch_cut=len(patch) > PATCH_CHARS or len(lines[:patch_lines]) < len(lines),
     )

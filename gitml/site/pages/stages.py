@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitml.entities import ModelEvent
 from gitml.registry.promotion.decisions import STAGES
 from gitml.registry.tags.stage_history import StageEntry, entries
-from gitml.site.catalogue import Link
+from gitml.site.catalogue import PageLink
 from gitml.site.text import formats, urls
 
 LANE = 30  # pixels
@@ -35,7 +35,7 @@ class Bar:
 class Spell:
     """The same as a row. Times are ms since the Unix epoch; ``until`` is None while it lasts."""
 
-    version: Link
+    version: PageLink
     stage: str
     since: int
     until: int | None
@@ -116,7 +116,7 @@ def _spell(name: str, stage: str, one: StageEntry, version: bool, promotion: boo
     held = sum(gate.holds for gate in one.gates)
     address = urls.version_page(name, one.version) if version else ""
     return Spell(
-        version=Link(text=f"v{one.version}", address=address),
+        version=PageLink(text=f"v{one.version}", address=address),
         stage=stage,
         since=one.timestamp,
         until=one.until,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from gitml.entities import Experiment, Run, RunStatus
-from gitml.site.catalogue import Catalogue, Link
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.charts import change_points
 from gitml.site.pages.experiment import main_metrics
 from gitml.site.source import CodeCommit
@@ -61,7 +61,7 @@ class Step:
 
     verdict: str
     commit: CodeCommit
-    link: Link
+    link: PageLink
     between: int
     before: str
     after: str
@@ -105,18 +105,18 @@ class Timeline:
     unfinished: int
 
 
-def timeline(shown: Catalogue, item: Experiment, line: Sequence[CodeCommit]) -> Timeline:
+def timeline(catalogue: Catalogue, item: Experiment, line: Sequence[CodeCommit]) -> Timeline:
     """Measure an experiment along a line of commits.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The experiment.
         line: The commits, newest first.
     """
     place = {one.commit: number for number, one in enumerate(line)}
     by_commit: dict[int, list[Run]] = {}
     dirty = elsewhere = unfinished = 0
-    for run in shown.by_experiment.get(item.experiment_id, ()):
+    for run in catalogue.by_experiment.get(item.experiment_id, ()):
         at = place.get(run.source.commit or "")
         if at is None:
             elsewhere += 1
@@ -129,7 +129,7 @@ def timeline(shown: Catalogue, item: Experiment, line: Sequence[CodeCommit]) -> 
     chosen = sorted(by_commit)[:COMMITS][::-1]  # oldest first
     runs = [run for at in chosen for run in by_commit[at]]
     metrics = (
-        _line(shown, key, {at: by_commit[at] for at in chosen}, line)
+        _line(catalogue, key, {at: by_commit[at] for at in chosen}, line)
         for key in main_metrics(runs, METRICS)
     )
     return Timeline(
@@ -143,7 +143,10 @@ def timeline(shown: Catalogue, item: Experiment, line: Sequence[CodeCommit]) -> 
 
 
 def _line(
-    shown: Catalogue, key: str, by_commit: Mapping[int, Sequence[Run]], line: Sequence[CodeCommit]
+    catalogue: Catalogue,
+    key: str,
+    by_commit: Mapping[int, Sequence[Run]],
+    line: Sequence[CodeCommit],
 ) -> MetricLine | None:
     measured = {
         at: found
@@ -161,13 +164,13 @@ def _line(
     cuts = change_points.pieces([point.value for point in points])
     return MetricLine(
         name=formats.name(key),
-        better=shown.content.better(key),
+        better=catalogue.source.better(key),
         points=points,
         levels=tuple(
             (points[one.start].x, points[one.stop - 1].x, scale.y(one.level)) for one in cuts
         ),
         ticks=tuple((scale.y(tick), formats.number(tick)) for tick in scale.ticks()),
-        steps=tuple(_steps(shown, key, cuts, points, list(measured)))[::-1],
+        steps=tuple(_steps(catalogue, key, cuts, points, list(measured)))[::-1],
     )
 
 
@@ -190,13 +193,13 @@ def _point(commit: CodeCommit, found: Sequence[float], scale: _Scale, x: float) 
 
 
 def _steps(
-    shown: Catalogue,
+    catalogue: Catalogue,
     key: str,
     cuts: Sequence[change_points.Piece],
     points: Sequence[Point],
     places: Sequence[int],
 ) -> Iterator[Step]:
-    way = shown.content.better(key)
+    way = catalogue.source.better(key)
     for before, after in itertools.pairwise(cuts):
         first, change = points[after.start], after.level - before.level
         worse = {"lower": change > 0, "higher": change < 0}.get(way)
@@ -205,9 +208,9 @@ def _steps(
         yield Step(
             verdict=verdict,
             commit=first.commit,
-            link=Link(
+            link=PageLink(
                 text=first.commit.commit[:8],
-                address=shown.content.forge.commit(first.commit.commit),
+                address=catalogue.source.forge.commit(first.commit.commit),
             ),
             between=places[after.start - 1] - places[after.start] - 1,
             before=formats.number(before.level),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.registry.promotion.decisions import STAGES, Decision
-from gitml.site.catalogue import Catalogue, Link, experiment_link
+from gitml.site.catalogue import Catalogue, PageLink, experiment_link
 from gitml.site.pages import review as reviews
 from gitml.site.pages.model import EventRow, event_row
 from gitml.site.pages.review import ReviewView
@@ -30,8 +30,8 @@ class Lineage:
         forward: What else was made from the same run, code or data: label and versions.
     """
 
-    back: tuple[tuple[str, Link, str], ...]
-    forward: tuple[tuple[str, tuple[Link, ...]], ...]
+    back: tuple[tuple[str, PageLink, str], ...]
+    forward: tuple[tuple[str, tuple[PageLink, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class VersionPage:
     """
 
     name: str
-    model: Link
+    model: PageLink
     version: int
     stage: str
     aliases: tuple[str, ...]
@@ -51,10 +51,10 @@ class VersionPage:
     user: str
     digest: str
     tags: tuple[tuple[str, str], ...]
-    newer: Link | None
-    older: Link | None
+    newer: PageLink | None
+    older: PageLink | None
     decided: bool
-    promotion: Link | None
+    promotion: PageLink | None
     review: ReviewView | None
     signature: SignatureView | None
     serve: str
@@ -69,7 +69,7 @@ class Relations:
     """Versions by what they were made from.
 
     Attributes:
-        runs: Every shown run by its id.
+        runs: Every catalogue run by its id.
         by_run: Run id → versions.
         by_code: Commit → versions.
         by_data: (name, digest) of a data set → versions.
@@ -81,14 +81,14 @@ class Relations:
     by_data: Mapping[tuple[str, str], Sequence[ModelVersion]]
 
 
-def relations(shown: Catalogue) -> Relations:
+def relations(catalogue: Catalogue) -> Relations:
     """Sort all versions by what they were made from."""
-    runs = {run.info.run_id: run for run in shown.runs}
+    runs = {run.info.run_id: run for run in catalogue.runs}
     by_run: dict[str, list[ModelVersion]] = defaultdict(list)
     by_code: dict[str, list[ModelVersion]] = defaultdict(list)
     by_data: dict[tuple[str, str], list[ModelVersion]] = defaultdict(list)
-    for name in sorted(shown.versions):
-        for one in shown.versions[name]:
+    for name in sorted(catalogue.versions):
+        for one in catalogue.versions[name]:
             run = runs.get(one.run_id)
             by_run[one.run_id].append(one)
             by_code[one.code_commit or ""].append(one)
@@ -98,12 +98,12 @@ def relations(shown: Catalogue) -> Relations:
 
 
 def version(
-    shown: Catalogue, known: Relations, item: ModelVersion, decisions: Sequence[Decision]
+    catalogue: Catalogue, known: Relations, item: ModelVersion, decisions: Sequence[Decision]
 ) -> VersionPage:
     """Fill a version's page.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         known: All versions by what they were made from.
         item: The version.
         decisions: What was decided on its model, newest first.
@@ -111,15 +111,15 @@ def version(
     from gitml.site.pages import signature as signatures  # brings PyYAML, which only a build needs
 
     decision = _decisive(item, decisions)
-    found = decision.comparison if decision else shown.content.considered(item)
-    events = [e for e in shown.content.events(item.name) if e.version == item.version]
-    signature = signatures.view(shown.content.signature(item))
-    body = _example(shown, item) or (signature.request if signature else "")
-    numbers = sorted(one.version for one in shown.versions[item.name])
+    found = decision.comparison if decision else catalogue.source.considered(item)
+    events = [e for e in catalogue.source.events(item.name) if e.version == item.version]
+    signature = signatures.view(catalogue.source.signature(item))
+    body = _example(catalogue, item) or (signature.request if signature else "")
+    numbers = sorted(one.version for one in catalogue.versions[item.name])
     at = numbers.index(item.version)
     return VersionPage(
         name=formats.name(item.name),
-        model=Link(text=formats.name(item.name), address=urls.model_page(item.name)),
+        model=PageLink(text=formats.name(item.name), address=urls.model_page(item.name)),
         version=item.version,
         stage=item.current_stage,
         aliases=tuple(map(formats.name, item.aliases)),
@@ -132,25 +132,25 @@ def version(
         older=_link(item.name, numbers[at - 1]) if at else None,
         decided=decision is not None,
         promotion=_promotion(decision) if decision else None,
-        review=reviews.review(shown, found) if found else None,
+        review=reviews.review(catalogue, found) if found else None,
         signature=signature,
         serve=commands.serve_version(item.name, item.version),
         ask=commands.ask_version(item.name, item.version, body) if body else "",
         lineage=Lineage(
-            back=tuple(_back(shown, item, known.runs.get(item.run_id))),
+            back=tuple(_back(catalogue, item, known.runs.get(item.run_id))),
             forward=tuple(_forward(known, item)),
         ),
-        usage=tuple(_usage(shown, item, events)),
+        usage=tuple(_usage(catalogue, item, events)),
         events=tuple(event_row(event) for event in reversed(events)),
     )
 
 
-def _example(shown: Catalogue, item: ModelVersion) -> str:
+def _example(catalogue: Catalogue, item: ModelVersion) -> str:
     """The file of the model that a served one takes, behind ``@``; empty where it has none."""
     from gitml.models.examples import SERVING_FILE
 
     folder = item.source.removeprefix(f"runs:/{item.run_id}/")
-    files = shown.content.artifacts(item.run_id) if item.run_id in shown.links else ()
+    files = catalogue.source.artifacts(item.run_id) if item.run_id in catalogue.links else ()
     return f"@{SERVING_FILE}" if f"{folder}/{SERVING_FILE}" in {one.path for one in files} else ""
 
 
@@ -161,24 +161,24 @@ def _decisive(item: ModelVersion, decisions: Sequence[Decision]) -> Decision | N
     return min(own, key=lambda one: order.index(one.comparison.stage), default=None)
 
 
-def _link(name: str, number: int) -> Link:
-    return Link(text=f"version {number}", address=urls.version_page(name, number))
+def _link(name: str, number: int) -> PageLink:
+    return PageLink(text=f"version {number}", address=urls.version_page(name, number))
 
 
-def _promotion(decision: Decision) -> Link:
+def _promotion(decision: Decision) -> PageLink:
     found = decision.comparison
     address = urls.promotion_page(found.model, decision.entry.tag)
-    return Link(text=f"promotion to {found.stage}", address=address)
+    return PageLink(text=f"promotion to {found.stage}", address=address)
 
 
 def _usage(
-    shown: Catalogue, item: ModelVersion, events: Sequence[ModelEvent]
+    catalogue: Catalogue, item: ModelVersion, events: Sequence[ModelEvent]
 ) -> Iterator[tuple[str, str]]:
     yield "In Python", commands.load_model(f"models:/{item.name}/{item.version}")
     yield "The files", commands.download_version(item.name, item.version)
     tag = next((e.tag for e in events if e.kind == "registered"), "")
     if tag:
-        place = shown.content.forge.address or "."
+        place = catalogue.source.forge.address or "."
         yield "With DVC alone", commands.dvc_get(place, tag)
         yield "With GTO: what is where", commands.gto_show(place, tag)
         yield "With git: what was registered", commands.show_tag(tag)
@@ -187,31 +187,33 @@ def _usage(
 # Lineage ----------------------------------------------------------------------------------------
 
 
-def _back(shown: Catalogue, item: ModelVersion, run: Run | None) -> Iterator[tuple[str, Link, str]]:
+def _back(
+    catalogue: Catalogue, item: ModelVersion, run: Run | None
+) -> Iterator[tuple[str, PageLink, str]]:
     if run is None:
-        yield "Run", Link(text=item.run_id[:8] or "none"), "deleted, or not recorded here"
+        yield "Run", PageLink(text=item.run_id[:8] or "none"), "deleted, or not recorded here"
     else:
         remark = f"{run.info.status.lower()}, by {formats.name(run.info.user_id)}"
-        yield "Run", shown.links[item.run_id], remark
-        yield "Experiment", experiment_link(shown.experiments[run.info.experiment_id]), ""
-        parent = shown.links.get(run.parent_run_id or "")
+        yield "Run", catalogue.links[item.run_id], remark
+        yield "Experiment", experiment_link(catalogue.experiments[run.info.experiment_id]), ""
+        parent = catalogue.links.get(run.parent_run_id or "")
         if parent:
             yield "Parent run", parent, ""
     commit = item.code_commit or (run.source.commit if run else "") or ""
     if commit:
-        place = Link(text=commit[:12], address=shown.content.forge.commit(commit))
+        place = PageLink(text=commit[:12], address=catalogue.source.forge.commit(commit))
         branch = f"on {formats.name(run.source.branch)}" if run and run.source.branch else ""
         yield "Code", place, branch
     if run and run.source.dirty:
-        page = shown.links[item.run_id].address
-        place = Link(text="the patch", address=page if "#" in page else f"{page}#code")
+        page = catalogue.links[item.run_id].address
+        place = PageLink(text="the patch", address=page if "#" in page else f"{page}#code")
         yield "Uncommitted changes", place, ""
     for data in run.inputs.dataset_inputs if run else ():
         used = f"{data.digest}, {data.context}" if data.context else data.digest
-        yield "Data set", Link(text=formats.name(data.name)), formats.name(used)
+        yield "Data set", PageLink(text=formats.name(data.name)), formats.name(used)
 
 
-def _forward(known: Relations, item: ModelVersion) -> Iterator[tuple[str, tuple[Link, ...]]]:
+def _forward(known: Relations, item: ModelVersion) -> Iterator[tuple[str, tuple[PageLink, ...]]]:
     run = known.runs.get(item.run_id)
     groups = [("Same run", known.by_run.get(item.run_id, ()) if item.run_id else ())]
     if item.code_commit:
@@ -225,7 +227,7 @@ def _forward(known: Relations, item: ModelVersion) -> Iterator[tuple[str, tuple[
             yield label, tuple(map(_named, others[:_MOST_RELATED]))
 
 
-def _named(one: ModelVersion) -> Link:
+def _named(one: ModelVersion) -> PageLink:
     stage = f" ({one.current_stage})" if one.current_stage not in ("None", "") else ""
     text = f"{formats.name(one.name)} v{one.version}{stage}"
-    return Link(text=text, address=urls.version_page(one.name, one.version))
+    return PageLink(text=text, address=urls.version_page(one.name, one.version))

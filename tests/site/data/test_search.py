@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from gitml.site import SiteOptions, build
-from gitml.site.catalogue import catalogue
+from gitml.site.catalogue import Catalogue
 from gitml.site.data import search
 
 browser = pytest.mark.browser
@@ -62,14 +62,14 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
 
     def written(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
         runs = [example_run(n, tags=note) for n in range(1000 - count, 1000)]
-        shown = catalogue(content(1, runs=runs, experiments=content(1).experiments), 3)
+        catalogue = Catalogue.of(content(1, runs=runs, experiments=content(1).experiments), 3)
         blocks: dict[str, Any] = {}
 
         def block(key: str, runs: Any) -> str:
-            blocks[key] = search.table(shown, runs)
+            blocks[key] = search.table(catalogue, runs)
             return key
 
-        return search.index(shown, (), block), blocks
+        return search.index(catalogue, (), block), blocks
 
     head, blocks = written(42)
     assert (head["paged"], head["left"], len(blocks)) == (3, 15, 5)
@@ -83,7 +83,7 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
 def test_notes_share_a_space(content: Any, example_run: Any) -> None:
     note = {"mlflow.note.content": "x" * 5_000}
     runs = [example_run(n, tags=note) for n in range(1_000)]
-    head = search.index(catalogue(content(1, runs=runs), 5), (), lambda key, table: key)
+    head = search.index(Catalogue.of(content(1, runs=runs), 5), (), lambda key, table: key)
     assert len(json.dumps(head)) < search.BLOCK_CHARS + 200_000
 
 

@@ -16,11 +16,11 @@ import pytest
 from gitml.entities import Artifact, Dataset, Experiment, LifecycleStage, RunInputs
 from gitml.errors import InvalidInput
 from gitml.site import previews
-from gitml.site.catalogue import Link, catalogue
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.charts import specs
 from gitml.site.output import templates
 from gitml.site.pages import home, model as model_pages, run as run_pages
-from gitml.site.source import Concern
+from gitml.site.source import RepositoryWarning
 from gitml.site.text import formats, markdown, urls
 from tests.site.conftest import START, event
 
@@ -38,8 +38,8 @@ def test_importing_the_site_loads_no_heavy_library() -> None:
 
 
 def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> None:
-    shown = catalogue(content(), 5000)
-    first = home.home(shown)
+    catalogue = Catalogue.of(content(), 5000)
+    first = home.home(catalogue)
     assert (first.runs, len(first.newest), first.newest[0].run.text) == (
         72,
         home.NEWEST,
@@ -54,12 +54,12 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
     ]
     card = first.experiments[0]
     assert (card.link.text, card.runs, card.failed) == ("fuel economy", 60, 5)
-    best = min(shown.by_experiment["fuel"], key=lambda run: run.data.metrics["rmse"])
+    best = min(catalogue.by_experiment["fuel"], key=lambda run: run.data.metrics["rmse"])
     assert card.metrics[1] == home.MetricRange(
         name="rmse",
         newest="3.48",
         best="2.6067",
-        run=shown.links[best.info.run_id],
+        run=catalogue.links[best.info.run_id],
         way="lowest",
         lowest="2.6067",
         highest="3.7793",
@@ -71,7 +71,7 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
 
 
 def test_home_tells_a_move_between_stages_once(content: Any) -> None:
-    first = home.home(catalogue(content(), 5000))
+    first = home.home(Catalogue.of(content(), 5000))
     assert [change.event.what for change in first.changes] == [
         "Alias champion on version 2",
         "Version 2 to Production",
@@ -86,7 +86,7 @@ def test_home_tells_a_move_between_stages_once(content: Any) -> None:
         event("stage", 1, "Production", "FuelModel#Production#3", START + 2000),
     ]
     moved[1] = dataclasses.replace(moved[1], detail=moved[2].detail)
-    first = home.home(catalogue(content(events=lambda name: moved), 5000))
+    first = home.home(Catalogue.of(content(events=lambda name: moved), 5000))
     assert [change.event.what for change in first.changes] == [
         "Version 1 to Production",
         "Version 1 to Staging",
@@ -95,26 +95,26 @@ def test_home_tells_a_move_between_stages_once(content: Any) -> None:
 
 def test_home_begins_with_the_experiments_that_people_work_on(content: Any) -> None:
     empty = Experiment(experiment_id="new", name="new", creation_time=START)
-    shown = catalogue(content(experiments=[empty, *content().experiments]), 5000)
-    names = [card.link.text for card in home.home(shown).experiments]
+    catalogue = Catalogue.of(content(experiments=[empty, *content().experiments]), 5000)
+    names = [card.link.text for card in home.home(catalogue).experiments]
     assert names == ["fuel economy", "seattle weather", "new"]
 
 
 def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
     run = content().runs[3]
-    concerns = [
-        Concern(text="Production is declared to hold version 1.", model="FuelModel"),
-        Concern(text="model.pkl is nowhere.", run_id=run.info.run_id, model="FuelModel"),
-        *(Concern(text=f"Tag {n} is odd.", model="Gone") for n in range(12)),
+    warnings = [
+        RepositoryWarning(text="Production is declared to hold version 1.", model="FuelModel"),
+        RepositoryWarning(text="model.pkl is nowhere.", run_id=run.info.run_id, model="FuelModel"),
+        *(RepositoryWarning(text=f"Tag {n} is odd.", model="Gone") for n in range(12)),
     ]
-    shown = catalogue(content(concerns=lambda: concerns), 5000)
-    first = home.home(shown)
-    assert first.concerns[:3] == (
-        (concerns[0].text, Link(text="FuelModel", address=urls.model_page("FuelModel"))),
-        (concerns[1].text, shown.links[run.info.run_id]),
+    catalogue = Catalogue.of(content(warnings=lambda: warnings), 5000)
+    first = home.home(catalogue)
+    assert first.warnings[:3] == (
+        (warnings[0].text, PageLink(text="FuelModel", address=urls.model_page("FuelModel"))),
+        (warnings[1].text, catalogue.links[run.info.run_id]),
         ("Tag 0 is odd.", None),
     )
-    assert (len(first.concerns), first.more_concerns) == (home.CONCERNS, 4)
+    assert (len(first.warnings), first.more_warnings) == (home.WARNINGS, 4)
 
 
 def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
@@ -123,30 +123,30 @@ def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
     info = dataclasses.replace(full.runs[0].info, lifecycle_stage=LifecycleStage.DELETED)
     runs = [dataclasses.replace(full.runs[0], info=info), *full.runs[1:]]
     changed = dataclasses.replace(full, experiments=[full.experiments[0], gone], runs=runs)
-    shown = catalogue(changed, 5000)
-    assert list(shown.experiments) == ["fuel"]
-    assert len(shown.runs) == 59
+    catalogue = Catalogue.of(changed, 5000)
+    assert list(catalogue.experiments) == ["fuel"]
+    assert len(catalogue.runs) == 59
 
 
 def test_only_the_newest_and_the_registered_runs_get_a_page(content: Any) -> None:
-    shown = catalogue(content(), 2)
-    assert [shown.links[key].text for key in shown.links if key in shown.paged] == [
+    catalogue = Catalogue.of(content(), 2)
+    assert [catalogue.links[key].text for key in catalogue.links if key in catalogue.paged] == [
         "forest-0", "tree-1", "forest-3",
     ]  # fmt: skip
-    other = shown.runs[2].info.run_id
-    assert shown.links[other].address == f"run.html#{other}"
+    other = catalogue.runs[2].info.run_id
+    assert catalogue.links[other].address == f"run.html#{other}"
 
 
 def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
-    shown = catalogue(content(better={"rmse": "lower", "r2": ""}.get), 5000)
-    page = run_pages.run(shown, shown.runs[0], [], True)
+    catalogue = Catalogue.of(content(better={"rmse": "lower", "r2": ""}.get), 5000)
+    page = run_pages.run(catalogue, catalogue.runs[0], [], True)
     assert page.params == (
         ("learning_rate", "0.1"), ("max_depth", "2"), ("model", "forest"), ("seed", "7"),
     )  # fmt: skip
     assert page.metrics[2] == run_pages.MetricRow(
         name="rmse", last="3.48", best="3.38", min="3.38", max="9", step=39, count=40
     )
-    assert page.children == (Link(text="tree-1", address=urls.run_page(shown.runs[1].info.run_id)),)
+    assert page.children == (catalogue.links[catalogue.runs[1].info.run_id],)
     assert page.models[0].versions[0].text == "FuelModel version 2"
     assert page.code.commit_link == f"https://github.com/example/fuel/commit/{COMMIT}"
     assert page.code.command == """python train.py --note 'it'"'"'s fine'"""
@@ -158,13 +158,13 @@ def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
 
 
 def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(content: Any) -> None:
-    shown, look = catalogue(content(), 5000), templates.load(None)
-    curved = shown.runs[0]
+    catalogue, look = Catalogue.of(content(), 5000), templates.load(None)
+    curved = catalogue.runs[0]
     single = dataclasses.replace(curved, data=dataclasses.replace(curved.data, summaries={}))
     heads = [
         re.findall(r"<th scope=\"col\"[^>]*>(\w+)<", text[text.index('id="metrics"') :])
         for run in (curved, single)
-        for text in [look.run(run_pages.run(shown, run, [], False))]
+        for text in [look.run(run_pages.run(catalogue, run, [], False))]
     ]
     assert heads[0][:6] == ["metric", "last", "best", "min", "max", "step"]
     assert heads[1][:3] == ["metric", "value", "parameter"]
@@ -173,7 +173,7 @@ def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(cont
 def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
     full = content()
     decisions = full.decisions("FuelModel")
-    page = model_pages.model(catalogue(full, 5000), full.models[0], decisions)
+    page = model_pages.model(Catalogue.of(full, 5000), full.models[0], decisions)
     assert [row.version for row in page.versions] == [2, 1]
     assert page.versions[0].run.text == "forest-0"
     assert [event.what for event in page.events][:3] == [
@@ -306,10 +306,10 @@ def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any
     tags = {**failed.data.tags, "gitml.error": "ValueError: no data"}
     run = dataclasses.replace(failed, data=dataclasses.replace(failed.data, tags=tags))
     changed = dataclasses.replace(full, runs=[*full.runs[:5], run, *full.runs[6:]])
-    shown = catalogue(changed, 5000)
+    catalogue = Catalogue.of(changed, 5000)
 
-    assert home.home(shown).failed[0].error == "ValueError: no data"
-    assert run_pages.run(shown, run, [], False).error == "ValueError: no data"
+    assert home.home(catalogue).failed[0].error == "ValueError: no data"
+    assert run_pages.run(catalogue, run, [], False).error == "ValueError: no data"
 
 
 MLMODEL = b"""flavors: {sklearn: {}}
@@ -366,8 +366,8 @@ def test_a_model_that_cannot_be_read_has_no_signature(mlmodel: bytes | None) -> 
 
 
 def test_a_run_says_how_to_make_it_again(content: Any) -> None:
-    shown = catalogue(content(run_oid=lambda key: "77" * 20), 5000)
-    page = run_pages.run(shown, shown.runs[0], [], False)
+    catalogue = Catalogue.of(content(run_oid=lambda key: "77" * 20), 5000)
+    page = run_pages.run(catalogue, catalogue.runs[0], [], False)
     tree = "77" * 20
     assert page.reproduce.splitlines() == [
         "git worktree add ../run-cfcd2084 3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
@@ -393,8 +393,8 @@ def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) 
     everything = content(
         runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
     )
-    shown = catalogue(everything, 5000)
-    assert run_pages.run(shown, shown.runs[0], [], False).datasets[0].size == size
+    catalogue = Catalogue.of(everything, 5000)
+    assert run_pages.run(catalogue, catalogue.runs[0], [], False).datasets[0].size == size
 
 
 @pytest.mark.parametrize(
@@ -413,5 +413,5 @@ def test_a_data_set_says_where_it_came_from(content: Any, source: str, place: st
     everything = content(
         runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
     )
-    shown = catalogue(everything, 5000)
-    assert run_pages.run(shown, shown.runs[0], [], False).datasets[0].source == place
+    catalogue = Catalogue.of(everything, 5000)
+    assert run_pages.run(catalogue, catalogue.runs[0], [], False).datasets[0].source == place

@@ -14,7 +14,7 @@ from gitml.entities import Artifact
 from gitml.models.enforcement import enforce_schema
 from gitml.models.schema import Schema
 from gitml.site import SiteOptions, build
-from gitml.site.catalogue import Link, catalogue
+from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages import home
 from gitml.site.pages.promotion import decided, proposed
 from gitml.site.pages.signature import Field, view
@@ -28,12 +28,12 @@ HTML = "models/fuelmodel-dfe1b567"
 
 def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
     full = content()
-    shown = catalogue(full, 5000)
-    newer, older = shown.versions["FuelModel"]
+    catalogue = Catalogue.of(full, 5000)
+    newer, older = catalogue.versions["FuelModel"]
     decisions = full.decisions("FuelModel")
-    page = version(shown, relations(shown), newer, decisions)
+    page = version(catalogue, relations(catalogue), newer, decisions)
     assert (page.older, page.newer, page.decided) == (
-        Link(text="version 1", address=f"{HTML}/1.html"), None, True,
+        PageLink(text="version 1", address=f"{HTML}/1.html"), None, True,
     )  # fmt: skip
     assert page.review is not None
     assert page.review.verdict == "2 of 3 gates fail"
@@ -47,7 +47,7 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
     ]  # fmt: skip
     ((label, (other,)),) = page.lineage.forward
     assert (label, other) == (
-        "Same code", Link(text="FuelModel v1 (Archived)", address=f"{HTML}/1.html"),
+        "Same code", PageLink(text="FuelModel v1 (Archived)", address=f"{HTML}/1.html"),
     )  # fmt: skip
     assert dict(page.usage)["With GTO: what is where"] == (
         "gto show FuelModel --repo https://github.com/example/fuel"
@@ -57,32 +57,32 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
 
 def test_a_version_that_nobody_proposed_is_judged_as_if(content: Any) -> None:
     full = content(decisions=lambda name: [])
-    shown = catalogue(full, 5000)
-    one = shown.versions["FuelModel"][0]
-    assert version(shown, relations(shown), one, []).review is None
+    catalogue = Catalogue.of(full, 5000)
+    one = catalogue.versions["FuelModel"][0]
+    assert version(catalogue, relations(catalogue), one, []).review is None
     found = full.proposals()[0].comparison
     full = dataclasses.replace(full, considered=lambda version: found)
-    page = version(catalogue(full, 5000), relations(shown), one, [])
+    page = version(Catalogue.of(full, 5000), relations(catalogue), one, [])
     assert page.review is not None and (page.decided, page.promotion) == (False, None)
 
 
 def test_promotions_tell_who_when_why_and_on_what_evidence(content: Any) -> None:
     full = content()
-    shown = catalogue(full, 5000)
-    newest, first = (decided(shown, one) for one in full.decisions("FuelModel"))
+    catalogue = Catalogue.of(full, 5000)
+    newest, first = (decided(catalogue, one) for one in full.decisions("FuelModel"))
     assert (newest.state, newest.forced, first.state, first.until) == (
         "live", True, "past", 1_772_000_180_000,
     )  # fmt: skip
     assert newest.facts[0] == (
-        "Pull request", Link(text="#12", address="https://github.com/example/fuel/pull/12"),
+        "Pull request", PageLink(text="#12", address="https://github.com/example/fuel/pull/12"),
     )  # fmt: skip
-    assert newest.facts[1] == ("Merged by", Link(text="Bo Reviewer"))
+    assert newest.facts[1] == ("Merged by", PageLink(text="Bo Reviewer"))
     assert newest.command[1] == "git show --no-patch 'FuelModel#Production#3'"
-    waiting = proposed(shown, full.proposals()[0])
+    waiting = proposed(catalogue, full.proposals()[0])
     assert (waiting.state, waiting.review.mark, waiting.review.forced) == (
         "open", "bad", "beats the incumbent by 4 %",
     )  # fmt: skip
-    (card,) = home.home(shown).promotions
+    (card,) = home.home(catalogue).promotions
     assert (card.link.text, card.link.address) == ("version 1 to Production", waiting.address)
 
 
@@ -119,7 +119,7 @@ def test_pages_of_a_model_are_taken_over_until_something_about_it_changes(
     assert asked == ["FuelModel"] and snapshot(tmp_path / "site") == before
 
     changes: list[dict[str, Any]] = [
-        {"declared": "other"},
+        {"declarations_fingerprint": "other"},
         {"run_oid": lambda key: f"{key}2"},
         {"proposals": lambda: []},
     ]
@@ -223,8 +223,8 @@ def test_a_request_fits_the_signature_it_is_made_from(columns: list[dict[str, An
 def test_a_version_is_asked_with_the_example_it_was_logged_with(content: Any) -> None:
     def asked(*files: str) -> str:
         full = content(artifacts=lambda key: [Artifact(path=path, size=1) for path in files])
-        shown = catalogue(full, 5000)
-        return version(shown, relations(shown), shown.versions["FuelModel"][0], ()).ask
+        catalogue = Catalogue.of(full, 5000)
+        return version(catalogue, relations(catalogue), catalogue.versions["FuelModel"][0], ()).ask
 
     assert asked("model/serving_input_example.json").splitlines() == [
         "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d \\",

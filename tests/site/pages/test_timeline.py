@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from gitml.entities import Source
 from gitml.site import build
-from gitml.site.catalogue import catalogue
+from gitml.site.catalogue import Catalogue
 from gitml.site.charts import change_points
 from gitml.site.charts.change_points import Piece, pieces
 from gitml.site.options import SiteOptions
@@ -122,8 +122,8 @@ def measured(content: Any, example_run: Any, **more: Any) -> Any:
 
 
 def test_a_step_is_named_with_its_commit_and_its_direction(content: Any, example_run: Any) -> None:
-    shown = catalogue(measured(content, example_run), 10)
-    found = timeline.timeline(shown, shown.experiments["fuel"], line(20))
+    catalogue = Catalogue.of(measured(content, example_run), 10)
+    found = timeline.timeline(catalogue, catalogue.experiments["fuel"], line(20))
     assert (found.commits, found.runs) == (16, 32)
     assert (found.dirty, found.elsewhere, found.unfinished) == (1, 1, 1)
     by_name = {metric.name: metric for metric in found.metrics}
