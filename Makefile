@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo site test fast one lint types layers tests soak bench lighthouse screenshots clean
+.PHONY: demo site test fast one lint types layers tests soak mutants bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
@@ -42,6 +42,10 @@ tests: $(STAMP)-test
 soak: $(STAMP)-test
 	$(BIN)/python -m pytest -m soak -s --timeout 0
 
+# Changes the pure modules and counts what their tests notice: make mutants M=joins
+mutants: $(STAMP)-mutants
+	$(BIN)/python -m tests.mutants $(M)
+
 bench: .venv-bench/.installed
 	.venv-bench/bin/python -m tests.benchmarks $(OPTIONS)
 
@@ -63,6 +67,10 @@ $(STAMP)-test: $(VENV)/bin/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
 
+$(STAMP)-mutants: $(STAMP)-test pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	@touch $@
+
 # A place of its own: MLflow pins older versions of what we share with it.
 .venv-bench/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
@@ -75,4 +83,4 @@ $(STAMP)-test: $(VENV)/bin/pip pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .lighthouse _screenshots $(VENV) .venv-bench dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .lighthouse .mutants _screenshots $(VENV) .venv-bench dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import gitml
 from gitml import repository as repositories
 from gitml.fluent import active
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.register_profile(  # for `make mutants`, which needs a failure, not the smallest one
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("untimed")
 
 

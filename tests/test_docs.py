@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 FORMAT = (ROOT / "gitml" / "formats" / "FORMAT.md").read_text()
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+TESTS_README = (ROOT / "tests" / "README.md").read_text()
+EXAMPLE = "dataset"  # the page of "Your first change", which does not exist
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -57,6 +59,46 @@ def test_every_module_of_the_house_is_in_contributing() -> None:
     rooms -= {"py.typed", "version.py", "exceptions.py", "pyfunc.py"}
 
     assert [room for room in sorted(rooms) if room.removesuffix(".py") not in CONTRIBUTING] == []
+
+
+def test_every_word_of_the_glossary_names_what_embodies_it() -> None:
+    glossary = CONTRIBUTING.partition("## Words")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| `(\w+)` \|$", glossary, re.MULTILINE)
+    source = "\n".join(path.read_text() for path in (ROOT / "gitml").rglob("*.py"))
+    defined = set(re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE))
+
+    assert len(rows) == glossary.count("\n| ") - 1  # all but the heading
+    assert [name for name in rows if name not in defined] == []
+
+
+def test_every_fixture_of_the_catalogue_is_where_it_says() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| `(tests/\S+)` \|$", TESTS_README, re.MULTILINE)
+
+    assert len(rows) > 20
+    for fixture, path in rows:
+        definition = rf"@pytest\.fixture.*\ndef {fixture}\("
+        assert re.search(definition, (ROOT / path).read_text()), fixture
+
+
+def test_every_decision_is_linked_and_complete() -> None:
+    pages = sorted((ROOT / ".github" / "decisions").glob("*.md"))
+    headings = ["Context", "Decision", "Figures", "Consequences", "When to revisit"]
+
+    assert pages
+    for page in pages:
+        assert f"(decisions/{page.name})" in CONTRIBUTING, page.name
+        assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == headings, page.name
+
+
+def test_every_file_and_target_that_contributing_names_exists() -> None:
+    named = re.findall(r"`((?:gitml|tests|site_templates)/[\w./]+\.\w+)`", CONTRIBUTING)
+    made_up = {"gitml/lib.py", "gitml/models/flavors/lib.py", "tests/models/test_lib_flavor.py"}
+    made_up |= {f"gitml/site/pages/{EXAMPLE}.py", f"site_templates/{EXAMPLE}.html"}
+    made_up |= {f"tests/site/pages/test_{EXAMPLE}.py"}
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert [name for name in named if name not in made_up and not (ROOT / name).exists()] == []
+    assert set(re.findall(r"`make (\w+)", CONTRIBUTING)) <= set(targets)
 
 
 def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
