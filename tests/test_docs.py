@@ -127,19 +127,34 @@ def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("branch: [1]", "branch is .1., not a str"),
-        ("branches: x", "unknown key 'branches'"),
-        ("- a", "not a mapping"),
-        ("a: [", "cannot be read"),
-        ("site: {title: 3}", "site.title is 3, not a str"),
-        ("site: {run_pages: -1}", "run_pages is -1"),
-        ("site: 5", "site is not a mapping"),
-        ("registry: {signatures: yes}", "signatures is True, not a str"),
-        ("registry: {signatures: always}", "registry.signatures is 'always'"),
-        ("registry: {signed_since: soon}", "signed_since is 'soon', no date"),
-        ("registry: {signers: {Price: [ada]}}", "signers.Price is not a mapping of stages"),
-        ("registry: {signers: {Price: {Production: ada}}}", "signers.Price is not a mapping"),
-        ("registry: {signers: {Price: {Production: [1]}}}", "signers.Price is not a mapping"),
+        ("branch: [1]", "branch must be a string, not a list"),
+        ("branches: x", "the file has an unknown key 'branches'"),
+        ("- a", "the file must be a mapping of keys, not a list"),
+        ("a: [", "gitml.yaml is not valid YAML"),
+        ("site: {title: 3}", "site.title must be a string, not 3"),
+        ("site: {run_pages: -1}", "run_pages must be 0 or greater, not -1"),
+        ("forge: sourcehut", "forge must be one of github, gitlab, bitbucket, gitea, not "),
+        ("site: {run_pages: 5.0}", "run_pages must be an integer, not 5.0"),
+        ("site: {1: x}", "site has the key 1, which must be a string"),
+        ("site: 5", "site must be a mapping of keys, not 5"),
+        ("registry: {signatures: yes}", "signatures must be one of optional, required, not True"),
+        (
+            "registry: {signatures: always}",
+            "registry.signatures must be one of optional, required, not 'always'",
+        ),
+        ("registry: {signed_since: soon}", "signed_since is 'soon', which is not a date"),
+        (
+            "registry: {signers: {Price: [ada]}}",
+            "signers.Price must be a mapping of keys, not a list",
+        ),
+        (
+            "registry: {signers: {Price: {Production: ada}}}",
+            "signers.Price.Production must be a list, not 'ada'",
+        ),
+        (
+            "registry: {signers: {Price: {Production: [1]}}}",
+            "signers.Price.Production\\[0\\] must be a string, not 1",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> None:

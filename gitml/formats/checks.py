@@ -281,11 +281,11 @@ def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[st
     except StoreError as error:
         yield error.message
         return
-    told = list(schemas.faults(value, name))
-    yield from told[:_SHOWN]
-    if len(told) > _SHOWN:
-        yield f"{len(told) - _SHOWN} more fields are wrong"
-    if not told:
+    mismatches = list(map(str, schemas.faults(value, name)))
+    yield from mismatches[:_SHOWN]
+    if len(mismatches) > _SHOWN:
+        yield f"{len(mismatches) - _SHOWN} more fields are wrong"
+    if not mismatches:
         try:
             read(data, "it")
         except StoreError as error:

@@ -102,7 +102,9 @@ def test_settings_that_cannot_be_read_are_a_problem(repository: Path) -> None:
 
     result = shell("doctor", cwd=repository)
     assert (result.returncode, result.stderr) == (1, "")
-    assert "problem gitml.yaml: gitml.yaml: unknown key 'branches'." in result.stdout
+    assert (
+        "problem gitml.yaml: gitml.yaml: the file has an unknown key 'branches'." in result.stdout
+    )
     assert refs(repository) == before
 
 

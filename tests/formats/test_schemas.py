@@ -13,6 +13,7 @@ import pytest
 
 import gitml
 from gitml.config import RegistrySettings, Settings, SiteSettings
+from gitml.forge import ForgeKind
 from gitml.formats import schemas
 from gitml.registry.tags import grammar
 from tests.conftest import git
@@ -115,4 +116,5 @@ def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
             value = getattr(settings, item.name)
             if not isinstance(value, SiteSettings | RegistrySettings):
                 assert rules[item.name]["default"] == value
+    assert properties["forge"]["enum"] == ["", *ForgeKind]
     assert re.search(r"schemas/gitml\.yaml\.json", FORMAT)

@@ -36,9 +36,9 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
         ("logo: /etc/hostname", "site.logo is '/etc/hostname', which is outside the repository"),
         ("logo: train.py", "is no PNG, JPEG, GIF, WebP or SVG picture"),
         ("accent: blueish", "site.accent is 'blueish', not a colour"),
-        ("accent: ", "site.accent is None, not a str value"),
-        ("url: team.example", "site.url is 'team.example', not the address of a site"),
-        ("accent: 12", "site.accent is 12, not a str value"),
+        ("accent: ", "site.accent must be a string, not null"),
+        ("url: team.example", "site.url is 'team.example', which is not a valid URL"),
+        ("accent: 12", "site.accent must be a string, not 12"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_said(

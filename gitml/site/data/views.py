@@ -6,7 +6,6 @@ A view names an experiment and what its page shows of it: filter, order, columns
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
+from gitml.formats import schemas
 from gitml.query import filters
 from gitml.site.data import columns as data
 
@@ -91,8 +91,8 @@ def parse(name: str, text: str) -> View:
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} is no YAML: {' '.join(str(error).split())}.") from error
-    _check(value, _schema(), where, "")
+        raise InvalidInput(f"{where} is not valid YAML: {' '.join(str(error).split())}.") from error
+    schemas.require(value, _schema(), where)
     view = View(
         name=name,
         experiment=value["experiment"],
@@ -192,37 +192,3 @@ def _sort_word(text: str) -> str:
 def _schema() -> dict[str, Any]:
     schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     return schema
-
-
-def _check(value: Any, schema: Mapping[str, Any], where: str, at: str) -> None:
-    """Hold a value against the few words of JSON Schema that our schema uses."""
-    named = at or "the file"
-    if "enum" in schema and value not in schema["enum"]:
-        raise InvalidInput(
-            f"{where}: {named} is {value!r:.60}.", hint=f"Known: {', '.join(schema['enum'])}."
-        )
-    kind = {"object": dict, "array": list, "string": str}[schema.get("type", "string")]
-    if not isinstance(value, kind):
-        raise InvalidInput(f"{where}: {named} is {value!r:.60}, not {_TYPES[kind]}.")
-    if isinstance(value, list):
-        for place, one in enumerate(value):
-            _check(one, schema["items"], where, f"{at}[{place}]")
-    if not isinstance(value, dict):
-        return
-    known = schema["properties"]
-    for name in schema["required"]:
-        if name not in value:
-            raise InvalidInput(f"{where}: {named} has no key {name!r}.", hint=_example(known))
-    for name, one in value.items():
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            said = f"Did you mean {near[0]!r}?" if near else _example(known)
-            raise InvalidInput(f"{where}: {named} has an unknown key {name!r:.60}.", hint=said)
-        _check(one, known[name], where, f"{at}.{name}" if at else name)
-
-
-_TYPES = {dict: "a mapping of keys", list: "a list", str: "a text"}
-
-
-def _example(known: Mapping[str, Any]) -> str:
-    return f"Known: {', '.join(known)}."

@@ -18,6 +18,7 @@ from typing import Any
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
+from gitml.formats import schemas
 from gitml.site.catalogue import Catalogue, PageLink, run_name
 from gitml.site.charts import static_charts
 from gitml.site.data import columns as data, views
@@ -28,7 +29,17 @@ from gitml.site.text import formats, markdown, urls
 
 ROWS = 10
 MOST_ROWS = 500
-_KEYS = ("view", "charts", "rows")
+_BLOCK = {
+    "type": "object",
+    "properties": {
+        "view": {"type": "string"},
+        "charts": {"type": "array", "items": {"type": "string"}},
+        "rows": {"type": "integer", "minimum": 0, "maximum": MOST_ROWS},
+    },
+    "required": ["view"],
+    "additionalProperties": False,
+}
+"""JSON Schema of a block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +111,7 @@ class Reporter:
 
     def _block(self, document: Document, text: str) -> str:
         self.blocks += 1
-        asked = _asked(f"reports/{document.name}.md", text)
+        asked = _read_block(f"reports/{document.name}.md", text)
         view = self.views.get(asked["view"])
         if view is None:
             known = ", ".join(sorted(self.views)) or "none yet"
@@ -163,38 +174,21 @@ def link(catalogue: Catalogue, view: View) -> PageLink:
     return PageLink(text=formats.name(view.title))
 
 
-def _asked(where: str, text: str) -> dict[str, Any]:
+def _read_block(where: str, text: str) -> dict[str, Any]:
     """Read a block.
 
     Raises:
-        InvalidInput: It is not as it should be.
+        InvalidInput: It is not valid.
     """
     import yaml
 
     try:
-        asked = yaml.safe_load(text)
+        block = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())
-        raise InvalidInput(f"{where}: a gitml block is no YAML: {said}.") from error
-    if not isinstance(asked, dict) or not isinstance(asked.get("view"), str):
-        raise InvalidInput(
-            f"{where}: a gitml block names no view.", hint="Write `view: NAME` into it."
-        )
-    for key, value in asked.items():
-        if key not in _KEYS:
-            raise InvalidInput(
-                f"{where}: a gitml block has an unknown key {key!r:.60}.",
-                hint=f"Known: {', '.join(_KEYS)}.",
-            )
-        good = {
-            "view": True,
-            "charts": isinstance(value, list),
-            "rows": type(value) is int and 0 <= value <= MOST_ROWS,
-        }
-        if not good[key]:
-            wanted = {"charts": "a list of kinds", "rows": f"a number from 0 to {MOST_ROWS}"}
-            raise InvalidInput(f"{where}: {key} is {value!r:.60}, not {wanted[key]}.")
-    return asked
+        reason = " ".join(str(error).split())
+        raise InvalidInput(f"{where}: a gitml block is not valid YAML: {reason}.") from error
+    schemas.require(block, _BLOCK, where, "the gitml block")
+    return dict(block)
 
 
 def _columns(runs: Sequence[Run]) -> list[Key]:

@@ -119,7 +119,7 @@ def test_a_negative_budget_is_refused(tmp_path: Path) -> None:
     from gitml import config
 
     (tmp_path / "gitml.yaml").write_text("site: {max_bytes: -1}")
-    with pytest.raises(InvalidInput, match=r"site\.max_bytes is -1, not 0 up"):
+    with pytest.raises(InvalidInput, match=r"site\.max_bytes must be 0 or greater, not -1"):
         config.load(tmp_path)
 
 

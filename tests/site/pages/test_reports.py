@@ -78,17 +78,23 @@ def test_a_view_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "views/x.yaml: the file is [], not a mapping of keys."),
+        ("[]", "views/x.yaml: the file must be a mapping of keys, not a list."),
         ("title: y", "views/x.yaml: the file has no key 'experiment'."),
-        ("experiment: 3", "views/x.yaml: experiment is 3, not a text."),
+        ("experiment: 3", "views/x.yaml: experiment must be a string, not 3."),
         ("experiment: e\nfilters: y", "the file has an unknown key 'filters'."),
-        ("experiment: e\ncharts: [{kind: pie}]", "charts[0].kind is 'pie'."),
+        (
+            "experiment: e\ncharts: [{kind: pie}]",
+            "charts[0].kind must be one of scatter, line, bar, box, parallel, not 'pie'.",
+        ),
         ("experiment: e\ncharts: [{x: y}]", "charts[0] has no key 'kind'."),
-        ("experiment: e\nsort: metrics.x", "sort is 'metrics.x', not a list."),
+        ("experiment: e\nsort: metrics.x", "sort must be a list, not 'metrics.x'."),
         ("experiment: e\nfilter: metrics.rmse <", "The filter cannot be read at character 15"),
-        ("a: b: c", "views/x.yaml is no YAML: mapping values are not allowed here"),
-        ("!!python/object/apply:os.system [x]", "views/x.yaml is no YAML: could not determine"),
-        ("[" * 2_000, "views/x.yaml is no YAML: "),
+        ("a: b: c", "views/x.yaml is not valid YAML: mapping values are not allowed here"),
+        (
+            "!!python/object/apply:os.system [x]",
+            "views/x.yaml is not valid YAML: could not determine",
+        ),
+        ("[" * 2_000, "views/x.yaml is not valid YAML: "),
     ],
 )
 def test_a_view_that_cannot_be_read_says_why(text: str, said: str) -> None:
@@ -156,11 +162,14 @@ def reported(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> 
     ("block", "said"),
     [
         ("view: deep", "reports/2026-03.md: there is no view 'deep'."),
-        ("shallow", "reports/2026-03.md: a gitml block names no view."),
-        ("view: shallow\nrow: 3", "a gitml block has an unknown key 'row'."),
-        ("view: shallow\nrows: many", "rows is 'many', not a number from 0 to 500."),
-        ("view: shallow\ncharts: scatter", "charts is 'scatter', not a list of kinds."),
-        ("view: [", "reports/2026-03.md: a gitml block is no YAML"),
+        (
+            "shallow",
+            "reports/2026-03.md: the gitml block must be a mapping of keys, not 'shallow'.",
+        ),
+        ("view: shallow\nrow: 3", "the gitml block has an unknown key 'row'."),
+        ("view: shallow\nrows: many", "rows must be an integer, not 'many'."),
+        ("view: shallow\ncharts: scatter", "charts must be a list, not 'scatter'."),
+        ("view: [", "reports/2026-03.md: a gitml block is not valid YAML"),
     ],
 )
 def test_a_report_that_cannot_be_filled_says_why(
