@@ -21,7 +21,7 @@ from gitml.site.keys import Keys
 from gitml.site.options import BuildReport, SiteOptions
 from gitml.site.output import budget, bundle, templates, workers
 from gitml.site.output.budget import OverBudget, Plan
-from gitml.site.output.folder import Output, Rendered, Written
+from gitml.site.output.folder import Output, Rendered, SiteFile
 from gitml.site.output.no_gc import without_collector
 from gitml.site.pages import (
     experiment as pages,
@@ -49,7 +49,7 @@ _GROUP = 64  # pages of runs that one process writes together
 class _Made:
     """What a task added: files, what they were made of, parts of tables, complaints."""
 
-    files: Mapping[str, Written]
+    files: Mapping[str, SiteFile]
     rendered: Mapping[str, Rendered]
     blocks: Mapping[str, table.Block]
     unread: Mapping[str, None]

@@ -1,1 +1,1 @@
-"""Charts of the dashboard: Vega specifications, pictures without scripts, change points."""
+"""Specify and draw the charts of the dashboard; find change points of metrics."""

@@ -1,4 +1,4 @@
-"""Vega specifications of the charts; pure values, without data and without a user's text.
+"""Specify the charts in Vega: pure values, without data and without a user's text.
 
 Scripts of the page fill in the data sets (everything already in pixels) and the signals: size,
 colours of the theme, titles, domains. Two specifications therefore serve every chart: parallel
@@ -61,7 +61,7 @@ def parallel() -> Spec:
 
     Data sets: ``lines`` (path, colour, on), ``hot`` (path, colour), ``axes`` (at; for its title x,
     title, align, limit), ``ticks`` (x, dx, y, label, align), ``brushes`` (x, y0, y1), ``legend``.
-    The signal ``titles`` tells whether axes are named in the picture or by the page.
+    The signal ``titles`` is true if the picture names its axes, false if the page does.
     """
     top, bottom = {"name": "top", "value": 34}, {"name": "bottom", "value": 300}
     more = {"lineWidth": 1.5, "lineOpacity": 0.8, "titles": False}
@@ -95,7 +95,7 @@ def _run_lines() -> Spec:
 
 
 def _hot_paths() -> list[Spec]:
-    """Draw what belongs to the run under the pointer, on a halo that parts it from the others."""
+    """Draw the run under the pointer, on a halo that sets it apart from the others."""
     halo = _set(path="=path", stroke=_signal("card"), strokeWidth=8, strokeOpacity=0.85)
     line = _set(path="=path", stroke="=colour", strokeWidth=3.5, strokeJoin="round")
     return [_mark("path", "hot", halo), _mark("path", "hot", line)]
@@ -151,7 +151,7 @@ def _axis_titles() -> Spec:
 
 
 def _legend(y: str) -> list[Spec]:
-    """Say what colours mean. Data set ``legend``: x, width, colour, label (in pixels)."""
+    """Explain the colours. Data set ``legend``: x, width, colour, label (in pixels)."""
     shade = _set(x="=x", width="=width", y=_signal(f"{y} - 5"), height=10, fill="=colour")
     label = _set(
         x="=x",
@@ -190,11 +190,11 @@ def plane() -> Spec:
         data=[*_data(*sets), _isocontours()],
         scales=[_scale("x", "width"), _scale("y", "height"), _shades()],
         axes=[_axis("bottom", "x"), _axis("left", "y")],
-        marks=[*_what_lies_on_it(), *_hot_paths(), *_legend("-18")],
+        marks=[*_plane_marks(), *_hot_paths(), *_legend("-18")],
     )
 
 
-def _what_lies_on_it() -> list[Spec]:
+def _plane_marks() -> list[Spec]:
     return [_bars(), _areas(), _rules(), _curves(), *_dots(), _labels()]
 
 
@@ -288,5 +288,5 @@ def _axis(orient: str, scale: str) -> Spec:
 
 
 def specs() -> dict[str, Spec]:
-    """Give every specification by the name under which scripts find it."""
+    """Return every specification by the name that scripts know it by."""
     return {"parallel": parallel(), "plane": plane()}

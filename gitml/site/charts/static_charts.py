@@ -1,4 +1,4 @@
-"""Charts of saved views as pictures for reports: Vega-Lite drawn at build, so no script is needed.
+"""Draw the charts of saved views as SVG for reports, so that these need no script.
 
 Columns are called ``v0``, ``v1``, … in a specification: what people wrote is only ever a value.
 """
@@ -47,7 +47,7 @@ _CONFIG = {
 
 
 def title(chart: Chart) -> str:
-    """Say what a chart shows, for those who do not see it."""
+    """Describe a chart in words, for those who do not see it."""
     if chart.kind == "parallel":
         return "Parallel coordinates of " + ", ".join(_label(axis) for axis in chart.axes)
     sides = " and ".join(_label(side) for side in (chart.y, chart.x) if side)
@@ -56,7 +56,7 @@ def title(chart: Chart) -> str:
 
 
 def spec(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """Make the specification of a chart; None where it has nothing to draw.
+    """Return the Vega-Lite specification of a chart; None if there is nothing to draw.
 
     Args:
         chart: What to draw.
@@ -75,11 +75,11 @@ def spec(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
 
 
 def svg(specification: dict[str, Any], folder: Path | None = None) -> bytes:
-    """Draw a chart.
+    """Draw a chart as SVG.
 
     Args:
         specification: What to draw.
-        folder: Where drawings are kept between builds.
+        folder: Where drawings are cached between builds.
     """
     text = json.dumps(specification, sort_keys=True, allow_nan=False)
     key = hashlib.sha256(f"{metadata.version('vl-convert-python')}\n{text}".encode()).hexdigest()
@@ -95,10 +95,10 @@ def svg(specification: dict[str, Any], folder: Path | None = None) -> bytes:
 
 
 def size(drawn: bytes) -> tuple[int, int]:
-    """Give width and height of a chart that ``svg`` drew, in CSS pixels, so that room is kept."""
+    """Return width and height of a chart that ``svg`` drew, in CSS pixels."""
     root = drawn[: drawn.index(b">")]
-    found = (re.search(rb'\b%s="([\d.]+)"' % name, root) for name in (b"width", b"height"))
-    width, height = (round(float(one[1])) if one else 0 for one in found)
+    matches = (re.search(rb'\b%s="([\d.]+)"' % name, root) for name in (b"width", b"height"))
+    width, height = (round(float(match[1])) if match else 0 for match in matches)
     return width, height
 
 
@@ -113,8 +113,8 @@ def _plane(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
     if chart.kind in ("bar", "box"):
         columns["x"] = ("nominal", [_text(value(run, keys["x"])) for run in runs])
     encoding: dict[str, Any] = {}
-    for place, (name, (kind, _)) in enumerate(columns.items()):
-        channel: dict[str, Any] = {"field": f"v{place}", "type": kind, "title": _label(keys[name])}
+    for number, (name, (kind, _)) in enumerate(columns.items()):
+        channel: dict[str, Any] = {"field": f"v{number}", "type": kind, "title": _label(keys[name])}
         if kind == "quantitative" and name != "colour":
             channel["scale"] = {"zero": chart.kind == "bar"}
         if kind == "temporal":
@@ -132,29 +132,30 @@ def _parallel(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
     colour = _column(chart.colour, runs) if chart.colour else ("nominal", [""] * len(runs))
     lines: list[dict[str, Any]] = []
     ends: list[dict[str, Any]] = []
-    for place, (_, kind, values) in enumerate(axes):
-        at, low, high = _placed(kind, values)
-        ends += [{"x": place, "y": 0, "text": low}, {"x": place, "y": 1, "text": high}]
+    for index, (_, kind, values) in enumerate(axes):
+        positions, low, high = _positions(kind, values)
+        ends += [{"x": index, "y": 0, "text": low}, {"x": index, "y": 1, "text": high}]
         lines += [
-            {"x": place, "y": where, "run": number, "c": colour[1][number]}
-            for number, where in enumerate(at)
-            if where is not None
+            {"x": index, "y": position, "run": number, "c": colour[1][number]}
+            for number, position in enumerate(positions)
+            if position is not None
         ]
-    titles = [{"x": place, "y": 1.22, "text": name} for place, (name, _, _) in enumerate(axes)]
+    titles = [{"x": index, "y": 1.22, "text": name} for index, (name, _, _) in enumerate(axes)]
     domain = {"domain": [-0.3, len(axes) - 0.7], "nice": False}
     x = {"field": "x", "type": "quantitative", "axis": None, "scale": domain}
     y = {"field": "y", "type": "quantitative", "axis": None, "scale": {"domain": [-0.12, 1.26]}}
-    told = {"field": "c", "type": colour[0], "title": _label(chart.colour) if chart.colour else ""}
+    title_ = _label(chart.colour) if chart.colour else ""
+    hue = {"field": "c", "type": colour[0], "title": title_}
     drawn = {"x": x, "y": y, "detail": {"field": "run"}}
     return {
         "layer": [
             {
                 "data": {"values": lines},
                 "mark": {"type": "line", "opacity": max(0.15, min(0.8, 12 / len(runs)))},
-                "encoding": drawn | ({"color": told} if chart.colour else {}),
+                "encoding": drawn | ({"color": hue} if chart.colour else {}),
             },
             {
-                "data": {"values": [{"x": at, "y": 0, "y2": 1} for at in range(len(axes))]},
+                "data": {"values": [{"x": index, "y": 0, "y2": 1} for index in range(len(axes))]},
                 "mark": {"type": "rule", "color": "#a0a5ae"},
                 "encoding": {"x": x, "y": y, "y2": {"field": "y2"}},
             },
@@ -173,40 +174,40 @@ def _words(rows: list[dict[str, Any]], x: Any, y: Any, **look: Any) -> dict[str,
     }
 
 
-def _placed(kind: str, values: Sequence[Any]) -> tuple[list[float | None], str, str]:
-    """Place values between 0 and 1 on an axis, and name its two ends."""
+def _positions(kind: str, values: Sequence[Any]) -> tuple[list[float | None], str, str]:
+    """Return where values lie on an axis, from 0 to 1, and the labels of its two ends."""
     if kind == "nominal":
         names = sorted({text for text in values if text is not None})
         span = max(1, len(names) - 1)
-        index = {name: place / span for place, name in enumerate(names)}
+        position = {name: rank / span for rank, name in enumerate(names)}
         ends = (names[0], names[-1]) if names else ("", "")
-        return [index.get(text) for text in values], *ends
-    there = [one for one in values if one is not None]
-    low, high = min(there), max(there)
+        return [position.get(text) for text in values], *ends
+    present = [number for number in values if number is not None]
+    low, high = min(present), max(present)
     span = (high - low) or 1
-    say = formats.moment if kind == "temporal" else formats.number
-    at = [None if one is None else (one - low) / span for one in values]
-    return at, say(low), say(high)
+    label = formats.moment if kind == "temporal" else formats.number
+    positions = [None if number is None else (number - low) / span for number in values]
+    return positions, label(low), label(high)
 
 
 def _column(key: Key, runs: Sequence[Run]) -> tuple[str, list[Any]]:
     values = [value(run, key) for run in runs]
-    found = numbers(values) if key.kind in ("metrics", "params", "attributes") else None
-    if found is None:
-        return "nominal", [_text(one) for one in values]
-    return ("temporal" if key.name == "start_time" else "quantitative"), list(found)
+    parsed = numbers(values) if key.kind in ("metrics", "params", "attributes") else None
+    if parsed is None:
+        return "nominal", [_text(item) for item in values]
+    return ("temporal" if key.name == "start_time" else "quantitative"), list(parsed)
 
 
 def _rows(columns: dict[str, tuple[str, list[Any]]]) -> list[dict[str, Any]]:
-    found = [
-        {f"v{place}": one for place, one in enumerate(row)}
+    rows = [
+        {f"v{index}": item for index, item in enumerate(row)}
         for row in zip(*(values for _, values in columns.values()), strict=True)
     ]
-    return [row for row in found if row["v0"] is not None and row["v1"] is not None]
+    return [row for row in rows if row["v0"] is not None and row["v1"] is not None]
 
 
-def _text(one: data.Value) -> str | None:
-    return None if one is None else formats.clip(data.well_formed(str(one)), 60)
+def _text(item: data.Value) -> str | None:
+    return None if item is None else formats.clip(data.well_formed(str(item)), 60)
 
 
 def _label(key: Key) -> str:

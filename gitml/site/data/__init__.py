@@ -1,1 +1,1 @@
-"""Data that pages load: columns, tables, the search index, views."""
+"""Make the data that pages load: columns, tables, the search index, views."""

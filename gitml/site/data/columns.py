@@ -1,16 +1,15 @@
-"""Runs as columns, and columns as classic scripts that pages load from disk and over HTTP alike.
+"""Turn runs into columns, and columns into scripts that pages load from disk and over HTTP.
 
 A table is cut into shards: the newest runs first, so that a page is usable at once, then blocks
-counted from the oldest run, so that a block that is full never changes again; small ones wait for
-nine others before they become a large one. Each shard names
-its own columns; the page gives them the aliases ``v0…vk``, and no text of a user ever becomes a
-key, a field name or a file name.
+counted from the oldest run, so that a full block never changes again; ten small blocks become a
+large one. Each shard names its own columns; the page gives them the aliases ``v0…vk``, and no text
+of a user ever becomes a key, a field name or a file name.
 
 Format of a shard: ``{"n": rows, "columns": [[kind, name], …], "values": [column, …]}``, where a
 column is ``{"x": [number, null or "NaN"/"Infinity"/"-Infinity", …]}`` or a text column
 ``{"t": [text or null, …]}``, or dictionary-coded ``{"d": [text, …], "i": [index or -1, …]}``.
 
-What few views show comes in shards of the same format that a page asks for when it shows them:
+What few views need comes in shards of the same format that a page loads when it shows them:
 smallest and largest values of metrics (kinds ``min`` and ``max``, null where it is the last value),
 data sets (kind ``datasets``, names ``name``, ``digest`` and ``context``; each cell has a list of
 texts) and sparklines of the newest runs (kind ``trend``: a letter per point, 0 lowest to z
@@ -81,27 +80,27 @@ ATTRIBUTES: Mapping[str, Callable[[Run], Value]] = {
 
 
 def elapsed(run: Run) -> int | None:
-    """Tell how long a run took, in ms; None while it goes on."""
+    """Return the duration of a run in ms; None while it goes on."""
     return None if run.info.end_time is None else run.info.end_time - run.info.start_time
 
 
 def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
     """Turn runs into columns: attributes, then metrics, params and tags by name."""
-    found = [
+    table = [
         Column(kind="attributes", name=name, values=cells([read(run) for run in runs]))
         for name, read in ATTRIBUTES.items()
     ]
-    found += _keyed("metrics", [run.data.metrics for run in runs])
-    found += _keyed("params", [run.data.params for run in runs])
-    found += [
+    table += _keyed("metrics", [run.data.metrics for run in runs])
+    table += _keyed("params", [run.data.params for run in runs])
+    table += [
         column for column in _keyed("tags", [run.data.tags for run in runs])
         if column.name != NOTE_TAG
     ]  # fmt: skip
-    return tuple(found)
+    return tuple(table)
 
 
 def rank(key: str) -> tuple[bool, str]:
-    """Order keys by name, timings last: what a run achieved matters more than how long it took."""
+    """Return the sort key of a column: by name, timings last, for results matter more."""
     return _TIMINGS.search(key) is not None, key
 
 
@@ -110,30 +109,30 @@ def extremes(runs: Sequence[Run]) -> tuple[Column, ...]:
 
     Kinds are ``min`` and ``max``; a metric whose every history is one point has neither.
     """
-    found: dict[tuple[str, str], list[Value]] = {}
+    values: dict[tuple[str, str], list[Value]] = {}
     for row, run in enumerate(runs):
         for key, summary in run.data.summaries.items():
             if summary.count == 1:
                 continue
             for kind, value in (("min", summary.min), ("max", summary.max)):
                 if math.isfinite(value) and value != run.data.metrics.get(key):
-                    found.setdefault((kind, key), [None] * len(runs))[row] = value
+                    values.setdefault((kind, key), [None] * len(runs))[row] = value
     return tuple(
-        Column(kind=kind, name=key, values=values) for (kind, key), values in sorted(found.items())
+        Column(kind=kind, name=key, values=values) for (kind, key), values in sorted(values.items())
     )
 
 
 def end(better: str) -> list[str]:
-    """Name the end of its values at which a metric is better; empty where that is not known."""
+    """Return which end of its values is better for a metric; empty where that is unknown."""
     return {"lower": ["min"], "higher": ["max"]}.get(better, [])
 
 
 def inputs(runs: Sequence[Run]) -> tuple[Column, ...]:
-    """Turn runs into columns of their data sets, for what a filter asks; none where they have none.
+    """Turn runs into columns of their data sets; none where no run has any.
 
-    Like the filter, they have no empty context.
+    Filters read them, which know no empty context.
     """
-    found = []
+    table = []
     for name in DATASET_FIELDS:
         values = [
             tuple(
@@ -146,19 +145,19 @@ def inputs(runs: Sequence[Run]) -> tuple[Column, ...]:
             or None
             for run in runs
         ]
-        found.append(Column(kind="datasets", name=name, values=values))
-    return tuple(found) if any(found[0].values) else ()
+        table.append(Column(kind="datasets", name=name, values=values))
+    return tuple(table) if any(table[0].values) else ()
 
 
-def trends(drawn: Sequence[list[object]]) -> dict[str, str]:
-    """Give the sparklines of a run's main metrics, out of what :func:`curves` gave."""
-    found = {}
-    main = [row for row in drawn if not str(row[0]).startswith("system/")]
+def trends(curves: Sequence[list[object]]) -> dict[str, str]:
+    """Return sparklines of a run's main metrics by metric, from the result of :func:`curves`."""
+    lines = {}
+    main = [row for row in curves if not str(row[0]).startswith("system/")]
     for name, _, _, values in sorted(main, key=lambda row: rank(str(row[0])))[:TRENDS]:
         text = trend(values) if isinstance(values, list) else ""
         if text:
-            found[str(name)] = text
-    return found
+            lines[str(name)] = text
+    return lines
 
 
 def trend(points: Sequence[float | str]) -> str:
@@ -196,7 +195,7 @@ def shards(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
 
 
 def encode(table: Sequence[Column], rows: int) -> dict[str, object]:
-    """Give a table the shape that is written into a shard."""
+    """Return a table in the shape that is written into a shard."""
     return {
         "n": rows,
         "columns": [[column.kind, well_formed(column.name)] for column in table],
@@ -205,7 +204,7 @@ def encode(table: Sequence[Column], rows: int) -> dict[str, object]:
 
 
 def script(key: str, value: object) -> bytes:
-    """Write a value as a classic script that hands it to the page under ``key``."""
+    """Return a classic script that hands a value to the page under ``key``."""
     text = _json(value)
     if len(text) > PLAIN_BYTES:
         packed = gzip.compress(text.encode("ascii"), 6, mtime=0)
@@ -224,14 +223,14 @@ def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> l
     histories: dict[str, list[Metric]] = {}
     for point in points:
         histories.setdefault(point.key, []).append(point)
-    found: list[list[object]] = []
+    rows: list[list[object]] = []
     for key, history in sorted(histories.items()):
         if len(history) < 2:
             continue
-        kept = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), limit)
-        steps, times = [p.step for p in kept], [p.timestamp - start for p in kept]
-        found.append([well_formed(key), steps, times, [finite(p.value) for p in kept]])
-    return found
+        drawn = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), limit)
+        steps, times = [p.step for p in drawn], [p.timestamp - start for p in drawn]
+        rows.append([well_formed(key), steps, times, [finite(p.value) for p in drawn]])
+    return rows
 
 
 def thin(points: Sequence[Metric], limit: int) -> Sequence[Metric]:
@@ -251,7 +250,7 @@ def thin(points: Sequence[Metric], limit: int) -> Sequence[Metric]:
 
 
 def finite(value: float) -> float | str:
-    """Keep a finite number, and name the others, for JSON has no word for them."""
+    """Return a finite number as it is, others as text, for JSON has no word for them."""
     if isinstance(value, int) or math.isfinite(value):
         return value
     return formats.number(value)
@@ -263,7 +262,7 @@ def well_formed(text: str) -> str:
 
 
 def cells(values: Sequence[Value], limit: int = CELL_CHARS) -> Sequence[Value]:
-    """Clip the texts of a column, each once, for many runs say the same."""
+    """Clip the texts of a column, each once, for many runs share theirs."""
     clipped: dict[Value, Value] = {
         value: _clipped(value, limit) for value in set(values) if isinstance(value, str)
     }
@@ -287,13 +286,13 @@ def _keyed(kind: str, rows: Sequence[Mapping[str, Value]]) -> list[Column]:
     counts = Counter(chain.from_iterable(rows))
     # What the page shows first comes first: keys that most runs have.
     keys = sorted(counts, key=lambda key: (counts[key] * 2 < len(rows), *rank(key)))
-    found = []
+    table = []
     for key in keys:
         values = [row.get(key) for row in rows]
-        found.append(
+        table.append(
             Column(kind=kind, name=key, values=values if kind == "metrics" else cells(values))
         )
-    return found
+    return table
 
 
 def _encode(values: Sequence[Cell]) -> dict[str, object]:
@@ -305,5 +304,5 @@ def _encode(values: Sequence[Cell]) -> dict[str, object]:
         return {"x": numbers}
     if len(texts) * 2 > len(values):
         return {"t": list(values)}
-    index: dict[Cell, int] = {text: place for place, text in enumerate(texts)}
+    index: dict[Cell, int] = {text: number for number, text in enumerate(texts)}
     return {"d": texts, "i": [index.get(value, -1) for value in values]}

@@ -1,6 +1,6 @@
-"""Saved views: ``views/<name>.yaml`` on the code branch, reviewed like code.
+"""Read saved views: ``views/<name>.yaml`` on the code branch, reviewed like code.
 
-A view names an experiment and what its page shows of it: filter, order, columns, charts.
+A view names an experiment and how its page shows it: filter, order, columns, charts.
 ``view.schema.json`` beside this file is the format for editors. All pure.
 """
 
@@ -23,7 +23,7 @@ from gitml.site.data import columns as data
 
 FOLDER = "views"
 SCHEMA_FILE = Path(__file__).with_name("view.schema.json")
-_PLAIN = "!~*'()"  # what JavaScript's encodeURIComponent leaves besides
+_PLAIN = "!~*'()"  # what JavaScript's encodeURIComponent leaves as it is besides
 _KINDS = ("metrics", "params", "tags", "attributes")
 
 
@@ -41,9 +41,9 @@ class Chart:
 
     Attributes:
         kind: ``scatter``, ``line``, ``bar``, ``box`` or ``parallel``.
-        x: What goes across.
-        y: What goes up.
-        colour: What the colour tells, if anything.
+        x: The column across.
+        y: The column up.
+        colour: The column that colours show, if any.
         axes: The axes of parallel coordinates.
     """
 
@@ -61,7 +61,7 @@ class View:
     Attributes:
         name: The file's name without its suffix.
         experiment: Name of the experiment.
-        title: What people call it.
+        title: Its title.
         description: One line.
         filter: In the language of ``search_runs``.
         sort: Sort keys as of ``search_runs``, such as ``metrics.rmse DESC``.
@@ -83,16 +83,16 @@ def parse(name: str, text: str) -> View:
     """Read a view.
 
     Raises:
-        InvalidInput: It is not as it should be; the message names the file and the key.
+        InvalidInput: It does not have the format; the message names the file and the key.
     """
     import yaml
 
-    where = f"{FOLDER}/{name}.yaml"
+    path = f"{FOLDER}/{name}.yaml"
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} is not valid YAML: {' '.join(str(error).split())}.") from error
-    schemas.require(value, _schema(), where)
+        raise InvalidInput(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    schemas.require(value, _schema(), path)
     view = View(
         name=name,
         experiment=value["experiment"],
@@ -101,25 +101,25 @@ def parse(name: str, text: str) -> View:
         filter=value.get("filter", ""),
         sort=tuple(value.get("sort", ())),
         columns=tuple(map(key, value.get("columns", ()))),
-        charts=tuple(_chart(one) for one in value.get("charts", ())),
+        charts=tuple(_chart(item) for item in value.get("charts", ())),
     )
     try:
         filters.parse_filter(view.filter)
         filters.parse_order_by(view.sort)
     except InvalidInput as error:
-        raise InvalidInput(f"{where}: {error.message}", hint=error.hint) from error
+        raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
     return view
 
 
 def select(view: View, runs: Sequence[Run]) -> list[Run]:
-    """Take the runs that a view shows, in its order."""
+    """Return the runs of a view in its order."""
     node = filters.parse_filter(view.filter)
-    found = [run for run in runs if filters.matches(node, run)]
-    return filters.sort_runs(found, filters.parse_order_by(view.sort))
+    matches = [run for run in runs if filters.matches(node, run)]
+    return filters.sort_runs(matches, filters.parse_order_by(view.sort))
 
 
 def fragment(view: View) -> str:
-    """Give the part of an experiment page's address, after ``#``, that shows a view."""
+    """Return the part after ``#`` of an experiment page's address that shows a view."""
     first = {chart.kind: chart for chart in reversed(view.charts)}
     parallel, plane = first.get("parallel"), first.get("scatter") or first.get("line")
     state = {
@@ -143,42 +143,42 @@ def key(text: str) -> Key:
     return Key(kind=kind, name=name[1:-1] if quoted else name)
 
 
-def value(run: Run, wanted: Key) -> data.Value:
-    """Give what a run has in a column; None where it has nothing."""
-    if wanted.kind == "attributes":
-        read = data.ATTRIBUTES.get(wanted.name)
+def value(run: Run, column: Key) -> data.Value:
+    """Return the value of a run in a column; None if it has none."""
+    if column.kind == "attributes":
+        read = data.ATTRIBUTES.get(column.name)
         return read(run) if read else None
-    held: Mapping[str, Any] = getattr(run.data, wanted.kind)
-    return held.get(wanted.name)
+    values: Mapping[str, Any] = getattr(run.data, column.kind)
+    return values.get(column.name)
 
 
 def numbers(values: Sequence[data.Value]) -> list[float | None] | None:
-    """Take a column as numbers, params too, where every value that is there is one.
+    """Return the values of a column as numbers, params too, if all of them are.
 
     Returns:
-        Finite numbers, None for what is absent or not finite; None for a column of texts.
+        Finite numbers, None for values that are absent or not finite; None for a column of texts.
     """
-    found: list[float | None] = []
-    for one in values:
+    result: list[float | None] = []
+    for item in values:
         try:
-            number = math.nan if one is None else float(one)
+            number = math.nan if item is None else float(item)
         except ValueError:
             return None
-        found.append(number if math.isfinite(number) else None)
-    return found if any(one is not None for one in found) else None
+        result.append(number if math.isfinite(number) else None)
+    return result if any(number is not None for number in result) else None
 
 
 def _chart(item: Mapping[str, Any]) -> Chart:
-    found = {
-        one.name: key(item[one.name])
-        for one in fields(Chart)
-        if one.name in ("x", "y", "colour") and one.name in item
+    channels = {
+        channel.name: key(item[channel.name])
+        for channel in fields(Chart)
+        if channel.name in ("x", "y", "colour") and channel.name in item
     }
-    return Chart(kind=item["kind"], axes=tuple(map(key, item.get("axes", ()))), **found)
+    return Chart(kind=item["kind"], axes=tuple(map(key, item.get("axes", ()))), **channels)
 
 
-def _word(wanted: Key) -> str:
-    return f"{wanted.kind}.{quote(data.well_formed(wanted.name), safe=_PLAIN)}"
+def _word(column: Key) -> str:
+    return f"{column.kind}.{quote(data.well_formed(column.name), safe=_PLAIN)}"
 
 
 def _sort_word(text: str) -> str:

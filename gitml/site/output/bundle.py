@@ -1,9 +1,9 @@
-"""vl_convert as our bundler: Vega as one script without globals, and our own scripts made small.
+"""Bundle Vega as one script without globals, and minify our own scripts and styles.
 
-Two traps of vl_convert's own bundle are avoided by handing it a snippet of ours: its
-``window.vega`` is null, and it leaves thousands of names in the global scope. Expressions run in
-vega-interpreter, so that the pages' content security policy needs no ``unsafe-eval``, and the
-loader is switched off, so that no specification can fetch anything.
+vl_convert is the bundler. Two traps of its own bundle of Vega are avoided by handing it our own
+snippet: its ``window.vega`` is null, and it leaves thousands of names in the global scope.
+Expressions run in vega-interpreter, so that the pages' content security policy needs no
+``unsafe-eval``, and the loader is switched off, so that no specification can fetch anything.
 """
 
 from __future__ import annotations
@@ -55,22 +55,22 @@ window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
 
 
 def vega(folder: Path | None = None) -> bytes:
-    """Give the script that defines ``gitmlChart``.
+    """Return the script that defines ``gitmlChart``.
 
     Args:
-        folder: Where bundles are kept between processes; bundling takes about a second.
+        folder: Where bundles are cached between processes; bundling takes about a second.
     """
     return f'(()=>{{"use strict";{_bundle(_SNIPPET, folder)}}})();\n'.encode()
 
 
 @contextlib.contextmanager
 def begun(folder: Path | None) -> Iterator[None]:
-    """Let another process bundle Vega meanwhile, unless it is there; :func:`vega` waits for it.
+    """Bundle Vega in another process unless it is cached; :func:`vega` waits for it.
 
     Args:
-        folder: Where bundles are kept; None for nowhere.
+        folder: Where bundles are cached; None for nowhere.
     """
-    if folder is None or _place(_SNIPPET, folder).is_file():
+    if folder is None or _cached_path(_SNIPPET, folder).is_file():
         yield
         return
     with workers.run_aside(lambda: vega(folder)):
@@ -120,7 +120,7 @@ def _minified(kind: str, files: Mapping[str, bytes]) -> dict[str, bytes] | None:
 
 
 def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, bytes]:
-    """Take comments and white space out of classic scripts.
+    """Drop comments and white space from classic scripts.
 
     All go through the bundler at once, with their names as string statements between them,
     because starting it costs more than what it does.
@@ -141,7 +141,7 @@ def _stripped(files: Mapping[str, bytes], folder: Path | None) -> dict[str, byte
 def _bundle(snippet: str, folder: Path | None) -> str:
     if folder is None:
         return _run(snippet)
-    path = _place(snippet, folder)
+    path = _cached_path(snippet, folder)
     if path.is_file():
         return path.read_text(encoding="utf-8")
     with files.exclusive(path.with_suffix(".lock")):  # a second build waits for the first
@@ -150,7 +150,7 @@ def _bundle(snippet: str, folder: Path | None) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _place(snippet: str, folder: Path) -> Path:
+def _cached_path(snippet: str, folder: Path) -> Path:
     key = f"{metadata.version('vl-convert-python')}\n{snippet}"
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.js"
 

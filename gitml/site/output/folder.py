@@ -1,4 +1,4 @@
-"""A site's folder: what changed is built aside and moved in once all of it is there.
+"""Write a site's folder: changes are built aside and moved in once they are complete.
 
 A build that fails leaves the old site as it was. Of one that succeeds, a page is replaced after
 the scripts that it names, whose addresses hold their digests, and what nothing names any more goes
@@ -8,7 +8,7 @@ The marker ``.gitml.json`` says that a folder is ours to change, and which files
 run, shard or model under which key, so that what did not change is neither rendered nor written
 again: ``{"generator": "gitml", "schema": 3, "parts": {run id or other name: {"key": …, "files":
 {path: bytes, …}, "facts": {…}}}}``. While files are moved it has no parts: a build after a crash
-trusts nothing of what it finds.
+trusts no file.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Rendered:
     Attributes:
         key: Hash of what they were made of; empty where they are to be made anew.
         files: Their addresses, each with its bytes.
-        facts: What other pages say of it: of a run its sparklines by metric, of a part of a table
-            the addresses of its shards.
+        facts: Values that other pages show: of a run its sparklines by metric, of a part of a
+            table the addresses of its shards.
     """
 
     key: str
@@ -51,8 +51,8 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A file of the site: its bytes, and whether they are new."""
+class SiteFile:
+    """A file of the site: its size in bytes, and whether it is new."""
 
     size: int
     new: bool
@@ -63,19 +63,19 @@ class Output:
     """A context in which a site is written; leaving it without an error moves the files in.
 
     Attributes:
-        folder: Where the site is to be.
-        limit: How many bytes it may have; 0 for any number.
-        files: The files it has, by address.
+        folder: The site's folder.
+        limit: Largest size of the site in bytes; 0 for any.
+        files: Its files by address.
         total_bytes: Size of all files.
     """
 
     folder: Path
     limit: int = 0
-    files: dict[str, Written] = field(default_factory=dict)
+    files: dict[str, SiteFile] = field(default_factory=dict)
     total_bytes: int = 0
     _aside: Path = field(init=False)
     _locks: list[int] = field(default_factory=list)
-    _there: bool = False
+    _exists: bool = False
     _old: set[str] = field(default_factory=set)
     _strange: list[Path] = field(default_factory=list)
     _folders: set[str] = field(default_factory=set)
@@ -85,7 +85,7 @@ class Output:
         self._aside = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}.new")
 
     def __enter__(self) -> Output:
-        """Make the folder aside and look at what is there.
+        """Make the folder aside and list the old site.
 
         Raises:
             InvalidInput: The folder to replace is not a site of ours, or cannot be written.
@@ -121,7 +121,7 @@ class Output:
                 os.close(lock)
 
     def previous(self) -> Mapping[str, Rendered]:
-        """Read what the site that is there says of its runs; nothing where it cannot be used."""
+        """Read the parts of the old site from its marker; empty if that cannot be used."""
         try:
             value = json.loads((self.folder / MARKER).read_text(encoding="utf-8"))
             if value["schema"] != _SCHEMA:
@@ -129,8 +129,8 @@ class Output:
             return {
                 name: Rendered(
                     key=str(item["key"]),
-                    files={str(one): int(size) for one, size in item["files"].items()},
-                    facts={str(one): str(text) for one, text in item["facts"].items()},
+                    files={str(address): int(size) for address, size in item["files"].items()},
+                    facts={str(address): str(text) for address, text in item["facts"].items()},
                 )
                 for name, item in value["parts"].items()
             }
@@ -144,26 +144,26 @@ class Output:
         same = self._has(address, data)
         if not same:
             self._write_aside(address, data)
-        self.take({address: Written(len(data), not same)})
+        self.take({address: SiteFile(len(data), not same)})
 
     def reuse(self, files: Mapping[str, int]) -> bool:
         """Take files over from the old site; False, and nothing is done, unless all are there."""
         if not self._old >= files.keys():
             return False
-        self.take({one: Written(size, False) for one, size in files.items()})
+        self.take({address: SiteFile(size, False) for address, size in files.items()})
         return True
 
     def sizes(self, addresses: Iterable[str]) -> dict[str, int]:
-        """Give files of the site with their bytes."""
+        """Return the sizes of files in bytes."""
         return {address: self.files[address].size for address in addresses}
 
-    def take(self, files: Mapping[str, Written]) -> None:
-        """Count files in, such as a copy of this process wrote.
+    def take(self, files: Mapping[str, SiteFile]) -> None:
+        """Add files that are written, such as by a worker process.
 
         Raises:
-            OverBudget: The site has more bytes than it may.
+            OverBudget: The site is larger than its limit.
         """
-        self.total_bytes += sum(one.size for key, one in files.items() if key not in self.files)
+        self.total_bytes += sum(file.size for key, file in files.items() if key not in self.files)
         self.files.update(files)
         if self.limit and self.total_bytes > self.limit:
             raise OverBudget(f"The site has more than {self.limit} bytes.")
@@ -180,10 +180,10 @@ class Output:
         }
         data = (json.dumps(value, sort_keys=True) + "\n").encode()
         self._write_aside(MARKER, data)  # even the same one: it is withdrawn for a moment
-        self.take({MARKER: Written(len(data), not self._has(MARKER, data))})
+        self.take({MARKER: SiteFile(len(data), not self._has(MARKER, data))})
 
     def _has(self, address: str, data: bytes) -> bool:
-        """Tell whether the old site has a file with these bytes."""
+        """Return True if the old site has a file with these bytes."""
         return address in self._old and (self.folder / address).read_bytes() == data
 
     def _write_aside(self, address: str, data: bytes) -> None:
@@ -209,7 +209,7 @@ class Output:
         """List the old site, which no other build changes as long as this one is at work."""
         if not self.folder.exists():
             return
-        self._there = True
+        self._exists = True
         self._locks.append(files.lock_folder(self.folder))
         begin = len(str(self.folder)) + 1
         for entry in _entries(str(self.folder)):
@@ -227,7 +227,7 @@ class Output:
                 os.close(lock)
 
     def _move_in(self) -> None:
-        if not self._there:
+        if not self._exists:
             with suppress(OSError):  # another build made the site meanwhile, or an empty folder
                 self._aside.rename(self.folder)
                 return
@@ -235,17 +235,17 @@ class Output:
         for path in self._strange:  # a link could lead what is moved or removed out of the folder
             path.unlink()
         new = [address for address, file in self.files.items() if file.new and address != MARKER]
-        gone = self._old - self.files.keys()
-        if new or gone:
+        obsolete = self._old - self.files.keys()
+        if new or obsolete:
             (self._aside / _WITHDRAWN).write_text(json.dumps({"generator": "gitml"}) + "\n")
             self._move(_WITHDRAWN, MARKER)
         for folder in {address.rpartition("/")[0] for address in new}:
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        for address in sorted(new, key=lambda one: one.endswith(".html")):
+        for address in sorted(new, key=lambda name: name.endswith(".html")):
             self._move(address, address)
-        for address in gone:
+        for address in obsolete:
             (self.folder / address).unlink()
-        for folder in {address.rpartition("/")[0] for address in gone} - {""}:
+        for folder in {address.rpartition("/")[0] for address in obsolete} - {""}:
             with suppress(OSError):  # there is more in it
                 (self.folder / folder).rmdir()
         self._move(MARKER, MARKER)

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, at rest while a site is built."""
+"""Switch Python's cyclic garbage collector off while a site is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def without_collector(last: bool = False) -> Iterator[None]:
-    """Let Python's cyclic garbage collector rest.
+    """Switch Python's cyclic garbage collector off.
 
     It would look through millions of values again and again, none of which refers to itself.
 

@@ -1,4 +1,4 @@
-"""Templates and the files beside them: a user's own folder first, then the built-in ones."""
+"""Load templates and assets: a user's own folder first, then the built-in ones."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ _RUN = "run_main.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The look of a site.
+    """Templates and assets of a site.
 
     Attributes:
         render: (template, values) → page.
-        run: A run's page → what stands in its main part.
+        run: A run's page → the HTML of its main part.
         digest: Hash over every template and asset; changes when the look does.
         assets: Bytes of the style sheet and the scripts, by name.
         notices: Bytes of the licence texts of what is bundled.
@@ -75,11 +75,11 @@ class Templates:
 
 
 def load(own: Path | None = None, cache: Path | None = None) -> Templates:
-    """Find and read the templates.
+    """Load the templates.
 
     Args:
         own: A user's folder; a file in it replaces the built-in one of the same name.
-        cache: Where built-in templates are kept compiled; None for nowhere.
+        cache: Where compiled built-in templates are cached; None for nowhere.
 
     Raises:
         InvalidInput: The folder does not exist.
@@ -124,9 +124,9 @@ def _used(name: str, use: Callable[[], str]) -> str:
     try:
         return use()
     except jinja2.TemplateError as error:
-        where = f"{getattr(error, 'name', None) or name}, line {getattr(error, 'lineno', None)}"
+        position = f"{getattr(error, 'name', None) or name}, line {getattr(error, 'lineno', None)}"
         raise InvalidInput(
-            f"The template {where.removesuffix(', line None')} cannot be used: {error.message}.",
+            f"Cannot render the template {position.removesuffix(', line None')}: {error.message}.",
             hint="Correct it in the folder that site.templates names.",
         ) from error
 
@@ -137,10 +137,10 @@ def _environment(folders: list[Path], cache: Path | None) -> Environment:
     # A user's templates came with the repository, and looking at it must run no code of it.
     # They are compiled to other code than ours, so that only ours is kept.
     kind = jinja2.sandbox.ImmutableSandboxedEnvironment if folders[1:] else jinja2.Environment
-    kept = None
+    bytecode = None
     if cache and not folders[1:]:
         cache.mkdir(parents=True, exist_ok=True)
-        kept = jinja2.FileSystemBytecodeCache(str(cache))
+        bytecode = jinja2.FileSystemBytecodeCache(str(cache))
     environment = kind(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         autoescape=True,
@@ -149,7 +149,7 @@ def _environment(folders: list[Path], cache: Path | None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
-        bytecode_cache=kept,
+        bytecode_cache=bytecode,
     )
     environment.filters |= {
         "moment": formats.moment,

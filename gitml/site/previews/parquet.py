@@ -74,7 +74,7 @@ class TableReader:
     max_bytes: int = MAX_BYTES
     max_seconds: float = MAX_SECONDS
     _process: subprocess.Popen[bytes] | None = None
-    _at_exit: util.Finalize[None] | None = None
+    _finalizer: util.Finalize[None] | None = None
     _failures: int = 0
 
     def __enter__(self) -> TableReader:
@@ -123,8 +123,8 @@ class TableReader:
     def close(self) -> None:
         """End the process, if there is one."""
         process, self._process = self._process, None
-        if process and self._at_exit:
-            self._at_exit.cancel()
+        if process and self._finalizer:
+            self._finalizer.cancel()
             process.kill()
             process.communicate()
 
@@ -138,7 +138,7 @@ class TableReader:
             env={**os.environ, **_ENVIRONMENT},
         )
         # A worker of a build ends without leaving the context.
-        self._at_exit = util.Finalize(None, self.close, exitpriority=0)
+        self._finalizer = util.Finalize(None, self.close, exitpriority=0)
         return self._process
 
 

@@ -1,1 +1,1 @@
-"""Texts of pages: numbers, Markdown, addresses, commands to copy. Pure."""
+"""Write the texts of pages: numbers, Markdown, addresses, commands to copy. Pure."""

@@ -1,4 +1,4 @@
-"""The commands that pages tell people to type; every piece of a user's text is quoted."""
+"""Write the commands that pages offer to copy; every piece of a user's text is quoted."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def ask_model(run_id: str, path: str, body: str) -> str:
     """Serve a model of a run with stock MLflow and ask it for a prediction.
 
     Args:
-        run_id: Of the run.
+        run_id: Id of the run.
         path: Folder below the run's artifacts.
-        body: What curl sends as JSON; ``@`` and a file's name for what that file of the model says.
+        body: What curl sends as JSON; ``@`` and a file's name to send that file of the model.
     """
     folder = path.rpartition("/")[2]
     if body.startswith("@"):
@@ -45,21 +45,21 @@ def ask_version(name: str, version: int, body: str) -> str:
     return f"{ask} \\\n  {shlex.quote(body)}"
 
 
-def reproduce(run_id: str, commit: str, command: str, tree: str, kept: Collection[str]) -> str:
+def reproduce(run_id: str, commit: str, command: str, tree: str, files: Collection[str]) -> str:
     """Run a run's code again in a work tree of its own.
 
     Args:
-        run_id: Of the run.
+        run_id: Id of the run.
         commit: Id of the code's commit.
         command: The run's command line.
         tree: Id of the git tree that holds the run's record; empty where unknown.
-        kept: Which of ``source.patch`` and ``requirements.txt`` the record has.
+        files: Which of ``source.patch`` and ``requirements.txt`` the record has.
     """
     folder = f"../run-{run_id[:8]}"
     lines = [f"git worktree add {folder} {commit}", f"cd {folder}"]
-    if tree and "source.patch" in kept:
+    if tree and "source.patch" in files:
         lines.append(f"git show {tree}:source.patch | git apply")
-    if tree and "requirements.txt" in kept:
+    if tree and "requirements.txt" in files:
         lines.append(f"git show {tree}:requirements.txt | pip install -r /dev/stdin")
     return "\n".join([*lines, command])
 

@@ -1,4 +1,4 @@
-"""Notes as HTML: Markdown of people we do not know, so no raw HTML, script or tracker passes."""
+"""Turn notes into HTML. Anybody may have written them: no raw HTML, script or tracker passes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 NOTE_BYTES = 64_000
 Block = Callable[[str], str]
-_HEADING_SHIFT = 2  # a note's title stands below the page's and the section's
+_HEADING_SHIFT = 2  # a note's title is below the page's and the section's
 
 
 def render(note: str, *, shift: int = _HEADING_SHIFT, block: Block | None = None) -> str:
     """Turn Markdown into HTML that is safe to put into a page.
 
     Args:
-        note: Markdown; what lies beyond the first 64,000 bytes is dropped, because parsing time
+        note: Markdown; everything after the first 64,000 bytes is dropped, because parsing time
             can grow with the square of hostile input.
-        shift: By how many levels headings stand lower; none ever stands beside the page's own.
-        block: Gives the HTML of a fenced block of the language ``gitml``; without it, and for any
-            other language, the block is shown as text.
+        shift: By how many levels headings are lowered; none becomes as high as the page's own.
+        block: Returns the HTML of a fenced block of the language ``gitml``; without it, and for
+            any other language, the block is shown as text.
     """
     if not note:
         return ""
     data = note.encode("utf-8", "replace")
     text = data[:NOTE_BYTES].decode("utf-8", "ignore")
     parser = _parser()
-    tokens = [_ours(token, shift, block) for token in parser.parse(text)]
+    tokens = [_adapted(token, shift, block) for token in parser.parse(text)]
     html = str(parser.renderer.render(tokens, parser.options, {}))
     if len(data) > NOTE_BYTES:
         html += f'<p class="quiet">Cut after {NOTE_BYTES // 1000} kB.</p>\n'
@@ -40,15 +40,15 @@ def render(note: str, *, shift: int = _HEADING_SHIFT, block: Block | None = None
 
 
 def titled(text: str, otherwise: str) -> tuple[str, str]:
-    """Split a document into its title, the heading of the first level it begins with, and the rest.
+    """Split a document into its title, a heading of the first level at its start, and the rest.
 
     Args:
         text: Markdown.
-        otherwise: Title of a document that begins with something else.
+        otherwise: Title of a document without such a heading.
     """
     first, _, rest = text.lstrip("\ufeff \r\n").partition("\n")
-    found = re.fullmatch(r"#\s+(.*?)\s*#*\s*", first)
-    return (found[1], rest) if found and found[1] else (otherwise, text)
+    match = re.fullmatch(r"#\s+(.*?)\s*#*\s*", first)
+    return (match[1], rest) if match and match[1] else (otherwise, text)
 
 
 _BREAKS = re.compile(
@@ -60,9 +60,9 @@ _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,300}\)")
 
 
 def words(text: str) -> str:
-    """Take the marks and the blocks of code out of Markdown, to show a piece of it in one line."""
-    told = _LINK.sub(r"\1", _BREAKS.sub(" ", text))
-    return " ".join(told.replace("*", "").replace("`", "").split())
+    """Return the words of Markdown in one line, without marks and blocks of code."""
+    plain = _LINK.sub(r"\1", _BREAKS.sub(" ", text))
+    return " ".join(plain.replace("*", "").replace("`", "").split())
 
 
 @cache
@@ -73,11 +73,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("js-default")
 
 
-def _ours(token: Token, shift: int, block: Block | None) -> Token:
-    """Give a token as our pages show it; all but these are shown as they came."""
+def _adapted(token: Token, shift: int, block: Block | None) -> Token:
+    """Return a token adapted to our pages; most stay as they are."""
     match token.type:
         case "inline":
-            token.children = [_ours(child, shift, block) for child in token.children or ()]
+            token.children = [_adapted(child, shift, block) for child in token.children or ()]
         case "heading_open" | "heading_close":
             token.tag = f"h{min(max(int(token.tag[1]) + shift, 2), 6)}"
         case "link_open":
@@ -99,7 +99,7 @@ def _html(kind: str, text: str) -> Token:
 
 
 def _image(source: str, label: str) -> str:
-    """Show a picture that the note itself holds; pages load nothing from elsewhere."""
+    """Return HTML of a picture that the text itself holds; pages load nothing from elsewhere."""
     if source.startswith("data:image/"):
         return f'<img src="{escape(source)}" alt="{escape(label)}">'
     return f'<span class="quiet">[picture: {escape(label or source)}]</span>'
