@@ -76,6 +76,11 @@ class StoreError(GitmlError):
 class SchemaTooNew(StoreError):
     """A record or index was written by a newer gitml."""
 
+    def __init__(
+        self, message: str, *, hint: str | None = "Upgrade with `pip install --upgrade gitml`."
+    ) -> None:
+        super().__init__(message, hint=hint)
+
 
 class ArtifactError(GitmlError):
     """Artifact bytes are missing or do not match their hash."""

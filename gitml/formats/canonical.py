@@ -1,6 +1,6 @@
-"""Hides the JSON that gitml writes: canonical bytes out, checked values in, all pure.
+"""Write canonical JSON and read it back as checked values. Pure.
 
-What is read here may have been written by anybody who can push.
+Records may have been written by anybody who can push, so nothing in them is trusted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, TypeGuard
 
 from gitml.errors import SchemaTooNew, StoreError
+from gitml.text import short_repr
 
 SCHEMA = 1
 LARGEST_RECORD = 16 * 2**20  # bytes of one JSON record; ours have some kilobytes
@@ -32,12 +33,14 @@ _decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def dump(value: Mapping[str, Any]) -> bytes:
-    """Canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
+    """Return canonical bytes: sorted keys, two spaces, UTF-8, LF, newline at the end."""
     return text(value).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def text(value: Any, depth: int = 0) -> str:
-    """What ``json.dumps`` with ``indent=2`` gives, in a third of the time; finite numbers only.
+    """Return what ``json.dumps`` with ``indent=2`` does, in a third of the time.
+
+    A commit of thousands of runs spends most of its time here.
 
     Raises:
         ValueError: A number is not finite.
@@ -53,7 +56,7 @@ def text(value: Any, depth: int = 0) -> str:
     if isinstance(value, dict):
         items = [f"{quoted(k)}: {text(value[k], depth + 1)}" for k in sorted(value)]
     else:
-        items = [text(one, depth + 1) for one in value]
+        items = [text(item, depth + 1) for item in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     return f"{opening}{inside}{f',{inside}'.join(items)}{outside}{closing}"
 
@@ -66,7 +69,7 @@ def load(data: bytes, what: str) -> dict[str, Any]:
         SchemaTooNew: A newer gitml wrote it.
     """
     if len(data) > LARGEST_RECORD:
-        raise StoreError(f"{what} has {len(data):,} bytes, more than {LARGEST_RECORD:,}.")
+        raise StoreError(f"{what} is larger than {LARGEST_RECORD:,} bytes: {len(data):,}.")
     try:
         value = _decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -77,24 +80,21 @@ def load(data: bytes, what: str) -> dict[str, Any]:
     if type(schema) is not int or schema < 1:
         raise StoreError(f"{what} has no valid schema number.")
     if schema > SCHEMA:
-        raise SchemaTooNew(
-            f"{what} has schema {schema}; this gitml reads up to {SCHEMA}.",
-            hint="Upgrade with `pip install --upgrade gitml`.",
-        )
+        raise SchemaTooNew(f"{what} has schema {schema}; this gitml reads up to {SCHEMA}.")
     return value
 
 
-def unknown(value: Mapping[str, Any], known: Collection[str], what: str) -> dict[str, Any]:
-    """Return the fields of a record that this version does not know, to be kept.
+def unknown(value: Mapping[str, Any], fields: Collection[str], what: str) -> dict[str, Any]:
+    """Return the fields of a record that this version does not know, to keep them.
 
     Raises:
         StoreError: They could not be written again: too deep, or numbers out of range.
     """
-    extra = {key: value[key] for key in value.keys() - known}
+    extra = {key: value[key] for key in value.keys() - fields}
     if extra:
         layer: list[Any] = [extra]
         for _ in range(_DEEPEST):
-            layer = [item for one in layer for item in _children(one)]
+            layer = [child for item in layer for child in _children(item)]
         if layer:
             raise StoreError(f"{what} has fields nested deeper than {_DEEPEST} levels.")
         try:
@@ -111,17 +111,17 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def number_out(value: float) -> float | str:
-    """A metric's value as JSON holds it: NaN and infinities as strings."""
+    """Return a metric's value as JSON holds it: NaN and infinities as strings."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
 def number_in(value: object) -> float:
-    """The inverse of ``number_out``.
+    """Read what ``number_out`` returns.
 
     Raises:
-        StoreError: Anything else.
+        StoreError: The value is anything else.
     """
     if isinstance(value, float):
         return value
@@ -132,11 +132,11 @@ def number_in(value: object) -> float:
             raise StoreError("A metric value is out of range.") from error
     if isinstance(value, str) and value in _SPECIAL:
         return _SPECIAL[value]
-    raise StoreError(f"{value!r:.60} is not a metric value.")
+    raise StoreError(f"{short_repr(value)} is not a metric value.")
 
 
 def is_int64(value: object) -> TypeGuard[int]:
-    """Tell whether a value of JSON is a 64-bit integer; true and false are none."""
+    """Return True if a JSON value is a 64-bit integer; booleans are not."""
     return type(value) is int and -INT64 <= value < INT64
 
 
@@ -146,9 +146,9 @@ def _choices(choices: type[StrEnum]) -> frozenset[str]:
 
 
 class Reader:
-    """Typed access to one JSON object of unknown origin.
+    """Typed access to the fields of a JSON object.
 
-    Each method raises ``StoreError`` where the value is of another type; the message names the key.
+    Every method raises ``StoreError`` if the value has another type; the message names the field.
 
     Args:
         value: The object.
@@ -158,53 +158,60 @@ class Reader:
     def __init__(self, value: Mapping[str, Any], what: str) -> None:
         self._value, self._what = value, what
 
-    def _wrong(self, key: str, wanted: str) -> StoreError:
-        return StoreError(f"{self._what}: field {key!r:.60} is not {wanted}.")
+    def _wrong(self, key: str, expected: str) -> StoreError:
+        return StoreError(f"{self._what}: field {short_repr(key)} must be {expected}.")
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Get a text; ``default`` where the key is absent."""
+        """Return a string; ``default`` if the field is absent."""
         value = self._value.get(key, default)
         if not isinstance(value, str):
-            raise self._wrong(key, "a text")
+            raise self._wrong(key, "a string")
         return value
 
-    def choice(self, key: str, choices: type[StrEnum]) -> str:
-        """Get a text that is a value of an enumeration."""
-        value = self.text(key)
+    def choice(self, key: str, choices: type[StrEnum], default: str | None = None) -> str:
+        """Return a string that is a value of an enumeration."""
+        value = self.text(key, default)
         if value not in _choices(choices):
             raise self._wrong(key, f"one of {', '.join(choices)}")
         return value
 
     def integer(self, key: str) -> int:
-        """Get a 64-bit integer."""
+        """Return a 64-bit integer."""
         value = self._value.get(key)
         if not is_int64(value):
             raise self._wrong(key, "a 64-bit integer")
         return value
 
     def mapping(self, key: str) -> Mapping[str, Any]:
-        """Get an object; empty where the key is absent."""
+        """Return an object; an empty one if the field is absent."""
         value = self._value.get(key, {})
         if not isinstance(value, dict):
             raise self._wrong(key, "an object")
         return value
 
     def items(self, key: str) -> list[Any]:
-        """Get a list; empty where the key is absent."""
+        """Return a list; an empty one if the field is absent."""
         value = self._value.get(key, [])
         if not isinstance(value, list):
             raise self._wrong(key, "a list")
         return value
 
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Return a list of strings; an empty one if the field is absent."""
+        values = self.items(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(key, "a list of strings")
+        return tuple(values)
+
     def texts(self, key: str) -> dict[str, str]:
-        """Get an object of texts; empty where the key is absent."""
+        """Return an object of strings; an empty one if the field is absent."""
         value = self.mapping(key)
         if not all(isinstance(text, str) for text in value.values()):
-            raise self._wrong(key, "an object of texts")
+            raise self._wrong(key, "an object of strings")
         return dict(value)
 
     def integers(self, key: str) -> dict[str, int]:
-        """Get an object of 64-bit integers; empty where the key is absent."""
+        """Return an object of 64-bit integers; an empty one if the field is absent."""
         value = self.mapping(key)
         if not all(map(is_int64, value.values())):
             raise self._wrong(key, "an object of 64-bit integers")

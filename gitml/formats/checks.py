@@ -1,6 +1,6 @@
-"""Hides what a sound record is: files of the branch in, faults and repaired files out. All pure.
+"""Check files of the branch and repair what can be derived from other files. Pure.
 
-A file is held against its JSON Schema (`schemas/`) and against the reader that everybody uses, then
+A file is checked against its JSON Schema (`schemas/`), by the reader that everything else uses, and
 against the files it must agree with.
 """
 
@@ -33,18 +33,18 @@ ROOT_FILES = frozenset({
     ".gitlab-ci.yml",
 })  # fmt: skip
 _EXPERIMENT = re.compile(r"experiments/([^/]+)\.json")
-_SHOWN = 3  # faults told of one file
+_LISTED = 3  # faults listed per file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that is wrong.
+    """A problem with a file, a tag or a ref.
 
     Attributes:
         place: Path on the branch, name of a tag or ref, or file of this machine.
         reason: What is wrong with it.
         fix: What to do.
-        repairable: Whether ``gitml fsck --repair`` can make it good from what is there.
+        repairable: True if ``gitml fsck --repair`` can fix it.
     """
 
     place: str
@@ -55,12 +55,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCheck:
-    """What was found in one run's folder.
+    """The result of checking a run's folder.
 
     Attributes:
         faults: What is wrong.
-        repaired: Files that would be right, by path on the branch.
-        artifacts: The run's files; empty where they cannot be known.
+        repaired: Corrected content of files, by path on the branch.
+        artifacts: The run's files; empty if they cannot be read.
         remote_config: Its ``.dvc/config``.
     """
 
@@ -71,24 +71,23 @@ class RunCheck:
 
 
 def is_foreign(path: str) -> bool:
-    """Tell whether a path of the branch is none that gitml writes."""
+    """Return True if gitml never writes this path of the branch."""
     run = run_records.parse_run_path(path)
     if run:
         return run[2] not in RUN_FILES
-    known = (
+    return not (
         path in ROOT_FILES or _EXPERIMENT.fullmatch(path) or model_records.parse_model_path(path)
     )
-    return not known
 
 
-def check_run(where: str, files: Mapping[str, bytes | StoreError]) -> RunCheck:
+def check_run(folder: str, files: Mapping[str, bytes | StoreError]) -> RunCheck:
     """Check one run.
 
     Args:
-        where: Its folder on the branch.
-        files: Its files by their path in the folder; the error of one that cannot be read.
+        folder: Its folder on the branch.
+        files: Content by path in the folder; the error if a file cannot be read.
     """
-    check = _Run(where, files)
+    check = _Run(folder, files)
     return RunCheck(
         faults=tuple(check.faults()),
         repaired=check.repaired,
@@ -98,10 +97,10 @@ def check_run(where: str, files: Mapping[str, bytes | StoreError]) -> RunCheck:
 
 
 class _Run:
-    """The middle of checking a run: what was understood so far."""
+    """The state of checking a run."""
 
-    def __init__(self, where: str, files: Mapping[str, bytes | StoreError]) -> None:
-        self._where, self._files = where, files
+    def __init__(self, folder: str, files: Mapping[str, bytes | StoreError]) -> None:
+        self._folder, self._files = folder, files
         self.repaired: dict[str, bytes] = {}
         self.artifacts: tuple[Artifact, ...] = ()
         self.config = b""
@@ -119,7 +118,7 @@ class _Run:
         return data if isinstance(data, bytes) else None
 
     def _fault(self, name: str, reason: str, *, repairable: bool = False) -> Fault:
-        path = f"{self._where}/{name}"
+        path = f"{self._folder}/{name}"
         return _fault(path, reason, repairable=repairable)
 
     def _record(self) -> Iterator[Fault]:
@@ -128,7 +127,7 @@ class _Run:
         data = self._data("run.json")
         if data is None:
             return
-        path = f"{self._where}/run.json"
+        path = f"{self._folder}/run.json"
         points = self._data("metrics.jsonl")
         if points is None and "metrics.jsonl" not in self._files:
             points = b""
@@ -138,48 +137,48 @@ class _Run:
                 history = metric_history.from_jsonl(points)
             except StoreError as error:
                 yield self._fault("metrics.jsonl", error.message)
-        told = list(_record_faults(path, data, "run", self._read_record))
-        right = _with_summaries(data, history) if history is not None else None
-        if right is None or not self._reads(right):
-            yield from (_fault(path, reason) for reason in told)
-        elif right != data and (told or self._differs(data, right)):
-            self.repaired[path] = right
+        reasons = list(_record_faults(path, data, "run", self._read_record))
+        corrected = _with_summaries(data, history) if history is not None else None
+        if corrected is None or not self._is_valid(corrected):
+            yield from (_fault(path, reason) for reason in reasons)
+        elif corrected != data and (reasons or self._differs(data, corrected)):
+            self.repaired[path] = corrected
             reason = "its metrics do not agree with metrics.jsonl"
             yield self._fault("run.json", reason, repairable=True)
 
-    def _differs(self, data: bytes, right: bytes) -> bool:
-        one, other = json.loads(data), json.loads(right)
-        return any(one.get(key) != other[key] for key in ("metrics", "metric_stats"))
+    def _differs(self, data: bytes, corrected: bytes) -> bool:
+        old, new = json.loads(data), json.loads(corrected)
+        return any(old.get(key) != new[key] for key in ("metrics", "metric_stats"))
 
-    def _reads(self, data: bytes) -> bool:
+    def _is_valid(self, data: bytes) -> bool:
         return not list(_record_faults("", data, "run", self._read_record))
 
     def _read_record(self, data: bytes, what: str) -> None:
         info = run_records.run_from_json(data, what).run.info
-        if run_records.run_folder(info.experiment_id, info.run_id) != self._where:
+        if run_records.run_folder(info.experiment_id, info.run_id) != self._folder:
             raise StoreError(f"{what} holds run {info.run_id} of {info.experiment_id}.")
 
     def _manifest(self) -> Iterator[Fault]:
-        listed, out = self._data("artifacts.json"), self._data("artifacts.dvc")
-        if listed is None:
+        data, out = self._data("artifacts.json"), self._data("artifacts.dvc")
+        if data is None:
             if out is not None and "artifacts.json" not in self._files:
-                yield self._fault("artifacts.json", "is missing, and artifacts.dvc is there")
+                yield self._fault("artifacts.json", "is missing although there is artifacts.dvc")
             return
         try:
-            self.artifacts = tuple(manifest.parse(listed))
+            self.artifacts = tuple(manifest.parse(data))
         except StoreError as error:
             yield self._fault("artifacts.json", error.message)
             return
-        right = manifest.dvc_file(self.artifacts)
-        if self.artifacts and out != right:
-            self.repaired[f"{self._where}/artifacts.dvc"] = right
-            yield self._fault("artifacts.dvc", "is not that of artifacts.json", repairable=True)
+        expected = manifest.dvc_file(self.artifacts)
+        if self.artifacts and out != expected:
+            self.repaired[f"{self._folder}/artifacts.dvc"] = expected
+            yield self._fault("artifacts.dvc", "does not match artifacts.json", repairable=True)
 
     def _config(self) -> Iterator[Fault]:
         config = self._data(".dvc/config")
         if config is None:
             if self.artifacts and ".dvc/config" not in self._files:
-                yield self._fault(".dvc/config", "is missing: nothing says where the artifacts are")
+                yield self._fault(".dvc/config", "is missing, so the remote is unknown")
             return
         reason = config_fault(config)
         if reason:
@@ -189,7 +188,7 @@ class _Run:
 
 
 def config_fault(config: bytes) -> str | None:
-    """Say what is wrong with a ``.dvc/config``; None where nothing is."""
+    """Return what is wrong with a ``.dvc/config``; None if it is valid."""
     try:
         url = dvc_config.remote_url(config)
     except StoreError as error:
@@ -198,7 +197,7 @@ def config_fault(config: bytes) -> str | None:
 
 
 def check_file(path: str, data: bytes) -> list[Fault]:
-    """Check a file that belongs to no run: an experiment, a model, a version, the root's."""
+    """Check a file outside runs: an experiment, a model, a version, or ``.dvc/config``."""
     experiment, model = _EXPERIMENT.fullmatch(path), model_records.parse_model_path(path)
     if experiment:
         name, read = "experiment", _experiment_reader(experiment[1])
@@ -213,7 +212,7 @@ def check_file(path: str, data: bytes) -> list[Fault]:
 
 
 Read = Callable[[bytes, str], None]
-"""Raises StoreError where a record cannot be read; given its bytes and what to call it."""
+"""Raises StoreError if a record cannot be read; takes its content and its name for messages."""
 
 
 def _read_model(data: bytes, what: str) -> None:
@@ -222,18 +221,18 @@ def _read_model(data: bytes, what: str) -> None:
 
 def _experiment_reader(identifier: str) -> Read:
     def read(data: bytes, what: str) -> None:
-        found = run_records.experiment_from_json(data, what).experiment.experiment_id
-        if found != identifier:
-            raise StoreError(f"{what} holds experiment {found}.")
+        content = run_records.experiment_from_json(data, what).experiment.experiment_id
+        if content != identifier:
+            raise StoreError(f"{what} holds experiment {content}.")
 
     return read
 
 
 def _version_reader(number: int | None) -> Read:
     def read(data: bytes, what: str) -> None:
-        found = model_records.version_from_json(data, what).version
-        if found != number:
-            raise StoreError(f"{what} holds version {found}.")
+        content = model_records.version_from_json(data, what).version
+        if content != number:
+            raise StoreError(f"{what} holds version {content}.")
 
     return read
 
@@ -241,24 +240,24 @@ def _version_reader(number: int | None) -> Read:
 def check_version_commit(
     version_json: bytes, model_dvc: bytes | None, slug: str, number: int | None, slug_of: Slug
 ) -> list[str]:
-    """Check what a tag's version commit holds.
+    """Check the files of the version commit that a tag points to.
 
     Args:
         version_json: Its ``version.json``.
         model_dvc: Its ``model.dvc``.
         slug: The model in the tag.
-        number: The version in the tag; None where the tag names none.
-        slug_of: Gives a model name's slug.
+        number: The version in the tag; None if the tag names none.
+        slug_of: Returns the slug of a model's name.
     """
-    told = list(_record_faults("", version_json, "version-commit", _read_version_file))
-    if told:
-        return told
+    reasons = list(_record_faults("", version_json, "version-commit", _read_version_file))
+    if reasons:
+        return reasons
     file = model_records.version_file_from_json(version_json)
     if slug_of(file.name) != slug or number not in (None, file.version):
-        told.append(f"its commit holds version {file.version} of {file.name!r:.60}")
+        reasons.append(f"its commit holds version {file.version} of {file.name!r:.60}")
     if file.digest and dvc_digest(model_dvc or b"") != file.digest:
-        told.append("model.dvc and version.json name different contents")
-    return told
+        reasons.append("model.dvc and version.json name different contents")
+    return reasons
 
 
 Slug = Callable[[str], str]
@@ -269,23 +268,23 @@ def _read_version_file(data: bytes, what: str) -> None:
 
 
 def dvc_digest(data: bytes) -> str | None:
-    """Read the hash of the one out of a DVC file; None where it has none."""
-    found = re.findall(rb"^\s*(?:- )?md5: ([0-9a-f]{32}(?:\.dir)?)\s*$", data, re.MULTILINE)
-    return found[0].decode() if len(found) == 1 else None
+    """Read the hash of the only output of a DVC file; None if it has none."""
+    hashes = re.findall(rb"^\s*(?:- )?md5: ([0-9a-f]{32}(?:\.dir)?)\s*$", data, re.MULTILINE)
+    return hashes[0].decode() if len(hashes) == 1 else None
 
 
 def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[str]:
-    """What schema and reader say of a record, the schema first."""
+    """Yield the faults of a record: those of its schema, or of its reader if there are none."""
     try:
         value: Any = canonical.load(data, "it")
     except StoreError as error:
         yield error.message
         return
-    mismatches = list(map(str, schemas.faults(value, name)))
-    yield from mismatches[:_SHOWN]
-    if len(mismatches) > _SHOWN:
-        yield f"{len(mismatches) - _SHOWN} more fields are wrong"
-    if not mismatches:
+    reasons = list(map(str, schemas.faults(value, name)))
+    yield from reasons[:_LISTED]
+    if len(reasons) > _LISTED:
+        yield f"{len(reasons) - _LISTED} more fields are wrong"
+    if not reasons:
         try:
             read(data, "it")
         except StoreError as error:
@@ -293,7 +292,7 @@ def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[st
 
 
 def _with_summaries(data: bytes, history: Any) -> bytes | None:
-    """A run's record with the metrics of its history; None where it is no record at all."""
+    """Return a run's record with the metrics of its history; None if it is not a record."""
     try:
         value = canonical.load(data, "it")
         summaries = metric_history.summarize(history)

@@ -1,4 +1,4 @@
-"""Hides how a commit on the branch reads: `git log gitml/runs` is the lab notebook."""
+"""Write the messages of commits on the branch: `git log gitml/runs` is the lab notebook."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gitml.entities import Run
 from gitml.text import format_duration, format_number, one_line
 
 _WIDTH = 72
-_SHOWN = 12  # metrics or params listed in a message
+_LISTED = 12  # metrics or params listed in a message
 
 
 def commit_message(run: Run) -> str:
-    """Describe a run: a subject, its numbers, and trailers for programs."""
+    """Return a subject, the run's numbers, and trailers for programs."""
     info = run.info
     name = one_line(info.run_name, 48) or "-"
-    spent = f" in {format_duration(info.end_time - info.start_time)}" if info.end_time else ""
-    subject = f"{name}: {info.status.lower()}{spent}"
+    duration = f" in {format_duration(info.end_time - info.start_time)}" if info.end_time else ""
+    subject = f"{name}: {info.status.lower()}{duration}"
     if info.lifecycle_stage == "deleted":
         subject = f"{name}: deleted"
     metrics = [
@@ -43,10 +43,10 @@ def commit_message(run: Run) -> str:
 
 
 def _wrapped(items: list[str]) -> str:
-    """Lay items out in lines; says how many were left out."""
+    """Lay items out in lines; the last one counts what was left out."""
     lines = [""]
-    more = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
-    for item in items[:_SHOWN] + more:
+    more = [f"and {len(items) - _LISTED} more"] if len(items) > _LISTED else []
+    for item in items[:_LISTED] + more:
         joined = f"{lines[-1]}, {item}" if lines[-1] else item
         if len(joined) > _WIDTH:
             lines.append(item)

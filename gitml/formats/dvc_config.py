@@ -1,4 +1,4 @@
-"""Hides the text of ``.dvc/config``: which URL a remote has. Pure."""
+"""Read and write the URL of the remote in ``.dvc/config``. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def dvc_config(url: str, previous: bytes = b"") -> bytes:
     config = _read(previous)
     for section, key, value in (("core", "remote", REMOTE), (_SECTION, "url", url)):
         if not isinstance(config.setdefault(section, {}), dict):
-            raise StoreError(f".dvc/config is not readable: {section!r} is no section.")
+            raise StoreError(f"Cannot parse .dvc/config: {section!r} is not a section.")
         config[section][key] = value
     lines: list[str] = config.write()
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def remote_url(config: bytes) -> str | None:
-    """Return the URL of the remote ``gitml`` in a ``.dvc/config``, None where it has none.
+    """Return the URL of the remote ``gitml`` in a ``.dvc/config``; None if it has none.
 
     Raises:
         StoreError: It is not a DVC configuration.
@@ -49,7 +49,7 @@ def remote_urls(config: bytes, root: Path | None) -> list[str]:
     """Return the URLs of all remotes of a DVC project; folders absolute.
 
     Args:
-        config: Its ``.dvc/config``; nothing where that cannot be read.
+        config: Its ``.dvc/config``; one that cannot be parsed has no remotes.
         root: The project's folder.
     """
     try:
@@ -66,7 +66,7 @@ def remote_urls(config: bytes, root: Path | None) -> list[str]:
 
 
 def names_clone_folder(config: bytes) -> bool:
-    """Tell whether the remote is the default one: a folder inside some clone's ``.git``."""
+    """Return True if the remote is the default one: a folder inside some clone's ``.git``."""
     return _CLONE_FOLDER.search(config) is not None
 
 
@@ -77,7 +77,7 @@ def _read(data: bytes) -> Any:
     try:
         lines = data.decode().splitlines()
         if len(lines) > _MOST_LINES or any(len(line) > _LONGEST_LINE for line in lines):
-            raise StoreError(".dvc/config is not readable: it is too large.")
+            raise StoreError("Cannot parse .dvc/config: it is too large.")
         return ConfigObj(lines, interpolation=False, indent_type="    ")
     except (UnicodeDecodeError, ConfigObjError) as exc:
-        raise StoreError(f".dvc/config is not readable: {exc}.") from exc
+        raise StoreError(f"Cannot parse .dvc/config: {str(exc).rstrip('.')}.") from exc

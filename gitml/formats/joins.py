@@ -1,10 +1,10 @@
-"""Hides how two versions of a record become one: pure joins, without a common ancestor.
+"""Join two versions of a record into one, without a common ancestor. Pure.
 
 Every join is commutative, associative and idempotent, so clones converge in whatever order they
 exchange. A mutable field carries the time of its last write in ``written``: the later one wins,
 ties go to the greater canonical bytes. A tag that is named in ``written`` but absent was removed
-then. Params and metric points are united; of two values of one param the earlier stays and the
-other is listed under ``conflicts``. Artifacts are united by path, the later file wins.
+at that time. Params and metric points are united; of two values of a param the earlier stays and
+the other is listed under ``conflicts``. Artifacts are united by path, the later file wins.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ def join_runs(a: RunFiles, b: RunFiles) -> RunFiles:
 
 def join_experiments(a: ExperimentRecord, b: ExperimentRecord) -> ExperimentRecord:
     """Join two versions of one experiment."""
-    one, other = a.experiment, b.experiment
+    left, right = a.experiment, b.experiment
     experiment = replace(
-        one,
-        name=_later("name", (one.name, a.written), (other.name, b.written)),
-        lifecycle_stage=_later(
-            "lifecycle_stage", (one.lifecycle_stage, a.written), (other.lifecycle_stage, b.written)
+        left,
+        name=later("name", (left.name, a.written), (right.name, b.written)),
+        lifecycle_stage=later(
+            "lifecycle_stage", (left.lifecycle_stage, a.written), (right.lifecycle_stage, b.written)
         ),
-        tags=join_tags((one.tags, a.written), (other.tags, b.written)),
-        creation_time=min(one.creation_time, other.creation_time),
-        last_update_time=max(one.last_update_time, other.last_update_time),
+        tags=join_tags((left.tags, a.written), (right.tags, b.written)),
+        creation_time=min(left.creation_time, right.creation_time),
+        last_update_time=max(left.last_update_time, right.last_update_time),
     )
     return ExperimentRecord(
         experiment=experiment,
@@ -64,48 +64,48 @@ def join_experiments(a: ExperimentRecord, b: ExperimentRecord) -> ExperimentReco
 
 
 def _join_records(a: Record, b: Record, history: Iterable[Any]) -> Record:
-    one, other = a.run, b.run
-    status, end_time = _later(
+    left, right = a.run, b.run
+    status, end_time = later(
         "status",
-        ((one.info.status, one.info.end_time), a.written),
-        ((other.info.status, other.info.end_time), b.written),
+        ((left.info.status, left.info.end_time), a.written),
+        ((right.info.status, right.info.end_time), b.written),
     )
     params, conflicts = _join_params(a, b)
     summaries = metric_history.summarize(history)
     info = replace(
-        one.info,
-        run_name=_later(
-            "run_name", (one.info.run_name, a.written), (other.info.run_name, b.written)
+        left.info,
+        run_name=later(
+            "run_name", (left.info.run_name, a.written), (right.info.run_name, b.written)
         ),
         status=status,
         end_time=end_time,
-        lifecycle_stage=_later(
+        lifecycle_stage=later(
             "lifecycle_stage",
-            (one.info.lifecycle_stage, a.written),
-            (other.info.lifecycle_stage, b.written),
+            (left.info.lifecycle_stage, a.written),
+            (right.info.lifecycle_stage, b.written),
         ),
-        start_time=min(one.info.start_time, other.info.start_time),
-        user_id=max(one.info.user_id, other.info.user_id),
+        start_time=min(left.info.start_time, right.info.start_time),
+        user_id=max(left.info.user_id, right.info.user_id),
     )
     run = Run(
         info=info,
         data=RunData(
             metrics={key: summary.last for key, summary in summaries.items()},
             params=params,
-            tags=join_tags((one.data.tags, a.written), (other.data.tags, b.written)),
+            tags=join_tags((left.data.tags, a.written), (right.data.tags, b.written)),
             summaries=summaries,
         ),
         inputs=RunInputs(
             dataset_inputs=_unite(
-                (*one.inputs.dataset_inputs, *other.inputs.dataset_inputs), _dataset_key
+                (*left.inputs.dataset_inputs, *right.inputs.dataset_inputs), _dataset_key
             )
         ),
         outputs=RunOutputs(
             model_outputs=_unite(
-                (*one.outputs.model_outputs, *other.outputs.model_outputs), _model_key
+                (*left.outputs.model_outputs, *right.outputs.model_outputs), _model_key
             )
         ),
-        source=max(one.source, other.source, key=lambda source: _bytes(dict(source))),
+        source=max(left.source, right.source, key=lambda source: _bytes(dict(source))),
         conflicts=conflicts,
     )
     return Record(
@@ -118,19 +118,19 @@ def _join_params(a: Record, b: Record) -> tuple[dict[str, str], dict[str, tuple[
     conflicts: dict[str, tuple[str, ...]] = {}
     for key in {**a.run.data.params, **b.run.data.params}:
         name = f"params.{key}"
-        found = [(_param_time(r, key), r.run.data.params[key])
-                 for r in (a, b) if key in r.run.data.params]  # fmt: skip
-        params[key] = min(found)[1]
-        lost = {value for _, value in found}.union(
+        values = [(_param_time(r, key), r.run.data.params[key])
+                  for r in (a, b) if key in r.run.data.params]  # fmt: skip
+        params[key] = min(values)[1]
+        others = {value for _, value in values}.union(
             *(r.run.conflicts.get(name, ()) for r in (a, b))
         ) - {params[key]}
-        if lost:
-            conflicts[name] = tuple(sorted(lost))
+        if others:
+            conflicts[name] = tuple(sorted(others))
     return params, conflicts
 
 
 def _param_time(record: Record, key: str) -> int:
-    """When a param was logged; those of a run's first session count from its start."""
+    """Return when a param was logged; those of a run's first session count from its start."""
     return record.written.get(f"params.{key}", record.run.info.start_time)
 
 
@@ -152,8 +152,8 @@ def _join_artifacts(a: RunFiles, b: RunFiles) -> tuple[Artifact, ...]:
     for files in (a, b):
         for artifact in files.artifacts:
             item = (artifact, files.record.written)
-            known = best.get(artifact.path)
-            best[artifact.path] = item if known is None else max(known, item, key=rank)
+            other = best.get(artifact.path)
+            best[artifact.path] = item if other is None else max(other, item, key=rank)
     return tuple(best[path][0] for path in sorted(best))
 
 
@@ -161,7 +161,7 @@ def _join_artifacts(a: RunFiles, b: RunFiles) -> tuple[Artifact, ...]:
 
 
 def join_written(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    """The later time of each field."""
+    """Return the later time of each field."""
     return {key: max(a.get(key, b.get(key, 0)), b.get(key, a.get(key, 0))) for key in {**a, **b}}
 
 
@@ -172,7 +172,7 @@ def join_tags(
     tags: dict[str, str] = {}
     for key in {**a[0], **b[0]}:
         name = f"tags.{key}"
-        value = _later(name, (a[0].get(key), a[1]), (b[0].get(key), b[1]))
+        value = later(name, (a[0].get(key), a[1]), (b[0].get(key), b[1]))
         if value is not None:
             tags[key] = value
     return tags
@@ -186,12 +186,18 @@ def join_extra(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def join_remote_configs(a: bytes, b: bytes) -> bytes:
-    """Of two ``.dvc/config`` files, one of a shared remote beats one of a clone's own folder."""
+    """Join two ``.dvc/config`` files; a shared remote beats a clone's own folder."""
     return max(a, b, key=lambda text: (bool(text), not names_clone_folder(text), text))
 
 
-def _later(name: str, a: tuple[Any, Mapping[str, int]], b: tuple[Any, Mapping[str, int]]) -> Any:
-    """The value that was written later; an absent value (None) loses a tie."""
+def later(name: str, a: tuple[Any, Mapping[str, int]], b: tuple[Any, Mapping[str, int]]) -> Any:
+    """Return the value of a field that was written later; an absent one (None) loses a tie.
+
+    Args:
+        name: The field in ``written``.
+        a: A value and the ``written`` map of its record.
+        b: The other value and its map.
+    """
 
     def rank(side: tuple[Any, Mapping[str, int]]) -> tuple[int, bool, bytes]:
         return side[1].get(name, -1), side[0] is not None, _bytes(side[0])

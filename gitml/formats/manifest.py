@@ -1,6 +1,6 @@
-"""Hides the formats that describe a run's artifacts: manifest, DVC directory object, ``.dvc`` file.
+"""Read and write what describes a run's artifacts: manifest, DVC directory object, ``.dvc`` file.
 
-Pure: values in, values out. A manifest is a list of ``Artifact`` with one entry per path, in which
+Pure. A manifest is a list of ``Artifact`` with one entry per path, in which
 no path is at once a file and a folder.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, StoreError
+from gitml.text import short_repr
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _LONGEST_PATH = 4096  # bytes that file systems take
@@ -21,16 +22,17 @@ _LARGEST_FILE = 2**63  # bytes
 
 
 def check_path(path: str) -> str:
-    """Return an artifact path unchanged where it stays below the run's artifact root.
+    """Return an artifact path unchanged if it stays below the run's artifact root.
 
     Raises:
         InvalidInput: It is empty, absolute, not plain UTF-8 text, or has an empty, ``.`` or ``..``
             part, a backslash or a NUL.
     """
-    strays = any(part in ("", ".", "..") for part in path.split("/")) or len(path) > _LONGEST_PATH
-    if strays or "\\" in path or "\0" in path or not _is_utf8(path):
+    escapes = any(part in ("", ".", "..") for part in path.split("/")) or len(path) > _LONGEST_PATH
+    if escapes or "\\" in path or "\0" in path or not _is_utf8(path):
         raise InvalidInput(
-            f"The artifact path {path!r:.200} is not a plain path inside the run's artifacts.",
+            f"Artifact path {short_repr(path, 200)} is not a plain path inside the run's "
+            "artifacts.",
             hint="Use names separated by '/', such as 'plots/roc.png'.",
         )
     return path
@@ -43,7 +45,7 @@ def to_json(manifest: Iterable[Artifact]) -> bytes:
 
 
 def parse(data: bytes, what: str = "artifacts.json") -> list[Artifact]:
-    """Read ``artifacts.json``, trusting nothing in it.
+    """Read and check ``artifacts.json``.
 
     Args:
         data: The file's bytes.
@@ -58,7 +60,7 @@ def parse(data: bytes, what: str = "artifacts.json") -> list[Artifact]:
     try:
         entries = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as exc:
-        raise StoreError(f"{what} is not readable JSON: {exc}.") from exc
+        raise StoreError(f"{what} is not valid JSON ({exc}).") from exc
     if not isinstance(entries, list):
         raise StoreError(f"{what} is not a list of artifacts.")
     manifest = _sorted(_entry(entry, what) for entry in entries)
@@ -124,8 +126,8 @@ def subdirectory(manifest: Iterable[Artifact], prefix: str) -> list[Artifact]:
 def overlay(old: Iterable[Artifact], new: Iterable[Artifact]) -> list[Artifact]:
     """Lay ``new`` over ``old``, as copying one folder onto another does.
 
-    The new entry wins where both name a path; an old file that stands where a new folder is, and
-    an old folder where a new file is, go.
+    The new entry wins if both name a path. An old file in the place of a new folder is dropped, and
+    so is an old folder in the place of a new file.
     """
     merged = {a.path: a for a in new}
     folders = {folder for path in merged for folder in _parents(path)}
@@ -139,7 +141,7 @@ def overlay(old: Iterable[Artifact], new: Iterable[Artifact]) -> list[Artifact]:
 def listing(manifest: Iterable[Artifact], folder: str = "") -> list[FileInfo]:
     """List a folder's direct children, sorted; paths are relative to the artifact root.
 
-    A folder that does not exist, or is a file, has none (as MLflow's ``list_artifacts``).
+    Empty if there is no such folder, or if it is a file (as MLflow's ``list_artifacts``).
     """
     start = folder.strip("/") + "/" if folder.strip("/") else ""
     children: dict[str, FileInfo] = {}
@@ -157,7 +159,7 @@ def _sorted(manifest: Iterable[Artifact]) -> list[Artifact]:
 
 
 def _parents(path: str) -> list[str]:
-    return [path[:at] for at, char in enumerate(path) if char == "/"]
+    return [path[:index] for index, char in enumerate(path) if char == "/"]
 
 
 def _is_utf8(text: str) -> bool:
@@ -170,18 +172,20 @@ def _entry(entry: Any, what: str) -> Artifact:
     if not isinstance(path, str) or not isinstance(md5, str) or not _MD5.fullmatch(md5):
         raise StoreError(f"{what} has an entry without a path and an md5 of 32 hex digits.")
     if type(size) is not int or not 0 <= size < _LARGEST_FILE:
-        raise StoreError(f"{what} gives no size in bytes for {path!r:.200}.")
+        raise StoreError(f"{what} gives no size in bytes for {short_repr(path, 200)}.")
     try:
         return Artifact(path=check_path(path), size=size, md5=md5)
     except InvalidInput as exc:
-        raise StoreError(f"{what} is refused: {exc.message}") from exc
+        raise StoreError(f"{what}: {exc.message}") from exc
 
 
 def _check_tree(manifest: Sequence[Artifact], what: str) -> None:
     paths = {artifact.path for artifact in manifest}
     if len(paths) < len(manifest):
-        raise StoreError(f"{what} names a path twice.")
+        raise StoreError(f"{what} lists a path twice.")
     for path in paths:
         for folder in _parents(path):
             if folder in paths:
-                raise StoreError(f"{what} has {folder!r} both as a file and as a folder.")
+                raise StoreError(
+                    f"{what} lists {short_repr(folder, 99)} as a file and as a folder."
+                )

@@ -1,4 +1,4 @@
-"""Hides ``metrics.jsonl``: the points of a run's metrics, and what they boil down to. All pure."""
+"""Read, write and summarize ``metrics.jsonl``, the points of a run's metrics. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ordered(points: Iterable[Metric]) -> tuple[Metric, ...]:
 
 
 def summarize(history: Iterable[Metric]) -> dict[str, MetricSummary]:
-    """Boil a history down to one summary per key.
+    """Summarize a history, key by key.
 
     The last value is the one with the highest (step, timestamp, value), as in MLflow.
     """
@@ -73,5 +73,5 @@ def _summary(points: list[Metric]) -> MetricSummary:
 
 
 def _rank(value: float) -> tuple[bool, float]:
-    """A total order of floats in which every NaN is the same and the highest."""
+    """Return a key that sorts floats totally: all NaN are equal and the highest."""
     return (True, 0.0) if math.isnan(value) else (False, value)

@@ -1,25 +1,22 @@
-"""Hides the formats of the registry's files: two kinds of record on the branch, one in commits.
+"""Read, write, edit and join the registry's files: two kinds on the branch, one in commits.
 
 ``models/<slug>/model.json`` and ``models/<slug>/versions/<n>.json`` hold what people may edit and
-are joined like runs; ``version.json`` lies in the version commit and never changes. All pure.
+are joined like runs; ``version.json`` lies in the version commit and never changes. Pure.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields as fields_of, replace
 from typing import Any, TypeVar
 
 from gitml.entities import LifecycleStage
-from gitml.errors import StoreError
-from gitml.formats.canonical import SCHEMA, dump, load, unknown
-from gitml.formats.joins import join_extra, join_tags, join_written
+from gitml.formats.canonical import SCHEMA, Reader, dump, load, unknown
+from gitml.formats.joins import join_extra, join_tags, join_written, later
 
 ROOT = "models"
 _PATH = re.compile(r"models/([A-Za-z0-9_-]{1,255})/(?:model|versions/([1-9][0-9]{0,8}))\.json")
-_INT64 = 2**63
 _Edited = TypeVar("_Edited", "ModelRecord", "VersionRecord")
 
 
@@ -50,7 +47,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRecord:
-    """What can be edited about a version: ``versions/<n>.json``; fields as in ``ModelRecord``.
+    """A version's ``versions/<n>.json``: what can be edited; fields as in ``ModelRecord``.
 
     Attributes:
         version: Its number, from 1.
@@ -84,7 +81,7 @@ class VersionFile:
         size: Bytes of all its files.
         nfiles: Number of its files.
         flavors: Names of its flavors.
-        code_commit: Id of the commit that trained it, empty where none is known.
+        code_commit: Id of the commit that trained it; empty if unknown.
         dirty: Whether tracked files differed from that commit.
         created: ms since the Unix epoch.
         user: Who registered it.
@@ -111,25 +108,25 @@ class VersionFile:
 
 
 def model_path(slug: str) -> str:
-    """Path of a model's file on the branch."""
+    """Return the path of a model's file on the branch."""
     return f"{ROOT}/{slug}/model.json"
 
 
 def version_path(slug: str, version: int) -> str:
-    """Path of a version's file on the branch."""
+    """Return the path of a version's file on the branch."""
     return f"{ROOT}/{slug}/versions/{version}.json"
 
 
 def parse_model_path(path: str) -> tuple[str, int | None] | None:
-    """Take a path below ``models/`` apart.
+    """Split a path below ``models/``.
 
     Returns:
-        The model's slug, and the version (None for ``model.json``); None if it is no such path.
+        The model's slug, and the version (None for ``model.json``); None for any other path.
     """
-    found = _PATH.fullmatch(path)
-    if not found:
+    match = _PATH.fullmatch(path)
+    if not match:
         return None
-    return found[1], int(found[2]) if found[2] else None
+    return match[1], int(match[2]) if match[2] else None
 
 
 # Bytes and back ---------------------------------------------------------------------------------
@@ -147,12 +144,10 @@ def model_from_json(data: bytes, what: str = "model.json") -> ModelRecord:
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
-    stage = _get(value, "lifecycle_stage", str, what, LifecycleStage.ACTIVE)
-    if stage not in list(LifecycleStage):
-        raise StoreError(f"{what}: field 'lifecycle_stage' is not one of active, deleted.")
+    fields = Reader(value, what)
     return ModelRecord(
-        **_edited_from_json(value, what),
-        lifecycle_stage=stage,
+        **_edited_from_json(fields),
+        lifecycle_stage=fields.choice("lifecycle_stage", LifecycleStage, LifecycleStage.ACTIVE),
         extra=_extra(value, ModelRecord, what),
     )
 
@@ -169,11 +164,12 @@ def version_from_json(data: bytes, what: str = "version record") -> VersionRecor
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
+    fields = Reader(value, what)
     return VersionRecord(
-        **_edited_from_json(value, what),
-        version=_integer(value, "version", what),
-        run_id=_get(value, "run_id", str, what, ""),
-        source=_get(value, "source", str, what, ""),
+        **_edited_from_json(fields),
+        version=fields.integer("version"),
+        run_id=fields.text("run_id", ""),
+        source=fields.text("source", ""),
         extra=_extra(value, VersionRecord, what),
     )
 
@@ -190,16 +186,17 @@ def version_file_from_json(data: bytes, what: str = "version.json") -> VersionFi
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
+    fields = Reader(value, what)
     numbers: dict[str, Any] = {
-        key: _integer(value, key, what) for key in ("version", "size", "nfiles", "created")
+        key: fields.integer(key) for key in ("version", "size", "nfiles", "created")
     }
     texts: dict[str, Any] = {
-        key: _get(value, key, str, what, "")
+        key: fields.text(key, "")
         for key in ("run_id", "source", "path", "digest", "code_commit", "user", "run_link")
     }
     return VersionFile(
-        name=_get(value, "name", str, what),
-        flavors=tuple(str(flavor)[:200] for flavor in _get(value, "flavors", list, what, [])),
+        name=fields.text("name"),
+        flavors=tuple(str(flavor)[:200] for flavor in fields.items("flavors")),
         dirty=value.get("dirty") is True,
         **numbers,
         **texts,
@@ -207,7 +204,7 @@ def version_file_from_json(data: bytes, what: str = "version.json") -> VersionFi
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in fields(record)}
+    return {item.name: getattr(record, item.name) for item in fields_of(record)}
 
 
 def _to_json(record: ModelRecord | VersionRecord) -> bytes:
@@ -222,37 +219,19 @@ def _to_json(record: ModelRecord | VersionRecord) -> bytes:
     })  # fmt: skip
 
 
-def _edited_from_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
-    tags = _get(value, "tags", dict, what, {})
-    written = _get(value, "written", dict, what, {})
-    if not all(isinstance(text, str) for text in tags.values()):
-        raise StoreError(f"{what}: field 'tags' is not an object of texts.")
+def _edited_from_json(fields: Reader) -> dict[str, Any]:
     return {
-        "name": _get(value, "name", str, what),
-        "description": _get(value, "description", str, what, ""),
-        "creation_timestamp": _integer(value, "creation_timestamp", what),
-        "last_updated_timestamp": _integer(value, "last_updated_timestamp", what),
-        "tags": dict(tags),
-        "written": {key: _integer(written, key, what) for key in written},
+        "name": fields.text("name"),
+        "description": fields.text("description", ""),
+        "creation_timestamp": fields.integer("creation_timestamp"),
+        "last_updated_timestamp": fields.integer("last_updated_timestamp"),
+        "tags": fields.texts("tags"),
+        "written": fields.integers("written"),
     }
 
 
 def _extra(value: Mapping[str, Any], record: type, what: str) -> dict[str, Any]:
-    return unknown(value, {"schema", *(item.name for item in fields(record))} - {"extra"}, what)
-
-
-def _get(value: Mapping[str, Any], key: str, kind: type, what: str, default: Any = None) -> Any:
-    found = value.get(key, default)
-    if not isinstance(found, kind):
-        raise StoreError(f"{what}: field {key!r:.60} is not a {kind.__name__}.")
-    return found
-
-
-def _integer(value: Mapping[str, Any], key: str, what: str) -> int:
-    found = value.get(key)
-    if type(found) is not int or not -_INT64 <= found < _INT64:
-        raise StoreError(f"{what}: field {key!r:.60} is not a 64-bit integer.")
-    return found
+    return unknown(value, {"schema", *(item.name for item in fields_of(record))} - {"extra"}, what)
 
 
 # Edits and joins --------------------------------------------------------------------------------
@@ -266,8 +245,8 @@ def described(record: _Edited, description: str, now: int) -> _Edited:
 def tagged(record: _Edited, tags: Mapping[str, str | None], now: int) -> _Edited:
     """Return a record with more tags; a value of None removes one and leaves a tombstone."""
     merged = {**record.tags, **tags}
-    kept = {key: value for key, value in merged.items() if value is not None}
-    return _edited(record, {f"tags.{key}": now for key in tags}, now, tags=kept)
+    remaining = {key: value for key, value in merged.items() if value is not None}
+    return _edited(record, {f"tags.{key}": now for key in tags}, now, tags=remaining)
 
 
 def moved_to(record: ModelRecord, stage: LifecycleStage, now: int) -> ModelRecord:
@@ -282,13 +261,13 @@ def _edited(record: _Edited, written: Mapping[str, int], now: int, **changes: An
 
 
 def edit_time(record: ModelRecord | VersionRecord, now: int) -> int:
-    """Time of an edit made at ``now``, ms: later than every earlier one, whatever the clock."""
+    """Return the time of an edit made at ``now``, ms: later than every earlier edit."""
     return max(now, max(record.written.values(), default=-1) + 1)
 
 
 def join_models(a: ModelRecord, b: ModelRecord) -> ModelRecord:
     """Join two versions of a model's record; commutative, associative, idempotent."""
-    stage = _later("lifecycle_stage", a, b, a.lifecycle_stage, b.lifecycle_stage)
+    stage = later("lifecycle_stage", (a.lifecycle_stage, a.written), (b.lifecycle_stage, b.written))
     return replace(_join(a, b), lifecycle_stage=stage)
 
 
@@ -301,17 +280,10 @@ def _join(a: _Edited, b: _Edited) -> _Edited:
     return replace(
         a,
         name=max(a.name, b.name),
-        description=_later("description", a, b, a.description, b.description),
+        description=later("description", (a.description, a.written), (b.description, b.written)),
         tags=join_tags((a.tags, a.written), (b.tags, b.written)),
         creation_timestamp=min(a.creation_timestamp, b.creation_timestamp),
         last_updated_timestamp=max(a.last_updated_timestamp, b.last_updated_timestamp),
         written=join_written(a.written, b.written),
         extra=join_extra(a.extra, b.extra),
     )
-
-
-def _later(name: str, a: _Edited, b: _Edited, of_a: str, of_b: str) -> str:
-    return max(
-        (a.written.get(name, -1), json.dumps(of_a), of_a),
-        (b.written.get(name, -1), json.dumps(of_b), of_b),
-    )[2]

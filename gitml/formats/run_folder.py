@@ -1,4 +1,4 @@
-"""Hides which files make up a run's folder on the branch, and builds them from a run and back."""
+"""Convert a run to the files of its folder on the branch, and back. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
     """Format a run's files.
 
     Returns:
-        Path on the branch to bytes. Files without content are left out.
+        Content by path on the branch; without files that would be empty.
     """
     info = files.record.run.info
     contents = {
@@ -44,7 +44,7 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
     """Read a run's files.
 
     Args:
-        read: Gives the bytes of a path on the branch, None where there is none.
+        read: Returns the content of a path on the branch, None if there is no file.
         folder: The run's folder on the branch.
 
     Returns:
@@ -59,15 +59,15 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
     return RunFiles(
         record=run_records.run_from_json(record, f"{folder}/{RECORD}"),
         history=metric_history.from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
-        artifacts=listed(read(f"{folder}/{MANIFEST}") or b""),
+        artifacts=artifacts(read(f"{folder}/{MANIFEST}") or b""),
         patch=read(f"{folder}/{PATCH}") or b"",
         requirements=read(f"{folder}/{REQUIREMENTS}") or b"",
         remote_config=read(f"{folder}/{CONFIG}") or b"",
     )
 
 
-def listed(data: bytes) -> tuple[Artifact, ...]:
-    """Read ``artifacts.json``, which may be absent.
+def artifacts(data: bytes) -> tuple[Artifact, ...]:
+    """Read ``artifacts.json``; an absent file is empty.
 
     Raises:
         StoreError: It is malformed.
@@ -76,5 +76,5 @@ def listed(data: bytes) -> tuple[Artifact, ...]:
 
 
 def changed(new: Mapping[str, bytes], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
-    """Keep the files whose bytes differ from what ``read`` gives."""
+    """Return the files whose content differs from what ``read`` returns."""
     return {path: data for path, data in new.items() if read(path) != data}

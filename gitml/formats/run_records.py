@@ -1,7 +1,7 @@
-"""Hides the record formats of FORMAT.md: bytes on the branch to values and back, all pure.
+"""Read and write the records of runs and experiments, as FORMAT.md describes them. Pure.
 
-A record read here may have been written by anybody who can push, so every field is checked before
-it becomes a value, and fields that this version does not know are kept as they are.
+A record may have been written by anybody who can push, so every field is checked before it becomes
+a value, and fields that this version does not know are kept as they are.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from gitml.formats.canonical import (
     number_out,
     unknown,
 )
+from gitml.text import short_repr
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _EXPERIMENT_ID = re.compile(r"(?!\.)[A-Za-z0-9_.%-]{1,128}")
@@ -111,9 +112,8 @@ def experiment_id(name: str) -> str:
         InvalidInput: The name is empty, blank, over 500 characters, or has control characters.
     """
     if not name.strip() or len(name) > 500 or re.search(r"[\x00-\x1f\x7f]", name):
-        shown = name if len(name) <= 60 else f"{name[:60]}…"
         raise InvalidInput(
-            f"Experiment name {shown!r} cannot be used.",
+            f"Experiment name {short_repr(name)} cannot be used.",
             hint="Give 1 to 500 characters without line breaks or control characters.",
         )
     encoded = quote(name.encode("utf-8", "surrogatepass"), safe="").replace("~", "%7E")
@@ -134,32 +134,31 @@ def check_run_id(run_id: str) -> str:
     """
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
         raise InvalidInput(
-            f"{run_id!r} is not a run id.", hint="A run id has 32 hexadecimal digits."
+            f"{short_repr(run_id)} is not a run id.", hint="A run id has 32 hexadecimal digits."
         )
     return run_id
 
 
 def is_run_id(text: str) -> bool:
-    """Tell whether a text is a run id."""
+    """Return True if a text is a run id."""
     return _RUN_ID.fullmatch(text) is not None
 
 
 def run_folder(experiment: str, run_id: str) -> str:
-    """Path of a run's folder on the branch."""
+    """Return the path of a run's folder on the branch."""
     return f"runs/{experiment}/{run_id[:2]}/{run_id}"
 
 
 def experiment_path(experiment: str) -> str:
-    """Path of an experiment's file on the branch."""
+    """Return the path of an experiment's file on the branch."""
     return f"experiments/{experiment}.json"
 
 
 def parse_run_path(path: str) -> tuple[str, str, str] | None:
-    """Take a path below ``runs/`` apart.
+    """Split a path below ``runs/``.
 
     Returns:
-        Experiment id, run id and the file's path inside the run's folder; None if it is no such
-        path.
+        Experiment id, run id and the file's path inside the run's folder; None for any other path.
     """
     parts = path.split("/", 4)
     if len(parts) != 5 or parts[0] != "runs" or parts[2] != parts[3][:2]:
@@ -170,7 +169,7 @@ def parse_run_path(path: str) -> tuple[str, str, str] | None:
 
 
 def stats_out(summary: MetricSummary) -> dict[str, Any]:
-    """A metric's entry below ``metric_stats``."""
+    """Return a metric's entry below ``metric_stats``."""
     return {
         "count": summary.count,
         "max": number_out(summary.max),
@@ -221,38 +220,36 @@ def run_from_json(data: bytes, what: str = "run.json") -> Record:
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
-    read = Reader(value, what)
-    run_id = read.text("run_id")
-    experiment = read.text("experiment_id")
+    fields = Reader(value, what)
+    run_id = fields.text("run_id")
+    experiment = fields.text("experiment_id")
     if not _RUN_ID.fullmatch(run_id) or not _EXPERIMENT_ID.fullmatch(experiment):
         raise StoreError(f"{what} has a malformed run_id or experiment_id.")
     info = RunInfo(
         run_id=run_id,
         experiment_id=experiment,
-        run_name=read.text("run_name"),
-        user_id=read.text("user_id"),
-        status=read.choice("status", RunStatus),
-        start_time=read.integer("start_time"),
-        end_time=None if value.get("end_time") is None else read.integer("end_time"),
-        lifecycle_stage=read.choice("lifecycle_stage", LifecycleStage),
+        run_name=fields.text("run_name"),
+        user_id=fields.text("user_id"),
+        status=fields.choice("status", RunStatus),
+        start_time=fields.integer("start_time"),
+        end_time=None if value.get("end_time") is None else fields.integer("end_time"),
+        lifecycle_stage=fields.choice("lifecycle_stage", LifecycleStage),
     )
+    conflicts = Reader(fields.mapping("conflicts"), what)
     run = Run(
         info=info,
         data=RunData(
-            params=read.texts("params"),
-            tags=read.texts("tags"),
-            **_metrics_in(read.mapping("metrics"), read.mapping("metric_stats"), what),
+            params=fields.texts("params"),
+            tags=fields.texts("tags"),
+            **_metrics_in(fields.mapping("metrics"), fields.mapping("metric_stats"), what),
         ),
-        inputs=RunInputs(dataset_inputs=tuple(_datasets_in(read.items("inputs"), what))),
-        outputs=RunOutputs(model_outputs=tuple(_models_in(read.items("models"), what))),
-        source=_source_in(read.mapping("source"), what),
-        conflicts={
-            key: _all_texts(values, "conflicts", what)
-            for key, values in read.mapping("conflicts").items()
-        },
+        inputs=RunInputs(dataset_inputs=tuple(_datasets_in(fields.items("inputs"), what))),
+        outputs=RunOutputs(model_outputs=tuple(_models_in(fields.items("models"), what))),
+        source=_source_in(fields.mapping("source"), what),
+        conflicts={key: conflicts.strings(key) for key in fields.mapping("conflicts")},
     )
     extra = unknown(value, _RUN_FIELDS, what)
-    return Record(run=run, written=read.integers("written"), extra=extra)
+    return Record(run=run, written=fields.integers("written"), extra=extra)
 
 
 def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -261,10 +258,10 @@ def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) ->
     for key, value in metrics.items():
         stat = stats.get(key)
         if not isinstance(stat, dict):
-            raise StoreError(f"{what} has no metric_stats for {key!r:.60}.")
+            raise StoreError(f"{what} has no metric_stats for {short_repr(key)}.")
         step, timestamp, count = stat.get("step"), stat.get("timestamp"), stat.get("count")
         if not (is_int64(step) and is_int64(timestamp) and is_int64(count)):
-            raise StoreError(f"{what} has a metric_stats for {key!r:.60} without 64-bit integers.")
+            raise StoreError(f"{what}: metric_stats of {short_repr(key)} must be 64-bit integers.")
         summaries[key] = MetricSummary(
             last=value,
             step=step,
@@ -278,12 +275,12 @@ def _metrics_in(last: Mapping[str, Any], stats: Mapping[str, Any], what: str) ->
 
 def _datasets_in(items: Iterable[Any], what: str) -> Iterable[Dataset]:
     for item in items:
-        read = Reader(item if isinstance(item, dict) else {}, what)
+        fields = Reader(item if isinstance(item, dict) else {}, what)
         yield Dataset(
-            name=read.text("name"),
-            digest=read.text("digest"),
+            name=fields.text("name"),
+            digest=fields.text("digest"),
             **{
-                key: read.text(key, "")
+                key: fields.text(key, "")
                 for key in ("source_type", "source", "schema", "profile", "context")
             },
         )
@@ -291,33 +288,27 @@ def _datasets_in(items: Iterable[Any], what: str) -> Iterable[Dataset]:
 
 def _models_in(items: Iterable[Any], what: str) -> Iterable[LoggedModelInfo]:
     for item in items:
-        read = Reader(item if isinstance(item, dict) else {}, what)
+        fields = Reader(item if isinstance(item, dict) else {}, what)
         yield LoggedModelInfo(
-            path=read.text("path"),
-            flavors=_all_texts(read.items("flavors"), "flavors", what),
-            utc_time_created=read.text("utc_time_created", ""),
-            model_uuid=read.text("model_uuid", ""),
+            path=fields.text("path"),
+            flavors=fields.strings("flavors"),
+            utc_time_created=fields.text("utc_time_created", ""),
+            model_uuid=fields.text("model_uuid", ""),
         )
 
 
 def _source_in(value: Mapping[str, Any], what: str) -> Source:
-    read = Reader(value, what)
+    fields = Reader(value, what)
     return Source(
-        type=read.text("type", ""),
-        name=read.text("name", ""),
-        command=_all_texts(read.items("command"), "command", what),
-        commit=read.text("commit", "") or None,
-        branch=read.text("branch", "") or None,
-        remote=read.text("remote", "") or None,
+        type=fields.text("type", ""),
+        name=fields.text("name", ""),
+        command=fields.strings("command"),
+        commit=fields.text("commit", "") or None,
+        branch=fields.text("branch", "") or None,
+        remote=fields.text("remote", "") or None,
         dirty=value.get("dirty") is True,
-        python=read.text("python", ""),
+        python=fields.text("python", ""),
     )
-
-
-def _all_texts(values: Any, key: str, what: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise StoreError(f"{what}: field {key!r} is not a list of texts.")
-    return tuple(values)
 
 
 # Experiments ------------------------------------------------------------------------------------
@@ -341,17 +332,17 @@ def experiment_from_json(data: bytes, what: str = "experiment") -> ExperimentRec
         StoreError: A field is missing or of the wrong type; the message names it.
     """
     value = load(data, what)
-    read = Reader(value, what)
-    identifier = read.text("experiment_id")
+    fields = Reader(value, what)
+    identifier = fields.text("experiment_id")
     if not _EXPERIMENT_ID.fullmatch(identifier):
         raise StoreError(f"{what} has a malformed experiment_id.")
     experiment = Experiment(
         experiment_id=identifier,
-        name=read.text("name"),
-        creation_time=read.integer("creation_time"),
-        last_update_time=read.integer("last_update_time"),
-        lifecycle_stage=read.choice("lifecycle_stage", LifecycleStage),
-        tags=read.texts("tags"),
+        name=fields.text("name"),
+        creation_time=fields.integer("creation_time"),
+        last_update_time=fields.integer("last_update_time"),
+        lifecycle_stage=fields.choice("lifecycle_stage", LifecycleStage),
+        tags=fields.texts("tags"),
     )
     extra = unknown(value, _EXPERIMENT_FIELDS, what)
-    return ExperimentRecord(experiment=experiment, written=read.integers("written"), extra=extra)
+    return ExperimentRecord(experiment=experiment, written=fields.integers("written"), extra=extra)

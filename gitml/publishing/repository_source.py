@@ -131,7 +131,9 @@ class RepositorySource:
         return tuple(self._unread)
 
     def _artifacts(self, run_id: str) -> Sequence[Artifact]:
-        return self._file(run_id, run_folder.MANIFEST, lambda run: run.artifacts, run_folder.listed)
+        return self._file(
+            run_id, run_folder.MANIFEST, lambda run: run.artifacts, run_folder.artifacts
+        )
 
     def _file(
         self,

@@ -23,5 +23,5 @@ def test_a_configuration_without_our_remote_has_no_url(config: bytes) -> None:
 
 @pytest.mark.parametrize("config", [b"\xff\xfe", b"[core\n", b"just words\n"])
 def test_a_broken_configuration_is_refused(config: bytes) -> None:
-    with pytest.raises(StoreError, match=r"^\.dvc/config is not readable: "):
+    with pytest.raises(StoreError, match=r"^Cannot parse .dvc/config: "):
         remote_url(config)

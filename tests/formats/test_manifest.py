@@ -77,16 +77,16 @@ def test_the_manifest_is_canonical_json() -> None:
 def test_a_path_outside_the_run_is_refused(path: str) -> None:
     with pytest.raises(InvalidInput, match="is not a plain path inside"):
         manifests.check_path(path)
-    with pytest.raises(StoreError, match=r"artifacts.json is refused"):
+    with pytest.raises(StoreError, match=r"artifacts.json: Artifact path"):
         manifests.parse(json.dumps([{"path": path, "size": 1, "md5": MD5}]).encode())
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"{", "is not readable JSON"),
-        (b"\xff", "is not readable JSON"),
-        (b"[" * 100_000, "is not readable JSON"),
+        (b"{", "is not valid JSON"),
+        (b"\xff", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
         (b"{}", "is not a list of artifacts"),
         (b"[1]", "without a path and an md5"),
         (b'[{"path": "a", "size": 1, "md5": "../../etc"}]', "without a path and an md5"),
@@ -102,7 +102,7 @@ def test_a_broken_manifest_is_refused(data: bytes, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("twice", "message"),
-    [(["a", "a"], "names a path twice"), (["a", "a/b"], "'a' both as a file and as a folder")],
+    [(["a", "a"], "lists a path twice"), (["a", "a/b"], "'a' as a file and as a folder")],
 )
 def test_a_manifest_that_is_no_tree_is_refused(twice: list[str], message: str) -> None:
     entries = [{"path": path, "size": 1, "md5": MD5} for path in twice]

@@ -76,12 +76,15 @@ def test_a_version_file_survives_its_bytes() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": 1}, "model.json: field 'name' is not a str."),
-        ({"tags": {"k": 1}}, "model.json: field 'tags' is not an object of texts."),
-        ({"written": {"k": "1"}}, "model.json: field 'k' is not a 64-bit integer."),
-        ({"creation_timestamp": 2**63}, "model.json: field 'creation_timestamp' is not a 64-bit"),
-        ({"lifecycle_stage": "gone"}, "model.json: field 'lifecycle_stage' is not one of"),
-        ({"description": None}, "model.json: field 'description' is not a str."),
+        ({"name": 1}, "model.json: field 'name' must be a string."),
+        ({"tags": {"k": 1}}, "model.json: field 'tags' must be an object of strings."),
+        (
+            {"written": {"k": "1"}},
+            "model.json: field 'written' must be an object of 64-bit",
+        ),
+        ({"creation_timestamp": 2**63}, "model.json: field 'creation_timestamp' must be a 64-bit"),
+        ({"lifecycle_stage": "gone"}, "model.json: field 'lifecycle_stage' must be one of"),
+        ({"description": None}, "model.json: field 'description' must be a string."),
     ],
 )
 def test_wrong_fields_are_named(change: dict[str, object], message: str) -> None:

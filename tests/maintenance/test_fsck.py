@@ -75,7 +75,7 @@ def test_what_is_derived_is_rebuilt_as_one_commit(good: Good) -> None:
         ("run.json", b"\xff", "is not valid JSON"),
         ("metrics.jsonl", b"[1]\n", "line 1: not a metric point"),
         ("artifacts.json", b"{}", "not a list"),
-        (".dvc/config", b"[core\n", "is not readable"),
+        (".dvc/config", b"[core\n", "Cannot parse"),
         ("run.json", None, "is missing"),
     ],
 )

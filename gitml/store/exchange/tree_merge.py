@@ -160,7 +160,7 @@ class _Side:
             lambda: metric_history.from_jsonl(self.data(run_folder.HISTORY), run_folder.HISTORY)
         ) or ()  # fmt: skip
         self.artifacts = tuple(
-            _readable(lambda: run_folder.listed(self.data(run_folder.MANIFEST))) or ()
+            _readable(lambda: run_folder.artifacts(self.data(run_folder.MANIFEST))) or ()
         )
 
     def data(self, name: str) -> bytes:
