@@ -64,7 +64,17 @@ class MlflowClient(TrackingClient):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
-        """Search models by name and tags."""
+        """Search models.
+
+        Args:
+            filter_string: ``name = 'x'``, ``name LIKE 'x%'``, ``tags.key = 'x'``, joined by AND.
+            max_results: Maximum number of models; None for all.
+            order_by: Such as ``["last_updated_timestamp DESC"]``; by name by default.
+            page_token: The ``token`` of the previous page; None on the last one.
+
+        Raises:
+            InvalidInput: The filter, the order or the token is not valid.
+        """
         return self.registry.search_registered_models(
             filter_string, order_by, max_results, page_token
         )
@@ -179,7 +189,15 @@ class MlflowClient(TrackingClient):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
-        """Search versions, such as with ``name = 'Price' and run_id = '…'``."""
+        """Search versions, the last updated first; otherwise as ``search_registered_models``.
+
+        Args:
+            filter_string: ``name = 'x'``, ``run_id = 'x'``, ``version_number > 2``,
+                ``source_path``, ``tags.key = 'x'``, joined by AND.
+            max_results: Maximum number of versions; None for all.
+            order_by: Such as ``["version_number DESC"]``.
+            page_token: The ``token`` of the previous page.
+        """
         return self.registry.search_model_versions(filter_string, order_by, max_results, page_token)
 
     def update_model_version(

@@ -25,12 +25,12 @@ from gitml.registry.promotion.comparison import Comparison
 from gitml.registry.promotion.decisions import (
     Decision,
     Proposal,
-    StillRegistry,
     considered,
     decisions,
     proposals,
 )
 from gitml.registry.promotion.pull_request import forge_of
+from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.site.source import CodeCommit, RepositoryWarning
 from gitml.store.run_reader import CommittedRuns
@@ -55,12 +55,7 @@ class RepositorySource:
         settings, index = repository.settings, repository.index()
         self._repository = repository
         self._git = repository.git
-        self._registry = StillRegistry(
-            repository.git,
-            repository.branch,
-            state=repository.state,
-            remote=settings.git_remote,
-        )
+        self._registry = Registry.of(repository).pinned()
         self._code = default_branch.tip(repository.git, settings.git_remote)
         self._unread: list[str] = []
         self._versions = self._registry.search_model_versions(order_by=["name", "version_number"])
@@ -174,7 +169,7 @@ class RepositorySource:
 
     def signature(self, version: ModelVersion) -> Mapping[str, str]:
         """Return inputs, outputs and params of a version, as in its MLmodel file."""
-        return self._registry.evidence(version).signature
+        return self._registry.facts_of(version).signature
 
     def warnings(self) -> Sequence[RepositoryWarning]:
         """Return what needs attention besides failed runs, the most urgent first."""

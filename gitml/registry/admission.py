@@ -1,22 +1,19 @@
-"""Hides how a version is admitted to a stage: declared gates, judged, told, recorded."""
+"""Judge whether a version may enter a stage, and what the tag records of that. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitml.entities import ModelVersion, Stage
 from gitml.errors import GateFailed, InvalidInput
 from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
 from gitml.query.gates import Facts, Gate, Verdict, judge
-from gitml.registry.facts import Evidence
+from gitml.registry.facts import VersionFacts
 from gitml.registry.gates.approvals import NOBODY, Approvals
-from gitml.registry.queries import RegistryReader
 from gitml.registry.tags.detail import RecordedGate, TagDetail
 from gitml.text import one_line
-
-_KINDS = {Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +21,16 @@ class Admission:
     """Whether a version may enter a stage.
 
     Attributes:
-        candidate: What is known of the version.
+        candidate: The version.
         stage: The stage.
-        incumbent: What is known of the version that is in it now.
+        incumbent: The version that is live in it.
         verdicts: One per gate.
         approvals: Who approved it.
     """
 
-    candidate: Evidence
+    candidate: VersionFacts
     stage: Stage
-    incumbent: Evidence | None
+    incumbent: VersionFacts | None
     verdicts: tuple[Verdict, ...]
     approvals: Approvals = NOBODY
 
@@ -44,7 +41,7 @@ class Admission:
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
-        """The gates that do not hold and that no approval can help."""
+        """The gates that do not hold, whoever approves."""
         return tuple(verdict for verdict in self.unmet if not verdict.pending)
 
     @property
@@ -54,62 +51,58 @@ class Admission:
 
 
 def examine(
-    registry: RegistryReader,
-    name: str,
-    version: int | str,
+    version: ModelVersion,
     stage: Stage,
     gates: Sequence[Gate],
+    live: Mapping[str, ModelVersion],
+    facts_of: Callable[[ModelVersion], VersionFacts],
     *,
     returning: bool = False,
     approvals: Approvals = NOBODY,
 ) -> Admission:
-    """Judge a version by gates, against what the tags say is live now.
+    """Judge a version by gates.
 
     Args:
-        registry: The registry.
-        name: The model.
         version: The version.
-        stage: Where it is to go.
+        stage: The stage it is to enter.
         gates: What it must meet.
-        returning: Whether it was live there before: it need not beat what it comes back for.
+        live: The live version of each stage.
+        facts_of: Returns the facts about a version.
+        returning: It was live there before, so it need not beat what it comes back for.
         approvals: Who approved it.
-
-    Raises:
-        NotFound: The model or the version does not exist.
     """
-    candidate = registry.evidence(registry.get_model_version(name, version))
-    live = in_stages(registry, name)
-    named = {one.stage for gate in gates for one in fields_of(gate.node) if one.stage}
+    compared = {field.stage for gate in gates for field in fields_of(gate.node)} | {stage.lower()}
     incumbents = {
-        one.lower(): registry.evidence(live[one])
-        for one in _KINDS
-        if one in live and (one.lower() in named or one is stage)
+        name.lower(): facts_of(incumbent)
+        for name, incumbent in live.items()
+        if name.lower() in compared and name != Stage.NONE
     }
-    facts = {one: evidence.facts for one, evidence in incumbents.items()}
+    facts = {name: incumbent.gate_facts for name, incumbent in incumbents.items()}
+    candidate = facts_of(version)
     return Admission(
         candidate=candidate,
         stage=stage,
         incumbent=incumbents.get(stage.lower()),
         verdicts=tuple(
-            _judged(gate, candidate.facts, facts, returning, approvals) for gate in gates
+            _judge(gate, candidate.gate_facts, facts, returning, approvals) for gate in gates
         ),
         approvals=approvals,
     )
 
 
-def _judged(
+def _judge(
     gate: Gate,
     candidate: Facts,
-    facts: Mapping[str, Facts | None],
+    live: Mapping[str, Facts | None],
     returning: bool,
     approvals: Approvals,
 ) -> Verdict:
     fields = fields_of(gate.node)
-    people = [one.key for one in fields if one.kind == "approved_by"]
-    verdict = judge(gate, {**candidate, **approvals.facts(people)}, facts)
-    if any(one.kind in APPROVAL_KINDS for one in fields):
-        verdict = _with_approvals(verdict, gate, candidate, facts, approvals)
-    if verdict.holds or not (returning and any(one.stage for one in fields)):
+    people = [field.key for field in fields if field.kind == "approved_by"]
+    verdict = judge(gate, {**candidate, **approvals.facts(people)}, live)
+    if any(field.kind in APPROVAL_KINDS for field in fields):
+        verdict = _with_approvals(verdict, gate, candidate, live, approvals)
+    if verdict.holds or not (returning and any(field.stage for field in fields)):
         return verdict
     note = "waived: it was live here before and need not beat what it comes back for"
     return replace(verdict, holds=True, note=note)
@@ -119,22 +112,18 @@ def _with_approvals(
     verdict: Verdict,
     gate: Gate,
     candidate: Facts,
-    facts: Mapping[str, Facts | None],
+    live: Mapping[str, Facts | None],
     approvals: Approvals,
 ) -> Verdict:
-    """Tell who approved, and whether more approvals would do."""
-    people = [one.key for one in fields_of(gate.node) if one.kind == "approved_by"]
-    all_of_them: Facts = {
+    """Note who approved, and whether the gate waits for approvals only."""
+    people = [field.key for field in fields_of(gate.node) if field.kind == "approved_by"]
+    everybody: Facts = {
         "approvals": {"count": math.inf}, "approved_by": dict.fromkeys(people, True),
     }  # fmt: skip
-    pending = not verdict.holds and judge(gate, {**candidate, **all_of_them}, facts).holds
-    who = f"approved by {', '.join(approvals.names)}" if approvals.names else "nobody approved yet"
-    return replace(verdict, pending=pending, note=verdict.note or who)
-
-
-def in_stages(registry: RegistryReader, name: str) -> dict[str, ModelVersion]:
-    """What is live: the version that each stage resolves to."""
-    return {one.current_stage: one for one in registry.get_latest_versions(name)}
+    pending = not verdict.holds and judge(gate, {**candidate, **everybody}, live).holds
+    names = ", ".join(approvals.names)
+    note = verdict.note or (f"approved by {names}" if names else "nobody approved yet")
+    return replace(verdict, pending=pending, note=note)
 
 
 def require(admission: Admission, *, force: bool, reason: str) -> None:
@@ -150,17 +139,17 @@ def require(admission: Admission, *, force: bool, reason: str) -> None:
         )
     if admission.unmet and not force:
         version, failed = admission.candidate.version, admission.unmet
-        many = "a gate" if len(failed) == 1 else f"{len(failed)} gates"
+        count = "a gate" if len(failed) == 1 else f"{len(failed)} gates"
         raise GateFailed(
-            f"{version.name} version {version.version} does not meet {many} of "
-            f"{admission.stage.value}: {'; '.join(map(told, failed))}.",
+            f"{version.name} version {version.version} does not meet {count} of "
+            f"{admission.stage.value}: {'; '.join(map(gate_line, failed))}.",
             hint="Promote a version that meets them, or bypass them with --force -m WHY, which is "
             "recorded.",
         )
 
 
-def told(verdict: Verdict) -> str:
-    """Tell a gate with its values, in one line."""
+def gate_line(verdict: Verdict) -> str:
+    """Format a gate with its values in one line."""
     note = f" – {verdict.note}" if verdict.note else ""
     return one_line(f"{verdict.gate} ({verdict.measured}){note}")
 

@@ -8,22 +8,21 @@ interrupts it, either all of it happened or nothing.
 from __future__ import annotations
 
 import contextlib
-import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gitml import files
 from gitml.errors import Conflict, StoreError
 from gitml.files import exclusive
-from gitml.formats import canonical, model_records
+from gitml.formats import model_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import rebase_rules
 from gitml.registry.rebase_rules import Moves
-from gitml.registry.tag_writer import NewestTags, TagWriter
+from gitml.registry.tag_notes import NewestTags, SentTags
+from gitml.registry.tag_writer import TagWriter
 from gitml.registry.tags.detail import TagDetail, TagLink
 from gitml.registry.tags.grammar import Kind, parse
 from gitml.registry.tags.messages import tag_signature
@@ -77,7 +76,7 @@ class Reconciler:
         self._remote = remote
         self._lock = state / "locks" / "registry"
         self._commits = VersionCommits(repo, branch, remote=remote)
-        self._shared = _Shared(state / "sent" / "tags.json")
+        self._shared = SentTags(state)
         self._newest = NewestTags(state)
 
     def is_ours(self, name: str) -> bool:
@@ -267,25 +266,3 @@ class Reconciler:
         """Let go of the commits of a transaction that was not made."""
         with contextlib.suppress(Conflict):
             self._repo.update_refs(plan.releases)
-
-
-class _Shared:
-    """Ids of the tags that others have, in a file; lost without much harm."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def add(self, oids: Iterable[str]) -> None:
-        added = set(oids)
-        if added <= self.read():
-            return
-        with files.exclusive(self._path.with_suffix(".lock")):  # others add at the same time
-            files.replace(self._path, canonical.dump({"tags": sorted(self.read() | added)}))
-
-    def read(self) -> set[str]:
-        try:
-            value = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return set()
-        found = value.get("tags") if isinstance(value, dict) else None
-        return {str(oid) for oid in found} if isinstance(found, list) else set()

@@ -44,9 +44,10 @@ def register(
     """
     source = replace(_source(client, model_uri), run_link=run_link)
     models = Registry.of(client.repository)
-    make = models.create_model_version if existing_only else models.register
-    labels = {key: str(value) for key, value in (tags or {}).items()}
-    return make(name, source, description=description, tags=labels)
+    values = {key: str(value) for key, value in (tags or {}).items()}
+    return models.register(
+        name, source, description=description, tags=values, existing_only=existing_only
+    )
 
 
 def copy_version(client: TrackingClient, model_uri: str, name: str) -> ModelVersion:

@@ -1,31 +1,26 @@
-"""Hides how tag objects are written: each names the event before it, by the id of its tag.
+"""Write tag objects, each with a link to the previous one, signed where that is asked for.
 
-So the tags of a model form a chain, and whoever moves or deletes one breaks it. The end of the
-chain is remembered beside the repository, for events that no other clone has seen yet.
+The tags of a model form a chain, and whoever moves or deletes one breaks it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from gitml import files
 from gitml.errors import SignatureError
-from gitml.formats import canonical
 from gitml.git import GitRepo, Identity, Tag
 from gitml.registry.audit import signing
 from gitml.registry.audit.signature_check import signatures
 from gitml.registry.audit.signers import Policy, at_hand
-from gitml.registry.tags.detail import TagDetail, TagLink
+from gitml.registry.tags.detail import TagLink
 from gitml.registry.tags.messages import linked, tag_signature, unsigned
 
 
 class TagWriter:
     """Writes tag objects, without the refs that name them.
 
-    Tags are signed where the committed policy asks for it or git's own ``tag.gpgSign`` is set.
+    Tags are signed if the policy of the default branch or git's ``tag.gpgSign`` asks for it.
 
     Args:
         repo: The repository.
@@ -45,16 +40,16 @@ class TagWriter:
         """Write the next events of a model.
 
         Args:
-            drafts: What to write, oldest first; ids are ignored, messages name no event before.
+            drafts: The tags, oldest first; ids are ignored, messages have no link yet.
             previous: The model's last event so far.
-            replaced: Tags that make place for these, by name: what says the same is not written
-                again, and what was signed is signed again.
+            replaced: Tags that these replace, by name. One with the same content is not written
+                again; where one was signed, the new ones are signed too.
 
         Returns:
-            Names and ids, in the same order.
+            Links to the tags, in the same order.
 
         Raises:
-            SignatureError: A tag cannot be signed, or not by who does it.
+            SignatureError: A tag cannot be signed, or the signer is not allowed.
             StoreError: git refused.
         """
         replaced = replaced or {}
@@ -65,7 +60,7 @@ class TagWriter:
         for draft in drafts:
             tag = replace(draft, message=linked(draft.message, previous))
             old = replaced.get(tag.name)
-            if old and bool(tag_signature(old.message)) is signs and _says(old, tag):
+            if old and bool(tag_signature(old.message)) is signs and _is_same(old, tag):
                 previous = TagLink.to(old)
             else:
                 previous = TagLink(tag=tag.name, oid=self._object(tag, signs))
@@ -75,10 +70,10 @@ class TagWriter:
         return written
 
     def _object(self, tag: Tag, signs: bool) -> str:
-        who = Identity(name=tag.user, email=tag.email)
+        tagger = Identity(name=tag.user, email=tag.email)
         if signs:
-            return signing.write_signed(self._repo, tag, who)
-        return self._repo.write_tag(tag.name, tag.target, tag.message, who, tag.timestamp)
+            return signing.write_signed(self._repo, tag, tagger)
+        return self._repo.write_tag(tag.name, tag.target, tag.message, tagger, tag.timestamp)
 
     def _require_allowed(self, policy: Policy, written: Sequence[TagLink]) -> None:
         with signatures(self._repo, policy) as checks:
@@ -89,39 +84,7 @@ class TagWriter:
                 )
 
 
-def _says(old: Tag, new: Tag) -> bool:
-    """Tell whether a tag that is there says just what is to be written."""
+def _is_same(old: Tag, new: Tag) -> bool:
+    """Return True if an existing tag has the content of a new one."""
     same = replace(new, oid=old.oid, message="") == replace(old, message="")
     return same and unsigned(old.message).strip() == new.message.strip()
-
-
-class NewestTags:
-    """Which tag of each model this clone wrote last, in files; lost without much harm.
-
-    Args:
-        state: The local state folder, ``<git common dir>/gitml``.
-    """
-
-    def __init__(self, state: Path) -> None:
-        self._folder = state / "registry"
-
-    def note(self, slug: str, link: TagLink) -> None:
-        """Remember the last tag of a model."""
-        data = canonical.dump({"previous": {"tag": link.tag, "id": link.oid}})
-        files.replace(self._folder / f"{slug}.json", data)
-
-    def forget(self, slug: str) -> None:
-        """Know nothing of a model, before its tags are written anew."""
-        (self._folder / f"{slug}.json").unlink(missing_ok=True)
-
-    def read(self) -> list[TagLink]:
-        """The last tags of all models."""
-        found = []
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                value = json.loads(path.read_bytes())
-            except (OSError, ValueError):
-                continue
-            link = TagDetail.from_yaml(value).previous if isinstance(value, dict) else None
-            found += [link] if link else []
-        return found

@@ -17,10 +17,12 @@ from gitml.registry.audit.chain import Audit, Claim, Measured, TagFault, TagProb
 from gitml.registry.audit.signature_check import signatures
 from gitml.registry.audit.signers import of_team
 from gitml.registry.registry import Registry
+from gitml.registry.tag_notes import NewestTags
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.messages import parse_detail
 from gitml.registry.tags.model_state import IgnoredTag, is_event
+from gitml.registry.tags.version_commit import version_file
 from gitml.store.exchange import tag_log
 
 _MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
@@ -139,7 +141,7 @@ class _Verifier:
         claims = [claim for one in audits for claim in one.claims]
         sent = self._sent()
         claims += (Claim(tag=n, oid=oid, by="The branch's history") for n, oid in sent)
-        newest = self._registry.newest.read()
+        newest = NewestTags(self._registry.state).read()
         claims += (Claim(tag=one.tag, oid=one.oid, by="This clone") for one in newest)
         claims = [claim for claim in claims if self._concerns(claim.tag)]
         yield from chain.check_claims(claims, {name: tag.oid for name, tag in self._tags.items()})
@@ -189,7 +191,7 @@ class _Verifier:
         detail = parse_detail(tag.message)
         if not event or event.kind is not Kind.REGISTERED or detail.digest is None:
             return
-        file = self._registry.commits.file(tag.target)
+        file = version_file(self._repo, tag.target)
         number = grammar.number_of(event.version or "")
         if file is None or (grammar.slug(file.name), file.version) != (event.model, number):
             reason = "Its commit is not that of this version."

@@ -14,6 +14,7 @@ import pytest
 
 from gitml.errors import Conflict
 from gitml.registry.rebase import Reconciler
+from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import Arrival, Exchange, Renumbered, Settled
 from tests.clones import exchange, models, origin_and_clone, register, repo
@@ -354,7 +355,11 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
     found = settled(clones, tmp_path)
     assert {version.run_id for version in found["versions"]} == registered
     for number in stages(clones[0]):
-        state = next(v for v in models(clones[0])._snapshot("Price").versions if v.number == number)
+        state = next(
+            v
+            for v in model_state.fold(repo(clones[0]).git.tags()).models["Price"].active
+            if v.number == number
+        )
         assert len(state.stages) <= 1
 
 

@@ -11,6 +11,7 @@ import pytest
 import gitml
 from gitml.entities import ModelVersion, RegisteredModel
 from gitml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from gitml.registry.registry import Registry
 
 from .conftest import START, World
 
@@ -221,14 +222,14 @@ def test_a_deleted_model_is_gone_and_can_be_made_again(world: World) -> None:
 def test_a_model_without_versions_is_made_and_deleted_without_tags(world: World) -> None:
     registry = world.registry
     registry.create_registered_model("m", tags={"a": "1"}, description="About m.")
-    registry.create_model_version("m", world.model())
+    registry.register("m", world.model(), existing_only=True)
     with pytest.raises(AlreadyExists, match="'m' already exists"):
         registry.create_registered_model("m")
     registry.create_registered_model("empty")
     registry.delete_registered_model("empty")
     assert [model.name for model in registry.search_registered_models()] == ["m"]
     with pytest.raises(NotFound, match=r"No registered model 'empty'\. Registered models: m\."):
-        registry.create_model_version("empty", world.model())
+        registry.register("empty", world.model(), existing_only=True)
 
 
 def test_descriptions_and_tags_are_edited_and_removals_leave_a_tombstone(world: World) -> None:
@@ -395,8 +396,9 @@ def test_a_tag_that_another_program_wrote_meanwhile_is_not_overwritten(world: Wo
             world.git("tag", "-a", "-m", "theirs", "m#Staging#1", theirs)
         return START
 
-    world.registry._clock = clock
-    world.registry.transition_model_version_stage("m", 1, "Staging")
+    state = world.repo.common_dir / "gitml"
+    registry = Registry(world.repo, world.branch, state=state, clock=clock)
+    registry.transition_model_version_stage("m", 1, "Staging")
     assert world.git("rev-parse", "m#Staging#1^{commit}") == theirs
     assert world.registry.get_model_version("m", 1).current_stage == "Staging"
     assert [t.tag for t in world.registry.ignored_tags()] == ["m#Staging#1"]
@@ -407,6 +409,6 @@ def test_a_registration_that_cannot_be_tagged_leaves_nothing_behind(world: World
     source = world.model()
     world.git("update-ref", "refs/tags/m@v2.0.0/x", "main")  # keeps git from making m@v2.0.0
     before = world.git("for-each-ref")
-    with pytest.raises(Conflict, match="Model 'm' is being changed by another program"):
+    with pytest.raises(Conflict, match="Model 'm' keeps changing"):
         world.registry.register("m", source)
     assert world.git("for-each-ref") == before

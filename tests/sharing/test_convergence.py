@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 import gitml
 from gitml.errors import StoreError
+from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
 from tests.clones import exchange, models, origin_and_clone, register, repo
 from tests.conftest import git
@@ -292,7 +293,10 @@ class Clones(RuleBasedStateMachine):
         assert registry.ignored_tags() == []
         if found:
             assert set(registry.get_registered_model("Price").aliases) == self.aliases
-            assert all(len(one.stages) <= 1 for one in registry._snapshot("Price").versions)
+            assert all(
+                len(one.stages) <= 1
+                for one in model_state.fold(registry.repo.tags()).models["Price"].active
+            )
 
 
 CHECKS = list(HealthCheck)

@@ -11,7 +11,7 @@ from gitml.forge import Forge
 from gitml.formats.model_records import VersionFile
 from gitml.query.gates import Verdict, judge, read
 from gitml.registry.admission import Admission
-from gitml.registry.facts import Evidence
+from gitml.registry.facts import VersionFacts
 from gitml.registry.gates.approvals import Approvals
 from gitml.registry.promotion.comparison import Comparison, compared
 from gitml.registry.promotion.decisions import Decision, Proposal
@@ -37,11 +37,11 @@ class Story:
     who: str = "Bo Reviewer <bo@example.org>"
     verdicts: tuple[Verdict, ...] = ()
 
-    def evidence(self, version: ModelVersion) -> Evidence:
+    def evidence(self, version: ModelVersion) -> VersionFacts:
         size = 1_000 * version.version
         file = VersionFile(name=version.name, version=version.version, size=size, nfiles=2)
         run = self.runs.get(version.run_id)
-        return Evidence(version=version, file=file, run=run, signature=SIGNATURE)
+        return VersionFacts(version=version, file=file, run=run, signature=SIGNATURE)
 
     def comparison(
         self, new: ModelVersion, old: ModelVersion | None, approvals: Approvals, **more: Any

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gitml.entities import Dataset
 from gitml.forge import Forge
 from gitml.query.gates import Verdict
-from gitml.registry.facts import Evidence
+from gitml.registry.facts import VersionFacts
 from gitml.registry.gates import metric_direction
 from gitml.registry.promotion.review import Review, StageChange
 from gitml.registry.tags.stage_history import StageEntry
@@ -188,7 +188,7 @@ def _metrics(change: StageChange) -> tuple[MetricRow, ...]:
     return tuple(_metric(key, new.get(key), old.get(key), known.get(key)) for key in keys)
 
 
-def _logged(one: Evidence | None) -> Mapping[str, float]:
+def _logged(one: VersionFacts | None) -> Mapping[str, float]:
     return one.run.data.metrics if one and one.run else {}
 
 
@@ -214,7 +214,7 @@ def _metric(
     )
 
 
-def _params(new: Evidence, old: Evidence | None) -> tuple[ParamRow, ...]:
+def _params(new: VersionFacts, old: VersionFacts | None) -> tuple[ParamRow, ...]:
     ours, theirs = (one.run.data.params if one and one.run else {} for one in (new, old))
     return tuple(
         ParamRow(param=key, candidate=ours.get(key), incumbent=theirs.get(key))
@@ -223,7 +223,7 @@ def _params(new: Evidence, old: Evidence | None) -> tuple[ParamRow, ...]:
     )
 
 
-def _datasets(new: Evidence, old: Evidence | None) -> tuple[DatasetRow, ...]:
+def _datasets(new: VersionFacts, old: VersionFacts | None) -> tuple[DatasetRow, ...]:
     ours, theirs = (_digests(one) for one in (new, old))
     rows = []
     for name, context in sorted({*ours, *theirs}):
@@ -239,7 +239,7 @@ def _datasets(new: Evidence, old: Evidence | None) -> tuple[DatasetRow, ...]:
     return tuple(rows)
 
 
-def _digests(one: Evidence | None) -> dict[tuple[str, str], str]:
+def _digests(one: VersionFacts | None) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], list[str]] = {}
     read: tuple[Dataset, ...] = one.run.inputs.dataset_inputs if one and one.run else ()
     for dataset in read:
@@ -259,7 +259,7 @@ def _code(change: StageChange, forge: Forge) -> Code:
     )
 
 
-def _about(one: Evidence) -> About:
+def _about(one: VersionFacts) -> About:
     run, file = one.run, one.file
     return About(
         version=one.version.version,
@@ -275,7 +275,7 @@ def _about(one: Evidence) -> About:
     )
 
 
-def _size_difference(new: Evidence, old: Evidence | None) -> int | None:
+def _size_difference(new: VersionFacts, old: VersionFacts | None) -> int | None:
     if new.file is None or old is None or old.file is None:
         return None
     return new.file.size - old.file.size

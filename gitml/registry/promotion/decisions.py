@@ -6,17 +6,15 @@ waits are branches that declare another version than the base does, judged by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice
-from typing import Any, TypeVar
 
-from gitml.entities import ModelEvent, ModelVersion, Stage
+from gitml.entities import ModelVersion, Stage
 from gitml.errors import GitmlError, InvalidInput, NotFound
 from gitml.query.gates import Gate, read as read_gate
 from gitml.registry.admission import Admission
-from gitml.registry.facts import Evidence
+from gitml.registry.facts import VersionFacts
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import Approvals
 from gitml.registry.promotion.comparison import Comparison, compared
@@ -28,11 +26,8 @@ from gitml.registry.promotion.review import (
     consider,
 )
 from gitml.registry.registry import Registry
-from gitml.registry.snapshots import Snapshot
 from gitml.registry.tags.stage_history import StageEntry, entries
 from gitml.text import one_line
-
-T = TypeVar("T")
 
 _MOST_BRANCHES = 200
 _MOST_DECISIONS = 200  # of a model
@@ -75,34 +70,6 @@ class Decision:
 
     entry: StageEntry
     comparison: Comparison
-
-
-class StillRegistry(Registry):
-    """A registry that is read as of one moment: what was read once is not read again."""
-
-    @cached_property
-    def _read_once(self) -> dict[tuple[str, ...], Any]:
-        return {}
-
-    def _once(self, read: Callable[[], T], *key: str) -> T:
-        if key not in self._read_once:
-            self._read_once[key] = read()
-        found: T = self._read_once[key]
-        return found
-
-    def history(self, name: str, *, edits: bool = False) -> list[ModelEvent]:
-        """List what happened to a model; see ``RegistryReader.history``."""
-        read = super().history
-        return self._once(lambda: read(name, edits=edits), "history", name, str(edits))
-
-    def evidence(self, version: ModelVersion) -> Evidence:
-        """Collect what is known of a version; see ``RegistryReader.evidence``."""
-        read = super().evidence
-        return self._once(lambda: read(version), "evidence", version.commit)
-
-    def _snapshot(self, name: str, *, lenient: bool = False) -> Snapshot:
-        read = super()._snapshot
-        return self._once(lambda: read(name, lenient=lenient), "model", name, str(lenient))
 
 
 def proposals(registry: Registry, base: str) -> list[Proposal]:
@@ -211,10 +178,10 @@ def _decided(
     )
 
 
-def _evidence(registry: Registry, name: str, version: int) -> Evidence | None:
+def _evidence(registry: Registry, name: str, version: int) -> VersionFacts | None:
     """What is known of a version; None where it is deleted or its run cannot be read."""
     try:
-        return registry.evidence(registry.get_model_version(name, version))
+        return registry.facts_of(registry.get_model_version(name, version))
     except GitmlError:
         return None
 

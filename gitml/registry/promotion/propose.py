@@ -16,7 +16,6 @@ from gitml.errors import (
 from gitml.formats import manifest
 from gitml.git import CommitStream, GitRepo, RefUpdate, default_branch
 from gitml.git.default_branch import DefaultBranch
-from gitml.registry import admission
 from gitml.registry.gates import declarations
 from gitml.registry.promotion.pull_request import forge_of, open_request
 from gitml.registry.registry import Registry
@@ -180,7 +179,7 @@ def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersio
     Raises:
         NotFound: There is none, or it is deleted.
     """
-    live = admission.in_stages(registry, name).get(stage)
+    live = next(iter(registry.get_latest_versions(name, [stage])), None)
     usable = {one.version: one for one in registry.model_versions(name)}
     entered = [
         event.version

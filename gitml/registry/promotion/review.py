@@ -13,7 +13,6 @@ from gitml.errors import (
 from gitml.forge import Forge
 from gitml.git import GitRepo, default_branch
 from gitml.query.gates import Gate
-from gitml.registry import admission
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_workflow
@@ -275,14 +274,8 @@ def examined(
         if event.kind == Kind.STAGE and event.value == stage
     }
     gates = one.gates.get(stage, ())
-    return admission.examine(
-        registry,
-        one.model,
-        version,
-        stage,
-        gates,
-        returning=version in former,
-        approvals=approvals,
+    return registry.examine(
+        one.model, version, stage, gates, returning=version in former, approvals=approvals
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks what users pass in: names of models, aliases and stages, version numbers, tag keys."""
+"""Validate names of models, aliases and stages, version numbers, tag keys; quote them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from gitml.text import short_repr
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_NAME = 256
 _MAX_KEY = 250
-_SHOWN = 10
+_MAX_LISTED = 10
 
 
 def check_model_name(name: str) -> str:
-    """Return a model's name if it can be one; the rules are MLflow's.
+    """Return the name of a model if it is valid; the rules are MLflow's.
 
     Raises:
         InvalidInput: It is blank, too long, or has ``/``, ``:`` or control characters.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"{name!r:.40} is no name for a model.", hint="Give a non-blank text.")
+        raise InvalidInput(
+            f"{name!r:.40} is not a valid model name.", hint="Give a non-blank text."
+        )
     if len(name) > _MAX_NAME or re.search(r"[/:]", name) or _CONTROL.search(name):
         raise InvalidInput(
             f"Model name {short_repr(name)} cannot be used.",
@@ -33,7 +35,7 @@ def check_model_name(name: str) -> str:
 
 
 def check_alias(alias: str) -> str:
-    """Return an alias if it can be one; the rules are MLflow's.
+    """Return an alias if it is valid; the rules are MLflow's.
 
     Raises:
         InvalidInput: It has other characters than letters, digits, ``_`` and ``-``, or is reserved.
@@ -51,14 +53,14 @@ def check_alias(alias: str) -> str:
 
 
 def check_stage(stage: str) -> Stage:
-    """Find a stage by its name, in any case.
+    """Return the stage of a name in any case.
 
     Raises:
         InvalidInput: There is no such stage.
     """
-    for known in Stage:
-        if isinstance(stage, str) and known.lower() == stage.strip().lower():
-            return known
+    for candidate in Stage:
+        if isinstance(stage, str) and candidate.lower() == stage.strip().lower():
+            return candidate
     raise InvalidInput(f"{stage!r:.60} is not a stage.", hint=f"Stages are {', '.join(Stage)}.")
 
 
@@ -66,18 +68,18 @@ def check_version(version: int | str) -> int:
     """Return a version number.
 
     Raises:
-        InvalidInput: It is not a whole number from 1.
+        InvalidInput: It is not a positive integer.
     """
     text = str(version)
     if isinstance(version, bool) or not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise InvalidInput(
-            f"{version!r:.60} is not a model version.", hint="Versions are whole numbers from 1."
+            f"{version!r:.60} is not a model version.", hint="Versions are positive integers."
         )
     return int(text)
 
 
 def check_key(key: str) -> str:
-    """Return a tag's key if it can be one.
+    """Return the key of a tag if it is valid.
 
     Raises:
         InvalidInput: It is empty, too long, or has control characters.
@@ -91,12 +93,12 @@ def check_key(key: str) -> str:
 
 
 def alike(name: str) -> str:
-    """Fold a name so that names which people or file systems confuse become equal."""
+    """Return a name so that names which people or file systems confuse become equal."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def listed(items: Iterable[object]) -> str:
-    """List what exists, for a message."""
+    """Join items for a message, the first of them if there are too many."""
     texts = [str(item) for item in items]
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return f"{', '.join(texts[:_SHOWN])}{more}" if texts else "none"
+    more = f" and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else ""
+    return f"{', '.join(texts[:_MAX_LISTED])}{more}" if texts else "none"

@@ -10,7 +10,7 @@ assigns the highest version again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitml.entities import Stage
 from gitml.registry.tags.detail import TagDetail
@@ -80,6 +80,19 @@ def transition(
             detail |= TagDetail.of(archive=True)
         steps.append(_step(Kind.STAGE, version, stage, detail))
     return settled(state, steps)
+
+
+def with_decision(
+    steps: Iterable[Step], version: VersionState, stage: Stage, decision: TagDetail
+) -> list[Step]:
+    """Add to the step that assigns a stage to a version why it was admitted."""
+    entry = (Kind.STAGE, stage, version.commit)
+    return [
+        replace(step, detail=step.detail | decision)
+        if (step.kind, step.value, step.commit) == entry
+        else step
+        for step in steps
+    ]
 
 
 def _archiving(state: ModelState, version: VersionState, stage: Stage) -> list[Step]:

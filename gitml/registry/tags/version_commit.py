@@ -49,6 +49,32 @@ class ModelSource:
     flavors: tuple[str, ...] = ()
     run_link: str = ""
 
+    def version_file(self, name: str, version: int, *, created: int, user: str) -> VersionFile:
+        """Describe the version that is registered from this.
+
+        Args:
+            name: The model's true name.
+            version: The version.
+            created: ms since the Unix epoch.
+            user: Who registers it.
+        """
+        return VersionFile(
+            name=name,
+            version=version,
+            run_id=self.run.info.run_id,
+            source=self.source,
+            path=self.path,
+            digest=self.digest,
+            size=self.size,
+            nfiles=self.nfiles,
+            flavors=self.flavors,
+            code_commit=self.run.source.commit or "",
+            dirty=self.run.source.dirty,
+            created=created,
+            user=user,
+            run_link=self.run_link,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCommit:

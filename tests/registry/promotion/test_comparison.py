@@ -13,7 +13,7 @@ from gitml.formats.model_records import VersionFile
 from gitml.formats.run_records import Record
 from gitml.registry import facts
 from gitml.registry.admission import Admission
-from gitml.registry.facts import Evidence
+from gitml.registry.facts import VersionFacts
 from gitml.registry.gates.metric_direction import Better
 from gitml.registry.promotion import report_charts, review
 from gitml.registry.promotion.comparison import DatasetRow, compared
@@ -23,10 +23,12 @@ from tests.registry.conftest import World
 HOSTILE = "</svg><script>alert(1)</script>'\"`|"
 
 
-def version(number: int, metrics: dict[str, float], data: list[Dataset], **more: Any) -> Evidence:
+def version(
+    number: int, metrics: dict[str, float], data: list[Dataset], **more: Any
+) -> VersionFacts:
     info = RunInfo(run_id=f"{number:032x}", experiment_id="0", run_name="r", user_id="ada",
                    status="FINISHED", start_time=number)  # fmt: skip
-    return Evidence(
+    return VersionFacts(
         version=ModelVersion(
             name="Price", version=number, creation_timestamp=1, last_updated_timestamp=1, **more
         ),
@@ -37,7 +39,7 @@ def version(number: int, metrics: dict[str, float], data: list[Dataset], **more:
     )
 
 
-def change(new: Evidence, old: Evidence | None, **more: Any) -> StageChange:
+def change(new: VersionFacts, old: VersionFacts | None, **more: Any) -> StageChange:
     judged = Admission(candidate=new, stage=Stage.PRODUCTION, incumbent=old, verdicts=())
     return StageChange(model="Price", stage=Stage.PRODUCTION, path="registry/Price.yaml",
                        live=False, admission=judged, **more)  # fmt: skip

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitml.entities import Stage
-from gitml.registry.promotion.decisions import StillRegistry, considered, decisions, proposals
+from gitml.registry.promotion.decisions import considered, decisions, proposals
+from gitml.registry.registry import Registry
 from gitml.registry.tags.detail import RecordedGate, TagDetail
 from tests.registry.conftest import World, git
 
@@ -46,9 +47,8 @@ def branch(world: World, name: str, text: str, message: str) -> None:
     world.git("branch", "-q", "-D", name)
 
 
-def still(world: World) -> StillRegistry:
-    state = world.repo.common_dir / "gitml"
-    return StillRegistry(world.repo, world.branch, state=state)
+def pinned(world: World) -> Registry:
+    return world.registry.pinned()
 
 
 def test_branches_that_declare_another_version_are_open_proposals(team: World) -> None:
@@ -59,7 +59,7 @@ def test_branches_that_declare_another_version_are_open_proposals(team: World) -
     branch(team, "same", GATES + "# a comment\n", "Explain")
     team.git("push", "-q", "origin", "main:merged")
 
-    found = {one.branch: one for one in proposals(still(team), base)}
+    found = {one.branch: one for one in proposals(pinned(team), base)}
     assert set(found) == {"promote/Price-v2", "by-hand"}
     asked = found["promote/Price-v2"]
     assert (asked.reason, asked.user) == ("Cheaper, faster.", "Ada Example")
@@ -70,19 +70,19 @@ def test_branches_that_declare_another_version_are_open_proposals(team: World) -
 
     team.git("merge", "-q", "--no-ff", "origin/promote/Price-v2", "-m", "Merge")
     merged = team.git("rev-parse", "HEAD")
-    assert [one.branch for one in proposals(still(team), merged)] == ["by-hand"]
+    assert [one.branch for one in proposals(pinned(team), merged)] == ["by-hand"]
 
 
 def test_a_branch_that_is_behind_proposes_only_what_it_changed(team: World) -> None:
     branch(team, "docs", GATES + "# a comment\n", "Explain")
     declare(team, GATES.replace("1", "2"), "Go on")
-    assert proposals(still(team), team.git("rev-parse", "HEAD")) == []
+    assert proposals(pinned(team), team.git("rev-parse", "HEAD")) == []
 
 
 def test_decisions_show_the_gates_as_they_were_judged(team: World) -> None:
     team.clock.now += 5_000
     team.registry.enter("Price", 2, Stage.PRODUCTION, TagDetail(), reason="second")
-    newest, first = decisions(still(team), "Price")
+    newest, first = decisions(pinned(team), "Price")
     assert (newest.entry.version, newest.entry.before, newest.entry.until) == (2, 1, None)
     assert (newest.comparison.incumbent, newest.comparison.verdict) == (1, "no gates")
     assert newest.comparison.incumbent_forced == "first"
@@ -92,12 +92,12 @@ def test_decisions_show_the_gates_as_they_were_judged(team: World) -> None:
     assert (first.comparison.approved_by, first.comparison.incumbent) == (("Bo",), None)
 
     team.registry.delete_model_version("Price", 1)
-    (left,) = decisions(still(team), "Price")
+    (left,) = decisions(pinned(team), "Price")
     assert (left.comparison.version, left.comparison.incumbent) == (2, None)
 
 
 def test_a_version_that_nobody_proposed_is_judged_by_what_the_base_declares(team: World) -> None:
-    registry = still(team)
+    registry = pinned(team)
     version = registry.get_model_version("Price", 3)
     found = considered(registry, version, team.git("rev-parse", "HEAD"))
     assert found is not None and (found.verdict, found.incumbent) == ("holds", 1)
@@ -107,9 +107,9 @@ def test_a_version_that_nobody_proposed_is_judged_by_what_the_base_declares(team
     assert considered(registry, version, team.git("rev-parse", "HEAD")) is None
 
 
-def test_a_still_registry_reads_each_thing_once(team: World) -> None:
-    registry = still(team)
+def test_a_pinned_registry_keeps_its_answers(team: World) -> None:
+    registry = pinned(team)
     before = registry.history("Price"), registry.get_model_version("Price", 1)
     team.registry.transition_model_version_stage("Price", 1, "Staging")
     assert (registry.history("Price"), registry.get_model_version("Price", 1)) == before
-    assert still(team).get_model_version("Price", 1).current_stage == "Staging"
+    assert pinned(team).get_model_version("Price", 1).current_stage == "Staging"
