@@ -12,8 +12,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -287,8 +287,7 @@ def _train(demo: _Demo, *calls: _Call) -> None:
     Raises:
         GitmlError: One did not end as the story wants it.
     """
-    with ExitStack() as stack:
-        running = [(call, stack.enter_context(_started(demo, call))) for call in calls]
+    with _started(demo, calls) as running:
         for call, process in running:
             out, err = process.communicate()
             for line in out.splitlines():
@@ -303,7 +302,24 @@ def _train(demo: _Demo, *calls: _Call) -> None:
                 demo.report(f"  {last_line} (a failed run is kept, too)")
 
 
-def _started(demo: _Demo, call: _Call) -> subprocess.Popen[str]:
+@contextmanager
+def _started(
+    demo: _Demo, calls: Sequence[_Call]
+) -> Iterator[list[tuple[_Call, subprocess.Popen[str]]]]:
+    """Start scripts side by side; they end with the block, at once where it is interrupted."""
+    with ExitStack() as stack:
+        running = [(call, stack.enter_context(_process(demo, call))) for call in calls]
+        try:
+            yield running
+        except KeyboardInterrupt:
+            for _, process in running:
+                process.terminate()
+            for _, process in running:
+                process.wait()
+            raise
+
+
+def _process(demo: _Demo, call: _Call) -> subprocess.Popen[str]:
     # The demo is its own repository, wherever the user's variables say that runs are logged to.
     environment = config.child_environment(GITML_RUN_ID=None, GITML_TRACKING_URI=str(demo.folder))
     return subprocess.Popen(

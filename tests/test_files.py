@@ -59,7 +59,7 @@ def start(script: str, *args: object) -> subprocess.Popen[bytes]:
 def finish(*processes: subprocess.Popen[bytes]) -> list[int]:
     codes = []
     for process in processes:
-        process.communicate()
+        process.communicate(timeout=120)
         codes.append(process.returncode)
     return codes
 
@@ -159,7 +159,7 @@ def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path) -> None:
         thread.start()
         path.unlink()
         path.parent.rmdir()
-    thread.join()
+    thread.join(120)
 
     assert locked == [True]
 

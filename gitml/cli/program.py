@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from gitml.errors import GitmlError
+from gitml.signals import interruptible
 from gitml.text import escape_controls
 from gitml.version import __version__
 
@@ -160,4 +162,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter gets its escape
             stream.reconfigure(errors="backslashreplace")
-    gitml.main(args, prog_name="gitml")
+    with interruptible() as interruption:
+        try:
+            gitml.main(args, prog_name="gitml")
+        except KeyboardInterrupt:  # while a failure was printed
+            sys.exit(interruption.exit_code)
+        except SystemExit:
+            if interruption.signal == signal.SIGTERM:  # also where a server took it for Ctrl-C
+                sys.exit(interruption.exit_code)
+            raise

@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from gitml.errors import GitmlError, NotFound
+from gitml.signals import interruptible
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})
@@ -150,7 +151,7 @@ def serve(
         NotFound: There is no site in the folder.
         GitmlError: The port cannot be had.
     """
-    with server(folder, port, host) as listening:
+    with interruptible(), server(folder, port, host) as listening:
         try:
             announce(listening.url)
             if open_browser:
@@ -192,7 +193,7 @@ def serve_live(
         GitmlError: The port cannot be had.
     """
     started, count, wait = time.time_ns(), 0, interval
-    with server(folder, port, host) as listening:
+    with interruptible(), server(folder, port, host) as listening:
         listening.generation = f"{started}.{count}"
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
         thread.start()

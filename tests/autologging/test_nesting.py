@@ -21,5 +21,5 @@ def test_workers_of_a_thread_pool_are_inside_and_the_users_threads_are_not() -> 
         with outermost_fit():
             assert pool.apply(inside_fit) is True
             thread.start()
-            thread.join()
+            thread.join(120)
     assert seen == [False]

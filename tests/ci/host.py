@@ -136,5 +136,5 @@ def serving() -> Iterator[Host]:
         yield host
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(120)
         server.server_close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +16,7 @@ from gitml.cli import program as entry
 from gitml.cli.program import gitml as program
 from gitml.version import __version__
 from tests.cli.conftest import PROGRAM, Cli, log_run, shell
-from tests.conftest import git
+from tests.conftest import LIMIT, ended
 
 HEAVY = ("git", "dvc", "pandas", "numpy", "rich", "sqlite3", "jinja2", "yaml")
 
@@ -33,11 +31,11 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
         f" [m for m in {HEAVY} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True,
-                          text=True, check=True)  # fmt: skip
+                          text=True, check=True, timeout=LIMIT)  # fmt: skip
 
     assert done.stdout.splitlines()[-1] == (
-        "LOADED ['gitml.cli', 'gitml.cli.program', 'gitml.errors', 'gitml.text', "
-        "'gitml.version'] []"
+        "LOADED ['gitml.cli', 'gitml.cli.escape', 'gitml.cli.program', 'gitml.errors', "
+        "'gitml.signals', 'gitml.version'] []"
     )
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
 
@@ -56,43 +54,12 @@ def test_results_and_talk_go_their_own_ways(repository: Path) -> None:
     assert wrong.stderr.splitlines()[1] == "hint: See `gitml runs --help`."
 
 
-@pytest.mark.slow
-def test_ctrl_c_stops_a_server_quietly(repository: Path) -> None:
-    log_run(repository)
-    with subprocess.Popen([*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # fmt: skip
-        assert process.stdout and process.stderr
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
-        assert "Traceback" not in process.stderr.read()
-
-
-def test_ctrl_c_during_a_command_exits_130_and_says_nothing(repository: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"git://127.0.0.1:{silent.getsockname()[1]}/never"
-        git(repository, "remote", "add", "origin", url)
-        with subprocess.Popen(
-            [*PROGRAM, "pull"],
-            cwd=repository,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            connection, _ = silent.accept()  # git waits for an answer now
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-            connection.close()
-
-    assert (process.returncode, out, err.strip()) == (130, "", "")
-
-
 def test_a_reader_that_has_seen_enough_is_no_error(repository: Path) -> None:
     log_run(repository)
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([*PROGRAM, "runs", "list", "--json"], cwd=repository, stdout=write,
-                          stderr=subprocess.PIPE, text=True)  # fmt: skip
+                          stderr=subprocess.PIPE, text=True, timeout=LIMIT)  # fmt: skip
     os.close(write)
 
     assert (done.returncode, done.stderr) == (1, "")
@@ -103,7 +70,7 @@ def test_a_full_disk_is_one_sentence(repository: Path) -> None:
     log_run(repository)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*PROGRAM, "runs", "list", "--json"], cwd=repository, stdout=full,
-                              stderr=subprocess.PIPE, text=True)  # fmt: skip
+                              stderr=subprocess.PIPE, text=True, timeout=LIMIT)  # fmt: skip
 
     assert done.returncode == 1
     assert done.stderr == "error: The system refuses: No space left on device.\n"
@@ -179,13 +146,15 @@ def test_a_progress_bar_has_no_thread_that_would_keep_work_from_being_shared() -
         "    print(threading.active_count(), 'thread')\n"
     )
     ours, theirs = os.openpty()
-    with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs) as process:
+    with ended(
+        subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs)
+    ) as process:
         os.close(theirs)
         shown = b""
         while part := _read_terminal(ours):
             shown += part
+        assert process.wait(timeout=LIMIT) == 0
     os.close(ours)
-    assert process.returncode == 0
     assert b"Building" in shown and b"1/2" in shown and b"1 thread" in shown
 
 

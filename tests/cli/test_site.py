@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
-from tests.conftest import git
+from tests.conftest import ended, git
 
 
 @pytest.mark.slow
@@ -51,14 +51,14 @@ def test_a_folder_with_something_else_is_left_alone(cli: Cli, repository: Path) 
 def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) -> None:
     log_run(repository)
     command = [*PROGRAM, "ui", "--no-open", "--title", "Mine"]
-    with subprocess.Popen(
+    server = subprocess.Popen(
         command, cwd=repository, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    )
+    with ended(server) as process:
         assert process.stdout
         url = process.stdout.readline().strip()
-        with urllib.request.urlopen(url) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             text = answer.read().decode()
-        process.terminate()
 
     assert "Mine" in text
     assert (repository / ".git" / "gitml" / "site" / "index.html").is_file()
@@ -84,11 +84,11 @@ def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: P
 @pytest.mark.slow
 def test_ui_shows_what_is_logged_while_it_serves(repository: Path) -> None:
     log_run(repository)
-    process = subprocess.Popen(
+    server = subprocess.Popen(
         [*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    try:
+    with ended(server) as process:
         assert process.stdout
         url = process.stdout.readline().strip()
 
@@ -105,6 +105,3 @@ def test_ui_shows_what_is_logged_while_it_serves(repository: Path) -> None:
         assert "second" in ask("index.html")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
-    finally:
-        process.kill()
-        process.communicate()

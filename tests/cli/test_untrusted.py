@@ -11,6 +11,7 @@ import pytest
 
 import gitml
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_model, log_run
+from tests.conftest import LIMIT, ended
 
 NAMES = ["[red]x[/red]", "[link=https://evil.example]x[/link]", "🚀 :rocket:", "a\u202eb\u200fc"]
 
@@ -29,8 +30,9 @@ def on_terminal(folder: Path, *args: str) -> str:
     """What a command writes to a terminal 100 columns wide."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
-    with subprocess.Popen([*PROGRAM, *args], cwd=folder, stdout=theirs, stderr=theirs,
-                          stdin=subprocess.DEVNULL, env=environment) as process:  # fmt: skip
+    command = subprocess.Popen([*PROGRAM, *args], cwd=folder, stdout=theirs, stderr=theirs,
+                               stdin=subprocess.DEVNULL, env=environment)  # fmt: skip
+    with ended(command) as process:
         os.close(theirs)
         data = b""
         while True:
@@ -41,8 +43,8 @@ def on_terminal(folder: Path, *args: str) -> str:
             if not part:
                 break
             data += part
+        assert process.wait(timeout=LIMIT) == 0, data
     os.close(ours)
-    assert process.returncode == 0, data
     return data.decode()
 
 

@@ -65,7 +65,9 @@ def test_a_run_whose_process_just_vanished_is_recovered_as_failed(
 
 def test_sigterm_still_ends_the_process_with_its_own_code(repository: Path) -> None:
     script = START + "os.kill(os.getpid(), signal.SIGTERM)\n"
-    done = subprocess.run([sys.executable, "-c", script], cwd=repository, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, capture_output=True, timeout=120
+    )
 
     assert done.returncode == -signal.SIGTERM
 
@@ -76,7 +78,9 @@ def test_a_handler_of_the_program_is_left_in_place(repository: Path) -> None:
         + START
         + "assert signal.getsignal(signal.SIGTERM) is mine\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=repository, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, capture_output=True, timeout=120
+    )
 
     assert done.returncode == 0, done.stderr
 
@@ -113,7 +117,7 @@ def test_everything_acknowledged_before_a_kill_is_in_the_record(repository: Path
             break
     process.kill()
     acknowledged = [int(line) for line in process.stdout.read().split()]
-    process.wait()
+    process.wait(timeout=120)
     process.stdout.close()
 
     client = gitml.MlflowClient(repository)
@@ -136,7 +140,7 @@ def test_several_processes_log_to_one_run(tracked: Path) -> None:
             )
             for number in range(3)
         ]
-        assert [worker.wait() for worker in workers] == [0, 0, 0]
+        assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
         gitml.log_metric("mine", 1)
 
     found = gitml.get_run(run.info.run_id)
@@ -155,7 +159,7 @@ def test_many_processes_write_runs_at_once(repository: Path) -> None:
         "        gitml.log_metric('m', i)\n"
     )
     workers = [subprocess.Popen([sys.executable, "-c", script], cwd=repository) for _ in range(4)]
-    assert [worker.wait() for worker in workers] == [0] * 4
+    assert [worker.wait(timeout=120) for worker in workers] == [0] * 4
 
     runs = gitml.MlflowClient(repository).search_runs(["Default"])
     assert [run.info.status for run in runs] == ["FINISHED"] * 20
@@ -169,6 +173,8 @@ def test_the_run_of_the_environment_is_resumed(
         pass
     script = "import gitml\nwith gitml.start_run():\n    gitml.log_metric('more', 1)\n"
     environment = {**os.environ, "GITML_RUN_ID": run.info.run_id}
-    subprocess.run([sys.executable, "-c", script], cwd=tracked, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tracked, env=environment, check=True, timeout=120
+    )
 
     assert gitml.get_run(run.info.run_id).data.metrics == {"more": 1.0}

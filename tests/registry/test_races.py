@@ -374,7 +374,7 @@ def test_clones_that_register_and_push_from_processes_at_once_agree(
         for folder in clones
     ]
     for process in running:
-        _, err = process.communicate()
+        _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
 
     found = settled(clones, tmp_path)

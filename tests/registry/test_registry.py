@@ -378,7 +378,7 @@ def test_registrations_of_two_processes_get_different_numbers(world: World) -> N
     processes = [
         subprocess.Popen([*command, str(run)], stdout=subprocess.PIPE, env=env) for run in (2, 3)
     ]
-    printed = b" ".join(process.communicate()[0] for process in processes)
+    printed = b" ".join(process.communicate(timeout=120)[0] for process in processes)
     assert sorted(int(number) for number in printed.split()) == [2, 3, 4, 5, 6, 7]
     assert len(world.registry.search_model_versions("name = 'm'")) == 7
     assert [len(v["registrations"]) for v in world.gto("show", "m")] == [1] * 7

@@ -24,7 +24,7 @@ def test_ids_that_processes_add_at_the_same_time_are_all_noted(tmp_path: Path) -
         subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path), letter]) for letter in "abc"
     ]
 
-    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
 
     assert SentTags(tmp_path).read() == {f"{letter}{n}" for letter in "abc" for n in range(100)}
 

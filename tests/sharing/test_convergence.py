@@ -373,7 +373,7 @@ def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
     ]  # fmt: skip
     logged = []
     for process in running:
-        out, err = process.communicate()
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         logged += [line.split() for line in out.splitlines()]
 
@@ -447,7 +447,7 @@ def test_a_push_that_is_killed_can_be_repeated(origin: Path) -> None:
         "push_pull.push(Repository.open(sys.argv[1]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run([sys.executable, "-c", code, first, pids], env=environment)
+    done = subprocess.run([sys.executable, "-c", code, first, pids], env=environment, timeout=120)
     assert done.returncode == -9
 
     assert push_pull.push(repo(first)).exchange.runs == 1

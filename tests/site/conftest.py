@@ -322,7 +322,7 @@ def served(folder: Path) -> Iterator[str]:
         thread.start()
         yield listening.url
         listening.shutdown()
-        thread.join()
+        thread.join(120)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from gitml.site import SiteOptions, build
 from gitml.site.data import columns as data
 from gitml.site.output import bundle, folder as output
 from gitml.site.output.bundle import INTERPRETER
+from tests.conftest import ended
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -185,7 +186,7 @@ def test_what_a_killed_build_left_aside_is_removed(
         "    signal.pause()\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "site")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE)) as killed:
         assert killed.stdout and killed.stdout.readline() == b"begun\n"
         build(content(2), tmp_path / "other", options=options)
         build(content(2), tmp_path / "site", options=options)  # does not disturb it

@@ -33,7 +33,7 @@ def live(options: SiteOptions, content: Any, tmp_path: Path) -> Iterator[tuple[A
         thread.start()
         yield listening, rebuild
         listening.shutdown()
-        thread.join()
+        thread.join(120)
 
 
 def test_an_open_page_shows_new_runs_by_itself(live: Any, page: Any) -> None:

@@ -50,7 +50,7 @@ def server(repository: Path, tmp_path: Path) -> Iterator[Server]:
         yield process, source, get
     finally:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=120)
 
 
 def line_with(file: IO[str], text: str) -> str:

@@ -234,7 +234,7 @@ def test_four_processes_push_the_same_content_at_once(repository: Any, tmp_path:
     command = [sys.executable, "-c", script, str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     running = [subprocess.Popen([*command, str(n)], **pipes) for n in range(4)]  # type: ignore[call-overload]
-    assert [process.communicate()[0] for process in running] == [b""] * 4
+    assert [process.communicate(timeout=120)[0] for process in running] == [b""] * 4
 
     store = ArtifactStore(tmp_path / "check")
     manifest = store.put(tmp_path / "folder0")

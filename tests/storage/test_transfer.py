@@ -73,7 +73,7 @@ def web() -> Iterator[tuple[Remote, dict[str, bytes]]]:
         yield Remote(lambda: connect(config)), kept
         gc.collect()  # closes the session here, not in the thread of aiohttp's loop
         server.shutdown()
-        thread.join()
+        thread.join(120)
 
 
 @pytest.fixture

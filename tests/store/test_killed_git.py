@@ -16,7 +16,7 @@ def test_what_is_there_is_found_although_the_reading_process_was_killed(reposito
     for ask in (lambda: repo.contains("HEAD^{commit}"), lambda: repo.read("HEAD:train.py")):
         process = repo._repo.git.cat_file_header.proc
         process.kill()
-        process.wait()
+        process.wait(timeout=120)
         assert ask()
     assert not repo.contains("nowhere") and repo.read("HEAD:nothing") is None
     repo.close()

@@ -57,7 +57,7 @@ def check_all_whole(repository: Path, names: set[str]) -> None:
 
 def write_at_once(repository: Path, processes: int, runs: int) -> set[str]:
     workers = [start(repository, WRITER, f"w{n}", str(runs)) for n in range(processes)]
-    assert [worker.wait() for worker in workers] == [0] * processes
+    assert [worker.wait(timeout=120) for worker in workers] == [0] * processes
     return {f"w{n}/{i}" for n in range(processes) for i in range(runs)}
 
 
@@ -75,7 +75,7 @@ def log_into_one_run(repository: Path, processes: int, points: int) -> None:
             start(repository, WORKER, run.info.run_id, str(n), str(points))
             for n in range(processes)
         ]
-        assert [worker.wait() for worker in workers] == [0] * processes
+        assert [worker.wait(timeout=120) for worker in workers] == [0] * processes
     client = gitml.MlflowClient(repository)
     found = client.get_run(run.info.run_id)
     assert found.info.status == "FINISHED"
@@ -136,7 +136,7 @@ def test_a_person_works_in_the_clone_meanwhile(
 ) -> None:
     workers = [start(repository, WRITER, f"w{n}", str(runs)) for n in range(processes)]
     subjects = work(repository, rounds)
-    assert [worker.wait() for worker in workers] == [0] * processes
+    assert [worker.wait(timeout=120) for worker in workers] == [0] * processes
 
     check_all_whole(repository, {f"w{n}/{i}" for n in range(processes) for i in range(runs)})
     log = git(repository, "log", "--format=%s", "--reverse", "main").splitlines()

@@ -42,7 +42,7 @@ def work(folder: Path, worker: int, count: int) -> subprocess.Popen[str]:
 def test_no_run_of_eight_processes_is_lost(tracked: Path, count: int) -> None:
     each = count // PROCESSES
     workers = [work(tracked, worker, each) for worker in range(PROCESSES)]
-    found = [one.communicate()[0].split() for one in workers]
+    found = [one.communicate(timeout=120)[0].split() for one in workers]
     assert [one.returncode for one in workers] == [0] * PROCESSES
 
     gitml.set_experiment("sweep")

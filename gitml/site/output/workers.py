@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from gitml import signals
 from gitml.errors import GitmlError
 
 _R = TypeVar("_R")
@@ -118,7 +118,7 @@ def _do_quietly(work: Callable[[], object]) -> None:
 
 def _follow_parent() -> None:
     """End this process when its parent ends, which may be killed and end nobody."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the parent, too
+    signals.leave_to_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -22,6 +22,7 @@ from gitml.site import SiteOptions, build
 from gitml.site.output import bundle, workers
 from gitml.site.output.no_gc import without_collector
 from gitml.site.pages import older_runs
+from tests.conftest import ended
 from tests.site.previews.test_parquet import GOOD
 from tests.site.test_build import snapshot
 
@@ -91,7 +92,7 @@ def test_process_with_threads_is_not_forked() -> None:
             assert set(results()) == {os.getpid()}
     finally:
         end.set()
-        thread.join()
+        thread.join(120)
 
 
 def test_work_aside_ends_with_its_context(two: None, pipe: tuple[int, int]) -> None:
@@ -170,7 +171,7 @@ with workers.run([workers.Task(seconds=1, work=work)] * 8): signal.pause()
 
 def test_workers_end_with_a_parent_that_is_killed() -> None:
     command = [sys.executable, "-c", KILLED]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE)) as process:
         assert process.stdout and process.stdout.read(3) == b"..."
         process.kill()
         assert process.communicate(timeout=60) == (b"", None)  # no process holds its output

@@ -22,6 +22,7 @@ from pyarrow import parquet as writer
 from gitml.entities import Artifact
 from gitml.site import SiteOptions, build, previews
 from gitml.site.previews import parquet
+from tests.conftest import ended
 from tests.site.conftest import run_id
 from tests.site.hostile import ATTACK
 
@@ -212,9 +213,8 @@ READING = (
 def test_process_ends_with_its_parent(end: signal.Signals) -> None:
     command = [sys.executable, "-c", READING]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-    ) as process:
+    reader = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+    with ended(reader) as process:
         assert process.stdin and process.stdout
         process.stdin.write(GOOD)
         process.stdin.close()

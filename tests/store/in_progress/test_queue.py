@@ -87,7 +87,7 @@ def tell(process: subprocess.Popen[str]) -> None:
 
 def end(process: subprocess.Popen[str]) -> int:
     with process:  # closes its pipes
-        return process.wait()
+        return process.wait(timeout=120)
 
 
 @pytest.mark.parametrize("moment", ["tickets read", "commits made"])

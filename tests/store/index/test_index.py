@@ -740,7 +740,7 @@ def test_processes_that_refresh_at_once_agree(project: Project, tmp_path: Path) 
         child.start()
     assert [answers.get(timeout=60) for _ in children] == [200, 200, 200]
     for child in children:
-        child.join()
+        child.join(120)
     project.refresh()
     assert len(ids(project.index)) == 200
 

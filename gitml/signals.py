@@ -1,0 +1,66 @@
+"""SIGINT and SIGTERM as KeyboardInterrupt.
+
+A shell that is not interactive starts background processes with SIGINT ignored, and Python leaves
+it so; a process that SIGTERM ends by default leaves its temporary files and children behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+_DEFAULTS = {
+    signal.SIGINT: (signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler),
+    signal.SIGTERM: (signal.SIG_DFL,),
+}
+
+
+@dataclass(slots=True)
+class Interruption:
+    """What interrupted a block.
+
+    Attributes:
+        signal: The last signal; None where there was none.
+    """
+
+    signal: signal.Signals | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code as shells count: 128 and the number of the signal."""
+        return 128 + (self.signal or signal.SIGINT)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Raise KeyboardInterrupt inside a block at SIGINT and at SIGTERM.
+
+    Handlers that the program has installed stay, and outside the main thread nothing is done. After
+    a SIGTERM another one ends the process at once.
+    """
+    interruption = Interruption()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interruption.signal = signal.Signals(number)
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    with contextlib.ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for number, defaults in _DEFAULTS.items():
+                handler = signal.getsignal(number)
+                if handler in defaults:
+                    signal.signal(number, interrupt)
+                    stack.callback(signal.signal, number, handler)
+        yield interruption
+
+
+def leave_to_parent() -> None:
+    """Leave SIGINT, which a terminal sends to both, to the parent of this copy; end at SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

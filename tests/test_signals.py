@@ -1,0 +1,64 @@
+"""Signals as KeyboardInterrupt, without touching what a program has chosen itself."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from gitml.signals import interruptible
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The handlers of this process, restored after a test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("number", "before", "code"),
+    [
+        (signal.SIGINT, signal.SIG_IGN, 130),
+        (signal.SIGINT, signal.SIG_DFL, 130),
+        (signal.SIGINT, signal.default_int_handler, 130),
+        (signal.SIGTERM, signal.SIG_DFL, 143),
+    ],
+)
+def test_a_signal_interrupts_a_block(number: int, before: signal.Handlers, code: int) -> None:
+    signal.signal(number, before)
+    with pytest.raises(KeyboardInterrupt), interruptible() as interruption:
+        signal.raise_signal(number)
+
+    assert interruption.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_the_outer_block_learns_which_signal_came() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible() as outer, interruptible() as inner:
+        signal.raise_signal(signal.SIGTERM)
+
+    assert (outer.signal, inner.signal) == (signal.SIGTERM, None)
+
+
+def test_a_handler_of_the_program_stays() -> None:
+    signal.signal(signal.SIGTERM, handler := lambda *_: None)
+    with interruptible():
+        assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_a_thread_changes_no_handler() -> None:
+    handler, seen = signal.getsignal(signal.SIGINT), []
+
+    def look() -> None:
+        with interruptible():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(timeout=60)
+    assert seen == [handler]
