@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import Phase, settings
 
 import gitml
 from gitml import repository as repositories
-from gitml.fluent import active
+from gitml.fluent.session import session
+
+LIMIT = 120  # seconds, for a process that a test waits for
+Text = TypeVar("Text", str, bytes)
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.register_profile(  # for `make mutants`, which needs a failure, not the smallest one
@@ -23,6 +29,8 @@ settings.register_profile(  # for `make mutants`, which needs a failure, not the
     phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("untimed")
+# What tests start shall end at SIGINT, also where a background shell ignores it for all of us.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +59,19 @@ def git(folder: Path, *args: str) -> str:
     done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@contextmanager
+def ended(process: subprocess.Popen[Text]) -> Iterator[subprocess.Popen[Text]]:
+    """Kill a process at the end of a block, also where the test stopped waiting for it."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=LIMIT)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
 
 def make_repository(folder: Path) -> Path:
@@ -82,8 +103,4 @@ def tracked(repository: Path) -> Iterator[Path]:
     """The same repository, chosen as the one the fluent API logs to."""
     gitml.set_tracking_uri(repository)
     yield repository
-    while gitml.active_run():
-        gitml.end_run()
-    active._tracking_uri = None
-    active._experiment_ids.clear()
-    active._clients.clear()
+    session.reset()

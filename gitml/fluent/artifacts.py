@@ -8,7 +8,7 @@ from typing import Any
 
 from gitml.entities import FileInfo
 from gitml.errors import InvalidInput
-from gitml.fluent import active
+from gitml.fluent.session import session
 from gitml.formats.run_records import check_run_id
 from gitml.registry import resolve
 from gitml.tracking import validation
@@ -19,7 +19,7 @@ from gitml.uris import RunUri
 def local_path(uri: str) -> Path:
     """Return the local path of what a URI names; see ``registry.resolve.local_path``."""
     path = resolve.plain_path(uri)
-    return resolve.local_path(uri, active.client()) if path is None else path
+    return resolve.local_path(uri, session.client()) if path is None else path
 
 
 def download_artifacts(
@@ -43,7 +43,7 @@ def download_artifacts(
         InvalidInput: Not exactly one of ``artifact_uri`` and ``run_id`` is given.
         NotFound: There is no such artifact.
     """
-    client = active.client()
+    client = session.client()
     place = _named(client, artifact_uri, run_id, artifact_path)
     return client.download_artifacts(place.run_id, place.path, dst_path)
 
@@ -54,7 +54,7 @@ def list_artifacts(
     artifact_path: str | None = None,
 ) -> list[FileInfo]:
     """List a folder of artifacts; arguments as for ``download_artifacts``."""
-    client = active.client()
+    client = session.client()
     place = _named(client, artifact_uri, run_id, artifact_path)
     return client.list_artifacts(place.run_id, place.path)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from gitml import config
 from gitml.entities import LoggedModelInfo
 from gitml.errors import NoRepository
-from gitml.fluent import active, artifacts, tracking
+from gitml.fluent import artifacts, tracking
 from gitml.fluent.registry import register_model
+from gitml.fluent.session import session
 from gitml.models import Model, ModelInfo
 from gitml.tracking import validation
 
@@ -38,13 +39,13 @@ def log_model(
         InvalidInput: The path leaves the run, or the name cannot be used.
     """
     path = validation.artifact_file(artifact_path)
-    run = active.active_run() or active.start_run()
+    run = session.current()
     with tempfile.TemporaryDirectory(prefix="gitml-model-") as scratch:
         folder = Path(scratch) / "model"
         model = replace(save(folder), run_id=run.info.run_id, artifact_path=path)
         model.save(folder / _MLMODEL)
         tracking.log_artifacts(folder, path)
-    active.client().record_model(
+    session.client().record_model(
         run.info.run_id,
         LoggedModelInfo(
             path=path,
@@ -73,6 +74,6 @@ def allow_pickles() -> bool:
     if from_environment is not None:
         return from_environment
     try:
-        return active.client().repository.settings.allow_pickles
+        return session.client().repository.settings.allow_pickles
     except NoRepository:  # a plain folder can be loaded anywhere
         return config.Settings().allow_pickles

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitml.entities import ModelVersion, RegisteredModel
 from gitml.fluent import active
+from gitml.fluent.session import session
 from gitml.registry.registration import register, require_same
 from gitml.registry.registry import Registry
 
@@ -32,7 +33,7 @@ def register_model(
         NotFound: There is no such run, or no model at that path.
     """
     del await_registration_for
-    return register(active.client(), model_uri, name, tags=tags)
+    return register(session.client(), model_uri, name, tags=tags)
 
 
 def set_registry_uri(uri: str | os.PathLike[str]) -> None:
@@ -42,7 +43,7 @@ def set_registry_uri(uri: str | os.PathLike[str]) -> None:
         InvalidInput: It is another repository's path.
         NoRepository: There is no git repository.
     """
-    require_same(active.client().repository, uri)
+    require_same(session.client().repository, uri)
 
 
 def get_registry_uri() -> str:
@@ -56,7 +57,7 @@ def search_registered_models(
     order_by: Sequence[str] | None = None,
 ) -> list[RegisteredModel]:
     """Search registered models; see ``MlflowClient.search_registered_models``."""
-    models = Registry.of(active.client().repository)
+    models = Registry.of(session.client().repository)
     return list(models.search_registered_models(filter_string, order_by, max_results))
 
 
@@ -66,7 +67,7 @@ def search_model_versions(
     order_by: Sequence[str] | None = None,
 ) -> list[ModelVersion]:
     """Search model versions; see ``MlflowClient.search_model_versions``."""
-    models = Registry.of(active.client().repository)
+    models = Registry.of(session.client().repository)
     return list(models.search_model_versions(filter_string, order_by, max_results))
 
 
@@ -79,5 +80,5 @@ def set_model_version_tag(
         InvalidInput: ``version`` or ``key`` is missing or cannot be used.
         NotFound: The model or the version does not exist.
     """
-    registry = Registry.of(active.client().repository)
+    registry = Registry.of(session.client().repository)
     registry.set_model_version_tag(name, version or "", key or "", value)

@@ -8,8 +8,8 @@ from typing import Any
 
 from gitml.entities import Dataset, Experiment, Metric, Param, Run, RunTag, ViewType
 from gitml.errors import InvalidInput
-from gitml.fluent.active import active_experiment, client, current, existing_experiment
 from gitml.fluent.on_error import FAILURES, forgive, forgiving
+from gitml.fluent.session import session
 from gitml.tracking import validation
 
 # Experiments ------------------------------------------------------------------------------------
@@ -17,17 +17,17 @@ from gitml.tracking import validation
 
 def create_experiment(name: str, tags: Mapping[str, Any] | None = None) -> str:
     """Create an experiment and return its id; see ``MlflowClient.create_experiment``."""
-    return client().create_experiment(name, tags)
+    return session.client().create_experiment(name, tags)
 
 
 def get_experiment(experiment_id: str) -> Experiment:
     """Get an experiment by id; see ``MlflowClient.get_experiment``."""
-    return client().get_experiment(experiment_id)
+    return session.client().get_experiment(experiment_id)
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
     """Get an experiment by name; None if there is none."""
-    return client().get_experiment_by_name(name)
+    return session.client().get_experiment_by_name(name)
 
 
 def search_experiments(
@@ -37,22 +37,22 @@ def search_experiments(
     order_by: Sequence[str] | None = None,
 ) -> list[Experiment]:
     """List experiments; see ``MlflowClient.search_experiments``."""
-    return client().search_experiments(view_type, max_results, filter_string, order_by)
+    return session.client().search_experiments(view_type, max_results, filter_string, order_by)
 
 
 def delete_experiment(experiment_id: str) -> None:
     """Hide an experiment."""
-    client().delete_experiment(experiment_id)
+    session.client().delete_experiment(experiment_id)
 
 
 def restore_experiment(experiment_id: str) -> None:
     """Bring a deleted experiment back."""
-    client().restore_experiment(experiment_id)
+    session.client().restore_experiment(experiment_id)
 
 
 def set_experiment_tag(key: str, value: Any) -> None:
     """Set a tag on the active experiment."""
-    client().set_experiment_tag(active_experiment(), key, value)
+    session.client().set_experiment_tag(session.experiment_id(), key, value)
 
 
 def set_experiment_tags(tags: Mapping[str, Any]) -> None:
@@ -63,7 +63,7 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
 
 def delete_experiment_tag(key: str) -> None:
     """Remove a tag from the active experiment."""
-    client().delete_experiment_tag(active_experiment(), key)
+    session.client().delete_experiment_tag(session.experiment_id(), key)
 
 
 # Runs -------------------------------------------------------------------------------------------
@@ -71,22 +71,22 @@ def delete_experiment_tag(key: str) -> None:
 
 def get_run(run_id: str) -> Run:
     """Get a run; see ``MlflowClient.get_run``."""
-    return client().get_run(run_id)
+    return session.client().get_run(run_id)
 
 
 def get_parent_run(run_id: str) -> Run | None:
     """Get the run that a nested run belongs to."""
-    return client().get_parent_run(run_id)
+    return session.client().get_parent_run(run_id)
 
 
 def delete_run(run_id: str) -> None:
     """Hide a run."""
-    client().delete_run(run_id)
+    session.client().delete_run(run_id)
 
 
 def restore_run(run_id: str) -> None:
     """Bring a deleted run back."""
-    client().restore_run(run_id)
+    session.client().restore_run(run_id)
 
 
 def search_runs(
@@ -126,7 +126,7 @@ def search_runs(
     runs: list[Run] = []
     token: str | None = None
     while len(runs) < max_results:
-        page = client().search_runs(
+        page = session.client().search_runs(
             where, filter_string, run_view_type, min(50_000, max_results - len(runs)), order_by,
             token,
         )  # fmt: skip
@@ -147,14 +147,14 @@ def _where(
     if ids and names:
         raise InvalidInput("Give experiment_ids or experiment_names, not both.")
     if everywhere and not (ids or names):
-        found = client().search_experiments(ViewType.ALL, None)
+        found = session.client().search_experiments(ViewType.ALL, None)
         return [experiment.experiment_id for experiment in found]
     if names:
-        named = [client().get_experiment_by_name(name) for name in names]
+        named = [session.client().get_experiment_by_name(name) for name in names]
         return [experiment.experiment_id for experiment in named if experiment]
     if ids is not None:
         return [str(one) for one in ids]
-    default = existing_experiment()
+    default = session.existing_experiment_id()
     return [default] if default else []
 
 
@@ -170,14 +170,14 @@ def log_param(key: str, value: Any) -> Any:
 @forgiving
 def _log_param(key: str, value: Any) -> None:
     name = validation.key(key, "Param")
-    current()._writer.log_params({name: validation.param_value(name, value)})
+    session.current().writer.log_params({name: validation.param_value(name, value)})
 
 
 @forgiving
 def log_params(params: Mapping[str, Any], run_id: str | None = None) -> None:
     """Log params: all of them, or none if one cannot be used."""
     batch = [Param(key=key, value=value) for key, value in params.items()]
-    client().log_batch(run_id or current().info.run_id, params=batch)
+    session.client().log_batch(_or_active(run_id), params=batch)
 
 
 def log_metric(
@@ -198,10 +198,10 @@ def log_metric(
     """
     try:  # not the decorator: this is called a million times
         if run_id is not None:
-            client().log_metric(run_id, key, value, timestamp, step)
+            session.client().log_metric(run_id, key, value, timestamp, step)
             return
         name = validation.key(key, "Metric")
-        current()._writer.journal.metric(
+        session.current().writer.journal.metric(
             name,
             validation.metric_value(name, value),
             validation.step(name, step),
@@ -228,26 +228,26 @@ def log_metrics(
         )
         for key, value in metrics.items()
     ]
-    client().log_batch(run_id or current().info.run_id, metrics=batch)
+    session.client().log_batch(_or_active(run_id), metrics=batch)
 
 
 @forgiving
 def set_tag(key: str, value: Any) -> None:
     """Set a tag on the active run."""
-    client().set_tag(current().info.run_id, key, value)
+    session.client().set_tag(session.current().info.run_id, key, value)
 
 
 @forgiving
 def set_tags(tags: Mapping[str, Any]) -> None:
     """Set tags on the active run: all of them, or none if one cannot be used."""
     batch = [RunTag(key=key, value=value) for key, value in tags.items()]
-    client().log_batch(current().info.run_id, tags=batch)
+    session.client().log_batch(session.current().info.run_id, tags=batch)
 
 
 @forgiving
 def delete_tag(key: str) -> None:
     """Remove a tag from the active run."""
-    client().delete_tag(current().info.run_id, key)
+    session.client().delete_tag(session.current().info.run_id, key)
 
 
 @forgiving
@@ -261,7 +261,12 @@ def log_input(dataset: Dataset, context: str | None = None) -> None:
     from dataclasses import replace
 
     chosen = dataset if context is None else replace(dataset, context=context)
-    client().log_inputs(current().info.run_id, [chosen])
+    session.client().log_inputs(session.current().info.run_id, [chosen])
+
+
+def _or_active(run_id: str | None) -> str:
+    """Return the id of a run, by default of the active one."""
+    return run_id or session.current().info.run_id
 
 
 # Artifacts --------------------------------------------------------------------------------------
@@ -274,7 +279,7 @@ def log_artifact(
     run_id: str | None = None,
 ) -> None:
     """Copy a file or folder into a run's artifacts; see ``MlflowClient.log_artifact``."""
-    client().log_artifact(run_id or current().info.run_id, local_path, artifact_path)
+    session.client().log_artifact(_or_active(run_id), local_path, artifact_path)
 
 
 @forgiving
@@ -284,26 +289,26 @@ def log_artifacts(
     run_id: str | None = None,
 ) -> None:
     """Copy a folder's contents into a run's artifacts."""
-    client().log_artifacts(run_id or current().info.run_id, local_dir, artifact_path)
+    session.client().log_artifacts(_or_active(run_id), local_dir, artifact_path)
 
 
 @forgiving
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
     """Log a text as a file."""
-    client().log_text(run_id or current().info.run_id, text, artifact_file)
+    session.client().log_text(_or_active(run_id), text, artifact_file)
 
 
 @forgiving
 def log_dict(dictionary: Any, artifact_file: str, run_id: str | None = None) -> None:
     """Log a dictionary as JSON or YAML, as the file's name says."""
-    client().log_dict(run_id or current().info.run_id, dictionary, artifact_file)
+    session.client().log_dict(_or_active(run_id), dictionary, artifact_file)
 
 
 @forgiving
 def log_figure(figure: Any, artifact_file: str, *, save_kwargs: Any = None) -> None:
     """Log a matplotlib or plotly figure."""
-    run_id = current().info.run_id
-    client().log_figure(run_id, figure, artifact_file, save_kwargs=save_kwargs)
+    run_id = session.current().info.run_id
+    session.client().log_figure(run_id, figure, artifact_file, save_kwargs=save_kwargs)
 
 
 @forgiving
@@ -333,17 +338,17 @@ def log_image(
         stamp = validation.timestamp(name, timestamp)
         artifact_file = f"images/{name}+step+{number}+timestamp+{stamp}+{uuid.uuid4().hex}.png"
         set_tag("mlflow.loggedImages", True)
-    client().log_image(current().info.run_id, image, artifact_file)
+    session.client().log_image(session.current().info.run_id, image, artifact_file)
 
 
 @forgiving
 def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
     """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
-    client().log_table(run_id or current().info.run_id, data, artifact_file)
+    session.client().log_table(_or_active(run_id), data, artifact_file)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
     """URI of the active run's artifacts, or of one of them."""
     path = validation.artifact_path(artifact_path)
-    root = current().info.artifact_uri
+    root = session.current().info.artifact_uri
     return f"{root}/{path}" if path else root

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import gitml
 from gitml.entities import Run
 from gitml.errors import InvalidInput
-from gitml.fluent import active
+from gitml.fluent.session import session
 from gitml.models import infer_signature
 
 X = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0)[::-1] ** 2})
@@ -50,7 +50,7 @@ def the_run() -> Run:
 
 
 def files(run: Run) -> list[str]:
-    return sorted(info.path for info in active.client().list_artifacts(run.info.run_id))
+    return sorted(info.path for info in session.client().list_artifacts(run.info.run_id))
 
 
 @pytest.mark.slow
@@ -201,7 +201,7 @@ def test_without_a_repository_training_goes_on(
     outside = tmp_path / "outside"
     outside.mkdir()
     monkeypatch.chdir(outside)
-    monkeypatch.setattr(active, "_tracking_uri", None)
+    session.reset()
     assert Ridge().fit(X, Y).predict(X).shape == (8,)
     assert "Autologging left out a run (NoRepository" in caplog.text
 

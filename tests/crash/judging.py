@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gitml
-from gitml.fluent import active
+from gitml.fluent.session import session
 from gitml.repository import Repository
 from gitml.sharing import push_pull
 
@@ -147,7 +147,7 @@ def _next_run(client: gitml.MlflowClient, root: Path, push: bool) -> Iterator[st
         there = client.repository.git.remote_refs("origin", client.repository.branch.ref)
         if there != {client.repository.branch.ref: tip}:
             yield f"the next push left {there}, not {tip}"
-    active._clients.clear()
+    session.reset()
 
 
 def _locks(root: Path) -> Iterator[str]:
