@@ -11,7 +11,7 @@ import click
 from gitml.cli.cells import Cell, Identifier, When, pairs
 from gitml.cli.options import as_json
 from gitml.cli.output import facts, print_json, say, table, talk
-from gitml.cli.runs import summary
+from gitml.cli.run_details import summary
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, RunStatus
 from gitml.registry import lineage

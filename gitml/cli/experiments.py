@@ -12,7 +12,6 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.client import MlflowClient
 from gitml.entities import Experiment, ViewType
-from gitml.query.filters import RunQuery
 
 
 @click.group()
@@ -48,11 +47,9 @@ def list_(everything: bool, json_: bool) -> None:
 
 
 def _document(client: MlflowClient, experiment: Experiment) -> dict[str, Any]:
-    """An experiment, how many active runs it has, and when the last of them began (ms)."""
+    """Return an experiment with its number of active runs and the start of the newest (ms)."""
     index = client.repository.index()
-    newest = index.search_runs(
-        RunQuery(experiment_ids=(experiment.experiment_id,), max_results=1)
-    ).runs
+    newest = client.search_runs([experiment.experiment_id], max_results=1)
     return {
         **dict(experiment),
         "runs": index.counts().runs_by_experiment.get(experiment.experiment_id, 0),

@@ -7,16 +7,16 @@ import click
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.maintenance import fsck as checks
-from gitml.maintenance.fsck import Report
+from gitml.maintenance.fsck import FsckReport
 from gitml.text import plural
 from gitml.tracking.client import TrackingClient
 
-_NAMED = 20  # foreign paths that are listed
+_LISTED = 20  # foreign paths
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Rebuild what can be derived from what is there.")
-@click.option("--remote", is_flag=True, help="Ask the DVC remote for every artifact, too.")
+@click.option("--repair", is_flag=True, help="Rebuild what can be derived.")
+@click.option("--remote", is_flag=True, help="Also look for every artifact in the DVC remote.")
 @as_json
 @click.pass_context
 def fsck(ctx: click.Context, repair: bool, remote: bool, json_: bool) -> None:
@@ -35,16 +35,16 @@ def fsck(ctx: click.Context, repair: bool, remote: bool, json_: bool) -> None:
         ctx.exit(1)
 
 
-def _tell(report: Report) -> None:
+def _tell(report: FsckReport) -> None:
     for line in report.repaired:
         say(line)
     for fault in report.faults:
         say(f"{fault.place}: {fault.reason}", colour="red")
         say(f"  fix: {fault.fix}")
-    for path in report.foreign[:_NAMED]:
-        talk(f"{path}: not of gitml, left alone")
-    if len(report.foreign) > _NAMED:
-        talk(f"{plural(len(report.foreign) - _NAMED, 'more path')} not of gitml")
+    for path in report.foreign[:_LISTED]:
+        talk(f"{path}: does not belong to gitml, left alone")
+    if len(report.foreign) > _LISTED:
+        talk(f"{plural(len(report.foreign) - _LISTED, 'more path')} that do not belong to gitml")
     say(
         f"Checked {plural(report.runs, 'run')}, {plural(report.files, 'file')} of the branch, "
         f"{plural(report.objects, 'artifact object')}, {plural(report.tags, 'model tag')}: "

@@ -1,4 +1,4 @@
-"""Hides which run or experiment a user means: an id, the beginning of one, or a name."""
+"""Find the run or experiment that an id, the beginning of an id, or a name stands for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 from gitml.client import MlflowClient
 from gitml.entities import Experiment, ViewType
 from gitml.errors import InvalidInput, NotFound
-from gitml.query.filters import RunQuery
 
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
-_BEGINNING = re.compile(r"[0-9a-fA-F]{4,32}")
-_SHOWN = 5
+_PREFIX = re.compile(r"[0-9a-fA-F]{4,32}")
+_LISTED = 5
 
 
 def run_id(client: MlflowClient, text: str) -> str:
@@ -27,28 +26,25 @@ def run_id(client: MlflowClient, text: str) -> str:
         InvalidInput: Several ids begin like that.
     """
     index = client.repository.index()
-    found = index.find_runs(text) if _BEGINNING.fullmatch(text) else []
-    if len(found) > 1:
-        more = " …" if len(found) > _SHOWN else ""
+    matches = index.find_runs(text) if _PREFIX.fullmatch(text) else []
+    if len(matches) > 1:
+        more = " …" if len(matches) > _LISTED else ""
         raise InvalidInput(
-            f"{len(found)} runs have an id that begins with {text!r}.",
-            hint=f"Give more digits: {', '.join(found[:_SHOWN])}{more}",
+            f"{text!r} is ambiguous: the ids of {len(matches)} runs begin with it.",
+            hint=f"Give more digits: {', '.join(matches[:_LISTED])}{more}",
         )
-    if found:
-        return found[0]
-    named = None if _WHOLE_ID.fullmatch(text) else _newest_named(client, text)
-    if named is None:
+    if matches:
+        return matches[0]
+    newest = None if _WHOLE_ID.fullmatch(text) else _newest_named(client, text)
+    if newest is None:
         raise NotFound(f"No run {text!r:.80}.", hint="See `gitml runs list`.")
-    return named
+    return newest
 
 
 def _newest_named(client: MlflowClient, name: str) -> str | None:
     quoted = name.replace("'", "''")
     for view in (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY):
-        query = RunQuery(
-            filter_string=f"attributes.run_name = '{quoted}'", run_view_type=view, max_results=1
-        )
-        for run in client.repository.index().search_runs(query).runs:
+        for run in client.search_runs(None, f"attributes.run_name = '{quoted}'", view, 1):
             return run.info.run_id
     return None
 
@@ -60,7 +56,7 @@ def experiment(client: MlflowClient, text: str) -> Experiment:
         NotFound: There is none.
     """
     index = client.repository.index()
-    found = index.experiment_by_name(text) or index.experiment(text)
-    if found is None:
+    match = index.experiment_by_name(text) or index.experiment(text)
+    if match is None:
         raise NotFound(f"No experiment {text!r:.80}.", hint="See `gitml experiments list --all`.")
-    return found
+    return match

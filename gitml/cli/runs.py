@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
-from gitml.cli import columns, compare as comparing, lookup
-from gitml.cli.cells import Cell, Identifier, Size, When, for_people, pairs
+from gitml.cli import columns, comparison, lookup
+from gitml.cli.cells import Cell, Identifier, When, for_people, pairs
 from gitml.cli.options import as_csv, as_json
-from gitml.cli.output import facts, heading, print_csv, print_json, say, table, talk
+from gitml.cli.output import print_csv, print_json, table, talk
+from gitml.cli.run_details import document, print_run, summary
 from gitml.client import MlflowClient
-from gitml.entities import LifecycleStage, Run, ViewType
+from gitml.entities import PagedList, Run, ViewType
 from gitml.errors import InvalidInput
-from gitml.formats.run_records import RunFiles
-from gitml.query.filters import RunQuery
-from gitml.store.index.index import Index, Page
-from gitml.text import escape_controls, format_number
-from gitml.tracking.client import NOTE_TAG
+from gitml.text import escape_controls
 
+Names = Mapping[str, str]  # of experiments, by id
 _VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.DELETED_ONLY}
-_INTERNAL = ("mlflow.", "gitml.")  # tags that facts above them repeat
-_LONGEST = 60  # characters of a value that `compare` shows
+_VALUE_WIDTH = 60  # characters of a value that `compare` shows
 
 
 @click.group()
@@ -61,11 +57,10 @@ def list_(
     --columns names attributes (run_id, run_name, experiment_name, status, start_time, duration,
     user_id, commit …), metrics.KEY, params.KEY and tags.KEY.
     """
-    chosen = columns.parse(columns_)
-    page, known = _search(experiment, filter_, order_by, max_results, view)
-    _print_page(page, known, chosen, csv_, json_)
-    if page.token:
-        talk(f"There are more; these are the first {max_results}. See --max-results.")
+    names_of_columns = columns.parse(columns_)
+    page, names = _search(experiment, filter_, order_by, max_results, view)
+    _print_page(page, names, names_of_columns, csv_, json_)
+    _tell_of_more(page, max_results)
 
 
 @runs.command()
@@ -89,10 +84,14 @@ def search(
 
     EXPR is in the language of `gitml runs list --filter`; "" finds all runs.
     """
-    page, known = _search(experiment, expr, order_by, max_results, view)
-    _print_page(page, known, columns.everything(page.runs) if csv_ else (), csv_, json_)
+    page, names = _search(experiment, expr, order_by, max_results, view)
+    _print_page(page, names, columns.everything(page) if csv_ else (), csv_, json_)
+    _tell_of_more(page, max_results)
+
+
+def _tell_of_more(page: PagedList[Run], count: int) -> None:
     if page.token:
-        talk(f"There are more; these are the first {max_results}. See --max-results.")
+        talk(f"Only the first {count} runs; --max-results gives more.")
 
 
 def _search(
@@ -101,52 +100,56 @@ def _search(
     order_by: tuple[str, ...],
     max_results: int,
     view: str | None,
-) -> tuple[Page, dict[str, str]]:
-    """Find runs; also gives the names of experiments by id."""
+) -> tuple[PagedList[Run], Names]:
+    """Search runs; also returns the names of all experiments by id."""
     client = MlflowClient()
-    index = client.repository.index()
-    known = {e.experiment_id: e.name for e in index.search_experiments(ViewType.ALL)}
-    wanted = tuple(lookup.experiment(client, name).experiment_id for name in experiment)
-    page = index.search_runs(
-        RunQuery(
-            experiment_ids=wanted or _everywhere(index, view),
-            filter_string=filter_,
-            order_by=order_by,
-            run_view_type=_VIEWS[view],
-            max_results=max_results,
-        )
-    )
-    return page, known
+    names = {e.experiment_id: e.name for e in client.search_experiments(ViewType.ALL, None)}
+    ids = [lookup.experiment(client, name).experiment_id for name in experiment]
+    page = client.search_runs(
+        ids or _default_experiments(client, view), filter_ or "", _VIEWS[view], max_results,
+        order_by,
+    )  # fmt: skip
+    return page, names
+
+
+def _default_experiments(client: MlflowClient, view: str | None) -> list[str] | None:
+    """Return the experiments to search where none is given; deleted ones only with their runs."""
+    if view is not None:
+        return None
+    return [e.experiment_id for e in client.search_experiments(max_results=None)]
 
 
 def _print_page(
-    page: Page, known: Mapping[str, str], chosen: Sequence[str], csv_: bool, json_: bool
+    page: PagedList[Run], names: Names, columns_: Sequence[str], csv_: bool, json_: bool
 ) -> None:
-    if json_ and not chosen:
-        print_json([summary(run, _named(run, known)) for run in page.runs])
+    if json_ and not columns_:
+        print_json([summary(run, _experiment_name(run, names)) for run in page])
         return
-    if csv_ and not chosen:
-        chosen = columns.everything(page.runs)
-    rows = [[columns.cell(run, one, _named(run, known)) for one in chosen] for run in page.runs]
+    if csv_ and not columns_:
+        columns_ = columns.everything(page)
+    rows = [
+        [columns.cell(run, column, _experiment_name(run, names)) for column in columns_]
+        for run in page
+    ]
     if json_:
         values = ([columns.plain(cell) for cell in row] for row in rows)
-        print_json([dict(zip(chosen, row, strict=True)) for row in values])
+        print_json([dict(zip(columns_, row, strict=True)) for row in values])
     elif csv_:
-        print_csv(columns.to_csv(chosen, rows))
-    elif chosen:
-        table([_title(one) for one in chosen], rows, empty="No runs.")
+        print_csv(columns.to_csv(columns_, rows))
+    elif columns_:
+        table([_title(column) for column in columns_], rows, empty="No runs.")
     else:
-        _print_list(page, known)
+        _print_list(page, names)
 
 
 def _title(column: str) -> str:
     return escape_controls(column) if "." in column else column.upper()
 
 
-def _print_list(page: Page, known: Mapping[str, str]) -> None:
+def _print_list(runs: Sequence[Run], names: Names) -> None:
     table(
         ("RUN", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK", "METRICS"),
-        [_row(run, known) for run in page.runs],
+        [_row(run, names) for run in runs],
         empty="No runs.",
     )
 
@@ -162,34 +165,27 @@ def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
     --json has them whole.
     """
     if len(runs_) < 2:
-        raise InvalidInput("There is nothing to compare.", hint="Give at least two runs.")
+        raise InvalidInput("`gitml runs compare` needs at least two runs.")
     client = MlflowClient()
-    chosen = [client.repository.files(lookup.run_id(client, run)) for run in runs_]
-    rows = [row for row in comparing.compare(chosen) if all_ or row.differs]
-    infos = [files.record.run.info for files in chosen]
+    compared = [client.repository.files(lookup.run_id(client, run)) for run in runs_]
+    rows = [row for row in comparison.compare(compared) if all_ or row.differs]
+    infos = [files.record.run.info for files in compared]
     if json_:
         print_json({"runs": [info.run_id for info in infos], "rows": rows})
         return
     table(
         ("", "", *(for_people(Identifier(info.run_id), 0) for info in infos)),
-        [(row.kind, row.name, *comparing.excerpts(row.values, _LONGEST)) for row in rows],
+        [(row.kind, row.name, *comparison.excerpts(row.values, _VALUE_WIDTH)) for row in rows],
         empty="The runs are the same.",
     )
 
 
-def _everywhere(index: Index, view: str | None) -> tuple[str, ...] | None:
-    """The experiments that count where none is named; deleted ones only if they were asked for."""
-    if view is not None:
-        return None
-    return tuple(one.experiment_id for one in index.search_experiments())
-
-
-def _row(run: Run, experiments: Mapping[str, str]) -> tuple[Cell, ...]:
+def _row(run: Run, names: Names) -> tuple[Cell, ...]:
     info = run.info
     return (
         Identifier(info.run_id),
         info.run_name,
-        _named(run, experiments),
+        _experiment_name(run, names),
         info.status,
         When(info.start_time),
         columns.took(run),
@@ -197,21 +193,9 @@ def _row(run: Run, experiments: Mapping[str, str]) -> tuple[Cell, ...]:
     )
 
 
-def _named(run: Run, experiments: Mapping[str, str]) -> str:
-    return experiments.get(run.info.experiment_id, run.info.experiment_id)
-
-
-def summary(run: Run, experiment: str) -> dict[str, Any]:
-    """What ``--json`` tells of a run; times are ms since the Unix epoch."""
-    info = run.info
-    return {
-        **dict(info),
-        "experiment_name": experiment,
-        "artifact_uri": info.artifact_uri,
-        "metrics": run.data.metrics,
-        "params": run.data.params,
-        "tags": run.data.tags,
-    }
+def _experiment_name(run: Run, names: Names) -> str:
+    """Return the name of a run's experiment; its id where the experiment's record is unreadable."""
+    return names.get(run.info.experiment_id, run.info.experiment_id)
 
 
 @runs.command()
@@ -224,77 +208,17 @@ def show(run: str, json_: bool) -> None:
     """
     client = MlflowClient()
     files = client.repository.files(lookup.run_id(client, run))
-    experiment = _experiment_name(client, files.record.run)
+    experiment = _name_of(client, files.record.run)
     if json_:
-        print_json(_document(files, experiment))
+        print_json(document(files, experiment))
     else:
-        _print(files, experiment)
+        print_run(files, experiment)
 
 
-def _experiment_name(client: MlflowClient, run: Run) -> str:
-    """The name of a run's experiment; its id where somebody made the record unreadable."""
-    found = client.repository.index().experiment(run.info.experiment_id)
-    return found.name if found else run.info.experiment_id
-
-
-def _document(files: RunFiles, experiment: str) -> dict[str, Any]:
-    run = files.record.run
-    return {
-        **summary(run, experiment),
-        "summaries": run.data.summaries,
-        "source": run.source,
-        "inputs": run.inputs.dataset_inputs,
-        "models": run.outputs.model_outputs,
-        "artifacts": files.artifacts,
-        "conflicts": run.conflicts,
-    }
-
-
-def _print(files: RunFiles, experiment: str) -> None:
-    run = files.record.run
-    info, source = run.info, run.source
-    facts([
-        ("Run", Identifier(info.run_id)),
-        ("Name", info.run_name),
-        ("Experiment", experiment),
-        ("Status", info.status),
-        ("State", "deleted" if info.lifecycle_stage == LifecycleStage.DELETED else None),
-        ("Started", When(info.start_time)),
-        ("Took", columns.took(run)),
-        ("User", info.user_id),
-        ("Source", source.name),
-        ("Command", " ".join(source.command)),
-        ("Commit", _commit(run)),
-        ("Parent", run.parent_run_id),
-    ])  # fmt: skip
-    _section("Params", sorted(run.data.params.items()))
-    _section(
-        "Metrics", [(key, format_number(value)) for key, value in sorted(run.data.metrics.items())]
-    )
-    own = (pair for pair in sorted(run.data.tags.items()) if not pair[0].startswith(_INTERNAL))
-    _section("Tags", list(own))
-    _section("Models", [(m.path, ", ".join(m.flavors)) for m in run.outputs.model_outputs])
-    _section("Datasets", [(d.name, d.digest) for d in run.inputs.dataset_inputs])
-    _section("Artifacts", [(a.path, Size(a.size)) for a in files.artifacts])
-    _section("Conflicts", [(key, ", ".join(texts)) for key, texts in run.conflicts.items()])
-    note = run.data.tags.get(NOTE_TAG)
-    if note:
-        heading("Note")
-        for line in note.splitlines():
-            say(f"  {line}")
-
-
-def _commit(run: Run) -> str:
-    source = run.source
-    branch = f" on {source.branch}" if source.branch else ""
-    changed = ", with changes that were not committed" if source.dirty else ""
-    return f"{source.commit}{branch}{changed}" if source.commit else ""
-
-
-def _section(title: str, rows: list[tuple[str, Any]]) -> None:
-    if rows:
-        heading(title)
-        facts([(f"  {key}", value) for key, value in rows])
+def _name_of(client: MlflowClient, run: Run) -> str:
+    """Return the name of a run's experiment; its id where the experiment's record is unreadable."""
+    experiment = client.repository.index().experiment(run.info.experiment_id)
+    return experiment.name if experiment else run.info.experiment_id
 
 
 @runs.command()
@@ -303,10 +227,10 @@ def _section(title: str, rows: list[tuple[str, Any]]) -> None:
 def delete(run: str, json_: bool) -> None:
     """Hide a run; `gitml runs restore` brings it back."""
     client = MlflowClient()
-    chosen = lookup.run_id(client, run)
-    client.delete_run(chosen)
-    sentence = f"Deleted run {chosen}; `gitml runs restore {chosen}` brings it back."
-    _tell(client, chosen, json_, sentence)
+    run_id = lookup.run_id(client, run)
+    client.delete_run(run_id)
+    sentence = f"Deleted run {run_id}; `gitml runs restore {run_id}` brings it back."
+    _tell(client, run_id, json_, sentence)
 
 
 @runs.command()
@@ -315,14 +239,14 @@ def delete(run: str, json_: bool) -> None:
 def restore(run: str, json_: bool) -> None:
     """Bring a deleted run back."""
     client = MlflowClient()
-    chosen = lookup.run_id(client, run)
-    client.restore_run(chosen)
-    _tell(client, chosen, json_, f"Restored run {chosen}.")
+    run_id = lookup.run_id(client, run)
+    client.restore_run(run_id)
+    _tell(client, run_id, json_, f"Restored run {run_id}.")
 
 
 def _tell(client: MlflowClient, run_id: str, json_: bool, sentence: str) -> None:
     if json_:
         run = client.get_run(run_id)
-        print_json(summary(run, _experiment_name(client, run)))
+        print_json(summary(run, _name_of(client, run)))
     else:
         talk(sentence)

@@ -19,10 +19,10 @@ from gitml.entities import LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput
 from gitml.fluent.on_error import forgiving
 from gitml.fluent.process_end import ProcessEnd
-from gitml.text import one_line
 from gitml.repository import resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
+from gitml.text import one_line
 from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context

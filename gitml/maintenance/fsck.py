@@ -1,6 +1,6 @@
-"""Hides what ``gitml fsck`` looks at: branch, artifacts, tags, local state; and what it can repair.
+"""Check branch, artifacts, tags and local state, and repair what can be derived.
 
-The rules are pure and lie in ``store/checking.py``; here the bytes are fetched and put.
+The rules are pure and lie in ``formats/checks.py``; this module reads and writes the bytes.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from gitml.store.index.index import Index
 
 TEMPORARY_REFS = "refs/gitml/tmp"
 _ABANDONED = 3600  # s after which a temporary ref or file belongs to nobody
-_TOGETHER = 500  # runs whose files are read with one process
+_RUNS_PER_READ = 500  # runs whose files are read with one process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What was checked, found and done.
+class FsckReport:
+    """What was checked, what is wrong and what was repaired.
 
     Attributes:
         runs: Runs that were checked.
         files: Files of the branch that were checked.
         objects: Artifact objects of this machine that were hashed.
         tags: Registry tags that were checked.
-        foreign: Paths of the branch that are none of gitml's; they are left alone.
-        faults: What is wrong; after a repair what is wrong still.
-        repaired: What was done.
+        foreign: Paths of the branch that do not belong to gitml; they are left alone.
+        faults: What is wrong; after a repair, what is still wrong.
+        repaired: What was repaired.
     """
 
     runs: int
@@ -56,12 +56,12 @@ class Report:
     repaired: tuple[str, ...] = ()
 
 
-def check(repository: Repository, *, remote: bool = False) -> Report:
+def check(repository: Repository, *, remote: bool = False) -> FsckReport:
     """Check everything; nothing is changed.
 
     Args:
         repository: The clone.
-        remote: Whether the DVC remote is asked for every artifact, too.
+        remote: Whether to look for every artifact in the DVC remote, too.
 
     Raises:
         RemoteUnavailable: The remote does not answer.
@@ -69,7 +69,7 @@ def check(repository: Repository, *, remote: bool = False) -> Report:
     return _Check(repository, remote=remote).report()
 
 
-def repair(repository: Repository, *, remote: bool = False) -> Report:
+def repair(repository: Repository, *, remote: bool = False) -> FsckReport:
     """Rebuild what can be derived from what is there, then check again; arguments as ``check``.
 
     Raises:
@@ -87,7 +87,8 @@ class _Check:
     """One look at a repository."""
 
     def __init__(self, repository: Repository, *, remote: bool) -> None:
-        self._repository, self._git, self._ask = repository, repository.git, remote
+        self._repository, self._git = repository, repository.git
+        self._with_remote = remote
         self._cache = repository.artifacts.cache
         self._tip = repository.branch.tip()
         self._entries = whole_tree(self._git, self._tip) if self._tip else []
@@ -101,14 +102,14 @@ class _Check:
         self._leftovers: list[Path] = []
         self._runs = self._tags = 0
 
-    def report(self) -> Report:
+    def report(self) -> FsckReport:
         faults = [
             *self._local_state(),
             *self._branch(),
             *self._registry(),
             *self._index(),
         ]
-        return Report(
+        return FsckReport(
             runs=self._runs,
             files=len(self._entries),
             objects=len(self._sound),
@@ -120,25 +121,26 @@ class _Check:
     # The branch ----------------------------------------------------------------------------------
 
     def _branch(self) -> Iterator[Fault]:
-        ours = [entry for entry in self._entries if not checks.is_foreign(entry.path)]
+        entries = [entry for entry in self._entries if not checks.is_foreign(entry.path)]
         runs: dict[str, dict[str, TreeEntry]] = defaultdict(dict)
         others = []
-        for entry in ours:
-            place = run_records.parse_run_path(entry.path)
-            if place:
-                runs[run_records.run_folder(place[0], place[1])][place[2]] = entry
+        for entry in entries:
+            parts = run_records.parse_run_path(entry.path)
+            if parts:
+                runs[run_records.run_folder(parts[0], parts[1])][parts[2]] = entry
             else:
                 others.append(entry)
             yield from self._mode(entry)
         self._runs = len(runs)
         for entry, data in zip(others, self._read(others), strict=True):
             if isinstance(data, StoreError):
-                yield Fault(place=entry.path, reason=data.message, fix=self._look(entry.path))
+                yield Fault(place=entry.path, reason=data.message, fix=self._log(entry.path))
             else:
-                yield from map(self._named, checks.check_file(entry.path, data))
+                yield from map(self._with_branch, checks.check_file(entry.path, data))
         folders = sorted(runs)
-        for at in range(0, len(folders), _TOGETHER):
-            yield from self._check_runs({one: runs[one] for one in folders[at : at + _TOGETHER]})
+        for start in range(0, len(folders), _RUNS_PER_READ):
+            block = folders[start : start + _RUNS_PER_READ]
+            yield from self._check_runs({folder: runs[folder] for folder in block})
 
     def _mode(self, entry: TreeEntry) -> Iterator[Fault]:
         if entry.mode == "100755":
@@ -148,8 +150,8 @@ class _Check:
                         fix="gitml fsck --repair", repairable=True)  # fmt: skip
 
     def _read(self, entries: list[TreeEntry]) -> Iterator[bytes | StoreError]:
-        found = self._git.read_checked([entry.oid for entry in entries], LARGEST)
-        for entry, data in zip(entries, found, strict=True):
+        contents = self._git.read_checked([entry.oid for entry in entries], LARGEST)
+        for entry, data in zip(entries, contents, strict=True):
             if entry.mode in ("120000", "160000"):
                 kind = "symbolic link" if entry.mode == "120000" else "submodule"
                 yield StoreError(f"is a {kind}, not a file.")
@@ -159,50 +161,50 @@ class _Check:
     def _check_runs(self, runs: Mapping[str, Mapping[str, TreeEntry]]) -> Iterator[Fault]:
         entries = [entry for files in runs.values() for entry in files.values()]
         contents = self._read(entries)
-        for where, files in runs.items():
-            check = checks.check_run(where, {name: next(contents) for name in files})
-            yield from map(self._named, check.faults)
+        for folder, files in runs.items():
+            check = checks.check_run(folder, {name: next(contents) for name in files})
+            yield from map(self._with_branch, check.faults)
             for path, data in check.repaired.items():
                 self._files[path] = (self._repository.branch.read(path, self._tip), data)
-            yield from self._artifacts(where, check)
+            yield from self._artifacts(folder, check)
 
-    def _named(self, fault: Fault) -> Fault:
+    def _with_branch(self, fault: Fault) -> Fault:
         fix = fault.fix.replace("BRANCH", self._repository.branch.name)
         return Fault(place=fault.place, reason=fault.reason, fix=fix,
                      repairable=fault.repairable)  # fmt: skip
 
-    def _look(self, path: str) -> str:
+    def _log(self, path: str) -> str:
         return f"git log {self._repository.branch.name} -- {path}"
 
     # Artifacts -----------------------------------------------------------------------------------
 
-    def _artifacts(self, where: str, check: RunCheck) -> Iterator[Fault]:
+    def _artifacts(self, folder: str, check: RunCheck) -> Iterator[Fault]:
         if not check.artifacts:
             return
         own = check.remote_config == self._own_config
         default = own and self._repository.uses_default_remote()
-        away = self._absent(check) if self._ask or default else set()
+        absent = self._absent(check) if self._with_remote or default else set()
         lost = []
         for artifact in check.artifacts:
-            here = self._is_sound(artifact.md5)
-            if here is False:
-                yield self._corrupt(where, artifact)
-            if artifact.md5 in away and not here:
+            sound = self._is_sound(artifact.md5)
+            if sound is False:
+                yield self._corrupt(folder, artifact)
+            if artifact.md5 in absent and not sound:
                 lost.append(artifact)
         for artifact in lost:
             yield Fault(
-                place=f"{where}/{artifact.path}",
-                reason=f"its bytes (md5 {artifact.md5}) are neither here nor in the remote",
+                place=f"{folder}/{artifact.path}",
+                reason=f"its content (md5 {artifact.md5}) is neither here nor in the remote",
                 fix="Run `gitml push` in the clone where the run was made",
             )
-        yield from self._directory(where, check, away, default=default, lost=bool(lost))
+        yield from self._directory(folder, check, absent, default=default, lost=bool(lost))
 
     @property
     def _own_config(self) -> bytes:
         return dvc_config.dvc_config(str(self._repository.default_remote))
 
     def _absent(self, check: RunCheck) -> set[str]:
-        """What a run's remote lacks, its directory object included."""
+        """Return what a run's remote lacks, its directory object included."""
         oids = {artifact.md5 for artifact in check.artifacts}
         oids.add(manifest.directory_hash(check.artifacts))
         return oids - self._remote(check.remote_config).existing(oids)
@@ -211,7 +213,7 @@ class _Check:
         return self._repository.open_remote(config or None)
 
     def _is_sound(self, oid: str) -> bool | None:
-        """Hash an object of the cache; None where it is not there."""
+        """Return True if an object of the cache has its hash; None if it is not there."""
         if oid not in self._sound:
             try:
                 self._sound[oid] = file_md5(self._cache.path(oid)) == oid.removesuffix(".dir")
@@ -219,27 +221,27 @@ class _Check:
                 return None
         return self._sound[oid]
 
-    def _corrupt(self, where: str, artifact: Artifact) -> Fault:
+    def _corrupt(self, folder: str, artifact: Artifact) -> Fault:
         path = self._cache.path(artifact.md5)
         return Fault(
-            place=f"{where}/{artifact.path}",
-            reason=f"its bytes in the cache are corrupt ({path})",
-            fix=f"rm -f {path}; gitml artifacts download {where.rpartition('/')[2]}",
+            place=f"{folder}/{artifact.path}",
+            reason=f"its content in the cache is corrupt ({path})",
+            fix=f"rm -f {path}; gitml artifacts download {folder.rpartition('/')[2]}",
         )
 
     def _directory(
-        self, where: str, check: RunCheck, away: set[str], *, default: bool, lost: bool
+        self, folder: str, check: RunCheck, absent: set[str], *, default: bool, lost: bool
     ) -> Iterator[Fault]:
         digest = manifest.directory_hash(check.artifacts)
         whole = all(self._is_sound(artifact.md5) for artifact in check.artifacts)
-        if (whole and not self._is_sound(digest)) or (digest in away and not lost):
+        if (whole and not self._is_sound(digest)) or (digest in absent and not lost):
             self._folders.append(check.artifacts)
-            yield Fault(place=f"{where}/artifacts", fix="gitml fsck --repair", repairable=True,
+            yield Fault(place=f"{folder}/artifacts", fix="gitml fsck --repair", repairable=True,
                         reason=f"its directory object {digest} is missing")  # fmt: skip
-        elif default and whole and away:
-            yield Fault(place=f"{where}/artifacts", fix="gitml fsck --repair", repairable=True,
+        elif default and whole and absent:
+            yield Fault(place=f"{folder}/artifacts", fix="gitml fsck --repair", repairable=True,
                         reason="the default remote lacks files that the cache has")  # fmt: skip
-        if digest in away or (default and whole and away):
+        if digest in absent or (default and whole and absent):
             self._resend.append(check.artifacts)
 
     # The registry --------------------------------------------------------------------------------
@@ -259,8 +261,8 @@ class _Check:
     def _version(self, commit: str, message: str, event: grammar.TagEvent) -> list[str]:
         data = self._git.read(f"{commit}:version.json")
         if data is None:
-            ours = parse_detail(message).digest is not None
-            return ["its commit has no version.json"] if ours else []
+            by_gitml = parse_detail(message).digest is not None
+            return ["its commit has no version.json"] if by_gitml else []
         number = grammar.number_of(event.version) if event.version else None
         out = self._git.read(f"{commit}:model.dvc")
         return checks.check_version_commit(data, out, event.model, number, grammar.slug)
@@ -268,10 +270,10 @@ class _Check:
     # This machine --------------------------------------------------------------------------------
 
     def _local_state(self) -> Iterator[Fault]:
-        for run_id, place in self._repository.runs.in_progress().items():
-            if not journal.is_alive(place):
+        for run_id, folder in self._repository.runs.in_progress().items():
+            if not journal.is_alive(folder):
                 self._stale_journals = True
-                yield Fault(place=str(place), reason=f"run {run_id} was left by a dead process",
+                yield Fault(place=str(folder), reason=f"run {run_id} was left by a dead process",
                             fix="gitml fsck --repair", repairable=True)  # fmt: skip
         out = self._git.run("for-each-ref", "--format=%(refname) %(objectname) "
                             "%(committerdate:unix)", TEMPORARY_REFS)  # fmt: skip
@@ -290,11 +292,11 @@ class _Check:
         if self._stale_journals:  # reading the index would commit them: not while only looking
             return
         try:
-            shown = self._repository.index()
+            index = self._repository.index()
             with tempfile.TemporaryDirectory() as scratch:
-                again = shown.again(Path(scratch) / "index.sqlite3")
-                same = shown.contents() == again.contents()
-                again.close()
+                rebuilt = index.again(Path(scratch) / "index.sqlite3")
+                same = index.contents() == rebuilt.contents()
+                rebuilt.close()
         except StoreError as error:
             yield Fault(place="index.sqlite3", reason=error.message, fix=error.hint or "")
             return
@@ -307,7 +309,7 @@ class _Check:
     # Repairs -------------------------------------------------------------------------------------
 
     def repair(self) -> Iterator[str]:
-        """Do what can be done; tells each thing done."""
+        """Repair what can be; describes each repair."""
         if self._stale_journals:
             for run_id in self._repository.runs.recover():
                 yield f"Recorded run {run_id} of a dead process."

@@ -237,7 +237,7 @@ class TrackingClient:
 
     def search_runs(
         self,
-        experiment_ids: Sequence[str],
+        experiment_ids: Sequence[str] | None,
         filter_string: str = "",
         run_view_type: int = ViewType.ACTIVE_ONLY,
         max_results: int = 1000,
@@ -247,7 +247,7 @@ class TrackingClient:
         """Search runs with MLflow's filter language.
 
         Args:
-            experiment_ids: Where to search.
+            experiment_ids: Where to search; None for everywhere.
             filter_string: Such as ``metrics.rmse < 3.5 and params.model = 'tree'``.
             run_view_type: Active runs, deleted ones, or both.
             max_results: 1 to 50,000.
@@ -264,7 +264,7 @@ class TrackingClient:
 
         page = self.repository.index().search_runs(
             RunQuery(
-                experiment_ids=tuple(str(one) for one in experiment_ids),
+                experiment_ids=None if experiment_ids is None else tuple(map(str, experiment_ids)),
                 filter_string=filter_string or "",
                 run_view_type=ViewType(run_view_type),
                 max_results=max_results,

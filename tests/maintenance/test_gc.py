@@ -1,4 +1,4 @@
-"""gitml gc: what something names stays, what nothing names goes when it is old."""
+"""gitml gc removes what nothing needs once it is old."""
 
 from __future__ import annotations
 
@@ -31,47 +31,47 @@ def objects(folder: Path) -> set[str]:
     return {p.parent.name + p.name for p in (folder / "files" / "md5").glob("*/*")}
 
 
-def sweep(good: Good, **options: object) -> gc.Report:
+def collect(good: Good, **options: object) -> gc.GcReport:
     options = {"apply": True, "now": time.time() + LATER, **options}
-    return gc.sweep(Repository.open(good.folder), **options)  # type: ignore[arg-type]
+    return gc.collect(Repository.open(good.folder), **options)  # type: ignore[arg-type]
 
 
 def stray(good: Good, text: str = "stray") -> tuple[Path, str]:
     repository = Repository.open(good.folder)
-    place = good.folder.parent / "stray"
-    place.mkdir(exist_ok=True)
-    (place / "x").write_text(text)
-    (one,) = repository.artifacts.put(place)
-    return repository.artifacts.cache.path(one.md5), one.md5
+    folder = good.folder.parent / "stray"
+    folder.mkdir(exist_ok=True)
+    (folder / "x").write_text(text)
+    (artifact,) = repository.artifacts.put(folder)
+    return repository.artifacts.cache.path(artifact.md5), artifact.md5
 
 
-def test_only_what_nothing_names_goes(good: Good) -> None:
+def test_gc_removes_only_what_nothing_needs(good: Good) -> None:
     repository = Repository.open(good.folder)
     before = objects(repository.state / "cache")
     path, md5 = stray(good)
     (repository.state / "checkouts" / "abc").mkdir(parents=True)
 
-    told = sweep(good, apply=False)
+    listed = collect(good, apply=False)
     assert path.exists()
-    assert (told.swept[0].count, told.swept[0].bytes > 0) == (2, True)
-    report = sweep(good)
+    assert (listed.garbage[0].count, listed.garbage[0].bytes > 0) == (2, True)
+    report = collect(good)
     assert report.removed
-    assert report.swept == told.swept
+    assert report.garbage == listed.garbage
     assert objects(repository.state / "cache") == before
     assert not (repository.state / "checkouts" / "abc").exists()
-    assert sweep(good).swept == ()
+    assert collect(good).garbage == ()
     assert md5 not in objects(repository.default_remote)
 
 
-def test_what_is_young_stays(good: Good) -> None:
+def test_gc_keeps_objects_within_the_grace_period(good: Good) -> None:
     path, _ = stray(good)
-    report = sweep(good, now=time.time())
+    report = collect(good, now=time.time())
 
     assert path.exists()
-    assert (report.young, report.swept) == (2, ())
+    assert (report.too_new, report.garbage) == (2, ())
 
 
-def test_versions_keep_their_bytes_when_tags_say_deleted_and_runs_are_gone(good: Good) -> None:
+def test_gc_keeps_artifacts_of_deleted_versions_and_runs(good: Good) -> None:
     client = gitml.MlflowClient(good.folder)
     client.delete_model_version("Price", 1)
     for run_id in good.runs:
@@ -80,15 +80,15 @@ def test_versions_keep_their_bytes_when_tags_say_deleted_and_runs_are_gone(good:
     before = objects(repository.state / "cache")
     files = client.repository.files(good.runs[0]).artifacts
 
-    assert sweep(good).swept == ()
-    sweep(good, deleted_runs=True)
+    assert collect(good).garbage == ()
+    collect(good, deleted_runs=True)
     left = objects(repository.state / "cache")
-    kept = {one.path for one in files if one.md5 in left}
-    assert kept == {"model/MLmodel"}
+    paths = {file.path for file in files if file.md5 in left}
+    assert paths == {"model/MLmodel"}
     assert left < before
 
 
-def test_runs_of_a_remote_and_runs_in_progress_are_kept(good: Good, tmp_path: Path) -> None:
+def test_gc_keeps_artifacts_of_remote_runs_and_open_runs(good: Good, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     repository = Repository.open(good.folder)
@@ -99,24 +99,24 @@ def test_runs_of_a_remote_and_runs_in_progress_are_kept(good: Good, tmp_path: Pa
     client.log_text(run.info.run_id, "staged", "a.txt")
     before = objects(repository.state / "cache")
 
-    sweep(good)
+    collect(good)
     assert objects(repository.state / "cache") == before
     client.set_terminated(run.info.run_id)
     assert Path(client.download_artifacts(run.info.run_id, "a.txt")).read_text() == "staged"
 
 
 @pytest.mark.parametrize("data", [b"{", b"[1]"])
-def test_nothing_goes_while_a_manifest_cannot_be_read(good: Good, data: bytes) -> None:
+def test_gc_removes_nothing_while_a_manifest_is_unreadable(good: Good, data: bytes) -> None:
     path, _ = stray(good)
     name = next(p for p in good.files if p.endswith("artifacts.json"))
     branch.commit(good.folder, [branch.Entry(name.encode(), data)], branch.BRANCH)
 
     with pytest.raises(StoreError, match="Nothing was removed"):
-        sweep(good)
+        collect(good)
     assert path.exists()
 
 
-def test_a_shared_remote_is_swept_only_when_asked(good: Good, tmp_path: Path) -> None:
+def test_gc_cleans_a_shared_remote_only_with_remote(good: Good, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     shared = tmp_path / "storage"
@@ -127,9 +127,9 @@ def test_a_shared_remote_is_swept_only_when_asked(good: Good, tmp_path: Path) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("nobody's")
 
-    sweep(good)
+    collect(good)
     assert path.exists()
-    sweep(good, remote=True)
+    collect(good, remote=True)
     assert objects(shared) == before
 
 
@@ -160,12 +160,12 @@ def test_neither_gc_removes_what_the_other_keeps(good: Good, tmp_path: Path) -> 
     dvc(good.folder, "gc", "-w", "-c", "-f")
     assert (objects(repository.state / "cache"), objects(repository.default_remote)) == ours
     stray(good)
-    sweep(good)
+    collect(good)
     assert (objects(good.folder / ".dvc" / "cache"), objects(data)) == theirs
 
 
 @pytest.mark.slow
-def test_a_remote_that_the_users_project_shares_is_never_swept(good: Good, tmp_path: Path) -> None:
+def test_gc_refuses_a_remote_that_the_users_project_shares(good: Good, tmp_path: Path) -> None:
     dvc(good.folder, "init", "-q")
     storage = tmp_path / "storage"
     storage.mkdir()
@@ -173,4 +173,4 @@ def test_a_remote_that_the_users_project_shares_is_never_swept(good: Good, tmp_p
     push_pull.set_remote(Repository.open(good.folder), str(storage))
 
     with pytest.raises(InvalidInput, match="own DVC project"):
-        sweep(good, remote=True)
+        collect(good, remote=True)
