@@ -206,7 +206,7 @@ def _refuse_shared_with_project(repository: Repository) -> None:
         project_url = url.rstrip("/")
         if _contains(project_url, artifacts_url) or _contains(artifacts_url, project_url):
             raise InvalidInput(
-                f"The DVC remote {artifacts_url!r} also holds data of the code's DVC project.",
+                f"The DVC remote {artifacts_url!r} also holds data of your own DVC project.",
                 hint="Give gitml a remote of its own with `gitml remote add NAME URL`.",
             )
 

@@ -34,8 +34,8 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
                           text=True, check=True, timeout=LIMIT)  # fmt: skip
 
     assert done.stdout.splitlines()[-1] == (
-        "LOADED ['gitml.cli', 'gitml.cli.escape', 'gitml.cli.program', 'gitml.errors', "
-        "'gitml.signals', 'gitml.version'] []"
+        "LOADED ['gitml.cli', 'gitml.cli.program', 'gitml.errors', 'gitml.signals', 'gitml.text', "
+        "'gitml.version'] []"
     )
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
 
