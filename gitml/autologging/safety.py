@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _log = logging.getLogger(__name__)
-_told: set[str] = set()
+_reported: set[str] = set()
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,7 @@ def safely(what: str, action: Callable[[], Result], *, silent: bool = False) -> 
         return action()
     except Exception as error:
         reason = f"{what} ({type(error).__name__}: {error})"
-        if not silent and reason not in _told:
-            _told.add(reason)
+        if not silent and reason not in _reported:
+            _reported.add(reason)
             _log.warning("Autologging left out %s", reason)
         return None

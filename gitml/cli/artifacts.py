@@ -36,31 +36,33 @@ def list_(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
     RUN_OR_URI is a run id, its first digits, a run's name, or a runs:/ or models:/ URI.
     """
     client = MlflowClient()
-    place = _place(client, _only(run, run_id), path)
-    files = client.repository.files(place.run_id).artifacts
-    found = _listing(files, place)
+    target = _target(client, _only(run, run_id), path)
+    files = client.repository.files(target.run_id).artifacts
+    infos = _listing(files, target)
     if json_:
-        print_json(found)
+        print_json(infos)
     else:
-        rows = [(f"{one.path}/" if one.is_dir else one.path, Size(one.file_size)) for one in found]
+        rows = [
+            (f"{info.path}/" if info.is_dir else info.path, Size(info.file_size)) for info in infos
+        ]
         table(("PATH", "SIZE"), rows, empty="No artifacts.")
 
 
-def _listing(files: tuple[Artifact, ...], place: RunUri) -> list[FileInfo]:
+def _listing(files: tuple[Artifact, ...], target: RunUri) -> list[FileInfo]:
     """A folder's children, or the file itself.
 
     Raises:
         NotFound: The run has neither.
     """
-    found = manifest.listing(files, place.path)
-    if found or not place.path:
-        return found
+    children = manifest.listing(files, target.path)
+    if children or not target.path:
+        return children
     for artifact in files:
-        if artifact.path == place.path:
+        if artifact.path == target.path:
             return [FileInfo(path=artifact.path, is_dir=False, file_size=artifact.size)]
     raise NotFound(
-        f"Run {place.run_id} has no artifact {place.path!r:.80}.",
-        hint=f"See `gitml artifacts list {place.run_id}`.",
+        f"Run {target.run_id} has no artifact {target.path!r:.80}.",
+        hint=f"See `gitml artifacts list {target.run_id}`.",
     )
 
 
@@ -96,14 +98,14 @@ def download(
     PATH is a file or folder below it; all files without one.
     """
     client = MlflowClient()
-    place = _place(client, _only(run, run_id, artifact_uri), path or artifact_path)
-    folder = output or Path(f"artifacts-{place.run_id[:8]}")
-    _fetch(client, place)
-    where = client.download_artifacts(place.run_id, place.path, folder)
+    target = _target(client, _only(run, run_id, artifact_uri), path or artifact_path)
+    folder = output or Path(f"artifacts-{target.run_id[:8]}")
+    _fetch(client, target)
+    path_on_disk = client.download_artifacts(target.run_id, target.path, folder)
     if json_:
-        print_json({"run_id": place.run_id, "artifact_path": place.path, "path": where})
+        print_json({"run_id": target.run_id, "artifact_path": target.path, "path": path_on_disk})
     else:
-        say(where)
+        say(path_on_disk)
 
 
 def _only(*texts: str | None) -> str:
@@ -115,7 +117,7 @@ def _only(*texts: str | None) -> str:
     return given[0]
 
 
-def _place(client: MlflowClient, text: str, path: str) -> RunUri:
+def _target(client: MlflowClient, text: str, path: str) -> RunUri:
     """Find whose files are meant, and which of them.
 
     Raises:
@@ -123,17 +125,19 @@ def _place(client: MlflowClient, text: str, path: str) -> RunUri:
         NotFound: There is no such run or model.
     """
     below = validation.artifact_path(path)
-    place = resolve.run_uri(text, client.repository)
-    if place is None:
-        place = RunUri(run_id=lookup.run_id(client, text), path="")
-    joined = "/".join(part for part in (place.path, below) if part)
-    return RunUri(run_id=place.run_id, path=joined)
+    target = resolve.run_uri(text, client.repository)
+    if target is None:
+        target = RunUri(run_id=lookup.run_id(client, text), path="")
+    joined = "/".join(part for part in (target.path, below) if part)
+    return RunUri(run_id=target.run_id, path=joined)
 
 
-def _fetch(client: MlflowClient, place: RunUri) -> None:
+def _fetch(client: MlflowClient, target: RunUri) -> None:
     """Bring what is stored of a folder into the cache, with a progress bar."""
-    files = client.repository.files(place.run_id)
-    stored = [one for one in manifest.select(files.artifacts, place.path) if one.md5]
+    files = client.repository.files(target.run_id)
+    stored = [
+        artifact for artifact in manifest.select(files.artifacts, target.path) if artifact.md5
+    ]
     if stored:
         remote = client.repository.open_remote(files.remote_config)
         with progress("Downloading") as report:

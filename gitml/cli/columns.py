@@ -104,7 +104,7 @@ def to_csv(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[st
     """
     yield _line([_safe(title) for title in titles])
     for row in rows:
-        yield _line([_field(one) for one in row])
+        yield _line([_field(value) for value in row])
 
 
 def _field(value: Cell) -> str:
@@ -115,10 +115,10 @@ def _field(value: Cell) -> str:
 
 
 def _safe(text: str) -> str:
-    shown = escape_controls(text)
+    escaped = escape_controls(text)
     if not text.lstrip(" ").startswith(_DANGEROUS) or _is_number(text):
-        return shown
-    return f"'{shown}"
+        return escaped
+    return f"'{escaped}"
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Hides what counts as a difference between runs. Pure."""
+"""Compare the properties of runs. Pure."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def compare(runs: Sequence[RunFiles]) -> list[Row]:
     """List every property of some runs, by kind and name."""
     rows = []
     for kind, read in _KINDS.items():
-        found = [read(run) for run in runs]
-        for name in sorted({name for one in found for name in one}):
-            values = tuple(one.get(name) for one in found)
+        properties = [read(run) for run in runs]
+        for name in sorted({name for values in properties for name in values}):
+            values = tuple(of_run.get(name) for of_run in properties)
             # As texts: NaN equals NaN, and 1 is not True.
             differs = len({repr(value) for value in values}) > 1
             rows.append(Row(kind=kind, name=name, values=values, differs=differs))
@@ -57,17 +57,17 @@ def excerpts(values: Sequence[Any], room: int) -> tuple[Any, ...]:
         return tuple(values)
     first, last = min(texts), max(texts)  # what begins both, begins all
     pairs = enumerate(zip(first, last, strict=False))
-    same = next((at for at, (a, b) in pairs if a != b), len(first)) if first != last else 0
+    same = next((index for index, (a, b) in pairs if a != b), len(first)) if first != last else 0
     start = same - _LEAD if same > _LEAD else 0
     return tuple(_cut(value, start, room) if isinstance(value, str) else value for value in values)
 
 
 def _cut(text: str, start: int, room: int) -> str:
     before = "…" if start else ""
-    shown = text[start : start + room - len(before)]
-    if start + len(shown) < len(text):
-        shown = f"{shown[:-1]}…"
-    return before + shown
+    excerpt = text[start : start + room - len(before)]
+    if start + len(excerpt) < len(text):
+        excerpt = f"{excerpt[:-1]}…"
+    return before + excerpt
 
 
 def _attributes(files: RunFiles) -> Mapping[str, Any]:
@@ -82,7 +82,7 @@ def _attributes(files: RunFiles) -> Mapping[str, Any]:
 
 def _source(files: RunFiles) -> Mapping[str, Any]:
     source = files.record.run.source
-    found = {
+    values = {
         "branch": source.branch,
         "command": " ".join(source.command),
         "commit": source.commit,
@@ -90,7 +90,7 @@ def _source(files: RunFiles) -> Mapping[str, Any]:
         "remote": source.remote,
         "uncommitted changes": _digest(files.patch) if source.dirty else None,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
 def _digest(patch: bytes) -> str:
@@ -105,11 +105,11 @@ def _environment(files: RunFiles) -> Mapping[str, Any]:
 
 
 def _datasets(files: RunFiles) -> Mapping[str, Any]:
-    found: dict[str, str] = {}
-    for one in files.record.run.inputs.dataset_inputs:
-        name = f"{one.name} ({one.context})" if one.context else one.name
-        found[name] = f"{found[name]}, {one.digest}" if name in found else one.digest
-    return found
+    digests: dict[str, str] = {}
+    for dataset in files.record.run.inputs.dataset_inputs:
+        name = f"{dataset.name} ({dataset.context})" if dataset.context else dataset.name
+        digests[name] = f"{digests[name]}, {dataset.digest}" if name in digests else dataset.digest
+    return digests
 
 
 def _tags(files: RunFiles) -> Mapping[str, Any]:

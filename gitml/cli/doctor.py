@@ -23,19 +23,19 @@ def doctor(ctx: click.Context, json_: bool) -> None:
 
     Exits with 1 if there is a problem; warnings are fine.
     """
-    found = list(examine(Path(resolve_path(config.environment().tracking_uri or "."))))
-    healthy = all(one.level != Level.PROBLEM for one in found)
+    findings = list(examine(Path(resolve_path(config.environment().tracking_uri or "."))))
+    healthy = all(finding.level != Level.PROBLEM for finding in findings)
     if json_:
-        print_json({"ok": healthy, "checks": found})
+        print_json({"ok": healthy, "checks": findings})
     else:
-        for one in found:
-            _print(one)
+        for finding in findings:
+            _print(finding)
     if not healthy:
         ctx.exit(1)
 
 
-def _print(found: Finding) -> None:
-    colour = _COLOURS[found.level]
-    say(f"{found.level.value:<8}{found.check}: {found.message}", colour=colour)
-    if found.fix:
-        say(f"{'':<8}fix: {found.fix}")
+def _print(finding: Finding) -> None:
+    colour = _COLOURS[finding.level]
+    say(f"{finding.level.value:<8}{finding.check}: {finding.message}", colour=colour)
+    if finding.fix:
+        say(f"{'':<8}fix: {finding.fix}")

@@ -1,4 +1,4 @@
-"""What ``gitml doctor`` looks at, one function per subject; each gives what it found."""
+"""The checks of ``gitml doctor``, one function per subject."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         check: Its subject.
         level: How bad it is.
         message: One sentence, or less.
-        fix: What to type; empty where nothing is wrong.
+        fix: Command to run; empty if nothing is wrong.
     """
 
     check: str
@@ -94,7 +94,7 @@ def _git() -> Finding:
     try:
         done = subprocess.run(["git", "version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return _problem("git", "git does not run.", "Install git 2.34 or newer.")
+        return _problem("git", "git cannot be started.", "Install git 2.34 or newer.")
     text = done.stdout.strip().removeprefix("git version ")
     if tuple(int(part) for part in re.findall(r"\d+", text)[:2]) < _OLDEST_GIT:
         return _problem("git", f"git {text} is too old.", "Install git 2.34 or newer.")
@@ -131,8 +131,8 @@ def _repository(folder: Path) -> Iterator[Finding]:
     except InvalidInput as error:
         yield _of("gitml.yaml", error, "Correct the file.")
         return
-    there = git.work_tree is not None and (git.work_tree / config.FILE_NAME).exists()
-    yield _good("gitml.yaml", "valid" if there else "not there; the defaults are used")
+    exists = git.work_tree is not None and (git.work_tree / config.FILE_NAME).exists()
+    yield _good("gitml.yaml", "valid" if exists else "no file; the defaults are used")
     checks: tuple[tuple[str, Callable[[Repository], Iterator[Finding]]], ...] = (
         ("local state", _state),
         ("left behind", _left_behind),
@@ -151,30 +151,30 @@ def _repository(folder: Path) -> Iterator[Finding]:
 
 def _identity(git: GitRepo) -> Finding:
     """Check that commits bear a name that was given to git, not one that was guessed."""
-    told = git.run("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128))
-    if told:
+    configured = git.run(
+        "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128)
+    )
+    if configured:
         return _good("identity", str(git.identity))
     return _warning(
         "identity",
-        f"git does not know you; runs are recorded as by {git.identity}",
+        f"git has no user.name and user.email; runs are recorded as by {git.identity}",
         'git config --global user.name "…"; git config --global user.email "…"',
     )
 
 
 def _state(repository: Repository) -> Iterator[Finding]:
-    place = repository.state if repository.state.exists() else repository.git.common_dir
-    if place.is_dir() and os.access(place, os.W_OK):
+    folder = repository.state if repository.state.exists() else repository.git.common_dir
+    if folder.is_dir() and os.access(folder, os.W_OK):
         yield _good("local state", str(repository.state))
     else:
-        yield _problem(
-            "local state", f"{place} is not a folder that can be written.", f"ls -ld {place}"
-        )
+        yield _problem("local state", f"{folder} is not a writable folder.", f"ls -ld {folder}")
 
 
 def _left_behind(repository: Repository) -> Iterator[Finding]:
     """Look for runs whose process died; reading the index afterwards commits them."""
     runs = repository.runs.in_progress().values()
-    dead = [place for place in runs if not journal.is_alive(place)]
+    dead = [folder for folder in runs if not journal.is_alive(folder)]
     if dead:
         yield _warning(
             "left behind",
@@ -187,19 +187,19 @@ def _left_behind(repository: Repository) -> Iterator[Finding]:
 
 def _branch(repository: Repository) -> Iterator[Finding]:
     branch, git = repository.branch, repository.git
-    ours, theirs = git.ref(branch.ref), git.ref(branch.tracking_ref)
-    if ours is None and theirs is None:
+    local, remote = git.ref(branch.ref), git.ref(branch.tracking_ref)
+    if local is None and remote is None:
         yield _warning("branch", f"{branch.name} does not exist yet", "gitml init")
-    elif ours is None:
+    elif local is None:
         yield _good("branch", f"{branch.name} of {repository.settings.git_remote}")
-    elif theirs is None:
+    elif remote is None:
         yield _warning("branch", f"{branch.name} was never pushed", "gitml push")
     else:
-        yield _distance(git, branch.name, ours, theirs)
+        yield _distance(git, branch.name, local, remote)
 
 
-def _distance(git: GitRepo, name: str, ours: str, theirs: str) -> Finding:
-    out = git.run("rev-list", "--left-right", "--count", f"{ours}...{theirs}").split()
+def _distance(git: GitRepo, name: str, local: str, remote: str) -> Finding:
+    out = git.run("rev-list", "--left-right", "--count", f"{local}...{remote}").split()
     ahead, behind = (int(number) for number in out)
     if not ahead and not behind:
         return _good("branch", f"{name}, as last pushed")
@@ -210,8 +210,8 @@ def _distance(git: GitRepo, name: str, ours: str, theirs: str) -> Finding:
 def _records(repository: Repository) -> Iterator[Finding]:
     index = repository.index()
     counts, problems = index.counts(), index.problems()
-    for found in problems[:_NAMED]:
-        yield _problem("records", f"{found.path}: {found.reason}", _history_of(repository))
+    for problem in problems[:_NAMED]:
+        yield _problem("records", f"{problem.path}: {problem.reason}", _history_of(repository))
     if len(problems) > _NAMED:
         rest = plural(len(problems) - _NAMED, "more record")
         yield _problem("records", f"{rest} cannot be read", _history_of(repository))

@@ -33,10 +33,10 @@ def history(run: str, key: str, csv_: bool, json_: bool) -> None:
     run_id = lookup.run_id(client, run)
     points = client.get_metric_history(run_id, key)
     if not points:
-        known = ", ".join(sorted(client.get_run(run_id).data.metrics))
+        keys = ", ".join(sorted(client.get_run(run_id).data.metrics))
         raise NotFound(
             f"Run {run_id} has no metric {key!r:.80}.",
-            hint=f"It has: {known:.300}" if known else "It has no metrics.",
+            hint=f"It has: {keys:.300}" if keys else "It has no metrics.",
         )
     if json_:
         print_json(points)

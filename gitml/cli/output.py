@@ -85,8 +85,8 @@ def facts(pairs: Iterable[tuple[str, Cell]]) -> None:
     """Print labelled values, one per line; those without a value are left out."""
     now = time.time_ns() // 1_000_000
     people = sys.stdout.isatty()
-    shown = [(label, _fact(cell, people, now)) for label, cell in pairs]
-    _print_aligned([[f"{label}:", text] for label, text in shown if text])
+    rows = [(label, _fact(cell, people, now)) for label, cell in pairs]
+    _print_aligned([[f"{label}:", text] for label, text in rows if text])
 
 
 def _fact(cell: Cell, people: bool, now: int) -> str:
@@ -128,10 +128,10 @@ def _on_terminal(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
     room = console.width - _GAP * len(titles)
-    shown = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table_ = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for title, width in zip(titles, fitted(widths, room), strict=True):
-        shown.add_column(title, no_wrap=True, overflow="ellipsis", max_width=width)
+        table_.add_column(title, no_wrap=True, overflow="ellipsis", max_width=width)
     for row in rows:
         # Text: markup in names stays text
-        shown.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
-    console.print(shown)
+        table_.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
+    console.print(table_)

@@ -124,8 +124,8 @@ class Program(click.Group):
 
 
 def _of_system(error: OSError) -> Failure:
-    place = f" ({os.fspath(error.filename)!r})" if error.filename else ""
-    return Failure(f"The system refuses: {error.strerror or error}{place}.")
+    path = f" ({os.fspath(error.filename)!r})" if error.filename else ""
+    return Failure(f"The system refuses: {error.strerror or error}{path}.")
 
 
 def _unforeseen(error: Exception) -> Failure:

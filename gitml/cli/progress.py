@@ -33,14 +33,14 @@ def progress(what: str, *, unit: str = "bytes") -> Iterator[Progress | None]:
     columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), amount)
     console = Console(stderr=True, highlight=False, markup=False)
     # Without a thread of its own: a process that has one cannot be copied to share its work.
-    with bars.Progress(*columns, console=console, transient=True, auto_refresh=False) as shown:
-        task, drawn = shown.add_task(what, total=None, visible=False), 0.0
+    with bars.Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        task, drawn = bar.add_task(what, total=None, visible=False), 0.0
 
         def report(done: int, total: int) -> None:
             nonlocal drawn
-            shown.update(task, completed=done, total=total, visible=True)
+            bar.update(task, completed=done, total=total, visible=True)
             if time.monotonic() - drawn >= _PAUSE:
-                shown.refresh()
+                bar.refresh()
                 drawn = time.monotonic()
 
         yield report

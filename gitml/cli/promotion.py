@@ -146,16 +146,16 @@ def _write(registry: Registry, review: Review, output: Path) -> None:
         output.write_text(text, encoding="utf-8")
         return
     output.mkdir(parents=True, exist_ok=True)
-    told = comparison.report(review)
-    document = json.dumps(to_json(told), indent=2, ensure_ascii=False, allow_nan=False)
+    report = comparison.report(review)
+    document = json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False)
     (output / "report.md").write_text(text, encoding="utf-8")
     (output / "report.json").write_text(document + "\n", encoding="utf-8")
-    for change, compared in zip(review.changes, told.changes, strict=True):
+    for change, compared in zip(review.changes, report.changes, strict=True):
         both = (change.admission.candidate, change.admission.incumbent)
         curves = {
-            one.version.version: facts.curves(registry.repo, registry.branch, one.version)
-            for one in both
-            if one
+            evidence.version.version: facts.curves(registry.repo, registry.branch, evidence.version)
+            for evidence in both
+            if evidence
         }
         for name, data in report_charts.pictures(compared, curves):
             (output / name).write_bytes(data)

@@ -52,8 +52,10 @@ def list_(json_: bool) -> None:
 
 
 def _in_stage(model: RegisteredModel, stage: str) -> int | None:
-    found = (one.version for one in model.latest_versions if one.current_stage == stage)
-    return next(found, None)
+    versions = (
+        version.version for version in model.latest_versions if version.current_stage == stage
+    )
+    return next(versions, None)
 
 
 @registry.command()
@@ -68,7 +70,7 @@ def show(name: str, version: str | None, json_: bool) -> None:
         return
     model = client.get_registered_model(name)
     versions = client.registry.model_versions(model.name)
-    versions.sort(key=lambda one: -one.version)
+    versions.sort(key=lambda version: -version.version)
     if json_:
         stages = by_stage(client.model_history(name))
         print_json({**dict(model), "versions": versions, "stages": stages})
@@ -89,31 +91,31 @@ def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
         ("VERSION", "STAGE", "ALIASES", "REGISTERED", "BY", "SOURCE"),
         [
             (
-                one.version,
-                one.current_stage,
-                ", ".join(one.aliases),
-                When(one.creation_timestamp),
-                one.user_id,
-                one.source,
+                version.version,
+                version.current_stage,
+                ", ".join(version.aliases),
+                When(version.creation_timestamp),
+                version.user_id,
+                version.source,
             )
-            for one in versions
+            for version in versions
         ],
         empty="No versions.",
     )
 
 
-def _show_version(found: Lineage, json_: bool) -> None:
-    version = found.version
+def _show_version(lineage: Lineage, json_: bool) -> None:
+    version = lineage.version
     if json_:
-        told = blame.document(found)
-        del told["version"]
-        print_json({**dict(version), "stages": told.pop("stages"), "lineage": told})
+        document = blame.document(lineage)
+        del document["version"]
+        print_json({**dict(version), "stages": document.pop("stages"), "lineage": document})
         return
     facts([
         ("Model", version.name),
         ("Version", version.version),
         ("Stage", version.current_stage),
-        *blame.placement(found),
+        *blame.placement(lineage),
         ("Aliases", ", ".join(version.aliases)),
         ("Description", version.description),
         ("Tags", pairs(version.tags)),
@@ -122,34 +124,35 @@ def _show_version(found: Lineage, json_: bool) -> None:
         ("Source", version.source),
         ("Digest", Identifier(version.digest)),
         ("Commit", Identifier(version.commit)),
-        *blame.origin(found),
+        *blame.origin(lineage),
     ])  # fmt: skip
-    if found.judged:
-        stage, judged = found.judged
+    if lineage.judged:
+        stage, judged = lineage.judged
         heading(f"Gates of {stage}{', forced' if judged.forced else ''}")
         table(
             ("GATE", "MEASURED", "HOLDS", "NOTE"),
             [(gate.gate, gate.measured, gate.holds, gate.note) for gate in judged.gates],
             empty="No gates.",
         )
-    if found.stages:
+    if lineage.stages:
         heading("Stages")
         table(
             ("STAGE", "FROM", "TO", "GATES", "APPROVED BY", "WHY"),
             [
-                (stage, When(one.timestamp), When(one.until) if one.until else "",
-                 _gates_told(one.gates, one.forced), ", ".join(one.approved_by), one.reason)
-                for stage, entered in found.stages.items()
-                for one in entered
+                (stage, When(entry.timestamp), When(entry.until) if entry.until else "",
+                 _gate_summary(entry.gates, entry.forced), ", ".join(entry.approved_by),
+                 entry.reason)
+                for stage, entered in lineage.stages.items()
+                for entry in entered
             ],
             empty="It was in no stage.",
         )  # fmt: skip
 
 
-def _gates_told(gates: Sequence[Verdict], forced: bool) -> str:
+def _gate_summary(gates: Sequence[Verdict], forced: bool) -> str:
     held = sum(gate.holds for gate in gates)
-    told = f"{held} of {len(gates)} hold" if gates else ""
-    return f"{told}, forced" if forced and told else "forced" if forced else told
+    summary = f"{held} of {len(gates)} hold" if gates else ""
+    return f"{summary}, forced" if forced and summary else "forced" if forced else summary
 
 
 @registry.command()
@@ -254,17 +257,17 @@ def history(name: str, edits: bool, json_: bool) -> None:
         return
     table(
         ("WHEN", "WHAT", "WHY", "WHO"),
-        [(When(one.timestamp), _what(one), one.reason, one.user) for one in events],
+        [(When(event.timestamp), _what(event), event.reason, event.user) for event in events],
         empty="Nothing happened yet.",
     )
 
 
 def _what(event: ModelEvent) -> str:
-    told = stage_entry(event, event.version or 0)
-    held = sum(gate.holds for gate in told.gates)
-    remarks = [f"{held} of {len(told.gates)} gates hold"] if told.gates else []
-    remarks += ["forced past its gates"] if told.forced else []
-    remarks += [f"approved by {', '.join(told.approved_by)}"] if told.approved_by else []
+    entry = stage_entry(event, event.version or 0)
+    held = sum(gate.holds for gate in entry.gates)
+    remarks = [f"{held} of {len(entry.gates)} gates hold"] if entry.gates else []
+    remarks += ["forced past its gates"] if entry.forced else []
+    remarks += [f"approved by {', '.join(entry.approved_by)}"] if entry.approved_by else []
     remark = f" ({', '.join(remarks)})" if remarks else ""
     return event.message.removeprefix(f"{event.model} ") + remark
 

@@ -49,7 +49,7 @@ def add(name: str, url: str, json_: bool) -> None:
         )
     repository = TrackingClient().repository
     with progress("Sending artifacts") as report_progress:
-        report = set_remote(repository, _from_here(url), progress=report_progress)
+        report = set_remote(repository, _absolute(url), progress=report_progress)
     if json_:
         print_json({**_artifact_remote(repository), "files": report.sent.files,
                     "bytes": report.sent.bytes, "left": report.left})  # fmt: skip
@@ -66,7 +66,7 @@ def add(name: str, url: str, json_: bool) -> None:
     talk("Type `gitml push` to tell the other clones.")
 
 
-def _from_here(url: str) -> str:
+def _absolute(url: str) -> str:
     """Make a relative folder absolute: as typed it is relative to where the user stands."""
     if ":" in url or not url.strip() or url.startswith("~"):
         return url
@@ -78,16 +78,16 @@ def _from_here(url: str) -> str:
 def list_(json_: bool) -> None:
     """List where artifacts and records go."""
     repository = TrackingClient().repository
-    found = [_artifact_remote(repository)]
+    remotes = [_artifact_remote(repository)]
     for name, url in sorted(repository.git.remotes().items()):
         used = name == repository.settings.git_remote
-        found.append({
+        remotes.append({
             "name": name, "kind": "git", "url": url, "shared": True, "used": used
         })  # fmt: skip
     if json_:
-        print_json(found)
+        print_json(remotes)
         return
-    rows = [(one["name"], one["kind"], _purpose(one), one["url"]) for one in found]
+    rows = [(remote["name"], remote["kind"], _purpose(remote), remote["url"]) for remote in remotes]
     table(("NAME", "KIND", "HOLDS", "URL"), rows, empty="No remotes.")
 
 
@@ -101,7 +101,7 @@ def _artifact_remote(repository: Repository) -> dict[str, Any]:
     }
 
 
-def _purpose(found: dict[str, Any]) -> str:
-    if found["kind"] == "dvc":
-        return "artifacts" if found["shared"] else "artifacts, on this machine only"
-    return "runs and model tags" if found["used"] else "not used by gitml"
+def _purpose(remote: dict[str, Any]) -> str:
+    if remote["kind"] == "dvc":
+        return "artifacts" if remote["shared"] else "artifacts, on this machine only"
+    return "runs and model tags" if remote["used"] else "not used by gitml"

@@ -18,7 +18,7 @@ from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient
 
 _FOLDER = Path("_site")
-_ASKED_EVERY = 3_000  # ms
+_POLL_INTERVAL = 3_000  # ms
 _port = click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port; default any free one."
 )
@@ -111,18 +111,18 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
     from gitml.site.serve import serve_live
 
     repository = TrackingClient().repository
-    shown = dashboard.fingerprint(repository)
+    built = dashboard.fingerprint(repository)
     folder = repository.state / "site"
-    report = _build(folder, title, live=_ASKED_EVERY)
+    report = _build(folder, title, live=_POLL_INTERVAL)
 
     def refresh() -> bool:
-        nonlocal shown
-        now = dashboard.fingerprint(repository)
-        if now == shown:
+        nonlocal built
+        state = dashboard.fingerprint(repository)
+        if state == built:
             return False
-        shown = now
+        built = state
         try:
-            done = dashboard.build_site(repository, folder, title=title, live=_ASKED_EVERY)
+            done = dashboard.build_site(repository, folder, title=title, live=_POLL_INTERVAL)
         except GitmlError as error:
             talk(f"The site was not brought up to date: {error.message}")
             return False

@@ -22,11 +22,11 @@ _RECORD = "/run.json"
 @as_json
 def status(json_: bool) -> None:
     """Show what is here, and what was not pushed yet."""
-    found = _status(TrackingClient().repository)
+    status_ = _status(TrackingClient().repository)
     if json_:
-        print_json(found)
+        print_json(status_)
     else:
-        _print(found)
+        _print(status_)
 
 
 def _status(repository: Repository) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def _status(repository: Repository) -> dict[str, Any]:
 def _not_pushed(repository: Repository) -> dict[str, int]:
     """Count the runs that the git remote did not have when it was last talked to."""
     branch = repository.branch
-    ours, theirs = repository.git.ref(branch.ref), repository.git.ref(branch.tracking_ref)
-    if ours is None or ours == theirs:
+    local, remote = repository.git.ref(branch.ref), repository.git.ref(branch.tracking_ref)
+    if local is None or local == remote:
         return {"new": 0, "changed": 0}
-    changes = [c for c in repository.git.diff(theirs, ours) if c.path.endswith(_RECORD)]
+    changes = [c for c in repository.git.diff(remote, local) if c.path.endswith(_RECORD)]
     return {
         "new": sum(change.old is None for change in changes),
         "changed": sum(None not in (change.old, change.new) for change in changes),
@@ -81,49 +81,49 @@ def _models(repository: Repository) -> list[dict[str, Any]]:
     return [
         {
             "name": model.name,
-            "stages": {one.current_stage: one.version for one in model.latest_versions},
+            "stages": {version.current_stage: version.version for version in model.latest_versions},
             "aliases": model.aliases,
         }
         for model in Registry.of(repository).search_registered_models()
     ]
 
 
-def _print(found: dict[str, Any]) -> None:
-    branch, waiting = found["branch"], found["not_pushed"]
-    deleted = f", {found['deleted_runs']} deleted" if found["deleted_runs"] else ""
+def _print(status_: dict[str, Any]) -> None:
+    branch, waiting = status_["branch"], status_["not_pushed"]
+    deleted = f", {status_['deleted_runs']} deleted" if status_["deleted_runs"] else ""
     lines: list[tuple[str, Cell]] = [
-        ("Repository", found["repository"]),
+        ("Repository", status_["repository"]),
         ("Branch", branch["name"] if branch["commit"] else f"{branch['name']} (no run yet)"),
-        ("Runs", plural(found["runs"], "run") + deleted),
-        ("Experiments", found["experiments"]),
+        ("Runs", plural(status_["runs"], "run") + deleted),
+        ("Experiments", status_["experiments"]),
         ("Not pushed", _waiting(waiting, branch)),
-        ("Artifacts", _artifacts(found["artifacts"])),
+        ("Artifacts", _artifacts(status_["artifacts"])),
     ]
-    if found["in_batches"]:
-        waiting_runs = plural(found["in_batches"], "run")
+    if status_["in_batches"]:
+        waiting_runs = plural(status_["in_batches"], "run")
         lines.append(("In a batch", f"{waiting_runs}, seen here once the batch commits them"))
-    if found["problems"]:
+    if status_["problems"]:
         lines.append(
             (
                 "Problems",
-                f"{plural(found['problems'], 'record')} not readable: `gitml doctor`",
+                f"{plural(status_['problems'], 'record')} not readable: `gitml doctor`",
             )
         )
     facts(lines)
-    if found["in_progress"]:
+    if status_["in_progress"]:
         heading("In progress")
         rows = [
             (Identifier(one["run_id"]), one["run_name"], When(one["start_time"]))
-            for one in found["in_progress"]
+            for one in status_["in_progress"]
         ]
         table(("RUN", "NAME", "STARTED"), rows, empty="")
-    if found["models"]:
+    if status_["models"]:
         heading("Models")
         table(
             ("MODEL", "PRODUCTION", "STAGING", "NO STAGE"),
             [
                 (one["name"], *(one["stages"].get(s) for s in ("Production", "Staging", "None")))
-                for one in found["models"]
+                for one in status_["models"]
             ],
             empty="",
         )
@@ -138,7 +138,7 @@ def _waiting(waiting: dict[str, int], branch: dict[str, Any]) -> str:
     return f"{plural(waiting['new'], 'run')}{changed}: {fix}"
 
 
-def _artifacts(found: dict[str, Any]) -> str:
-    if found["shared"]:
-        return str(found["url"])
+def _artifacts(artifacts: dict[str, Any]) -> str:
+    if artifacts["shared"]:
+        return str(artifacts["url"])
     return "on this machine only; `gitml remote add storage URL` shares them"

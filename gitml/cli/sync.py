@@ -71,8 +71,8 @@ def _push(repository: Repository, remote: str | None) -> PushReport:
 
 def _tell_registry(report: ExchangeReport) -> None:
     """What became of this clone's own changes of the registry."""
-    for one in report.renumbered:
-        say(f"renumbered: {one.model} {one.old} → {one.new}")
+    for renumbered in report.renumbered:
+        say(f"renumbered: {renumbered.model} {renumbered.old} → {renumbered.new}")
     for line in report.lost:
         talk(f"warning: not done: {line}.")
 

@@ -25,27 +25,27 @@ def verify(ctx: click.Context, name: str | None, json_: bool) -> None:
     their recorded values do not meet, versions whose commit is another, and signatures that are
     missing, forged or not of someone allowed. Exits with 1 if there are any. Nothing is changed.
     """
-    found = promotion.verify(MlflowClient().registry, name)
+    result = promotion.verify(MlflowClient().registry, name)
     if json_:
-        print_json({"holds": found.holds, **_fields(found)})
+        print_json({"holds": result.holds, **_fields(result)})
     else:
-        _tell(found)
-    if not found.holds:
+        _tell(result)
+    if not result.holds:
         ctx.exit(1)
 
 
-def _fields(found: Verification) -> dict[str, object]:
-    return {name: getattr(found, name) for name in found.__slots__}
+def _fields(result: Verification) -> dict[str, object]:
+    return {name: getattr(result, name) for name in result.__slots__}
 
 
-def _tell(found: Verification) -> None:
-    for fault in found.faults:
+def _tell(result: Verification) -> None:
+    for fault in result.faults:
         say(f"{fault.tag}: {fault.problem}. {fault.reason}", colour="red")
-    for one in found.foreign[:_NAMED]:
-        talk(f"{one.tag}: foreign, {one.reason}")
-    if len(found.foreign) > _NAMED:
-        talk(f"{plural(len(found.foreign) - _NAMED, 'more foreign tag')}")
+    for tag in result.foreign[:_NAMED]:
+        talk(f"{tag.tag}: foreign, {tag.reason}")
+    if len(result.foreign) > _NAMED:
+        talk(f"{plural(len(result.foreign) - _NAMED, 'more foreign tag')}")
     say(
-        f"Verified {plural(found.tags, 'tag')} ({found.signed} must be signed) of "
-        f"{plural(found.models, 'model')}: {plural(len(found.faults), 'problem')}."
+        f"Verified {plural(result.tags, 'tag')} ({result.signed} must be signed) of "
+        f"{plural(result.models, 'model')}: {plural(len(result.faults), 'problem')}."
     )

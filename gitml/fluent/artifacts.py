@@ -44,8 +44,8 @@ def download_artifacts(
         NotFound: There is no such artifact.
     """
     client = session.client()
-    place = _named(client, artifact_uri, run_id, artifact_path)
-    return client.download_artifacts(place.run_id, place.path, dst_path)
+    target = _named(client, artifact_uri, run_id, artifact_path)
+    return client.download_artifacts(target.run_id, target.path, dst_path)
 
 
 def list_artifacts(
@@ -55,8 +55,8 @@ def list_artifacts(
 ) -> list[FileInfo]:
     """List a folder of artifacts; arguments as for ``download_artifacts``."""
     client = session.client()
-    place = _named(client, artifact_uri, run_id, artifact_path)
-    return client.list_artifacts(place.run_id, place.path)
+    target = _named(client, artifact_uri, run_id, artifact_path)
+    return client.list_artifacts(target.run_id, target.path)
 
 
 def _named(client: TrackingClient, uri: str | None, run_id: str | None, path: str | None) -> RunUri:

@@ -1,4 +1,4 @@
-"""Hides what becomes of a log call that fails: an error, or a warning and the training goes on.
+"""Raise the error of a failed log call, or log a warning so that the training goes on.
 
 ``GITML_ON_ERROR`` chooses. Wrong use is an error either way.
 """
@@ -14,16 +14,16 @@ from gitml import config
 from gitml.errors import ArtifactError, Conflict, StoreError
 
 FAILURES = (StoreError, ArtifactError, Conflict, OSError)
-"""What may keep a call from being logged that was right."""
+"""Errors that can keep a correct call from being logged."""
 _P = ParamSpec("_P")
 _logger = logging.getLogger("gitml")
-_told: set[tuple[str, type[Exception]]] = set()
+_reported: set[tuple[str, type[Exception]]] = set()
 
 
 def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
     """Let a function that logs warn instead of raise where ``GITML_ON_ERROR=warn`` asks for it.
 
-    The first failure of each kind in each function is told, later ones are not.
+    Only the first failure of each kind in each function is reported.
     """
 
     @functools.wraps(log)
@@ -37,7 +37,7 @@ def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
 
 
 def forgive(name: str, error: Exception) -> None:
-    """Raise the error that is being handled, or tell it.
+    """Raise the error that is being handled, or log it as a warning.
 
     Args:
         name: The function that failed.
@@ -45,6 +45,6 @@ def forgive(name: str, error: Exception) -> None:
     """
     if config.environment().on_error != "warn":
         raise error
-    if (name, type(error)) not in _told:
-        _told.add((name, type(error)))
+    if (name, type(error)) not in _reported:
+        _reported.add((name, type(error)))
         _logger.warning("%s: not logged, the training goes on: %s", name, error)

@@ -1,10 +1,10 @@
-"""Hides how the end of the process is told apart: finished, failed, or killed.
+"""End open runs when the process ends, as FINISHED, FAILED or KILLED.
 
 Python tells an ``atexit`` handler nothing about why the process ends, and MLflow calls every such
-run FINISHED. Here the reasons are noted as they arise: an uncaught exception by ``sys.excepthook``,
-an exit code by ``sys.exit``, SIGTERM by a handler where the program has none of its own. Whether
-an exit request really ended the program (it may be caught) is read off the outermost frame of the
-main thread: a program that ran to its end stands on its return instruction.
+run FINISHED. This module records the reasons as they arise: an uncaught exception by
+``sys.excepthook``, an exit code by ``sys.exit``, SIGTERM by a handler where the program has none of
+its own. Whether an exit request really ended the program (it may be caught) is read off the outermost
+frame of the main thread: a program that ran to its end stands on its return instruction.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ProcessEnd:
         self._outermost = _outermost_frame()
         if not first:  # a forked child inherited the hooks
             return
-        atexit.register(self._at_exit)
+        atexit.register(self._end_at_exit)
         self._hook_exceptions()
         self._hook_exits()
         if threading.current_thread() is threading.main_thread():
@@ -64,10 +64,10 @@ class ProcessEnd:
         sys.excepthook = hook
 
     def _hook_exits(self) -> None:
-        for place, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
-            before = getattr(place, name, None)  # `exit` and `quit` are absent under `python -S`
+        for module, name in ((sys, "exit"), (builtins, "exit"), (builtins, "quit")):
+            before = getattr(module, name, None)  # `exit` and `quit` are absent under `python -S`
             if before is not None:
-                setattr(place, name, _Noting(before, self._note_exit))
+                setattr(module, name, _Noting(before, self._note_exit))
 
     def _note_exit(self, code: object) -> None:
         self._exit_code = code
@@ -84,7 +84,7 @@ class ProcessEnd:
 
         signal.signal(signal.SIGTERM, on_sigterm)
 
-    def _at_exit(self) -> None:
+    def _end_at_exit(self) -> None:
         if os.getpid() == self._pid:
             self._end_all(self._status())
 
@@ -125,10 +125,10 @@ def _outermost_frame() -> FrameType | None:
 
 
 def _returned(frame: FrameType) -> bool:
-    """Tell whether a finished frame left by a return rather than an exception."""
-    at = frame.f_lasti
+    """Return True if a finished frame left by a return rather than an exception."""
+    last = frame.f_lasti
     return any(
-        instruction.offset == at
+        instruction.offset == last
         and instruction.opname.startswith("RETURN_")
         and instruction.opname != "RETURN_GENERATOR"
         for instruction in dis.get_instructions(frame.f_code)

@@ -147,8 +147,8 @@ def _where(
     if ids and names:
         raise InvalidInput("Give experiment_ids or experiment_names, not both.")
     if everywhere and not (ids or names):
-        found = session.client().search_experiments(ViewType.ALL, None)
-        return [experiment.experiment_id for experiment in found]
+        experiments = session.client().search_experiments(ViewType.ALL, None)
+        return [experiment.experiment_id for experiment in experiments]
     if names:
         named = [session.client().get_experiment_by_name(name) for name in names]
         return [experiment.experiment_id for experiment in named if experiment]

@@ -104,8 +104,8 @@ def _enforce_columns(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
     chosen = _chosen_columns(table, schema)
     specs = zip(schema.columns, schema.input_names(), strict=True)
-    wanted = {(n if schema.has_input_names() else chosen[n]): spec for spec, n in specs}
-    columns = {name: _enforce_column(table[name], wanted[name], name) for name in chosen}
+    specs_by_column = {(n if schema.has_input_names() else chosen[n]): spec for spec, n in specs}
+    columns = {name: _enforce_column(table[name], specs_by_column[name], name) for name in chosen}
     return pd.DataFrame(columns, index=table.index)
 
 
@@ -130,9 +130,9 @@ def _chosen_columns(table: pd.DataFrame, schema: Schema) -> list[Any]:
 
 
 def _listed(names: Sequence[Any]) -> str:
-    shown = ", ".join(repr(name) for name in names[:20])
+    quoted = ", ".join(repr(name) for name in names[:20])
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"
+    return f"{'column' if len(names) == 1 else 'columns'} {quoted}{more}"
 
 
 def _enforce_column(column: pd.Series[Any], spec: ColSpec, name: Any) -> pd.Series[Any]:
@@ -145,20 +145,20 @@ def _enforce_column(column: pd.Series[Any], spec: ColSpec, name: Any) -> pd.Seri
     return _enforce_scalars(column, spec.type, name)
 
 
-def _enforce_scalars(column: pd.Series[Any], wanted: DataType, name: Any) -> pd.Series[Any]:
+def _enforce_scalars(column: pd.Series[Any], expected: DataType, name: Any) -> pd.Series[Any]:
     given, complete = _column_type(column, name)
-    if wanted in (DataType.integer, DataType.long) and not complete:
+    if expected in (DataType.integer, DataType.long) and not complete:
         raise InvalidInput(
-            f"Column {name!r} has missing values, which the model's type {wanted} cannot hold.",
+            f"Column {name!r} has missing values, which the model's type {expected} cannot hold.",
             hint="Fill them, or train with a floating-point column.",
         )
     empty = isinstance(given, AnyType)
-    if not empty and given != wanted and given not in _WIDENS.get(wanted, frozenset()):
+    if not empty and given != expected and given not in _WIDENS.get(expected, frozenset()):
         raise InvalidInput(
-            f"Column {name!r} holds {_type_name(given)}, the model takes {wanted}.",
+            f"Column {name!r} holds {_type_name(given)}, the model takes {expected}.",
             hint="Convert the column first.",
         )
-    return _converted(column, wanted, complete, name)
+    return _converted(column, expected, complete, name)
 
 
 def _column_type(column: pd.Series[Any], name: Any) -> tuple[ColumnType, bool]:
@@ -169,18 +169,20 @@ def _column_type(column: pd.Series[Any], name: Any) -> tuple[ColumnType, bool]:
 
 
 def _converted(
-    column: pd.Series[Any], wanted: DataType, complete: bool, name: Any
+    column: pd.Series[Any], expected: DataType, complete: bool, name: Any
 ) -> pd.Series[Any]:
     """Return the column with the NumPy type that the wanted type stands for."""
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column
-    if wanted is DataType.datetime:
+    if expected is DataType.datetime:
         return _without_zone(column, name)
-    if wanted is DataType.boolean:
+    if expected is DataType.boolean:
         return column.astype(bool) if complete else column
-    return _as_number(column, _NUMPY_NAME[wanted], complete) if wanted in _NUMPY_NAME else column
+    return (
+        _as_number(column, _NUMPY_NAME[expected], complete) if expected in _NUMPY_NAME else column
+    )
 
 
 def _without_zone(column: pd.Series[Any], name: Any) -> pd.Series[Any]:
@@ -210,27 +212,27 @@ def _type_name(kind: ColumnType) -> str:
     return str(kind.to_dict()["type"])
 
 
-def _check_value(value: Any, wanted: ColumnType, where: str, required: bool = True) -> None:
+def _check_value(value: Any, expected: ColumnType, where: str, required: bool = True) -> None:
     """Refuse a nested value that is not of the wanted type."""
-    if isinstance(wanted, AnyType) or (value is None and not required):
+    if isinstance(expected, AnyType) or (value is None and not required):
         return
-    match wanted:
+    match expected:
         case Array() if isinstance(value, list | tuple) or hasattr(value, "tolist"):
             for i, item in enumerate(value):
-                _check_value(item, wanted.items, f"{where}[{i}]")
+                _check_value(item, expected.items, f"{where}[{i}]")
         case Map() if isinstance(value, Mapping):
             for key, item in value.items():
-                _check_value(item, wanted.values, f"{where}[{key!r}]")
+                _check_value(item, expected.values, f"{where}[{key!r}]")
         case Object() if isinstance(value, Mapping):
-            _check_object(value, wanted, where)
+            _check_object(value, expected, where)
         case DataType():
-            _check_scalar(value, wanted, where)
+            _check_scalar(value, expected, where)
         case _:
-            raise _mismatch(where, type(value).__name__, wanted)
+            raise _mismatch(where, type(value).__name__, expected)
 
 
-def _check_object(value: Mapping[str, Any], wanted: Object, where: str) -> None:
-    fields = {field.name: field for field in wanted.properties}
+def _check_object(value: Mapping[str, Any], expected: Object, where: str) -> None:
+    fields = {field.name: field for field in expected.properties}
     missing = [name for name, field in fields.items() if field.required and name not in value]
     unknown = [name for name in value if name not in fields]
     if missing or unknown:
@@ -240,21 +242,21 @@ def _check_object(value: Mapping[str, Any], wanted: Object, where: str) -> None:
         _check_value(item, fields[name].dtype, f"{where}[{name!r}]", fields[name].required)
 
 
-def _check_scalar(value: Any, wanted: DataType, where: str) -> None:
+def _check_scalar(value: Any, expected: DataType, where: str) -> None:
     try:
         given = value_type(value)
     except UntypedData:
-        raise _mismatch(where, type(value).__name__, wanted) from None
+        raise _mismatch(where, type(value).__name__, expected) from None
     # A Python int has no width, so it may stand for either of the two.
     widths = {DataType.integer, DataType.long} if type(value) is int else {given}
-    if wanted not in widths and given not in _WIDENS.get(wanted, frozenset()):
-        if {given, wanted} == {DataType.double, DataType.float} and type(value) is float:
+    if expected not in widths and given not in _WIDENS.get(expected, frozenset()):
+        if {given, expected} == {DataType.double, DataType.float} and type(value) is float:
             return
-        raise _mismatch(where, _type_name(given), wanted)
+        raise _mismatch(where, _type_name(given), expected)
 
 
-def _mismatch(where: str, given: str, wanted: ColumnType) -> InvalidInput:
-    return InvalidInput(f"The value of {where} is {given}, the model takes {_type_name(wanted)}.")
+def _mismatch(where: str, given: str, expected: ColumnType) -> InvalidInput:
+    return InvalidInput(f"The value of {where} is {given}, the model takes {_type_name(expected)}.")
 
 
 def _enforce_tensors(data: Any, schema: Schema) -> Any:
@@ -317,15 +319,15 @@ def enforce_params(
         InvalidInput: A value has another type than the signature says.
     """
     given = dict(params or {})
-    known = {spec.name: spec for spec in schema.params} if schema else {}
-    unknown = [name for name in given if name not in known]
+    specs = {spec.name: spec for spec in schema.params} if schema else {}
+    unknown = [name for name in given if name not in specs]
     if unknown:
         _log.warning(
             "Ignored parameters the model does not take: %s.", ", ".join(map(str, unknown))
         )
-    if not known:
+    if not specs:
         return None
-    return {name: _enforce_param(spec, given) for name, spec in known.items()}
+    return {name: _enforce_param(spec, given) for name, spec in specs.items()}
 
 
 def _enforce_param(spec: ParamSpec, given: Mapping[str, Any]) -> Any:

@@ -82,8 +82,8 @@ def _table_specs(table: pd.DataFrame) -> list[ColSpec]:
     if not len(table.columns):
         raise UntypedData("the table has no columns")
     # By position: two columns may carry the same name.
-    found = [(name, series_type(table.iloc[:, i])) for i, name in enumerate(table.columns)]
-    return [ColSpec(kind, _label(name), complete) for name, (kind, complete) in found]
+    types = [(name, series_type(table.iloc[:, i])) for i, name in enumerate(table.columns)]
+    return [ColSpec(kind, _label(name), complete) for name, (kind, complete) in types]
 
 
 def _mapping_specs(data: Mapping[Any, Any]) -> Sequence[ColSpec | TensorSpec]:

@@ -52,8 +52,8 @@ class TrackingClient:
     """
 
     def __init__(self, tracking_uri: str | os.PathLike[str] | None = None) -> None:
-        place = tracking_uri or config.environment().tracking_uri
-        self.repository = Repository.open(resolve_path(place) if place else None)
+        path = tracking_uri or config.environment().tracking_uri
+        self.repository = Repository.open(resolve_path(path) if path else None)
         self._artifacts = RunArtifacts(self.repository)
 
     # Experiments ---------------------------------------------------------------------------------
@@ -79,13 +79,13 @@ class TrackingClient:
         Raises:
             NotFound: There is none.
         """
-        found = self.repository.index().experiment(str(experiment_id))
-        if found is None:
+        experiment = self.repository.index().experiment(str(experiment_id))
+        if experiment is None:
             raise NotFound(
                 f"No experiment with id {str(experiment_id)!r:.80}.",
                 hint="See `gitml experiments list`.",
             )
-        return found
+        return experiment
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """Get an experiment by name, also a deleted one; None if there is none."""
@@ -183,10 +183,10 @@ class TrackingClient:
         """
         if self.repository.runs.writer(run_id):
             return self.repository.files(run_id).record.run
-        found = self.repository.index().get_run(run_records.check_run_id(run_id))
-        if found is None:
+        run = self.repository.index().get_run(run_records.check_run_id(run_id))
+        if run is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
-        return found
+        return run
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """Get the run that a nested run belongs to; None for a run that is not nested."""

@@ -140,7 +140,7 @@ def test_a_digest_or_a_run_leads_to_what_is_live(cli: Cli, promoted: str) -> Non
         assert lines[1] == "Live: Price 2 (Production, @champion)"
     for text in (promoted, promoted[:10], f"runs:/{promoted}"):
         assert cli("blame", text).stdout.startswith(f"Run {promoted} baseline\nLive: Price 2 (")
-    assert "Nothing of it is live." in cli("blame", "77777777").stdout
+    assert "No version of it is live." in cli("blame", "77777777").stdout
 
 
 def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promoted: str) -> None:
