@@ -211,7 +211,7 @@ class MlflowClient(TrackingClient):
         """
         if description is None:
             raise InvalidInput(
-                f"Nothing was given to change version {version!s:.40} of {name!r:.80} to.",
+                f"No description for version {version!s:.40} of {name!r:.80}.",
                 hint='Give a description; "" removes it.',
             )
         return self.registry.update_model_version(name, version, description, reason)
@@ -259,9 +259,7 @@ class MlflowClient(TrackingClient):
         self, name: str, version: int | str | None, stage: str | None
     ) -> int | str:
         if (version is None) == (stage is None):
-            raise InvalidInput(
-                "A tag is for one version of a model.", hint="Give either version or stage."
-            )
+            raise InvalidInput("Give either version or stage.")
         if version is not None:
             return version
         uri = uris.ModelUri(name=name, stage=check_stage(str(stage)))
@@ -313,7 +311,7 @@ class MlflowClient(TrackingClient):
         return lineage.ancestry(self.repository, self.registry.get_model_version(name, version))
 
     def get_descendants(self, commit_or_digest: str) -> Descendants:
-        """Find the runs and versions that come from a commit, a data set's digest or a run.
+        """Find the runs and versions that come from a commit, a dataset's digest or a run.
 
         Raises:
             NotFound: Nothing is called that, several things are, or no run was made by that commit.

@@ -126,7 +126,7 @@ def run_demo(folder: Path, *, report: Callable[[str], None]) -> DemoResult:
     demo = _open(folder.resolve(), report)
     done = demo.steps_file.read_text().split()
     if len(done) == len(_STEPS):
-        report(f"The demo in {demo.folder} is complete already: nothing is added.")
+        report(f"The demo in {demo.folder} is already complete.")
     for name, step in _STEPS.items():
         if name not in done:
             step(demo)
@@ -161,7 +161,7 @@ def _open(folder: Path, report: Callable[[str], None]) -> _Demo:
         return demo
     if not (folder / ".git" / _STEPS_FILE).is_file():
         raise InvalidInput(
-            f"{folder} is not empty and holds no demo.",
+            f"{folder} is not empty and contains no demo.",
             hint="Name a folder that does not exist: `gitml demo DIR`.",
         )
     return _Demo(folder=folder, git=GitRepo.discover(folder), report=report)
@@ -171,7 +171,7 @@ def _open(folder: Path, report: Callable[[str], None]) -> _Demo:
 
 
 def _write_scripts(demo: _Demo) -> None:
-    demo.report(f"Making a git repository with training scripts in {demo.folder}.")
+    demo.report(f"Creating a git repository with training scripts in {demo.folder}.")
     for script in sorted(_examples().glob("*.py")):
         (demo.folder / script.name).write_bytes(script.read_bytes())
     _edit(demo, _FUEL, _IMPROVEMENT, "]")
@@ -203,7 +203,7 @@ def _register_first(demo: _Demo) -> None:
 
 
 def _improve(demo: _Demo) -> None:
-    demo.report("Improving the script: it learns of the model year and the cylinders.")
+    demo.report("Improving the script: it uses the model year and the cylinders, too.")
     (demo.folder / _FUEL).write_bytes((_examples() / _FUEL).read_bytes())
     _commit(demo, "Use the model year and the number of cylinders")
 
@@ -231,7 +231,7 @@ def _register_second(demo: _Demo) -> None:
 
 
 def _train_uncommitted(demo: _Demo) -> None:
-    demo.report("Trying an idea that is not committed: the run keeps the patch.")
+    demo.report("Trying an idea without committing it: the run records the patch.")
     committed = (demo.folder / _FUEL).read_bytes()
     _edit(demo, _FUEL, _IDEA, "")
     try:
@@ -296,10 +296,10 @@ def _train(demo: _Demo, *calls: _Call) -> None:
             if bool(process.returncode) != call.fails:
                 raise GitmlError(
                     f"{call.script} ended with exit code {process.returncode}: {last_line}",
-                    hint=f"Run it by hand in {demo.folder}, then repeat `gitml demo`.",
+                    hint=f"Run the script in {demo.folder}, then repeat `gitml demo`.",
                 )
             if call.fails:
-                demo.report(f"  {last_line} (a failed run is kept, too)")
+                demo.report(f"  {last_line} (failed runs are recorded, too)")
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _model_uri(uri: str, rest: str) -> ModelUri:
     name, slash, which = rest.strip("/").rpartition("/")
     if not slash or not name or not which:
         raise InvalidInput(
-            f"{uri!r:.120} does not say which version.",
+            f"{uri!r:.120} names no version.",
             hint="Write models:/Name/2, models:/Name/Production, models:/Name/latest or "
             "models:/Name@alias.",
         )

@@ -115,21 +115,21 @@ def test_the_demo_tells_its_story_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert refs(folder) == before
     assert result.site.is_file()
     assert lines[told:] == [
-        f"The demo in {folder} is complete already: nothing is added.", "Building the dashboard.",
+        f"The demo in {folder} is already complete.", "Building the dashboard.",
     ]  # fmt: skip
     check_commands(result)
 
 
 def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InvalidInput, match="is not empty and holds no demo"):
+    with pytest.raises(InvalidInput, match="is not empty and contains no demo"):
         run_demo(tmp_path, report=print)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_repository_that_is_no_demo_is_refused(repository: Path) -> None:
     before = refs(repository)
-    with pytest.raises(InvalidInput, match="is not empty and holds no demo"):
+    with pytest.raises(InvalidInput, match="is not empty and contains no demo"):
         run_demo(repository, report=print)
     assert refs(repository) == before
 

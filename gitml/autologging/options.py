@@ -13,7 +13,7 @@ class AutologOptions(TypedDict, total=False):
         log_input_examples: Store the first rows of the training data with the model (False).
         log_model_signatures: Infer and store the model's signature (True).
         log_models: Log the fitted model (True).
-        log_datasets: Accepted for MLflow's sake; data sets are not recorded.
+        log_datasets: Accepted for MLflow's sake; datasets are not recorded.
         log_traces: Accepted for MLflow's sake; gitml has no traces.
         disable: Stop autologging and put the library back as it was (False).
         exclusive: Leave runs alone that the user started (False).

@@ -111,9 +111,7 @@ def download(
 def _only(*texts: str | None) -> str:
     given = [text for text in texts if text]
     if len(given) != 1:
-        raise InvalidInput(
-            "Say once whose files are meant.", hint="Give a run id, a run's name or a URI."
-        )
+        raise InvalidInput("Give either RUN_OR_URI, --run-id or --artifact-uri.")
     return given[0]
 
 

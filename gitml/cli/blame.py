@@ -25,7 +25,7 @@ _LISTED = 15  # runs, datasets, metrics or params: what fits on a screen
 @click.argument("what", metavar="WHAT")
 @as_json
 def blame(what: str, json_: bool) -> None:
-    """Trace a model to its run, code and data, and these to what is live.
+    """Trace a model to its run, code and data, or these to live models.
 
     WHAT is models:/NAME/STAGE, models:/NAME/VERSION or models:/NAME@ALIAS; or a commit, the digest
     of a dataset, or a run id, of which the first digits are enough.
@@ -169,9 +169,8 @@ def _descendants_document(descendants: Descendants) -> dict[str, Any]:
 
 
 def _print_descendants(descendants: Descendants) -> None:
-    say(
-        f"{descendants.origin.capitalize()} {descendants.id} {', '.join(descendants.names)}".rstrip()
-    )
+    names = ", ".join(descendants.names)
+    say(f"{descendants.origin.capitalize()} {descendants.id} {names}".rstrip())
     versions = (version for descent in descendants.runs for version in descent.versions)
     live = list(filter(None, map(_live, versions)))
     say(f"Live: {', '.join(live)}" if live else "No version of it is live.")

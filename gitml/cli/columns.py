@@ -60,7 +60,7 @@ def _checked(text: str) -> str:
     if kind in _KINDS and key:
         return f"{kind}.{key}"
     raise InvalidInput(
-        f"There is no column {text!r:.80}.",
+        f"No column {text!r:.80}.",
         hint=f"Use metrics.KEY, params.KEY, tags.KEY or one of {', '.join(_ATTRIBUTES)}, "
         f"{EXPERIMENT_NAME}.",
     )

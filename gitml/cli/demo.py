@@ -16,7 +16,7 @@ from gitml.text import plural
 @click.argument("folder", metavar="[DIR]", default="gitml-demo", type=click.Path(path_type=Path))
 @as_json
 def demo(folder: Path, json_: bool) -> None:
-    """Train models on real data and show what gitml makes of it.
+    """Create a repository with scripts, runs, a model and a dashboard to try out.
 
     Makes a git repository in DIR (default: gitml-demo) with training scripts to read and change,
     their runs, a registered model and the dashboard. A second call finishes or keeps what is there.
@@ -27,6 +27,6 @@ def demo(folder: Path, json_: bool) -> None:
         return
     say(f"{plural(result.runs, 'run')} in {result.folder}")
     say(f"Open {result.site}")
-    say("Then try:")
+    say("Next:")
     for command in result.commands:
         say(f"  {command}")

@@ -19,7 +19,7 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 @as_json
 @click.pass_context
 def doctor(ctx: click.Context, json_: bool) -> None:
-    """Check git, remotes, DVC and the records; tell the fixes.
+    """Check git, remotes, DVC and the records, and suggest fixes.
 
     Exits with 1 if there is a problem; warnings are fine.
     """

@@ -214,7 +214,7 @@ def _records(repository: Repository) -> Iterator[Finding]:
         yield _problem("records", f"{problem.path}: {problem.reason}", _history_of(repository))
     if len(problems) > _NAMED:
         rest = plural(len(problems) - _NAMED, "more record")
-        yield _problem("records", f"{rest} cannot be read", _history_of(repository))
+        yield _problem("records", f"{rest} unreadable", _history_of(repository))
     if not problems:
         runs, experiments = (
             plural(counts.runs, "run"),
@@ -244,7 +244,7 @@ def _git_remote(repository: Repository) -> Iterator[Finding]:
     url = repository.git.remotes().get(name)
     check = f"git remote {name}"
     if url is None:
-        yield _warning(check, "not set; runs stay on this machine", f"git remote add {name} URL")
+        yield _warning(check, "not set up; runs stay on this machine", f"git remote add {name} URL")
         return
     try:
         # Without the prompt: a check that waits for a password looks like one that hangs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -91,7 +92,7 @@ def delete(experiment: str, json_: bool) -> None:
     client = MlflowClient()
     chosen = lookup.experiment(client, experiment).experiment_id
     client.delete_experiment(chosen)
-    sentence = f"Deleted experiment {experiment!r}; `gitml experiments restore` brings it back."
+    sentence = f"Deleted experiment {experiment!r}. To undo: gitml experiments restore {shlex.quote(experiment)}"
     _tell(client, chosen, json_, sentence)
 
 

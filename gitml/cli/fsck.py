@@ -20,7 +20,7 @@ _LISTED = 20  # foreign paths
 @as_json
 @click.pass_context
 def fsck(ctx: click.Context, repair: bool, remote: bool, json_: bool) -> None:
-    """Check records, artifacts, tags and local state; repair what can be.
+    """Check records, artifacts, tags and local state, and repair them.
 
     Exits with 1 if problems remain.
     """

@@ -16,7 +16,7 @@ _TITLES = ("STEP", "TIME", "VALUE")
 
 @click.group()
 def metrics() -> None:
-    """Show the points of metrics."""
+    """Show the history of metrics."""
 
 
 @metrics.command()

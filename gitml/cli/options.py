@@ -43,6 +43,6 @@ def key_values(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key:
-            raise InvalidInput(f"{text!r:.80} is not of the form KEY=VALUE.")
+            raise InvalidInput(f"{text!r:.80} is not a valid KEY=VALUE pair.")
         values[key] = value
     return values

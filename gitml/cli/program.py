@@ -1,4 +1,4 @@
-"""The command tree and its outermost frame: what is loaded when, and what a failure looks like."""
+"""The command tree, loaded command by command; its errors and exit codes."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from gitml.version import __version__
 
 _INTERRUPTED = 130  # as shells count: 128 + SIGINT
 _COMMANDS = {
-    "init": ("setup", "Make a repository ready for tracking."),
-    "demo": ("demo", "Train models on real data and show what gitml makes of it."),
-    "doctor": ("doctor", "Check git, remotes, DVC and the records; tell the fixes."),
-    "status": ("status", "Show what is here, and what was not pushed yet."),
+    "init": ("setup", "Set up a repository for tracking."),
+    "demo": ("demo", "Create a repository with scripts, runs, a model and a dashboard to try out."),
+    "doctor": ("doctor", "Check git, remotes, DVC and the records, and suggest fixes."),
+    "status": ("status", "Show the state of the clone and what is not pushed yet."),
     "ui": ("site", "Build the dashboard, open it in the browser and keep it up to date."),
     "runs": ("runs", "List, show, compare, search, delete and restore runs."),
-    "metrics": ("metrics", "Show the points of metrics."),
+    "metrics": ("metrics", "Show the history of metrics."),
     "experiments": ("experiments", "List, create, rename, delete and restore experiments."),
     "artifacts": ("artifacts", "List and download the files of runs and models."),
-    "registry": ("registry", "Register models, move them through stages, see their history."),
+    "registry": ("registry", "Register models, move them through stages and show their history."),
     "blame": (
         "blame",
-        "Trace a model to its run, code and data, and these to what is live.",
+        "Trace a model to its run, code and data, or these to live models.",
     ),
     "site": ("site", "Build and serve the dashboard."),
     "push": ("sync", "Send artifacts, runs and model tags to the remotes."),
-    "pull": ("sync", "Bring the team's runs and model tags here."),
+    "pull": ("sync", "Fetch and merge the team's runs and model tags."),
     "sync": ("sync", "Pull, then push."),
-    "remote": ("remote", "Choose where artifacts are kept."),
+    "remote": ("remote", "Choose where artifacts are stored."),
     "fsck": (
         "fsck",
-        "Check records, artifacts, tags and local state; repair what can be.",
+        "Check records, artifacts, tags and local state, and repair them.",
     ),
     "gc": ("gc", "Remove artifacts that no run and no model version needs."),
 }
@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 a gate fail
 
 
 class Failure(click.ClickException):
-    """A failure that is told in one sentence.
+    """A failure that is reported in one sentence.
 
     Args:
         message: The sentence.
@@ -125,14 +125,14 @@ class Program(click.Group):
 
 def _of_system(error: OSError) -> Failure:
     path = f" ({os.fspath(error.filename)!r})" if error.filename else ""
-    return Failure(f"The system refuses: {error.strerror or error}{path}.")
+    return Failure(f"{error.strerror or error}{path}.")
 
 
 def _unforeseen(error: Exception) -> Failure:
     text = " ".join(str(error).split())
     return Failure(
-        f"Something unforeseen went wrong: {type(error).__name__}: {text:.300}",
-        "Run `gitml --debug …` with the same command to see where.",
+        f"Unexpected error: {type(error).__name__}: {text:.300}",
+        "Run the command with `gitml --debug …` for a traceback.",
     )
 
 
@@ -152,7 +152,7 @@ def _complain(error: click.ClickException) -> int:
 
 @click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gitml", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an unforeseen error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 def gitml(debug: bool) -> None:
     """MLflow without the server: your git repository is the tracking server and the registry."""
 

@@ -46,7 +46,7 @@ def _job() -> Job:
     job = config.job()
     if job is None:
         raise InvalidInput(
-            "--ci is for jobs of GitHub Actions and GitLab CI, and this is none.",
+            "--ci works only in jobs of GitHub Actions and GitLab CI.",
             hint="Leave it out.",
         )
     return job
@@ -93,7 +93,7 @@ def _approvers(job: Job) -> tuple[str, ...]:
     try:
         return pull_requests.of(job).approvers()
     except GitmlError as error:
-        talk(f"It is not known who approved: {error.message}")
+        talk(f"Cannot find out who approved: {error.message}")
         return ()
 
 
@@ -108,7 +108,7 @@ def _tell_host(job: Job, review: Review) -> None:
     try:
         pull_requests.of(job).comment(text, new=bool(review.changes or review.notes))
     except GitmlError as error:  # such as in a pull request from a fork: its token only reads
-        talk(f"The report is not in the pull request: {error.message}")
+        talk(f"Could not comment on the pull request: {error.message}")
 
 
 def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool) -> None:
@@ -117,8 +117,8 @@ def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool
             _write(client.registry, review, output)
         except OSError as error:
             raise InvalidInput(
-                f"The report cannot be written to {output}: {error.strerror or error}.",
-                hint="Give another place with --output.",
+                f"Cannot write the report to {output}: {error.strerror or error}.",
+                hint="Give another path with --output.",
             ) from error
     if json_:
         print_json(comparison.report(review))
@@ -231,9 +231,9 @@ def apply(approved_by: tuple[str, ...], push: bool, ci: bool, json_: bool) -> No
     for sentence in done.done:
         say(sentence)
     for path in done.uncommitted:
-        talk(f"{path} has changes that are not committed; they were left out.")
+        talk(f"{path} has uncommitted changes; they were left out.")
     if not done.done:
-        talk("All is as declared.")
+        talk("Nothing to apply: the tags match registry/*.yaml.")
     if done.pushed:
         talk(f"Pushed {', '.join(done.pushed)}.")
 

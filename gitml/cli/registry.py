@@ -22,7 +22,7 @@ _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Record
 
 @click.group()
 def registry() -> None:
-    """Register models, move them through stages, see their history."""
+    """Register models, move them through stages and show their history."""
 
 
 @registry.command("list")

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 @click.group()
 def remote() -> None:
-    """Choose where artifacts are kept."""
+    """Choose where artifacts are stored."""
 
 
 @remote.command()
@@ -44,8 +44,8 @@ def add(name: str, url: str, json_: bool) -> None:
     """
     if not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name!r:.80} cannot be the name of a remote.",
-            hint="Give letters, digits, '-', '_' and '.', such as `gitml remote add storage URL`.",
+            f"{name!r:.80} is not a valid name of a remote.",
+            hint="Use letters, digits, '-', '_' and '.', such as `gitml remote add storage URL`.",
         )
     repository = TrackingClient().repository
     with progress("Sending artifacts") as report_progress:
@@ -57,13 +57,13 @@ def add(name: str, url: str, json_: bool) -> None:
     sent = f"; sent {plural(report.sent.files, 'file')} ({format_size(report.sent.bytes)})"
     say(f"Artifacts live at {mask(report.url)}{sent if report.sent.files else ''}.")
     if name != REMOTE:
-        talk(f"DVC knows this remote as '{REMOTE}'; the name {name!r} is not kept.")
+        talk(f"DVC knows this remote as '{REMOTE}'; the name {name!r} is not stored.")
     if report.left:
         talk(
-            f"warning: the artifacts of {plural(len(report.left), 'run')} could not be had; these "
+            f"warning: the artifacts of {plural(len(report.left), 'run')} are not available; these "
             "runs still name their old remote."
         )
-    talk("Type `gitml push` to tell the other clones.")
+    talk("Run `gitml push` to tell the other clones.")
 
 
 def _absolute(url: str) -> str:

@@ -229,7 +229,7 @@ def delete(run: str, json_: bool) -> None:
     client = MlflowClient()
     run_id = lookup.run_id(client, run)
     client.delete_run(run_id)
-    sentence = f"Deleted run {run_id}; `gitml runs restore {run_id}` brings it back."
+    sentence = f"Deleted run {run_id}. To undo: gitml runs restore {run_id}"
     _tell(client, run_id, json_, sentence)
 
 

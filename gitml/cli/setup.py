@@ -60,7 +60,7 @@ Next:
 @click.option("--ci", type=click.Choice([host.value for host in Host]), help="Write its workflows.")
 @click.option("--force", is_flag=True, help="Let --ci replace files that differ.")
 def init(folder: Path, ci: str | None, force: bool) -> None:
-    """Make a repository ready for tracking.
+    """Set up a repository for tracking.
 
     The repository is the one that DIR (default: the current folder) is in; where there is none, or
     DIR does not exist yet, a new one is made there. Doing it again changes nothing.
@@ -69,7 +69,7 @@ def init(folder: Path, ci: str | None, force: bool) -> None:
     release what enters Production, and publish the dashboard.
     """
     if force and ci is None:
-        raise InvalidInput("--force is for workflows.", hint="Add --ci github or --ci gitlab.")
+        raise InvalidInput("--force needs --ci github or --ci gitlab.")
     git = _repository(folder)
     repository = Repository.open(git.work_tree or git.git_dir)
     made = [_branch(repository), _settings(git.work_tree)]
@@ -77,7 +77,7 @@ def init(folder: Path, ci: str | None, force: bool) -> None:
         _workflows(repository, Host(ci), force)
         return
     if not any(made):
-        talk(f"{git.work_tree or git.git_dir} is ready for tracking already.")
+        talk(f"{git.work_tree or git.git_dir} is already set up.")
     for line in _NEXT.splitlines():
         say(line)
 
@@ -89,14 +89,14 @@ def _workflows(repository: Repository, host: Host, force: bool) -> None:
     for path in done.branch_files:
         talk(f"Committed {path} to {repository.branch.name}.")
     if not done.files and not done.branch_files:
-        talk("The workflows are there already.")
+        talk("The workflows are up to date.")
     if done.include:
-        talk(".gitlab-ci.yml is yours and stays as it is; add this to it:")
+        talk(".gitlab-ci.yml is not changed; add this to it:")
         for line in done.include.splitlines():
             say(f"    {line}")
     if repository.uses_default_remote():
         talk(
-            "Artifacts are in a folder of this clone, where no job finds them: releases need "
+            "Artifacts are in a folder of this clone, where jobs cannot find them: releases need "
             "`gitml remote add NAME URL`."
         )
     for line in _NEXT_IN_CI[host].splitlines():
@@ -105,13 +105,15 @@ def _workflows(repository: Repository, host: Host, force: bool) -> None:
 
 def _repository(folder: Path) -> GitRepo:
     if folder.exists() and not folder.is_dir():
-        raise InvalidInput(f"{str(folder)!r} is not a folder.", hint="Give a folder, or none.")
+        raise InvalidInput(
+            f"{str(folder)!r} is not a folder.", hint="Give a folder, or leave it out."
+        )
     try:
         return GitRepo.discover(folder)
     except NoRepository:
         config.load(folder)  # a file that cannot be read is refused before anything is made
         git = GitRepo.init(folder)
-        talk(f"Made a git repository in {folder.resolve()}.")
+        talk(f"Created a git repository in {folder.resolve()}.")
         return git
 
 
@@ -121,7 +123,7 @@ def _branch(repository: Repository) -> bool:
         return False
     first = {".dvc/config": branch.remote_config(None)}
     branch.update(lambda tip: ({}, "") if tip else (first, "runs: branch created\n"))
-    talk(f"Made the branch {branch.name}, which holds the records of runs.")
+    talk(f"Created branch {branch.name} for the records of runs.")
     return True
 
 

@@ -95,7 +95,7 @@ def publish(
         return
     say(done.commit)
     where = f"{done.branch} on {done.remote}" if done.remote else done.branch
-    talk(f"{'Published to' if done.changed else 'Nothing is new on'} {where}.")
+    talk(f"{'Published to' if done.changed else 'Nothing new on'} {where}.")
 
 
 @click.command()
@@ -124,7 +124,7 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
         try:
             done = dashboard.build_site(repository, folder, title=title, live=_POLL_INTERVAL)
         except GitmlError as error:
-            talk(f"The site was not brought up to date: {error.message}")
+            talk(f"Cannot update the site: {error.message}")
             return False
         return done.written > 0
 

@@ -21,7 +21,7 @@ _RECORD = "/run.json"
 @click.command()
 @as_json
 def status(json_: bool) -> None:
-    """Show what is here, and what was not pushed yet."""
+    """Show the state of the clone and what is not pushed yet."""
     status_ = _status(TrackingClient().repository)
     if json_:
         print_json(status_)

@@ -35,7 +35,7 @@ def push(remote: str | None, json_: bool) -> None:
 @git_remote
 @as_json
 def pull(remote: str | None, json_: bool) -> None:
-    """Bring the team's runs and model tags here.
+    """Fetch and merge the team's runs and model tags.
 
     Artifacts follow when they are used.
     """
@@ -74,7 +74,7 @@ def _tell_registry(report: ExchangeReport) -> None:
     for renumbered in report.renumbered:
         say(f"renumbered: {renumbered.model} {renumbered.old} → {renumbered.new}")
     for line in report.lost:
-        talk(f"warning: not done: {line}.")
+        talk(f"warning: not applied: {line}.")
 
 
 def _tell_pull(report: ExchangeReport, remote: str) -> None:
@@ -93,11 +93,11 @@ def _tell_push(report: PushReport, remote: str) -> None:
     sent = report.exchange
     _tell_registry(sent)
     if sent.changed and not sent.runs and not sent.tags:
-        say(f"Sent changes of earlier runs to {remote}.")
+        say(f"Sent changes to earlier runs to {remote}.")
     elif sent.changed:
         say(f"Sent {plural(sent.runs, 'run')} and {plural(sent.tags, 'model tag')} to {remote}.")
     else:
-        say(f"{remote} has everything already.")
+        say(f"Nothing to send to {remote}.")
     if report.files:
         say(f"Sent {plural(report.files, 'artifact file')} ({format_size(report.bytes)}).")
     if report.missing:
@@ -108,6 +108,6 @@ def _tell_push(report: PushReport, remote: str) -> None:
         )
     if report.stays_here:
         talk(
-            "Artifacts stay on this machine. To share them, type "
+            "Artifacts stay on this machine. To share them, run "
             "`gitml remote add storage URL` (a folder, s3://, gs://, azure://, ssh:// …)."
         )

@@ -61,13 +61,13 @@ def list_artifacts(
 
 def _named(client: TrackingClient, uri: str | None, run_id: str | None, path: str | None) -> RunUri:
     if (uri is None) == (run_id is None):
-        raise InvalidInput("Artifacts need a URI or a run id.", hint="Give exactly one of the two.")
+        raise InvalidInput("Give either artifact_uri or run_id.")
     if run_id is not None:
         return RunUri(run_id=check_run_id(run_id), path=validation.artifact_path(path))
     place = resolve.run_uri(str(uri), client.repository)
     if place is None:
         raise InvalidInput(
-            f"{uri!r:.200} is not the URI of artifacts.", hint="Give runs:/… or models:/…."
+            f"{uri!r:.200} is not a valid artifact URI.", hint="Give runs:/… or models:/…."
         )
     return place
 

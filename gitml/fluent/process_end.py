@@ -3,8 +3,8 @@
 Python tells an ``atexit`` handler nothing about why the process ends, and MLflow calls every such
 run FINISHED. This module records the reasons as they arise: an uncaught exception by
 ``sys.excepthook``, an exit code by ``sys.exit``, SIGTERM by a handler where the program has none of
-its own. Whether an exit request really ended the program (it may be caught) is read off the outermost
-frame of the main thread: a program that ran to its end stands on its return instruction.
+its own. Whether an exit request really ended the program (it may be caught) is read off the
+outermost frame of the main thread: a program that ran to its end stands on its return instruction.
 """
 
 from __future__ import annotations

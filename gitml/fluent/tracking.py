@@ -119,9 +119,7 @@ def search_runs(
         InvalidInput: The filter cannot be understood, or arguments contradict each other.
     """
     if output_format not in ("pandas", "list"):
-        raise InvalidInput(
-            f"output_format {output_format!r:.40} is unknown.", hint="Use 'pandas' or 'list'."
-        )
+        raise InvalidInput(f"output_format must be 'pandas' or 'list', not {output_format!r:.40}.")
     where = _where(experiment_ids, experiment_names, search_all_experiments)
     runs: list[Run] = []
     token: str | None = None
@@ -252,11 +250,11 @@ def delete_tag(key: str) -> None:
 
 @forgiving
 def log_input(dataset: Dataset, context: str | None = None) -> None:
-    """Record a data set that the active run read.
+    """Record a dataset that the active run read.
 
     Args:
         dataset: What was read.
-        context: What for, such as ``train``; default the data set's own.
+        context: What for, such as ``train``; default the dataset's own.
     """
     from dataclasses import replace
 
@@ -329,7 +327,7 @@ def log_image(
         timestamp: ms since the Unix epoch; default now.
     """
     if (artifact_file is None) == (key is None):
-        raise InvalidInput("log_image needs artifact_file or key.", hint="Give one of the two.")
+        raise InvalidInput("Give log_image either artifact_file or key.")
     if artifact_file is None:
         import uuid
 

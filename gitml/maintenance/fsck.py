@@ -146,7 +146,7 @@ class _Check:
         if entry.mode == "100755":
             data = self._git.read(entry.oid)
             self._files[entry.path] = (data, data or b"")
-            yield Fault(place=entry.path, reason="is marked as a program",
+            yield Fault(place=entry.path, reason="is marked as executable",
                         fix="gitml fsck --repair", repairable=True)  # fmt: skip
 
     def _read(self, entries: list[TreeEntry]) -> Iterator[bytes | StoreError]:
@@ -303,7 +303,7 @@ class _Check:
         if not same:
             self._stale_index = True
             yield Fault(place=str(self._repository.state / "index.sqlite3"),
-                        reason="differs from what the branch says", fix="gitml fsck --repair",
+                        reason="differs from the branch", fix="gitml fsck --repair",
                         repairable=True)  # fmt: skip
 
     # Repairs -------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def _mapping_specs(data: Mapping[Any, Any]) -> Sequence[ColSpec | TensorSpec]:
     import numpy as np
 
     if not data or not all(isinstance(name, str) for name in data):
-        raise UntypedData("a dictionary needs at least one key, and keys that are text")
+        raise UntypedData("a dictionary needs at least one key, and string keys")
     if all(isinstance(value, np.ndarray) for value in data.values()):
         return [_tensor_spec(value, name) for name, value in data.items()]
     return [ColSpec(value_type(value), name, value is not None) for name, value in data.items()]
@@ -189,7 +189,7 @@ def _array_type(value: np.ndarray[Any, Any]) -> ColumnType:
 
 def _object_type(value: Mapping[Any, Any]) -> Object:
     if not value or not all(isinstance(name, str) for name in value):
-        raise UntypedData("a dictionary needs at least one key, and keys that are text")
+        raise UntypedData("a dictionary needs at least one key, and string keys")
     fields = value.items()
     return Object(
         tuple(Property(name, value_type(item), item is not None) for name, item in fields)

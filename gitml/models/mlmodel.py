@@ -106,7 +106,7 @@ class Model:
         """
         flavors = form.get("flavors") or {}
         if not _is_table_of_tables(flavors):
-            raise InvalidInput("The MLmodel file's 'flavors' is not a table of tables.")
+            raise InvalidInput("The MLmodel file's 'flavors' must be a mapping of mappings.")
         names = {f.name for f in fields(cls)} - {"extra"}
         known = {k: v for k, v in form.items() if k in names}
         values = {"model_uuid": None, "mlflow_version": None, **known, "flavors": flavors}
@@ -132,10 +132,10 @@ class Model:
             form = yaml.safe_load(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(
-                f"There is no model at {path}.", hint=f"A model folder holds a file {FILE_NAME}."
+                f"No model at {path}.", hint=f"A model folder holds a file {FILE_NAME}."
             ) from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{file} is not readable YAML: {error}.") from error
+            raise InvalidInput(f"{file} is not valid YAML: {error}.") from error
         if not isinstance(form, Mapping):
             raise InvalidInput(f"{file} does not describe a model.")
         return cls.from_dict(form)
@@ -172,7 +172,7 @@ def _signature(form: Any) -> ModelSignature | None:
     if not form:
         return None
     if not isinstance(form, Mapping):
-        raise InvalidInput("The MLmodel file's 'signature' is not a table.")
+        raise InvalidInput("The MLmodel file's 'signature' must be a mapping.")
     if not any(form.get(part) for part in ("inputs", "outputs", "params")):
         return None
     return ModelSignature.from_dict(form)

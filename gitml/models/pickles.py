@@ -23,7 +23,7 @@ def require_pickles(allow_pickles: bool, what: str) -> None:
     """
     if not allow_pickles:
         raise InvalidInput(
-            f"Loading {what} would run code stored with the model, which this site forbids.",
+            f"Loading {what} would run code stored with the model, which the settings forbid.",
             hint="Save it with serialization_format='skops', or set GITML_ALLOW_PICKLES=true "
             "if you trust whoever saved it.",
         )

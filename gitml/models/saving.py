@@ -68,7 +68,7 @@ def refuse_unknown_options(given: Mapping[str, Any], kind: type) -> None:
     known = kind.__annotations__
     for name in given:
         if name not in known:
-            raise InvalidInput(f"There is no option {name!r}.", hint=f"Known: {', '.join(known)}.")
+            raise InvalidInput(f"Unknown option {name!r}.", hint=f"Known: {', '.join(known)}.")
 
 
 def write_model(
@@ -88,7 +88,7 @@ def write_model(
     """
     target = Path(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise AlreadyExists(f"There is already something at {target}.", hint="Name a new folder.")
+        raise AlreadyExists(f"{target} already exists.", hint="Give a new folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
         # A folder inside it, because the scratch folder itself is private to the user.
@@ -146,7 +146,7 @@ def _copy_code(folder: Path, paths: Sequence[str | Path] | None) -> str | None:
     if not paths:
         return None
     if isinstance(paths, str | Path):
-        raise InvalidInput(f"code_paths takes a list, not {paths!r}.", hint="Write [path].")
+        raise InvalidInput(f"code_paths must be a list, not {paths!r}.", hint="Write [path].")
     code = folder / CODE_FOLDER
     code.mkdir()
     for source in map(Path, paths):
@@ -163,13 +163,13 @@ def copy_into(folder: Path, source: Path) -> Path:
     """
     target = folder / source.name
     if target.exists():
-        raise InvalidInput(f"Two of the given paths are named {source.name!r}.")
+        raise InvalidInput(f"Two of the paths are named {source.name!r}; names must differ.")
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".git"))
     elif source.is_file():
         shutil.copy2(source, target)
     else:
-        raise NotFound(f"There is no file or folder {source}.")
+        raise NotFound(f"No file or folder {source}.")
     return target
 
 

@@ -116,7 +116,7 @@ def column_type(value: Any) -> ColumnType:
             return DataType(str(name))
         case name:
             known = ", ".join([*DataType, "any", "array", "map", "object"])
-            raise InvalidInput(f"{name!r} is not a column type.", hint=f"Use one of {known}.")
+            raise InvalidInput(f"{name!r} is not a valid column type.", hint=f"Use one of {known}.")
 
 
 def _property(name: str, form: Mapping[str, Any]) -> Property:
@@ -242,7 +242,7 @@ class Schema:
         if len({isinstance(spec, TensorSpec) for spec in specs}) > 1:
             raise InvalidInput("A schema holds columns or tensors, not both.")
         if len({spec.name is None for spec in specs}) > 1:
-            raise InvalidInput("Name every column of a schema, or none.")
+            raise InvalidInput("Either all columns of a schema need names, or none.")
         self.inputs = specs
 
     def __eq__(self, other: object) -> bool:
@@ -352,9 +352,9 @@ def _json_list(text: str, what: str) -> list[Mapping[str, Any]]:
     try:
         forms = json.loads(text)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"The {what} is not JSON: {error}.") from error
+        raise InvalidInput(f"The {what} is not valid JSON: {error}.") from error
     if not isinstance(forms, list) or not all(isinstance(form, Mapping) for form in forms):
-        raise InvalidInput(f"The {what} is not a list of objects.")
+        raise InvalidInput(f"The {what} must be a list of objects.")
     return forms
 
 

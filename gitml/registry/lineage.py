@@ -271,7 +271,7 @@ def descendants(repository: Repository, text: str) -> Descendants:
         return _described(repository, origin, name, runs or _runs_of_commit(repository, name))
     raise NotFound(
         f"Nothing is called {text!r:.80}.",
-        hint="Give models:/<name>/<stage or version>, a commit, the digest of a data set, or the "
+        hint="Give models:/<name>/<stage or version>, a commit, the digest of a dataset, or the "
         "id of a run.",
     )
 

@@ -71,7 +71,7 @@ def plain_path(uri: str) -> Path | None:
         return None
     path = Path(unquote(re.sub(r"^file:(//)?", "", text))) if text[:5] == "file:" else Path(text)
     if not path.exists():
-        raise NotFound(f"There is no file or folder {text!r:.200}.")
+        raise NotFound(f"No file or folder {text!r:.200}.")
     return path
 
 

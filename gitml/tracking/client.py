@@ -334,7 +334,7 @@ class TrackingClient:
             key = validation.key(param.key, "Param")
             value = validation.param_value(key, param.value)
             if pairs.setdefault(key, value) != value:
-                raise InvalidInput(f"Param {key!r} stands twice in one batch, with two values.")
+                raise InvalidInput(f"Param {key!r} has two different values in one batch.")
         labels = _tags({tag.key: tag.value for tag in tags})
 
         def make(now: int) -> list[Op]:
@@ -343,7 +343,7 @@ class TrackingClient:
         self._write(run_id, make, params=pairs)
 
     def log_inputs(self, run_id: str, datasets: Iterable[Dataset]) -> None:
-        """Record the data sets that a run read."""
+        """Record the datasets that a run read."""
         ops = [["input", dict(dataset)] for dataset in datasets]
         self._write(run_id, lambda now: ops)
 
@@ -369,7 +369,7 @@ class TrackingClient:
         def edit(files: RunFiles, now: int) -> list[Op]:
             if files.record.run.info.lifecycle_stage == LifecycleStage.DELETED and not deleted_too:
                 raise InvalidInput(
-                    f"Run {run_id} is deleted.", hint="Bring it back with `restore_run` first."
+                    f"Run {run_id} is deleted.", hint="Restore it with `restore_run` first."
                 )
             refuse_changes(files.record.run.data.params, params or {})
             logged = [["param", key, value, now] for key, value in (params or {}).items()]
@@ -397,7 +397,7 @@ class TrackingClient:
         folder = validation.artifact_path(artifact_path)
         target = validation.artifact_file(f"{folder}/{source.name}" if folder else source.name)
         if not source.exists():
-            raise InvalidInput(f"There is no file {os.fspath(local_path)!r} to log.")
+            raise InvalidInput(f"No file or folder {os.fspath(local_path)!r} to log.")
         self._artifacts.copy_in(run_id, source, target)
 
     def log_artifacts(
@@ -407,7 +407,7 @@ class TrackingClient:
         source = Path(local_dir)
         target = validation.artifact_path(artifact_path)
         if not source.is_dir():
-            raise InvalidInput(f"There is no folder {os.fspath(local_dir)!r} to log.")
+            raise InvalidInput(f"No folder {os.fspath(local_dir)!r} to log.")
         self._artifacts.copy_in(run_id, source, target)
 
     def write_artifact(
@@ -490,13 +490,13 @@ def _tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _experiment_name(name: object) -> str:
     if not isinstance(name, str):
-        raise InvalidInput(f"Experiment name {name!r:.80} is not a text.")
+        raise InvalidInput(f"The name of an experiment must be a string, not {name!r:.80}.")
     return name
 
 
 def _status(status: str) -> str:
     if status not in list(RunStatus):
         raise InvalidInput(
-            f"{status!r:.40} is not a run status.", hint=f"Use one of {', '.join(RunStatus)}."
+            f"{status!r:.40} is not a valid run status.", hint=f"Use one of {', '.join(RunStatus)}."
         )
     return str(status)

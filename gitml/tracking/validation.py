@@ -19,12 +19,12 @@ def key(name: object, what: str) -> str:
     """Check the name of a param, metric or tag."""
     if not isinstance(name, str) or not name.strip() or len(name) > _MAX_KEY:
         raise InvalidInput(
-            f"{what} name {short_repr(name)} cannot be used.",
+            f"{what} name {short_repr(name)} is not valid.",
             hint=f"Give 1 to {_MAX_KEY} characters.",
         )
     if _CONTROL.search(name):
         raise InvalidInput(
-            f"{what} name {short_repr(name)} has control characters.", hint="Leave them out."
+            f"{what} name {short_repr(name)} contains control characters.", hint="Remove them."
         )
     return name
 
@@ -34,7 +34,7 @@ def param_value(name: str, value: object) -> str:
     text = str(value)
     if len(text) > _MAX_PARAM:
         raise InvalidInput(
-            f"Param {name!r} has {len(text):,} characters; {_MAX_PARAM:,} are the most.",
+            f"Param {name!r} has {len(text):,} characters; the limit is {_MAX_PARAM:,}.",
             hint="Log it as a file with `log_text` or `log_dict`.",
         )
     return text
@@ -45,7 +45,7 @@ def tag_value(name: str, value: object) -> str:
     text = str(value)
     if len(text) > _MAX_TAG:
         raise InvalidInput(
-            f"Tag {name!r} has {len(text):,} characters; {_MAX_TAG:,} are the most.",
+            f"Tag {name!r} has {len(text):,} characters; the limit is {_MAX_TAG:,}.",
             hint="Log it as a file with `log_text`.",
         )
     return text
@@ -92,7 +92,7 @@ def run_name(name: object) -> str:
     """Check a run's name."""
     if not isinstance(name, str) or not name.strip() or len(name) > 500 or _CONTROL.search(name):
         raise InvalidInput(
-            f"Run name {short_repr(name)} cannot be used.",
+            f"Run name {short_repr(name)} is not valid.",
             hint="Give 1 to 500 characters without line breaks or control characters.",
         )
     return name
@@ -121,5 +121,7 @@ def artifact_file(path: object) -> str:
     """As ``artifact_path``, for a file: the root is refused."""
     checked = artifact_path(path)
     if not checked:
-        raise InvalidInput("An artifact file needs a name.", hint="Such as `notes.txt`.")
+        raise InvalidInput(
+            "The path of the artifact file is empty.", hint="Give a path such as `notes.txt`."
+        )
     return checked

@@ -141,7 +141,7 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     host.readonly = True  # as the token of a job for a fork
     forked = github.job("review", "review", "refs/pull/7/merge")
     assert forked.code == 0, forked.log
-    assert "The report is not in the pull request: POST" in forked.log and "403" in forked.log
+    assert "Could not comment on the pull request: POST" in forked.log and "403" in forked.log
     summary = forked.place.with_name(f"{forked.place.name}-runner") / "summary.md"
     assert summary.read_text().startswith(MARKER)
     written = {path.name for path in (forked.place / "model-review").iterdir()}

@@ -124,7 +124,7 @@ def test_a_second_time_changes_nothing_and_an_edit_is_not_overwritten(
     assert "Wrote .github/workflows/gitml-review.yml." in first.stderr
     assert "gitml remote add" in first.stderr and "Pages" in first.stdout
     tip = git(repository, "rev-parse", "gitml/runs")
-    assert "The workflows are there already." in cli("init", "--ci", "github").stderr
+    assert "The workflows are up to date." in cli("init", "--ci", "github").stderr
     assert git(repository, "rev-parse", "gitml/runs") == tip
     assert loaded(cli("fsck", "--json"))["foreign"] == []
 

@@ -22,7 +22,7 @@ DIGEST = "4f7b01a9"
 def train(
     folder: Path, name: str = "baseline", digest: str = DIGEST, parent: str | None = None
 ) -> str:
-    """Log a run as a script would, with a data set and a model; returns its id."""
+    """Log a run as a script would, with a dataset and a model; returns its id."""
     gitml.set_tracking_uri(folder)
     gitml.set_experiment("houses")
     with gitml.start_run(run_name=name, parent_run_id=parent) as run:
@@ -154,7 +154,7 @@ def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promot
     assert 'Nothing is called "%\'; --"' in refused("%'; --")
     assert "No registered model 'Nope'" in refused("models:/Nope/Production")
     assert "has no version in stage Staging" in refused("models:/Price/Staging")
-    assert "does not say which version" in refused("models:/Price", code=2)
+    assert "names no version" in refused("models:/Price", code=2)
     git(tracked, "commit", "-q", "--allow-empty", "-m", "Tidy")
     assert "(Tidy)" in refused("HEAD") and "No run was made by commit" in refused("HEAD")
     train(tracked, "twin", DIGEST[:6] + "00")

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, strategies as st
 
 import gitml
-from gitml.cli.compare import excerpts
+from gitml.cli.comparison import excerpts
 from tests.cli.conftest import Cli, loaded, log_run
 
 

@@ -112,7 +112,10 @@ def test_a_promotion_is_proposed_reviewed_merged_and_applied(
         assert re.search(told, blamed)
 
     unchanged = refs(repository), refs(team)
-    assert cli("registry", "apply", "--push").stderr == "All is as declared.\n"
+    assert (
+        cli("registry", "apply", "--push").stderr
+        == "Nothing to apply: the tags match registry/*.yaml.\n"
+    )
     assert (refs(repository), refs(team)) == unchanged
     live = cli("registry", "propose", "Price", "1", "Production", "-m", "x", code=2)
     assert "declares version 1 for Production already" in live.stderr
@@ -438,7 +441,7 @@ def test_what_is_declared_empty_is_emptied_once(cli: Cli, repository: Path) -> N
     assert cli("registry", "apply").stdout.splitlines() == [
         "Price version 1 left Production.", "Price alias best is removed.",
     ]  # fmt: skip
-    assert cli("registry", "apply").stderr == "All is as declared.\n"
+    assert cli("registry", "apply").stderr == "Nothing to apply: the tags match registry/*.yaml.\n"
 
 
 def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: Path) -> None:
@@ -451,7 +454,7 @@ def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: 
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "Archive")
 
-    assert cli("registry", "apply").stderr == "All is as declared.\n"
+    assert cli("registry", "apply").stderr == "Nothing to apply: the tags match registry/*.yaml.\n"
 
 
 @pytest.mark.slow

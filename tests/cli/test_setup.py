@@ -26,12 +26,12 @@ def test_init_makes_branch_and_settings_and_a_second_run_changes_nothing(
     assert git(repository, "status", "--short") == "?? gitml.yaml"
     assert "import gitml as mlflow" in result.stdout and "gitml ui" in result.stdout
     assert result.stderr.splitlines() == [
-        "Made the branch gitml/runs, which holds the records of runs.",
+        "Created branch gitml/runs for the records of runs.",
         "Wrote gitml.yaml; commit it with your code.",
     ]
     before = refs(repository)
     again = cli("init")
-    assert again.stderr == f"{repository} is ready for tracking already.\n"
+    assert again.stderr == f"{repository} is already set up.\n"
     assert refs(repository) == before
 
 
@@ -39,7 +39,7 @@ def test_init_makes_a_repository_where_there_is_none(tmp_path: Path) -> None:
     result = CliRunner().invoke(program, ["init", str(tmp_path / "new")])
 
     assert result.exit_code == 0, result.output
-    assert f"Made a git repository in {tmp_path / 'new'}." in result.stderr
+    assert f"Created a git repository in {tmp_path / 'new'}." in result.stderr
     assert git(tmp_path / "new", "symbolic-ref", "HEAD") == "refs/heads/main"
     assert (tmp_path / "new" / "gitml.yaml").is_file()
 

@@ -29,9 +29,9 @@ def test_push_tells_what_went_and_that_artifacts_stay(
     assert result.stdout == "Sent 1 run and 0 model tags to origin.\n"
     assert "Artifacts stay on this machine" in result.stderr
     assert git(origin, "rev-parse", "gitml/runs") == git(repository, "rev-parse", "gitml/runs")
-    assert cli("push").stdout == "origin has everything already.\n"
+    assert cli("push").stdout == "Nothing to send to origin.\n"
     cli("runs", "delete", run_id)
-    assert cli("push").stdout == "Sent changes of earlier runs to origin.\n"
+    assert cli("push").stdout == "Sent changes to earlier runs to origin.\n"
 
 
 def test_pull_and_sync_bring_the_runs_of_another_clone(

@@ -90,14 +90,14 @@ def test_the_environment_forbids_pickles(
 ) -> None:
     gitml.sklearn.save_model(fitted, tmp_path / "m", serialization_format="pickle")
     monkeypatch.setenv("GITML_ALLOW_PICKLES", "false")
-    with pytest.raises(InvalidInput, match="which this site forbids"):
+    with pytest.raises(InvalidInput, match="which the settings forbid"):
         gitml.sklearn.load_model(tmp_path / "m")
 
 
 def test_the_repository_forbids_pickles(tracked: Path, fitted: Any, tmp_path: Path) -> None:
     (tracked / "gitml.yaml").write_text("allow_pickles: false\n")
     gitml.sklearn.save_model(fitted, tmp_path / "m", serialization_format="pickle")
-    with pytest.raises(InvalidInput, match="which this site forbids"):
+    with pytest.raises(InvalidInput, match="which the settings forbid"):
         gitml.pyfunc.load_model(tmp_path / "m")
 
 

@@ -105,12 +105,12 @@ def test_loading_names_the_folder_that_holds_no_model(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("- a list", "does not describe a model"),
-        ("flavors: [", "not readable YAML"),
-        ("flavors: 3", "'flavors' is not a table"),
-        ("signature: text", "'signature' is not a table"),
+        ("flavors: [", "not valid YAML"),
+        ("flavors: 3", "'flavors' must be a mapping"),
+        ("signature: text", "'signature' must be a mapping"),
         ("signature: {inputs: '{'}", "not JSON"),
-        ('signature: {inputs: \'[{"type": "complex"}]\'}', "'complex' is not a column type"),
-        ("!!python/object/apply:os.system ['true']", "not readable YAML"),
+        ('signature: {inputs: \'[{"type": "complex"}]\'}', "'complex' is not a valid column type"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML"),
     ],
 )
 def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, message: str) -> None:

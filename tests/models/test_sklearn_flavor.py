@@ -105,7 +105,7 @@ def test_a_file_cannot_ask_for_trust_where_the_site_forbids_pickles(
 
 
 def test_an_unknown_format_is_refused_and_nothing_is_left(fitted: Any, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="'joblib' is not a serialization format"):
+    with pytest.raises(InvalidInput, match="'joblib' is not a valid serialization format"):
         flavor.save(fitted, tmp_path / "m", serialization_format="joblib")  # type: ignore[typeddict-item]
     assert list(tmp_path.iterdir()) == []
 
@@ -118,7 +118,7 @@ def test_an_option_that_gitml_lacks_is_refused(fitted: Any, tmp_path: Path) -> N
 def test_what_is_there_is_not_overwritten(fitted: Any, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     flavor.save(fitted, tmp_path / "m")
-    with pytest.raises(AlreadyExists, match="already something at"):
+    with pytest.raises(AlreadyExists, match="already exists"):
         flavor.save(fitted, tmp_path / "m")
 
 

@@ -85,7 +85,7 @@ def test_a_table_grows_in_a_later_session(tracked: Path) -> None:
         (lambda: gitml.log_image([1], None), "artifact_file or key"),
         (lambda: gitml.log_table([1], "a.json"), "not a table"),
         (lambda: gitml.log_table({"a": [1], "b": [1, 2]}, "a.json"), "differ in length"),
-        (lambda: gitml.log_text("x", ""), "needs a name"),
+        (lambda: gitml.log_text("x", ""), "is empty"),
     ],
 )
 def test_what_cannot_be_logged_is_said_and_leaves_no_file(

@@ -130,7 +130,7 @@ def _serialized(sk_model: Any, options: SaveOptions) -> _Serialized:
         case other:
             known = ", ".join(_FILE_NAME)
             raise InvalidInput(
-                f"{other!r} is not a serialization format.", hint=f"Use one of {known}."
+                f"{other!r} is not a valid serialization format.", hint=f"Use one of {known}."
             )
 
 
@@ -160,7 +160,7 @@ def _skops(sk_model: Any, trusted: tuple[str, ...]) -> _Serialized:
     untrusted = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted))
     if untrusted:
         raise InvalidInput(
-            f"loading would have to trust {', '.join(untrusted)}.",
+            f"Loading the model would have to trust {', '.join(untrusted)}.",
             hint="Name them in skops_trusted_types, or use serialization_format='cloudpickle'.",
         )
     return _Serialized(format="skops", data=data, trusted=trusted)
@@ -211,7 +211,7 @@ def _load(folder: Path, model: Model, allow_pickles: bool) -> Any:
         case "cloudpickle" | "pickle" as serializer:
             return load_pickle(file, serializer=serializer, allow_pickles=allow_pickles)
         case other:
-            raise InvalidInput(f"The model's serialization format {other!r} is not known.")
+            raise InvalidInput(f"The model's serialization format {other!r} is unknown.")
 
 
 def _load_skops(file: Path, settings: Mapping[str, Any], allow_pickles: bool) -> Any:
@@ -227,7 +227,7 @@ def _load_skops(file: Path, settings: Mapping[str, Any], allow_pickles: bool) ->
     try:
         return skops.io.load(file, trusted=trusted)
     except UntrustedTypesFoundException as error:
-        raise InvalidInput(f"{file.name} holds types nobody trusted: {error}") from error
+        raise InvalidInput(f"{file.name} contains untrusted types: {error}") from error
     except (AttributeError, BadZipFile, ImportError, KeyError, TypeError, ValueError) as error:
         # What a damaged file, or one of another version of its libraries, leads to.
         raise InvalidInput(f"{file.name} cannot be read as skops: {error}.") from error

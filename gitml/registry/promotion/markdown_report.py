@@ -69,7 +69,7 @@ def _section(change: Comparison) -> Iterator[str]:
     data = [(_code_span(f"{one.name} ({one.context})" if one.context else one.name),
              _value(one.candidate), _value(one.incumbent), one.change)
             for one in change.datasets]  # fmt: skip
-    yield _table(("data set", "candidate", "incumbent", ""), data)
+    yield _table(("dataset", "candidate", "incumbent", ""), data)
     yield _table(("", "candidate", "incumbent"), list(_origin_rows(change)))
     yield from _folded(change)
 

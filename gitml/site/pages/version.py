@@ -219,7 +219,7 @@ def _forward(known: Relations, item: ModelVersion) -> Iterator[tuple[str, tuple[
     if item.code_commit:
         groups.append(("Same code", known.by_code.get(item.code_commit, ())))
     for data in run.inputs.dataset_inputs if run else ():
-        label = f"Same data set {formats.name(data.name)}"
+        label = f"Same dataset {formats.name(data.name)}"
         groups.append((label, known.by_data.get((data.name, data.digest), ())))
     for label, many in groups:
         others = [one for one in many if (one.name, one.version) != (item.name, item.version)]
