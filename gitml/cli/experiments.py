@@ -92,7 +92,8 @@ def delete(experiment: str, json_: bool) -> None:
     client = MlflowClient()
     chosen = lookup.experiment(client, experiment).experiment_id
     client.delete_experiment(chosen)
-    sentence = f"Deleted experiment {experiment!r}. To undo: gitml experiments restore {shlex.quote(experiment)}"
+    undo = f"gitml experiments restore {shlex.quote(experiment)}"
+    sentence = f"Deleted experiment {experiment!r}. To undo: {undo}"
     _tell(client, chosen, json_, sentence)
 
 
