@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml import demo
-from gitml.demo import MODEL, DemoResult, run_demo
+from gitml.demo import story
+from gitml.demo.story import MODEL, DemoResult, run_demo
 from gitml.errors import InvalidInput
 from tests.conftest import git
 
@@ -162,4 +162,4 @@ def test_a_new_shell_is_told_how_to_find_the_programs(
     activate.touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "my venv"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert demo._activation() == [f". '{activate}'"]
+    assert story._activation() == [f". '{activate}'"]

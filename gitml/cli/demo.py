@@ -8,7 +8,7 @@ import click
 
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
-from gitml.demo import run_demo
+from gitml.demo.story import run_demo
 from gitml.text import plural
 
 

@@ -129,11 +129,12 @@ def test_the_demo_ends_the_scripts_that_it_started(
         "    signal.pause()\n"
     )
     script = (
-        "from gitml import demo\n"
+        "from gitml.demo import scripts, story\n"
         f"write = lambda d: (d.folder / 'endless.py').write_text({endless!r})\n"
-        "train = lambda d: demo._train(d, demo._Call(script='endless.py', args=()))\n"
-        "demo._check_installed = lambda: None\n"
-        "demo._STEPS = {'write': write, 'train': train}\n"
+        "endless = scripts.Script(name='endless.py', args=())\n"
+        "train = lambda d: scripts.run(d.folder, d.report, endless)\n"
+        "story._check_installed = lambda: None\n"
+        "story._STEPS = {'write': write, 'train': train}\n"
         "from gitml.cli import main\n"
         "main(['demo', 'trial'])\n"
     )

@@ -1,7 +1,7 @@
-"""A repository to play with: real scripts, real runs, a registered model and its dashboard.
+"""The steps that make the demo: scripts, runs, versions of a model, the dashboard.
 
-Hides the story that it tells and how far it got: each step is noted when it is done, so that a
-demo that was interrupted is finished by the next call and a finished one stays as it is.
+Each step is recorded when it is done, so that the next call finishes a demo that was interrupted,
+and leaves a finished one as it is.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import importlib.util
 import os
 import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml import config
 from gitml.client import MlflowClient
+from gitml.demo import scripts
+from gitml.demo.scripts import Script
 from gitml.entities import ModelVersion, Run, RunStatus
-from gitml.errors import GitmlError, InvalidInput, MissingDependency
+from gitml.errors import InvalidInput, MissingDependency
 from gitml.formats import run_records
 from gitml.git import GitRepo
 from gitml.publishing import dashboard
@@ -68,13 +67,13 @@ _ABOUT_EXPERIMENTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoResult:
-    """What a demo made.
+    """What a demo consists of.
 
     Attributes:
         folder: The repository.
         site: First page of its dashboard.
         runs: Number of runs in it.
-        commands: What to type next, in this order.
+        commands: What to run next, in this order.
     """
 
     folder: Path
@@ -98,27 +97,18 @@ class _Demo:
         return self.git.common_dir / _STEPS_FILE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """One start of a script; ``fails`` where the story wants it to."""
-
-    script: str
-    args: tuple[str, ...]
-    fails: bool = False
-
-
 def run_demo(folder: Path, *, report: Callable[[str], None]) -> DemoResult:
-    """Make a demo in a new or empty folder, or finish the one that is there.
+    """Make a demo in a new or empty folder, or finish the one that is in it.
 
     Args:
-        folder: Where; made where it does not exist.
-        report: Is told what happens, one line at a time.
+        folder: Of the repository; created if it does not exist.
+        report: Called with each line about what is done.
 
     Returns:
         What was made.
 
     Raises:
-        InvalidInput: The folder holds something else, or cannot be made.
+        InvalidInput: The folder holds something else, or cannot be created.
         MissingDependency: scikit-learn, pandas or matplotlib is not installed.
         GitmlError: A script failed.
     """
@@ -172,7 +162,7 @@ def _open(folder: Path, report: Callable[[str], None]) -> _Demo:
 
 def _write_scripts(demo: _Demo) -> None:
     demo.report(f"Creating a git repository with training scripts in {demo.folder}.")
-    for script in sorted(_examples().glob("*.py")):
+    for script in sorted(scripts.examples().glob("*.py")):
         (demo.folder / script.name).write_bytes(script.read_bytes())
     _edit(demo, _FUEL, _IMPROVEMENT, "]")
     (demo.folder / "README.md").write_text(_README, encoding="utf-8")
@@ -184,10 +174,11 @@ def _write_scripts(demo: _Demo) -> None:
 def _train_first(demo: _Demo) -> None:
     demo.report("Training three kinds of model on fuel economy and two on the weather.")
     note = "Which **kind of model** suits the data? All with their usual settings."
-    _train(
-        demo,
-        _Call(script=_FUEL, args=("--model", "linear", "forest", "boosting", "--note", note)),
-        _Call(script=_WEATHER, args=("--model", "logistic", "network")),
+    scripts.run(
+        demo.folder,
+        demo.report,
+        Script(name=_FUEL, args=("--model", "linear", "forest", "boosting", "--note", note)),
+        Script(name=_WEATHER, args=("--model", "logistic", "network")),
     )
     for experiment in demo.client.search_experiments():
         about = _ABOUT_EXPERIMENTS.get(experiment.name)
@@ -204,18 +195,19 @@ def _register_first(demo: _Demo) -> None:
 
 def _improve(demo: _Demo) -> None:
     demo.report("Improving the script: it uses the model year and the cylinders, too.")
-    (demo.folder / _FUEL).write_bytes((_examples() / _FUEL).read_bytes())
+    (demo.folder / _FUEL).write_bytes((scripts.examples() / _FUEL).read_bytes())
     _commit(demo, "Use the model year and the number of cylinders")
 
 
 def _train_second(demo: _Demo) -> None:
     demo.report("Training a sweep with four child runs, a run that fails, and two on the weather.")
     sweep = ("--max-depth", "2", "3", "--learning-rate", "0.1", "0.2", "--sweep", "boosting sweep")
-    _train(
-        demo,
-        _Call(script=_FUEL, args=(*sweep, "--note", "How *deep* may the trees be, and how fast?")),
-        _Call(script=_FUEL, args=("--model", "linear", "--learning-rate", "0.8"), fails=True),
-        _Call(script=_WEATHER, args=("--model", "network", "--learning-rate", "0.003", "0.03")),
+    scripts.run(
+        demo.folder,
+        demo.report,
+        Script(name=_FUEL, args=(*sweep, "--note", "How *deep* may the trees be, and how fast?")),
+        Script(name=_FUEL, args=("--model", "linear", "--learning-rate", "0.8"), fails=True),
+        Script(name=_WEATHER, args=("--model", "network", "--learning-rate", "0.003", "0.03")),
     )
 
 
@@ -236,7 +228,11 @@ def _train_uncommitted(demo: _Demo) -> None:
     _edit(demo, _FUEL, _IDEA, "")
     try:
         note = "What if nobody has weighed the car?"
-        _train(demo, _Call(script=_FUEL, args=("--learning-rate", "0.2", "--note", note)))
+        scripts.run(
+            demo.folder,
+            demo.report,
+            Script(name=_FUEL, args=("--learning-rate", "0.2", "--note", note)),
+        )
     finally:
         (demo.folder / _FUEL).write_bytes(committed)
 
@@ -252,14 +248,7 @@ _STEPS: dict[str, Callable[[_Demo], None]] = {
 }
 
 
-# Its means --------------------------------------------------------------------------------------
-
-
-def _examples() -> Path:
-    """The example scripts: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    installed = package / "_examples"
-    return installed if installed.is_dir() else package.parent / "examples"
+# Its parts --------------------------------------------------------------------------------------
 
 
 def _edit(demo: _Demo, script: str, old: str, new: str) -> None:
@@ -269,68 +258,16 @@ def _edit(demo: _Demo, script: str, old: str, new: str) -> None:
 
 def _commit(demo: _Demo, message: str) -> None:
     """Commit the work tree; identity, hooks and signing do not depend on the user's settings."""
-    who = demo.git.identity
+    committer = demo.git.identity
     identity = {
         f"GIT_{role}_{key}": value
         for role in ("AUTHOR", "COMMITTER")
-        for key, value in (("NAME", who.name), ("EMAIL", who.email))
+        for key, value in (("NAME", committer.name), ("EMAIL", committer.email))
     }
     demo.git.run("add", "--all")
     if demo.git.run("status", "--porcelain"):  # nothing to commit where this was interrupted
         quiet = ("-c", "commit.gpgsign=false", "-c", f"core.hooksPath={os.devnull}")
         demo.git.run(*quiet, "commit", "--quiet", "-m", message, env=identity)
-
-
-def _train(demo: _Demo, *calls: _Call) -> None:
-    """Run scripts side by side and report what they print.
-
-    Raises:
-        GitmlError: One did not end as the story wants it.
-    """
-    with _started(demo, calls) as running:
-        for call, process in running:
-            out, err = process.communicate()
-            for line in out.splitlines():
-                demo.report(f"  {line}")
-            last_line = (err.strip().splitlines() or ["no reason given"])[-1]
-            if bool(process.returncode) != call.fails:
-                raise GitmlError(
-                    f"{call.script} ended with exit code {process.returncode}: {last_line}",
-                    hint=f"Run the script in {demo.folder}, then repeat `gitml demo`.",
-                )
-            if call.fails:
-                demo.report(f"  {last_line} (failed runs are recorded, too)")
-
-
-@contextmanager
-def _started(
-    demo: _Demo, calls: Sequence[_Call]
-) -> Iterator[list[tuple[_Call, subprocess.Popen[str]]]]:
-    """Start scripts side by side; they end with the block, at once where it is interrupted."""
-    with ExitStack() as stack:
-        running = [(call, stack.enter_context(_process(demo, call))) for call in calls]
-        try:
-            yield running
-        except KeyboardInterrupt:
-            for _, process in running:
-                process.terminate()
-            for _, process in running:
-                process.wait()
-            raise
-
-
-def _process(demo: _Demo, call: _Call) -> subprocess.Popen[str]:
-    # The demo is its own repository, wherever the user's variables say that runs are logged to.
-    environment = config.child_environment(GITML_RUN_ID=None, GITML_TRACKING_URI=str(demo.folder))
-    return subprocess.Popen(
-        [sys.executable, call.script, *call.args],
-        cwd=demo.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def _register_best(demo: _Demo, description: str) -> ModelVersion:
@@ -344,8 +281,8 @@ def _register_best(demo: _Demo, description: str) -> ModelVersion:
         and run.outputs.model_outputs
     ]
     best = min(trained, key=lambda run: run.data.metrics["rmse"])
-    known = [v for v in demo.client.search_model_versions() if v.run_id == best.info.run_id]
-    version = known[0] if known else registration.register(
+    existing = [v for v in demo.client.search_model_versions() if v.run_id == best.info.run_id]
+    version = existing[0] if existing else registration.register(
         demo.client, f"runs:/{best.info.run_id}/model", MODEL, description=description
     )  # fmt: skip
     demo.report(f"Registered {best.info.run_name!r} as {MODEL} version {version.version}.")
@@ -386,7 +323,7 @@ def _result(demo: _Demo) -> DemoResult:
 
 
 def _activation() -> list[str]:
-    """How to reach gitml, gto and dvc by name, where they are in a virtual environment only."""
+    """Return the command that puts gitml, gto and dvc of a virtual environment on the path."""
     script = Path(sys.prefix) / "bin" / "activate"
     if shutil.which("gitml") or not script.is_file():
         return []
@@ -394,7 +331,7 @@ def _activation() -> list[str]:
 
 
 def _model_commands(demo: _Demo) -> list[str]:
-    """Stock GTO and DVC on the newest version; none where somebody has deleted the model."""
+    """Return commands of GTO and DVC on the newest version; none if the model was deleted."""
     versions = demo.client.search_model_versions(f"name = '{MODEL}'")
     if not versions:
         return []
