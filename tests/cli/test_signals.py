@@ -48,7 +48,7 @@ def end(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
 @SHELLS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("command", [("ui", "--no-open"), ("site", "serve")])
-def test_a_server_ends_at_a_signal(
+def test_server_ends_by_signal(
     repository: Path, shell: tuple[str, ...], command: tuple[str, ...], number: int, code: int
 ) -> None:
     log_run(repository)
@@ -67,7 +67,7 @@ def test_a_server_ends_at_a_signal(
 
 @SHELLS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_command_ends_at_a_signal_with_the_git_it_started(
+def test_command_and_its_git_end_by_signal(
     repository: Path, shell: tuple[str, ...], number: int, code: int
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -85,7 +85,7 @@ def test_a_command_ends_at_a_signal_with_the_git_it_started(
 
 @SHELLS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_build_with_workers_leaves_nothing_beside_the_site(
+def test_interrupted_build_leaves_nothing_beside_the_site(
     repository: Path, shell: tuple[str, ...], number: int, code: int
 ) -> None:
     log_run(repository)
@@ -118,7 +118,7 @@ def test_a_build_with_workers_leaves_nothing_beside_the_site(
 
 @SHELLS
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_demo_ends_the_scripts_that_it_started(
+def test_interrupted_demo_ends_its_scripts(
     tmp_path: Path, shell: tuple[str, ...], number: int, code: int
 ) -> None:
     os.mkfifo(tmp_path / "ready")
