@@ -15,7 +15,7 @@ from gitml.cli.progress import progress
 from gitml.errors import InvalidInput
 from gitml.formats.dvc_config import REMOTE
 from gitml.repository import Repository
-from gitml.sharing.push_pull import set_remote
+from gitml.sharing.remotes import set_remote
 from gitml.storage.address import mask
 from gitml.text import format_size, plural
 from gitml.tracking.client import TrackingClient

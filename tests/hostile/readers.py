@@ -11,7 +11,7 @@ from gitml.publishing import dashboard
 from gitml.query.filters import RunQuery
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
-from gitml.sharing import push_pull
+from gitml.sharing import artifacts
 from gitml.store.exchange.exchange import merged
 from tests.conftest import git
 from tests.hostile import branch
@@ -36,8 +36,8 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     numbers = _index(repository, good)
     numbers["refused"] = _directly(repository, tip)
     _registry(repository)
-    list(push_pull._manifests(repository.git, None, tip))
-    list(push_pull._model_folders(repository))
+    list(artifacts.manifests(repository.git, None, tip))
+    list(artifacts.model_folders(repository))
     report = fsck.check(repository)
     assert report.faults
     assert not any(run_id in fault.place for fault in report.faults for run_id in good.runs)

@@ -14,7 +14,7 @@ import gitml
 from gitml.errors import InvalidInput, StoreError
 from gitml.maintenance import gc
 from gitml.repository import Repository
-from gitml.sharing import push_pull
+from gitml.sharing import push_pull, remotes
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good
@@ -121,7 +121,7 @@ def test_gc_cleans_a_shared_remote_only_with_remote(good: Good, tmp_path: Path) 
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     shared = tmp_path / "storage"
     shared.mkdir()
-    push_pull.set_remote(Repository.open(good.folder), str(shared))
+    remotes.set_remote(Repository.open(good.folder), str(shared))
     before = objects(shared)
     path = shared / "files" / "md5" / "ab" / ("c" * 30)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +170,7 @@ def test_gc_refuses_a_remote_that_the_users_project_shares(good: Good, tmp_path:
     storage = tmp_path / "storage"
     storage.mkdir()
     dvc(good.folder, "remote", "add", "-q", "-d", "data", str(storage))
-    push_pull.set_remote(Repository.open(good.folder), str(storage))
+    remotes.set_remote(Repository.open(good.folder), str(storage))
 
     with pytest.raises(InvalidInput, match="own DVC project"):
         collect(good, remote=True)

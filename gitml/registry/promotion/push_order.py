@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from gitml.entities import Stage
 from gitml.git import Tag
-from gitml.registry.rebase import Reconciler
+from gitml.registry.exchange import open_exchange
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, parse, slug
 from gitml.registry.tags.messages import parse_detail
 from gitml.registry.tags.model_state import event_order
-from gitml.store.exchange.exchange import Exchange
 
 _MAX_TAGS = 3  # of one push; GitHub starts no workflows for more
 
@@ -38,8 +37,8 @@ def push_tags(registry: Registry, models: Iterable[str]) -> list[str]:
                 by_model.setdefault(event.model, []).append(tag)
         return batches([by_model[model] for model in sorted(by_model)])
 
-    rules = Reconciler(repo, registry.branch, state=registry.state, remote=remote)
-    return Exchange(registry.branch, remote, rules).push_tags(missing)
+    exchange = open_exchange(repo, registry.branch, state=registry.state, remote=remote)
+    return exchange.push_tags(missing)
 
 
 def batches(models: Sequence[Sequence[Tag]]) -> list[list[str]]:
