@@ -1,4 +1,4 @@
-"""Hides the APIs of GitHub and GitLab: the comment of a job's pull request, and who approved it."""
+"""Ask GitHub or GitLab who approved a pull request, and keep one comment of it up to date."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _CUT = "\n\n… the rest is in the job's artifact.\n"
 
 
 class PullRequests(Protocol):
-    """What a job asks of its host."""
+    """The pull requests of a job's host."""
 
     def approvers(self) -> tuple[str, ...]:
-        """Who approved the pull request that the job is for, as it is now."""
+        """Return who approved the pull request that the job is for, as it is now."""
 
     def approvers_of(self, commit: str) -> tuple[str, ...]:
-        """Who approved the merged pull request that brought a commit."""
+        """Return who approved the merged pull request that brought a commit."""
 
     def comment(self, markdown: str, *, new: bool = True) -> bool:
-        """Put a report into the pull request, in place of the one that is there.
+        """Put a report into the pull request, in place of an earlier one.
 
         Args:
-            markdown: The report; it begins with the marker by which it is found again.
-            new: Whether a comment is made where there is none yet.
+            markdown: The report; it starts with the marker that identifies it.
+            new: Whether to add a comment if there is none yet.
 
         Returns:
-            Whether there is one now.
+            True if there is one now.
         """
 
 
@@ -52,7 +52,7 @@ class _Api:
 
     def __init__(self, job: Job, headers: Mapping[str, str]) -> None:
         if not job.api.startswith(("https://", "http://")):
-            raise InvalidInput(f"{job.api!r:.80} is no address of an API.")
+            raise InvalidInput(f"{job.api!r:.80} is not a valid API URL.")
         self._address = job.api.rstrip("/")
         self._headers = {**headers, "Content-Type": "application/json", "User-Agent": "gitml"}
 
@@ -66,8 +66,8 @@ class _Api:
         url = f"{self._address}/{path}"
         request = urllib.request.Request(url, data, dict(self._headers), method=method)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 raise StoreError(
@@ -76,17 +76,17 @@ class _Api:
                 ) from error
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{method} {url} got no answer: {error}.", hint="Repeat the job."
+                f"{method} {url} got no response: {error}.", hint="Repeat the job."
             ) from error
 
     def list(self, path: str) -> Iterator[Mapping[str, Any]]:
-        """List things, page after page."""
+        """Iterate over the objects of a list, page after page."""
         for page in range(1, _PAGES + 1):
-            found = self.ask(f"{path}{'&' if '?' in path else '?'}per_page={_PAGE}&page={page}")
-            if not isinstance(found, list):
+            items = self.ask(f"{path}{'&' if '?' in path else '?'}per_page={_PAGE}&page={page}")
+            if not isinstance(items, list):
                 raise StoreError(f"{self._address}/{path} did not answer with a list.")
-            yield from (one for one in found if isinstance(one, dict))
-            if len(found) < _PAGE:
+            yield from (item for item in items if isinstance(item, dict))
+            if len(items) < _PAGE:
                 return
 
 
@@ -110,29 +110,29 @@ class _GitHub:
 
     def _reviewers(self, number: int, pull: Mapping[str, Any]) -> tuple[str, ...]:
         """Members whose last word on the newest commit is an approval."""
-        newest = _at(pull, "head", "sha")
+        newest = _value(pull, "head", "sha")
         last: dict[str, str] = {}
         for review in self._api.list(f"{self._root}/pulls/{number}/reviews"):
             state = review.get("state")
             if state == "COMMENTED" or review.get("author_association") not in _MEMBERS:
                 continue
             current = state != "APPROVED" or review.get("commit_id") == newest
-            last[str(_at(review, "user", "login"))] = str(state) if current else "STALE"
-        author = _at(pull, "user", "login")
+            last[str(_value(review, "user", "login"))] = str(state) if current else "STALE"
+        author = _value(pull, "user", "login")
         return tuple(who for who, state in last.items() if state == "APPROVED" and who != author)
 
     def comment(self, markdown: str, *, new: bool = True) -> bool:
         number = _number(self._job)
         comments = self._api.list(f"{self._root}/issues/{number}/comments")
-        mine = (one for one in comments if _at(one, "user", "type") == "Bot")
-        there = _marked(mine, "body")
-        if there:
-            path = f"{self._root}/issues/comments/{int(there['id'])}"
+        by_bots = (note for note in comments if _value(note, "user", "type") == "Bot")
+        existing = _marked(by_bots, "body")
+        if existing:
+            path = f"{self._root}/issues/comments/{int(existing['id'])}"
             self._api.ask(path, "PATCH", {"body": _fitting(markdown)})
         elif new:
             path = f"{self._root}/issues/{number}/comments"
             self._api.ask(path, "POST", {"body": _fitting(markdown)})
-        return bool(there) or new
+        return bool(existing) or new
 
 
 class _GitLab:
@@ -146,45 +146,47 @@ class _GitLab:
 
     def approvers_of(self, commit: str) -> tuple[str, ...]:
         path = f"{self._root}/repository/commits/{quote(commit)}/merge_requests"
-        for one in self._api.list(path):
-            if one.get("state") == "merged":
-                return self._approved(int(one["iid"]))
+        for request in self._api.list(path):
+            if request.get("state") == "merged":
+                return self._approved(int(request["iid"]))
         return ()
 
     def _approved(self, number: int) -> tuple[str, ...]:
-        found = self._api.ask(f"{self._root}/merge_requests/{number}/approvals")
-        listed = found.get("approved_by") if isinstance(found, dict) else None
-        names = (_at(one, "user", "username") for one in listed or ())
+        approvals = self._api.ask(f"{self._root}/merge_requests/{number}/approvals")
+        approvers = _value(approvals, "approved_by")
+        names = (_value(approver, "user", "username") for approver in approvers or ())
         return tuple(str(name) for name in names if name)
 
     def comment(self, markdown: str, *, new: bool = True) -> bool:
         path = f"{self._root}/merge_requests/{_number(self._job)}/notes"
-        me = _at(self._api.ask("user"), "id")
-        mine = (one for one in self._api.list(path) if _at(one, "author", "id") == me)
-        there = _marked(mine, "body")
-        if there:
-            self._api.ask(f"{path}/{int(there['id'])}", "PUT", {"body": _fitting(markdown)})
+        user = _value(self._api.ask("user"), "id")
+        own = (note for note in self._api.list(path) if _value(note, "author", "id") == user)
+        existing = _marked(own, "body")
+        if existing:
+            self._api.ask(f"{path}/{int(existing['id'])}", "PUT", {"body": _fitting(markdown)})
         elif new:
             self._api.ask(path, "POST", {"body": _fitting(markdown)})
-        return bool(there) or new
+        return bool(existing) or new
 
 
 def _number(job: Job) -> int:
     if job.request is None:
         raise InvalidInput(
-            "This job is for no pull request.", hint="Leave out --ci, or start it by one."
+            "This job was not started by a pull request.",
+            hint="Leave out --ci, or let a pull request start it.",
         )
     return job.request
 
 
-def _at(value: Any, *keys: str) -> Any:
+def _value(value: Any, *keys: str) -> Any:
+    """Return what is under nested keys, None if one of them is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def _marked(comments: Iterable[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
-    return next((one for one in comments if str(one.get(key)).startswith(MARKER)), None)
+    return next((note for note in comments if str(note.get(key)).startswith(MARKER)), None)
 
 
 def _fitting(markdown: str) -> str:

@@ -1,4 +1,4 @@
-"""Hides what a release of a model version is made of: packed directory, notes, description."""
+"""Pack a model version for a release: archive, notes for people, description for programs."""
 
 from __future__ import annotations
 
@@ -54,28 +54,28 @@ class Release:
     size: int
 
 
-def pack(client: MlflowClient, what: str, folder: Path) -> Release:
+def pack(client: MlflowClient, name: str, folder: Path) -> Release:
     """Pack a version's model directory, with notes for people and a description for programs.
 
     The archive's bytes depend on the version alone, so a release can be repeated and compared.
 
     Args:
-        client: Knows the repository.
-        what: A tag such as ``Price#Production#7`` or ``Price@v2.0.0``, or a ``models:/`` URI.
+        client: The client of the repository.
+        name: A tag such as ``Price#Production#7`` or ``Price@v2.0.0``, or a ``models:/`` URI.
         folder: Where ``<model>-v<version>.tar.gz``, ``notes.md`` and ``release.json`` go.
 
     Raises:
-        InvalidInput: That is neither, or says nothing of one version.
+        InvalidInput: It is neither, or does not name a version.
         NotFound: There is no such tag, model or version.
         ArtifactError: The model's files are gone, or are not those that were registered.
     """
-    version, entry = _meant(client, what)
+    version, entry = _find(client, name)
     stem = f"{slug(version.name).replace('/', '-').replace('=', '-')}-v{version.version}"
     archive = folder / f"{stem}.tar.gz"
-    place = _verified(client, version)
+    directory = _verified(client, version)
     folder.mkdir(parents=True, exist_ok=True)
-    digest, size = _write(place, archive, stem, version.creation_timestamp // 1000)
-    made = Release(
+    digest, size = _write(directory, archive, stem, version.creation_timestamp // 1000)
+    release = Release(
         model=version.name,
         version=version.version,
         tag=_tag_of(client.model_history(version.name), version),
@@ -88,35 +88,35 @@ def pack(client: MlflowClient, what: str, folder: Path) -> Release:
         size=size,
     )
     run = client.get_run(version.run_id) if version.run_id else None
-    (folder / "notes.md").write_text(_notes(made, entry, run), encoding="utf-8")
-    text = json.dumps(asdict(made), indent=2, ensure_ascii=False)
+    (folder / "notes.md").write_text(_notes(release, entry, run), encoding="utf-8")
+    text = json.dumps(asdict(release), indent=2, ensure_ascii=False)
     (folder / "release.json").write_text(f"{text}\n", encoding="utf-8")
-    return made
+    return release
 
 
-def _meant(client: MlflowClient, what: str) -> tuple[ModelVersion, StageEntry | None]:
-    if what.startswith("models:"):
-        uri = uris.parse(what)
+def _find(client: MlflowClient, name: str) -> tuple[ModelVersion, StageEntry | None]:
+    if name.startswith("models:"):
+        uri = uris.parse(name)
         assert isinstance(uri, uris.ModelUri)
         version = resolve.model_version(uri, client.registry)
         times = stage_history.entries(client.model_history(version.name), version.current_stage)
         return version, next((e for e in times[::-1] if e.version == version.version), None)
-    event = parse(what)
-    if event is None or event.kind not in (Kind.STAGE, Kind.REGISTERED):
+    tag = parse(name)
+    if tag is None or tag.kind not in (Kind.STAGE, Kind.REGISTERED):
         raise InvalidInput(
-            f"{what!r:.120} is not the tag of a version, nor of one that entered a stage.",
+            f"{name!r:.120} is not the tag of a version, nor of one that entered a stage.",
             hint="Give a tag such as Price#Production#7 or Price@v2.0.0, or models:/Price/2.",
         )
-    found = [one for one in client.model_history(event.model) if one.tag == what]
-    if not found or found[0].version is None:
+    history = client.model_history(tag.model)
+    event = next((event for event in history if event.tag == name), None)
+    if event is None or event.version is None:
         raise NotFound(
-            f"There is no registry tag {what!r:.120} here.", hint="Run `gitml pull` first."
+            f"There is no registry tag {name!r:.120} in this clone.", hint="Run `gitml pull` first."
         )
-    told = found[0]
     entry = None
-    if event.kind is Kind.STAGE:
-        entry = stage_history.stage_entry(told, told.version or 0, None)
-    return client.get_model_version(told.model, told.version or 0), entry
+    if tag.kind is Kind.STAGE:
+        entry = stage_history.stage_entry(event, event.version, None)
+    return client.get_model_version(event.model, event.version), entry
 
 
 def _tag_of(history: list[ModelEvent], version: ModelVersion) -> str:
@@ -125,31 +125,31 @@ def _tag_of(history: list[ModelEvent], version: ModelVersion) -> str:
 
 
 def _verified(client: MlflowClient, version: ModelVersion) -> Path:
-    """Bring the model directory here, if it is still the one that was registered."""
+    """Download the model directory, if it is still the one that was registered."""
     source = uris.parse(version.source) if version.source else None
     if not isinstance(source, uris.RunUri):
         raise ArtifactError(f"Version {version.version} of {version.name!r:.80} has no run.")
-    listed = client.repository.files(source.run_id).artifacts
-    now = manifest.directory_hash(manifest.subdirectory(listed, source.path))
-    if version.digest and now != version.digest:
+    artifacts = client.repository.files(source.run_id).artifacts
+    digest = manifest.directory_hash(manifest.subdirectory(artifacts, source.path))
+    if version.digest and digest != version.digest:
         raise ArtifactError(
             f"{version.source} is not what was registered as version {version.version} of "
-            f"{version.name!r:.80}: its digest is {now}, not {version.digest}.",
+            f"{version.name!r:.80}: its digest is {digest}, not {version.digest}.",
             hint="Register it as a new version.",
         )
     return resolve.local_path(version.source, client)
 
 
-def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
-    """Pack a folder; returns SHA-256 and bytes of the archive."""
+def _write(directory: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
+    """Pack a folder; return SHA-256 and size of the archive."""
     with files.replacing(archive) as aside:
         with (
             aside.open("wb") as raw,
             gzip.GzipFile("", "wb", fileobj=raw, mtime=when) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
         ):
-            for path in sorted(path for path in place.rglob("*") if path.is_file()):
-                info = tarfile.TarInfo(f"{stem}/{path.relative_to(place).as_posix()}")
+            for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+                info = tarfile.TarInfo(f"{stem}/{path.relative_to(directory).as_posix()}")
                 info.size, info.mtime, info.mode = path.stat().st_size, when, 0o644
                 with path.open("rb") as file:
                     tar.addfile(info, file)
@@ -160,19 +160,21 @@ def _write(place: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:
     return digest.hexdigest(), archive.stat().st_size
 
 
-def _notes(made: Release, entry: StageEntry | None, run: Run | None) -> str:
+def _notes(release: Release, entry: StageEntry | None, run: Run | None) -> str:
     """Notes in an indented block: whatever people wrote stays text."""
     out = io.StringIO()
     out.write("Model directory in MLflow's format, with the record of its promotion.\n\n")
-    for label, text in _facts(made, entry, run):
+    for label, text in _facts(release, entry, run):
         if text:
             out.write(f"    {label:<14}{one_line(text)}\n")
     return out.getvalue()
 
 
-def _facts(made: Release, entry: StageEntry | None, run: Run | None) -> Iterator[tuple[str, str]]:
-    yield "model", made.model
-    yield "version", f"{made.version}"
+def _facts(
+    release: Release, entry: StageEntry | None, run: Run | None
+) -> Iterator[tuple[str, str]]:
+    yield "model", release.model
+    yield "version", f"{release.version}"
     if entry:
         yield "entered", entry.tag
         yield "reason", entry.reason
@@ -186,7 +188,7 @@ def _facts(made: Release, entry: StageEntry | None, run: Run | None) -> Iterator
             yield "gate", f"{gate.gate}    {gate.measured}    {verdict}"
     for key, value in sorted(run.data.metrics.items()) if run else ():
         yield "metric", f"{key} = {format_number(value)}"
-    yield "run", made.run_id
-    yield "code commit", made.code_commit
-    yield "digest", made.digest
-    yield "sha256", f"{made.sha256}  {made.archive}"
+    yield "run", release.run_id
+    yield "code commit", release.code_commit
+    yield "digest", release.digest
+    yield "sha256", f"{release.sha256}  {release.archive}"

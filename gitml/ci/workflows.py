@@ -1,4 +1,4 @@
-"""Hides which files let CI review, apply and release promotions, and how a project gets them."""
+"""Write the workflows that let CI review, apply and release promotions."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _GITLAB_ROOT = ".gitlab-ci.yml"  # people have one: it gets one more include
 
 
 class Host(StrEnum):
-    """Who runs the jobs."""
+    """Hosts that run the jobs."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What was written.
+class WrittenWorkflows:
+    """Which workflows were written.
 
     Attributes:
         files: Paths below the work tree's root, as far as they changed.
@@ -52,16 +52,16 @@ class Written:
     include: str = ""
 
 
-def write(repository: Repository, host: Host, *, overwrite: bool = False) -> Written:
+def write(repository: Repository, host: Host, *, overwrite: bool = False) -> WrittenWorkflows:
     """Write the workflows of a host into the work tree, and onto the branch of the runs.
 
     Args:
         repository: The repository.
         host: Who runs them.
-        overwrite: Replace files that are there and differ.
+        overwrite: Whether to replace files that differ.
 
     Raises:
-        InvalidInput: There is no work tree, or files are there and differ; nothing was written.
+        InvalidInput: There is no work tree, or files would be replaced; nothing was written.
     """
     root = repository.git.work_tree
     if root is None:
@@ -69,26 +69,26 @@ def write(repository: Repository, host: Host, *, overwrite: bool = False) -> Wri
             "A bare repository has no work tree for workflows.", hint="Run it in a clone."
         )
     values = _values(repository)
-    wanted = {path: _filled(name, values) for path, name in _WORK_TREE[host].items()}
+    texts = {path: _filled(name, values) for path, name in _WORK_TREE[host].items()}
     include = ""
     if host is Host.GITLAB:
         text = _filled("gitlab/gitlab-ci.yml", values)
         if not (root / _GITLAB_ROOT).exists():
-            wanted[_GITLAB_ROOT] = text
+            texts[_GITLAB_ROOT] = text
         elif "/.gitlab/gitml.yml" not in (root / _GITLAB_ROOT).read_text("utf-8", "replace"):
             include = text.decode()
-    changed = {path: data for path, data in wanted.items() if _bytes(root / path) != data}
+    changed = {path: data for path, data in texts.items() if _bytes(root / path) != data}
     _refuse_others(root, changed, overwrite)
     for path, data in changed.items():
         files.replace(root / path, data)
     for_branch = {path: _filled(name, values) for path, name in _RECORDS[host].items()}
-    return Written(
+    return WrittenWorkflows(
         files=tuple(changed), branch_files=_onto_branch(repository, for_branch), include=include
     )
 
 
 def _values(repository: Repository) -> Mapping[str, str]:
-    """What stands in the templates; JSON texts are YAML texts, whatever a branch is called."""
+    """Return the values of the templates; as JSON they are valid YAML, whatever the branch is."""
     extra = "[s3]" if repository.remote_url().startswith("s3:") else ""
     return {
         "__DEFAULT_BRANCH__": json.dumps(_default_branch(repository)),
@@ -116,27 +116,27 @@ def _bytes(path: Path) -> bytes | None:
 
 def _refuse_others(root: Path, changed: Mapping[str, bytes], overwrite: bool) -> None:
     for path in changed:
-        links = [one for one in (root / path, *(root / path).parents) if one.is_symlink()]
-        if any(one.is_relative_to(root) and one != root for one in links):
+        links = [part for part in (root / path, *(root / path).parents) if part.is_symlink()]
+        if any(link.is_relative_to(root) and link != root for link in links):
             raise InvalidInput(
                 f"{path} is or lies behind a symbolic link.", hint="Put plain folders there."
             )
-    there = [path for path in changed if (root / path).exists()]
-    if there and not overwrite:
+    existing = [path for path in changed if (root / path).exists()]
+    if existing and not overwrite:
         raise InvalidInput(
-            f"{', '.join(there)} {'differs' if len(there) == 1 else 'differ'} from what would be "
-            "written; nothing was changed.",
+            f"Nothing was changed: {', '.join(existing)} "
+            f"{'differs' if len(existing) == 1 else 'differ'} from what would be written.",
             hint="Add --force to replace them; `git diff` then shows what changed.",
         )
 
 
-def _onto_branch(repository: Repository, wanted: Mapping[str, bytes]) -> tuple[str, ...]:
+def _onto_branch(repository: Repository, texts: Mapping[str, bytes]) -> tuple[str, ...]:
     branch = repository.branch
     written: list[str] = []
 
     def make(tip: str | None) -> tuple[Files, str]:
         changed = {
-            p: data for p, data in wanted.items() if tip is None or branch.read(p, tip) != data
+            p: data for p, data in texts.items() if tip is None or branch.read(p, tip) != data
         }
         written[:] = changed
         return changed, "ci: what is started by a push of this branch\n"

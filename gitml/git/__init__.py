@@ -4,7 +4,8 @@ from gitml.git.credentials import without_credentials, without_password
 from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.fast_import import Blob, CommitStream, Content, Files
 from gitml.git.processes import Running
-from gitml.git.repo import LARGEST, ZERO, GitRepo, check_ref_name
+from gitml.git.ref_names import check_ref_name
+from gitml.git.repo import LARGEST, ZERO, GitRepo
 
 __all__ = [
     "LARGEST",

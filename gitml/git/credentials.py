@@ -1,4 +1,4 @@
-"""Keeps passwords out of what is shown or written."""
+"""Remove user names and passwords from URLs and texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def without_credentials(url: str) -> str:
-    """Drop user name and password from a URL; other texts are returned as they are."""
+    """Return a URL without user name and password, any other text as it is."""
     parts = urlsplit(url)
     if not parts.scheme or "@" not in parts.netloc or parts.scheme == "ssh":
         return url
@@ -15,5 +15,5 @@ def without_credentials(url: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """Mask ``user:password@`` wherever it stands in a text."""
+    """Mask ``user:password@`` wherever it occurs in a text."""
     return re.sub(r"//[^/\s@]+@", "//", text)

@@ -1,4 +1,4 @@
-"""What git shows: entries of trees, changes, refs, tags, people."""
+"""Values of git: entries of trees, changes, refs, tags, people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REGULAR = ("100644", "100755")  # modes of ordinary files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEntry:
-    """One entry of a tree: octal mode, object type, object id, path below the tree asked for."""
+    """One entry of a tree: octal mode, object type, object id, path below that tree."""
 
     mode: str
     type: str
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def regular(self) -> bool:
-        """Whether the new entry is a file: no symbolic link, no submodule."""
+        """True if the new entry is a file: no symbolic link, no submodule."""
         return self.new_mode in REGULAR
 
 

@@ -1,4 +1,4 @@
-"""Locks that killed processes left on refs: what nobody touched for ten seconds has no owner.
+"""Remove the locks that killed processes left on refs: those older than ten seconds.
 
 git holds the lock of a ref for milliseconds, but what it leaves when it is killed stays for ever.
 """
@@ -33,7 +33,7 @@ class RefLocks:
             err: The command's standard error.
 
         Returns:
-            Whether it was a lock, so that the command is worth repeating.
+            True if it was a lock, so that the command is worth repeating.
         """
         lock = self._named(err)
         if lock and not _removed(lock):
@@ -46,11 +46,11 @@ class RefLocks:
             unlink_older(path, _STALE)
 
     def _named(self, err: bytes) -> Path | None:
-        """The lock of a ref of this repository that git complains about."""
-        found = re.search(rb"Unable to create '(.+\.lock)': File exists", err)
-        path = Path(os.fsdecode(found[1])) if found else None
-        mine = (self._common_dir / "refs", self._common_dir / "packed-refs.lock")
-        return path if path and any(path.is_relative_to(place) for place in mine) else None
+        """Return the lock of a ref of this repository that git complains about."""
+        match = re.search(rb"Unable to create '(.+\.lock)': File exists", err)
+        path = Path(os.fsdecode(match[1])) if match else None
+        own = (self._common_dir / "refs", self._common_dir / "packed-refs.lock")
+        return path if path and any(path.is_relative_to(folder) for folder in own) else None
 
 
 def _removed(lock: Path) -> bool:

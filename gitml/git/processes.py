@@ -1,4 +1,4 @@
-"""A git command under way, and what it complains about."""
+"""Run git commands in the background, and find the error in what they print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Running:
         self._handle = handle  # GitPython ends the process when its wrapper is collected
 
     def feed(self, stdin: bytes) -> bool:
-        """Give it a part of its input; False if it has ended already."""
+        """Write a part of its input; False if it has exited already."""
         try:
             self._handle.proc.stdin.write(stdin)
         except BrokenPipeError:
@@ -23,7 +23,7 @@ class Running:
         return True
 
     def finish(self, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Feed it and wait.
+        """Write the rest of its input and wait.
 
         Returns:
             Exit code, standard output, standard error.
@@ -34,8 +34,8 @@ class Running:
 
 
 def complaint(err: bytes) -> str:
-    """The line of git's standard error that says what went wrong."""
+    """Return the line of git's standard error that says what went wrong."""
     text = without_password(err.decode("utf-8", "replace"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if re.match(r"fatal|error|remote|!", line)]
-    return (told or lines or ["no reason given"])[0]
+    errors = [line for line in lines if re.match(r"fatal|error|remote|!", line)]
+    return (errors or lines or ["no reason given"])[0]

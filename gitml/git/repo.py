@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitml.errors import Conflict, InvalidInput, NoRepository, StoreError
+from gitml.errors import Conflict, NoRepository, StoreError
 from gitml.git.credentials import without_credentials
 from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.locks import TRIES, RefLocks, unlink_older
@@ -165,7 +165,7 @@ class GitRepo:
         if "\n" in name:  # one line is one question to the process that answers
             return None
         with self._lock:
-            header = self._asked(name)
+            header = self._header(name)
             if header is None or header[1] not in (b"blob", "blob"):
                 return None
             if header[2] > LARGEST:
@@ -176,23 +176,23 @@ class GitRepo:
                 return None
         return data
 
-    def _asked(self, name: str) -> tuple[str, str, int] | None:
-        """Ask the process that answers for id, type and size; None where there is no such object.
+    def _header(self, name: str) -> tuple[str, str, int] | None:
+        """Query `git cat-file --batch-check` for id, type, size; None if there is no such object.
 
         Raises:
             StoreError: It was killed, and so was the one started in its place.
         """
         for _ in range(2):
             try:
-                found: tuple[str, str, int] = self._repo.git.get_object_header(name)
-                return found
+                header: tuple[str, str, int] = self._repo.git.get_object_header(name)
+                return header
             except BrokenPipeError:
                 pass
             except ValueError as error:
                 if not _NO_ANSWER.search(str(error)):
                     return None
             self._repo.git.clear_cache()
-        raise StoreError(f"git ended when it was asked for {name!r:.80}.", hint="Try again.")
+        raise StoreError(f"git cat-file exited while reading {name!r:.80}.", hint="Try again.")
 
     def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
         """Read many blobs with one process, in the order given.
@@ -204,15 +204,15 @@ class GitRepo:
         for start in range(0, len(oids), _BATCH):
             batch = oids[start : start + _BATCH]
             out = self.run("cat-file", "--batch", stdin="\n".join(batch).encode() + b"\n")
-            view, at = memoryview(out), 0
+            view, position = memoryview(out), 0
             for oid in batch:
-                end = out.index(b"\n", at)
-                header = out[at:end].split()
+                end = out.index(b"\n", position)
+                header = out[position:end].split()
                 if header[-1] == b"missing":
                     raise StoreError(f"Object {oid} is missing.", hint="Run `git fsck`.")
                 size = int(header[2])
                 yield bytes(view[end + 1 : end + 1 + size])
-                at = end + 1 + size + 1
+                position = end + 1 + size + 1
 
     def read_folders(self, oids: Iterable[str]) -> Iterator[dict[str, str]]:
         """Read many trees with one process, in order: the ordinary files of each, name to id.
@@ -240,10 +240,10 @@ class GitRepo:
             A blob's bytes; the error, where it is missing, no blob, or larger than ``limit`` bytes.
         """
         oids = list(oids)
-        found = self.sizes(oids)
-        fit = [kind == "blob" and size <= limit for kind, size in found]
+        sizes = self.sizes(oids)
+        fit = [kind == "blob" and size <= limit for kind, size in sizes]
         blobs = self.read_many(oid for oid, fits in zip(oids, fit, strict=True) if fits)
-        for oid, (kind, size), fits in zip(oids, found, fit, strict=True):
+        for oid, (kind, size), fits in zip(oids, sizes, fit, strict=True):
             if fits:
                 yield next(blobs)
             elif kind == "blob":
@@ -252,7 +252,7 @@ class GitRepo:
                 yield StoreError(f"Object {oid} is not a file of the repository.")
 
     def present(self, names: Sequence[str]) -> list[bool]:
-        """Tell which of many objects, as ids or ``<rev>:<path>``, are there; one process."""
+        """Return for each object, by id or ``<rev>:<path>``, whether it exists; one process."""
         if not names:
             return []
         stdin = "\n".join(names).encode() + b"\n"
@@ -283,7 +283,7 @@ class GitRepo:
         Args:
             old: A commit; None stands for the empty tree.
             new: Another one.
-            exact: Keep bytes of paths that are no UTF-8 as surrogates instead of replacing them.
+            exact: Keep bytes of paths that are not UTF-8 as surrogates instead of replacing them.
         """
         if old is None and not exact:
             return [
@@ -311,12 +311,12 @@ class GitRepo:
         return changes
 
     def contains(self, rev: str) -> bool:
-        """Tell whether an object is in the repository."""
+        """Return True if an object is in the repository."""
         with self._lock:
-            return self._asked(rev) is not None
+            return self._header(rev) is not None
 
     def is_ancestor(self, old: str, new: str) -> bool:
-        """Tell whether ``old`` is reachable from ``new``."""
+        """Return True if ``old`` is reachable from ``new``."""
         return self.start("merge-base", "--is-ancestor", old, new).finish()[0] == 0
 
     def fast_import(self, stream: bytes | Iterable[bytes]) -> None:
@@ -439,8 +439,10 @@ class GitRepo:
         globs = [f"{under}/{pattern}" for pattern in patterns] or [under]
         parts = _text(self.run("for-each-ref", f"--format={fields}", *globs)).split("\0")
         tags = []
-        for at in range(0, len(parts) - 9, 9):
-            name, kind, oid, target_kind, target, when, user, email, message = parts[at : at + 9]
+        for start in range(0, len(parts) - 9, 9):
+            name, kind, oid, target_kind, target, when, user, email, message = parts[
+                start : start + 9
+            ]
             tags.append(
                 Tag(
                     name=name.lstrip("\n").removeprefix(f"{under}/"),
@@ -473,9 +475,9 @@ class GitRepo:
     def identity(self) -> Identity:
         """Who commits: git's own answer, else the login name at this host."""
         out = self.run("var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128)).decode("utf-8", "replace")
-        found = re.match(r"(.+) <([^<>]*)> \d+", out)
-        if found and found[2]:
-            return Identity(name=found[1], email=found[2])
+        match = re.match(r"(.+) <([^<>]*)> \d+", out)
+        if match and match[2]:
+            return Identity(name=match[1], email=match[2])
         try:
             login = getpass.getuser()
         except (KeyError, OSError):  # a container user without a passwd entry
@@ -528,21 +530,9 @@ class GitRepo:
                      rb"would clobber", err):  # fmt: skip
             raise Conflict(f"Remote {remote!r} has something newer: {complaint(err)}")
         raise StoreError(
-            f"git remote {remote!r} did not take `git {args[0]}`: {complaint(err)}",
+            f"`git {args[0]}` failed for remote {remote!r}: {complaint(err)}",
             hint="Your runs are safe in this clone; repeat the command when it answers.",
         )
-
-
-def check_ref_name(name: str) -> str:
-    """Return ``name`` if git takes it as a branch name.
-
-    Raises:
-        InvalidInput: git would not (rules of ``git check-ref-format``).
-    """
-    bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.$|^/|/$|^-|^@$", name)
-    if bad or not name or any(p.startswith(".") or p.endswith(".lock") for p in name.split("/")):
-        raise InvalidInput(f"{name!r} is not a branch name that git takes.")
-    return name
 
 
 def _too_large(name: str, size: int, limit: int) -> StoreError:
@@ -557,11 +547,11 @@ def _text(raw: bytes) -> str:
 
 
 def _files_in(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
-    """Name and id of the ordinary files of a tree object; an id has ``width`` bytes."""
-    at = 0
-    while at < len(tree):
-        end = tree.index(b"\0", at)
-        mode, _, name = tree[at:end].partition(b" ")
-        at = end + 1 + width
+    """Iterate over names and ids of ordinary files in a tree object; ids have ``width`` bytes."""
+    position = 0
+    while position < len(tree):
+        end = tree.index(b"\0", position)
+        mode, _, name = tree[position:end].partition(b" ")
+        position = end + 1 + width
         if mode.decode() in REGULAR:
-            yield _text(name), tree[end + 1 : at].hex()
+            yield _text(name), tree[end + 1 : position].hex()

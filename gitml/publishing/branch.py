@@ -1,4 +1,4 @@
-"""Hides how a built site gets onto a branch: one ``git fast-import``, never a checkout."""
+"""Commit a built site to a branch, without a checkout, and push it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from gitml.errors import InvalidInput
 from gitml.git import Blob, CommitStream, GitRepo, RefUpdate, check_ref_name
 
 MARKER = ".gitml.json"
-_OURS = b'{"generator": "gitml"}\n'  # the marker in the folder lists every run: it stays there
-_ADDED = {MARKER: _OURS, ".nojekyll": b""}  # GitHub would drop names that begin with _
+_MARKER_DATA = (
+    b'{"generator": "gitml"}\n'  # the marker in the folder lists every run: it stays there
+)
+_ADDED = {MARKER: _MARKER_DATA, ".nojekyll": b""}  # GitHub would drop names that begin with _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What was done.
+    """What publishing did.
 
     Attributes:
         branch: Name of the branch.
@@ -64,16 +66,17 @@ def publish(
     """
     ref = f"refs/heads/{check_ref_name(branch)}"
     _refuse_checked_out(git, ref, branch)
-    local, theirs = git.ref(ref), _remote_tip(git, remote, ref, branch)
-    ahead = bool(local and theirs and git.is_ancestor(theirs, local))
-    base = local if ahead or not theirs else theirs
-    for tip in {local, theirs} - {None}:
+    local = git.ref(ref)
+    remote_tip = _remote_tip(git, remote, ref, branch)
+    ahead = bool(local and remote_tip and git.is_ancestor(remote_tip, local))
+    base = local if ahead or not remote_tip else remote_tip
+    for tip in {local, remote_tip} - {None}:
         _refuse_foreign(git, str(tip), branch)
     commit = _commit(git, folder, base, base if keep_history else None, message)
     if local != commit:
         git.update_refs([RefUpdate(name=ref, new=commit, old=local)])
-    if remote and commit != theirs:
-        lease = () if keep_history else (f"--force-with-lease={ref}:{theirs or ''}",)
+    if remote and commit != remote_tip:
+        lease = () if keep_history else (f"--force-with-lease={ref}:{remote_tip or ''}",)
         git.push(remote, *lease, f"{commit}:{ref}")
     return Published(branch=branch, commit=commit, changed=commit != base, remote=remote)
 
@@ -94,8 +97,8 @@ def _remote_tip(git: GitRepo, remote: str | None, ref: str, branch: str) -> str 
 
 
 def _refuse_checked_out(git: GitRepo, ref: str, branch: str) -> None:
-    places = git.run("worktree", "list", "--porcelain").decode("utf-8", "replace").splitlines()
-    if f"branch {ref}" in places:
+    lines = git.run("worktree", "list", "--porcelain").decode("utf-8", "replace").splitlines()
+    if f"branch {ref}" in lines:
         raise InvalidInput(
             f"Branch {branch!r} is checked out, so the site is not put there.",
             hint="Give another branch with --branch.",

@@ -121,14 +121,14 @@ class Reconciler:
         plan = _Plan(local=local)
         theirs: dict[str, list[Tag]] = defaultdict(list)
         ours: dict[str, list[Tag]] = defaultdict(list)
-        for name, oid in arrival.there.items():
+        for name, oid in arrival.tags.items():
             event, found = parse(name), incoming.get(name) or local.get(name)
             if event and found and found.oid == oid:
                 theirs[event.model].append(found)
                 plan.final[name] = oid
         for name, tag in local.items():
             event = parse(name)
-            if event and arrival.there.get(name) != tag.oid:
+            if event and arrival.tags.get(name) != tag.oid:
                 ours[event.model].append(tag)
         for slug, tags in sorted(ours.items()):
             self._plan_model(plan, slug, tags, theirs.get(slug, []), arrival)
@@ -174,7 +174,7 @@ class Reconciler:
         return not tag_signature(tag.message) or tag.email == self._repo.identity.email
 
     def _refuse_clashes(self, kept: list[Tag], arrival: Arrival) -> None:
-        clashing = sorted(tag.name for tag in kept if tag.name in arrival.there)
+        clashing = sorted(tag.name for tag in kept if tag.name in arrival.tags)
         if clashing:
             raise Conflict(
                 f"Tag {', '.join(clashing[:5])} means something else on {self._remote!r} than in "

@@ -284,7 +284,7 @@ def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
     for refused in ("Archived!", "Production!", "Archived#", "Production#", "alias/newest"):
         hook.write_text(f'#!/bin/sh\n! echo "$1" | grep -qF "tags/Price#{refused}"\n')
         hook.chmod(0o755)
-        assert "did not take `git push`" in cli("registry", "apply", "--push", code=1).stderr
+        assert "`git push` failed for remote" in cli("registry", "apply", "--push", code=1).stderr
         seen.append(live_on(team))
     assert seen == [
         {"Production": [2], "Archived": [1]},

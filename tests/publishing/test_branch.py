@@ -120,13 +120,13 @@ def test_a_branch_with_something_else_is_left_alone(
             publish(repo, folder, branch, remote="origin")
     with pytest.raises(InvalidInput, match="no git remote 'nowhere'"):
         publish(repo, folder, "gh-pages", remote="nowhere")
-    with pytest.raises(InvalidInput, match="is not a branch name"):
+    with pytest.raises(InvalidInput, match="is not a valid branch name"):
         publish(repo, folder, "--force")
     assert before == (git(repository, "for-each-ref"), git(remote, "for-each-ref"))
 
 
 def test_a_remote_that_is_gone_is_said(repository: Path, tmp_path: Path) -> None:
     git(repository, "remote", "add", "origin", str(tmp_path / "nothing.git"))
-    with pytest.raises(StoreError, match="git remote 'origin'"):
+    with pytest.raises(StoreError, match="remote 'origin'"):
         folder = write(tmp_path / "site")
         publish(GitRepo.discover(repository), folder, "gh-pages", remote="origin")

@@ -462,7 +462,7 @@ def test_a_remote_that_vanished_and_came_back_gets_everything(origin: Path) -> N
     push_pull.push(repo(first))
     register(first)
     origin.rename(away)
-    with pytest.raises(StoreError, match="did not take"):
+    with pytest.raises(StoreError, match="failed for remote"):
         push_pull.push(repo(first))
 
     away.rename(origin)

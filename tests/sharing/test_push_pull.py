@@ -12,7 +12,7 @@ import gitml
 from gitml.errors import ArtifactError, Conflict, InvalidInput, RemoteUnavailable, StoreError
 from gitml.registry import resolve
 from gitml.repository import Repository
-from gitml.sharing import push_pull
+from gitml.sharing import push_pull, remotes
 from tests.clones import origin_and_clone
 from tests.conftest import git
 
@@ -172,7 +172,7 @@ def test_without_a_git_remote_the_message_says_how_to_add_one(repository: Path) 
 def test_a_git_remote_that_does_not_answer_leaves_everything_here(repository: Path) -> None:
     git(repository, "remote", "add", "origin", "/nonexistent/place.git")
     run_id = log_run(repository)
-    with pytest.raises(StoreError, match="did not take"):
+    with pytest.raises(StoreError, match="failed for remote"):
         push_pull.push(repo(repository))
 
     assert ids(repository) == {run_id}
@@ -192,7 +192,7 @@ def test_a_shared_remote_takes_over_all_artifacts(
     shared = tmp_path / "storage"
     shared.mkdir()
 
-    report = push_pull.set_remote(repo(first), str(shared))
+    report = remotes.set_remote(repo(first), str(shared))
     assert (report.url, report.sent.files, report.left) == (str(shared), 1, ())
     pushed = push_pull.push(repo(first))
     assert not pushed.stays_here
@@ -223,7 +223,7 @@ def test_a_remote_that_does_not_work_is_not_saved(
     log_run(repository)
     before = git(repository, "for-each-ref")
     with pytest.raises(error):
-        push_pull.set_remote(repo(repository), url)
+        remotes.set_remote(repo(repository), url)
 
     assert git(repository, "for-each-ref") == before
     assert repo(repository).uses_default_remote()
@@ -234,7 +234,7 @@ def test_a_remote_that_vanished_is_named_and_the_run_is_safe(
 ) -> None:
     storage = tmp_path / "storage"
     storage.mkdir()
-    push_pull.set_remote(repo(repository), str(storage))
+    remotes.set_remote(repo(repository), str(storage))
     storage.rename(tmp_path / "gone")
 
     run_id = log_run(repository)

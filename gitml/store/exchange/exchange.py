@@ -1,8 +1,8 @@
-"""Hides how two clones exchange records and tags through a git remote, without a checkout.
+"""Exchange records and tags with other clones through a git remote, without a checkout.
 
-The branch is merged record by record (``merge.py``), so no state of two clones can conflict. Refs
-are pushed by compare-and-swap: where another clone was first, its records are merged and the push
-is repeated after a random, growing pause.
+The branch is merged record by record (``tree_merge.py``), so no state of two clones can conflict.
+Refs are pushed by compare-and-swap: where another clone was first, its records are merged and the
+push is repeated after a random, growing pause.
 """
 
 from __future__ import annotations
@@ -44,33 +44,33 @@ class Arrival:
 
     Attributes:
         tip: Its branch; None where it has none.
-        there: Its registry tags: name to id. Those that this clone has not, or has otherwise, are
-            under ``INCOMING``.
+        tags: Its registry tags: name to id. Those that this clone lacks, or has with another id,
+            are under ``INCOMING``.
     """
 
     tip: str | None
-    there: Mapping[str, str]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of this clone's own tags: versions renumbered, and requests that were lost."""
+    """What happened to this clone's own tags: versions renumbered, and requests that were lost."""
 
     renumbered: tuple[Renumbered, ...] = ()
     lost: tuple[str, ...] = ()
 
 
 class TagRules(Protocol):
-    """What the registry knows about its tags."""
+    """The registry's rules for its tags."""
 
     def is_ours(self, name: str) -> bool:
-        """Tell a tag of the registry from the user's other tags."""
+        """Return True if a tag is one of the registry's."""
 
     def settle(self, arrival: Arrival) -> Settled:
         """Take the remote's tags in, and put this clone's own behind them."""
 
     def shared(self, oids: Iterable[str]) -> None:
-        """Note tags that others have."""
+        """Remember tags that others have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,29 +171,30 @@ class Exchange:
             hint="Everything is safe here; repeat `gitml push`.",
         )
 
-    def _send(self, theirs: str | None) -> ExchangeReport:
-        ours = self._branch.tip()
-        known = self._git.remote_refs(self._remote, "refs/tags/*")
-        mine = self._tags()
-        new = sorted(name for name in mine if name not in known)
-        refspecs = [f"{mine[name]}:{name}" for name in new]
-        if new and ours:
-            ours = self._mark({name.removeprefix(_TAGS): mine[name] for name in new}, ours)
-        if ours and ours != theirs:
-            refspecs.insert(0, f"{ours}:{self._branch.ref}")
+    def _send(self, remote_tip: str | None) -> ExchangeReport:
+        tip = self._branch.tip()
+        remote_tags = self._git.remote_refs(self._remote, "refs/tags/*")
+        tags = self._tags()
+        new = sorted(name for name in tags if name not in remote_tags)
+        refspecs = [f"{tags[name]}:{name}" for name in new]
+        if new and tip:
+            tip = self._mark({name.removeprefix(_TAGS): tags[name] for name in new}, tip)
+        if tip and tip != remote_tip:
+            refspecs.insert(0, f"{tip}:{self._branch.ref}")
         if not refspecs:
             return ExchangeReport()
         self._git.push(self._remote, *refspecs)
-        self._note_sent(ours)
-        self._rules.shared(mine[name] for name in new)
-        runs = len(_new_runs(self._git.diff(theirs, ours))) if ours and ours != theirs else 0
+        self._note_sent(tip)
+        self._rules.shared(tags[name] for name in new)
+        moved = tip and tip != remote_tip
+        runs = len(_new_runs(self._git.diff(remote_tip, tip))) if tip and moved else 0
         return ExchangeReport(runs=runs, tags=len(new), changed=True)
 
     def push_tags(self, batches: Callable[[], Iterable[Sequence[str]]]) -> list[str]:
         """Send tags and nothing else of this clone, batch after batch, each whole or not at all.
 
         Args:
-            batches: Gives names of tags that the remote lacks; asked again after a lost race.
+            batches: Returns names of tags that the remote lacks; called again after a lost race.
 
         Returns:
             The tags that were sent, in their order.
@@ -220,8 +221,8 @@ class Exchange:
         )
 
     def _send_tags(self, names: Sequence[str]) -> None:
-        mine = self._tags()
-        tags = {name: mine[f"{_TAGS}{name}"] for name in names}
+        local_tags = self._tags()
+        tags = {name: local_tags[f"{_TAGS}{name}"] for name in names}
         tip = self._git.remote_refs(self._remote, self._branch.ref).get(self._branch.ref)
         refspecs = [f"{oid}:{_TAGS}{name}" for name, oid in tags.items()]
         if tip:
@@ -244,34 +245,34 @@ class Exchange:
         self._git.update_refs([RefUpdate(name=ref, new=None, old=moved.new)])
         return moved.new
 
-    def _note_sent(self, ours: str | None) -> None:
-        """Say what `git push` cannot know when a bare commit id was pushed."""
-        if ours is None:
+    def _note_sent(self, tip: str | None) -> None:
+        """Move the refs that `git push` leaves alone if a bare commit id was pushed."""
+        if tip is None:
             return
         for name in (self._branch.tracking_ref, self._branch.ref):
             old = self._git.ref(name)
-            forward = old is None or name != self._branch.ref or self._git.is_ancestor(old, ours)
-            if old != ours and forward:
+            forward = old is None or name != self._branch.ref or self._git.is_ancestor(old, tip)
+            if old != tip and forward:
                 with contextlib.suppress(Conflict):  # a run ended just now: the next pull merges
-                    self._git.update_refs([RefUpdate(name=name, new=ours, old=old)])
+                    self._git.update_refs([RefUpdate(name=name, new=tip, old=old)])
 
     def _tags(self) -> dict[str, str]:
-        """Full names and ids of this clone's registry tags."""
-        found = self._git.tags()
-        return {f"{_TAGS}{tag.name}": tag.oid for tag in found if self._rules.is_ours(tag.name)}
+        """Return full names and ids of this clone's registry tags."""
+        tags = self._git.tags()
+        return {f"{_TAGS}{tag.name}": tag.oid for tag in tags if self._rules.is_ours(tag.name)}
 
     def _fetch(self) -> _Fetched:
         """Fetch the remote's branch and its registry tags."""
-        there = self._git.remote_refs(self._remote, self._branch.ref, f"{_TAGS}*")
-        tip = there.pop(self._branch.ref, None)
-        wanted = {n: oid for n, oid in there.items() if self._rules.is_ours(n.removeprefix(_TAGS))}
+        refs = self._git.remote_refs(self._remote, self._branch.ref, f"{_TAGS}*")
+        tip = refs.pop(self._branch.ref, None)
+        tags = {n: oid for n, oid in refs.items() if self._rules.is_ours(n.removeprefix(_TAGS))}
         branch = []
         if tip and tip != self._git.ref(self._branch.tracking_ref):
             branch = [f"+{self._branch.ref}:{self._branch.tracking_ref}"]
-        mine = self._tags()
-        missing = sorted(name for name, oid in wanted.items() if mine.get(name) != oid)
+        local_tags = self._tags()
+        missing = sorted(name for name, oid in tags.items() if local_tags.get(name) != oid)
         settled = Settled()
-        if all(wanted.get(name) == oid for name, oid in mine.items()):
+        if all(tags.get(name) == oid for name, oid in local_tags.items()):
             refspecs = branch + [f"{name}:{name}" for name in missing]
             try:
                 if refspecs:
@@ -280,21 +281,21 @@ class Exchange:
                 return self._fetch()
         else:  # this clone has news, too
             with exclusive(self._branch.locks / "exchange"):
-                settled = self._settle(wanted, missing, branch, tip)
-        self._rules.shared(wanted.values())
+                settled = self._settle(tags, missing, branch, tip)
+        self._rules.shared(tags.values())
         return _Fetched(tip=tip, tags=len(missing), settled=settled)
 
     def _settle(
-        self, wanted: Mapping[str, str], missing: list[str], branch: list[str], tip: str | None
+        self, tags: Mapping[str, str], missing: list[str], branch: list[str], tip: str | None
     ) -> Settled:
-        """Fetch tags to a place of their own, and let the registry decide what they mean here."""
+        """Fetch tags under ``INCOMING``, and let the registry take them in."""
         self._clear_incoming()
-        names = {name: name.removeprefix(_TAGS) for name in wanted}
+        names = {name: name.removeprefix(_TAGS) for name in tags}
         refspecs = branch + [f"+{name}:{INCOMING}/{names[name]}" for name in missing]
         self._fetch_over(refspecs)
-        there = {names[name]: oid for name, oid in wanted.items()}
+        incoming = {names[name]: oid for name, oid in tags.items()}
         try:
-            return self._rules.settle(Arrival(tip=tip, there=there))
+            return self._rules.settle(Arrival(tip=tip, tags=incoming))
         finally:
             self._clear_incoming()
 

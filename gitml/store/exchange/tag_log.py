@@ -1,4 +1,4 @@
-"""Hides how the branch's history tells which registry tags were sent: lines of commit messages.
+"""Write and read which registry tags were sent, as lines of the branch's commit messages.
 
 Tags can be moved and deleted on a remote; a commit that other clones build upon cannot be taken
 back. So the commit that is pushed together with tags names each of them with its id.
@@ -13,15 +13,15 @@ from collections.abc import Iterable, Mapping
 from gitml.git import GitRepo
 
 _LINE = re.compile(r"^Tag: ([0-9a-f]{40}) (\S+)$", re.MULTILINE)
-_SHOWN = 3  # tags that the first line names
+_NAMED = 3  # tags that the first line names
 
 
 def message(tags: Mapping[str, str]) -> str:
     """Format the message of the commit that goes with tags: name to id."""
     names = list(tags)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     lines = "".join(f"Tag: {oid} {name}\n" for name, oid in tags.items())
-    return f"registry: {', '.join(names[:_SHOWN])}{more}\n\n{lines}"
+    return f"registry: {', '.join(names[:_NAMED])}{more}\n\n{lines}"
 
 
 def read(repo: GitRepo, tips: Iterable[str]) -> dict[str, set[str]]:
@@ -30,6 +30,6 @@ def read(repo: GitRepo, tips: Iterable[str]) -> dict[str, set[str]]:
     sent: dict[str, set[str]] = defaultdict(set)
     if tips:
         out = repo.run("log", "--format=%B", "--grep=^Tag: ", *tips, "--")
-        for found in _LINE.finditer(out.decode("utf-8", "replace")):
-            sent[found[2]].add(found[1])
+        for match in _LINE.finditer(out.decode("utf-8", "replace")):
+            sent[match[2]].add(match[1])
     return dict(sent)

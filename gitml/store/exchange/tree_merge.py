@@ -1,10 +1,10 @@
-"""Hides how two trees of the branch become one, file by file. Pure but for reading blobs.
+"""Merge two trees of the branch, file by file. Pure but for reading blobs.
 
 Anybody may have pushed anything, so every rule has to give the same tree from either side, or
-clones would never come to rest:
+clones would never agree:
 
-- records are joined (``merge.py``); one that cannot be read yields to one that can, and where a
-  newer gitml wrote one, that of the higher schema stays: the other is in the branch's history;
+- records are joined (``formats/joins.py``); one that cannot be read yields to one that can, and if
+  a newer gitml wrote one, that of the higher schema stays: the other is in the branch's history;
 - of other files that differ the greater bytes stay, of ``.dvc/config`` the shared remote's;
 - links, submodules and executable files, which gitml never writes, do not survive a difference;
 - where one side has a file and the other a folder, a file of gitml's own wins, else the folder.
@@ -27,55 +27,56 @@ _Record = TypeVar("_Record")
 
 
 def merged(
-    changes: Sequence[Change], read: Read, ours: str, theirs: str
+    changes: Sequence[Change], read: Read, local: str, remote: str
 ) -> tuple[dict[str, bytes | Blob | None], int]:
-    """Work out what a merge writes on top of our tree.
+    """Return what a merge writes on top of the local tree.
 
     Args:
-        changes: Difference from our tree to theirs.
-        read: Gives a blob by id or by ``<rev>:<path>``.
-        ours: Our commit.
-        theirs: Their commit.
+        changes: Difference from the local tree to the remote one.
+        read: Returns a blob by id or by ``<rev>:<path>``.
+        local: The local commit.
+        remote: The remote commit.
 
     Returns:
-        Path to content of every file that differs from ours (None removes one), and how many runs
-        were joined. No record is ever removed: what only we have stays.
+        Path to content of every file that differs from the local one (None removes it), and how
+        many runs were joined. No record is ever removed: what only this clone has stays.
     """
-    places = _shared_runs(changes)
+    runs = _shared_runs(changes)
     files: dict[str, bytes | Blob | None] = {}
-    kept: set[str] = set()
+    unchanged: set[str] = set()
     joined = 0
     for change in changes:
-        if _run_folder(change.path) in places:
+        if _run_folder(change.path) in runs:
             continue
         if change.new is None and change.old_mode == _PLAIN:
-            kept.add(change.path)
+            unchanged.add(change.path)
         else:
             files[change.path] = _merged_file(change, read)
-    for where, here in sorted(places.items()):
-        files.update(_merged_run(here, read, ours, theirs, where))
-        joined += any(change.path == f"{where}/{run_folder.RECORD}" for change in here)
-    files |= dict.fromkeys(_in_the_way({*kept, *(p for p, d in files.items() if d is not None)}))
+    for folder, in_run in sorted(runs.items()):
+        files.update(_merged_run(in_run, read, local, remote, folder))
+        joined += any(change.path == f"{folder}/{run_folder.RECORD}" for change in in_run)
+    written = {path for path, data in files.items() if data is not None}
+    files |= dict.fromkeys(_in_the_way(unchanged | written))
     absent = {change.path for change in changes if change.old is None}
     return {p: data for p, data in files.items() if data is not None or p not in absent}, joined
 
 
 def removes_records(changes: Iterable[Change]) -> bool:
-    """Tell whether a difference takes away what gitml only ever adds: somebody else made it.
+    """Return True if a difference removes what gitml only ever adds: another tool made it.
 
-    Such a commit is merged, even on top of ours, so that what it removed comes back.
+    Such a commit is merged, even on top of the local one, so that what it removed comes back.
     """
     return any(change.new is None and _is_record(change.path) for change in changes)
 
 
 def _in_the_way(paths: set[str]) -> set[str]:
-    """Of files that cannot be in one tree, those that have to go."""
-    gone = set()
+    """Return the files that have to be removed from those that cannot be in one tree."""
+    clashes = set()
     for path in paths:
-        for folder_ in _parents(path):
-            if folder_ in paths:
-                gone.add(path if _is_record(folder_) else folder_)
-    return gone
+        for parent in _parents(path):
+            if parent in paths:
+                clashes.add(path if _is_record(parent) else parent)
+    return clashes
 
 
 def _parents(path: str) -> Iterable[str]:
@@ -85,7 +86,7 @@ def _parents(path: str) -> Iterable[str]:
 
 
 def _is_record(path: str) -> bool:
-    """Tell whether gitml itself writes a file of that name."""
+    """Return True if gitml itself writes a file of that name."""
     run = run_records.parse_run_path(path)
     if run:
         return run[2] in run_folder.NAMES
@@ -101,38 +102,38 @@ def _is_record(path: str) -> bool:
 
 
 def _run_folder(path: str) -> str | None:
-    place = run_records.parse_run_path(path)
-    return run_records.run_folder(place[0], place[1]) if place else None
+    parsed = run_records.parse_run_path(path)
+    return run_records.run_folder(parsed[0], parsed[1]) if parsed else None
 
 
 def _shared_runs(changes: Iterable[Change]) -> dict[str, list[Change]]:
-    """Changes in the folders of runs that both sides have, by folder."""
-    found: dict[str, list[Change]] = {}
-    one_sided = set()
+    """Group the changes in folders of runs that both sides have, by folder."""
+    by_folder: dict[str, list[Change]] = {}
+    new_or_removed = set()
     for change in changes:
-        where = _run_folder(change.path)
-        if where is None:
+        folder = _run_folder(change.path)
+        if folder is None:
             continue
-        found.setdefault(where, []).append(change)
-        if change.path == f"{where}/{run_folder.RECORD}" and None in (change.old, change.new):
-            one_sided.add(where)
-    return {where: here for where, here in found.items() if where not in one_sided}
+        by_folder.setdefault(folder, []).append(change)
+        if change.path == f"{folder}/{run_folder.RECORD}" and None in (change.old, change.new):
+            new_or_removed.add(folder)
+    return {folder: item for folder, item in by_folder.items() if folder not in new_or_removed}
 
 
 def _merged_run(
-    here: Sequence[Change], read: Read, ours: str, theirs: str, where: str
+    changes: Sequence[Change], read: Read, local: str, remote: str, folder: str
 ) -> dict[str, bytes | Blob | None]:
-    """Join a run; what cannot be read of one side counts as absent."""
+    """Join the files of a run; what cannot be read of one side counts as absent."""
     try:
-        sides = [_Side(read, rev, where) for rev in (ours, theirs)]
+        sides = [_Side(read, rev, folder) for rev in (local, remote)]
     except SchemaTooNew:
-        return {change.path: _merged_file(change, read) for change in here}
-    known = [side.record for side in sides if side.record]
-    if not known:
-        return {change.path: _merged_file(change, read) for change in here}
+        return {change.path: _merged_file(change, read) for change in changes}
+    records = [side.record for side in sides if side.record]
+    if not records:
+        return {change.path: _merged_file(change, read) for change in changes}
     runs = (
         RunFiles(
-            record=side.record or known[0],
+            record=side.record or records[0],
             history=side.history,
             artifacts=side.artifacts,
             patch=side.data(run_folder.PATCH),
@@ -142,10 +143,10 @@ def _merged_run(
         for side in sides
     )
     joined = run_folder.to_files(joins.join_runs(*runs))
-    derived = {f"{where}/{name}" for name in run_folder.DERIVED}
+    derived = {f"{folder}/{name}" for name in run_folder.DERIVED}
     rest = {
         change.path: None if change.path in derived else _merged_file(change, read)
-        for change in here if change.path not in joined
+        for change in changes if change.path not in joined
     }  # fmt: skip
     return {**rest, **joined}
 
@@ -153,8 +154,8 @@ def _merged_run(
 class _Side:
     """The files of a run as of a commit, as far as they can be read."""
 
-    def __init__(self, read: Read, rev: str, where: str) -> None:
-        self._read, self._folder, self._rev = read, where, rev
+    def __init__(self, read: Read, rev: str, folder: str) -> None:
+        self._read, self._folder, self._rev = read, folder, rev
         self.record = _readable(self._record)
         self.history = _readable(
             lambda: metric_history.from_jsonl(self.data(run_folder.HISTORY), run_folder.HISTORY)
@@ -183,68 +184,68 @@ class _Side:
 
 
 def _merged_file(change: Change, read: Read) -> bytes | Blob | None:
-    """What becomes of a file that differs; None where it cannot stay."""
-    ours = change.old if change.old_mode in REGULAR else None
-    theirs = change.new if change.new_mode in REGULAR else None
-    if ours is None or theirs is None:
-        only = theirs or ours
+    """Return what becomes of a file that differs; None if it cannot stay."""
+    local = change.old if change.old_mode in REGULAR else None
+    remote = change.new if change.new_mode in REGULAR else None
+    if local is None or remote is None:
+        only = remote or local
         return Blob(only) if only else None
     try:
-        return _joined_file(change.path, read(ours) or b"", read(theirs) or b"")
+        return _joined_file(change.path, read(local) or b"", read(remote) or b"")
     except StoreError:  # too large to be read
-        return Blob(max(ours, theirs))
+        return Blob(max(local, remote))
 
 
-def _joined_file(path: str, ours: bytes, theirs: bytes) -> bytes:
+def _joined_file(path: str, local: bytes, remote: bytes) -> bytes:
     model = model_records.parse_model_path(path)
     if path.startswith("experiments/"):
         return _joined(
-            ours, theirs,
+            local, remote,
             lambda data: _experiment(data, path),
             joins.join_experiments,
             run_records.experiment_to_json,
         )  # fmt: skip
     if model and model[1] is None:
         return _joined(
-            ours, theirs,
+            local, remote,
             model_records.model_from_json,
             model_records.join_models,
             model_records.model_to_json,
         )  # fmt: skip
     if model:
         return _joined(
-            ours, theirs,
+            local, remote,
             lambda data: _version(data, path, model[1]),
             model_records.join_versions,
             model_records.version_to_json,
         )  # fmt: skip
     if path.endswith(".dvc/config"):
-        return joins.join_remote_configs(ours, theirs)
-    return _newer(ours, theirs)
+        return joins.join_remote_configs(local, remote)
+    return _newer(local, remote)
 
 
 def _joined(
-    ours: bytes,
-    theirs: bytes,
+    local: bytes,
+    remote: bytes,
     parse: Callable[[bytes], _Record],
     join: Callable[[_Record, _Record], _Record],
     write: Callable[[_Record], bytes],
 ) -> bytes:
     """Join two records; one that cannot be read yields to one that can."""
     try:
-        one, other = _readable(lambda: parse(ours)), _readable(lambda: parse(theirs))
+        left, right = _readable(lambda: parse(local)), _readable(lambda: parse(remote))
     except SchemaTooNew:
-        return _newer(ours, theirs)
-    if one is not None and other is not None:
-        return write(join(one, other))
-    if one is None and other is None:
-        return max(ours, theirs)
-    return ours if other is None else theirs
+        return _newer(local, remote)
+    if left is not None and right is not None:
+        return write(join(left, right))
+    if left is None and right is None:
+        return max(local, remote)
+    return local if right is None else remote
 
 
-def _newer(ours: bytes, theirs: bytes) -> bytes:
-    """Of two records that this gitml cannot join, the one of the higher schema."""
-    return max(ours, theirs, key=lambda data: (_schema(data), data))
+def _newer(local: bytes, remote: bytes) -> bytes:
+    """Return the record of the higher schema of two that this gitml cannot join."""
+    return max(local, remote, key=lambda data: (_schema(data), data))
 
 
 def _schema(data: bytes) -> int:
