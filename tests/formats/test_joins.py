@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, strategies as st
 
-from gitml.entities import Artifact, Experiment, Metric
+from gitml.entities import (
+    Artifact,
+    Dataset,
+    Experiment,
+    LoggedModelInfo,
+    Metric,
+    RunInputs,
+    RunOutputs,
+    Source,
+)
 from gitml.formats import joins, metric_history, run_folder
 from gitml.formats.run_records import ExperimentRecord, RunFiles
 from gitml.store.in_progress.fold import RUN_NAME_TAG, begun, fold, new_run
 
+SHARED = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
 HEADER = {
     "run_id": "0a" * 16,
     "experiment_id": "Default",
@@ -203,6 +214,139 @@ def test_the_laws_hold_for_experiments(a, b, c) -> None:
     assert join(a, b) == join(b, a)
     assert join(join(a, b), c) == join(a, join(b, c))
     assert join(a, a) == a
+
+
+def with_info(written: int, **changes: object) -> RunFiles:
+    """The base run with fields of its info changed, all of them written at one time."""
+    record = base().record
+    run = replace(record.run, info=replace(record.run.info, **changes))
+    times = {**record.written, **dict.fromkeys(changes, written)}
+    return replace(base(), record=replace(record, run=run, written=times))
+
+
+@pytest.mark.parametrize(
+    ("field", "later", "earlier"),
+    [
+        ("run_name", "a", "z"),
+        ("lifecycle_stage", "active", "deleted"),
+        ("status", "FAILED", "RUNNING"),
+    ],
+)
+def test_a_field_of_a_run_takes_its_later_write_even_where_its_bytes_are_smaller(
+    field: str, later: str, earlier: str
+) -> None:
+    left, right = with_info(1005, **{field: later}), with_info(1004, **{field: earlier})
+
+    for joined in (joins.join_runs(left, right), joins.join_runs(right, left)):
+        assert getattr(joined.record.run.info, field) == later
+        assert joined.record.written[field] == 1005
+
+
+@pytest.mark.parametrize(
+    ("field", "later", "earlier"), [("name", "a", "z"), ("lifecycle_stage", "active", "deleted")]
+)
+def test_a_field_of_an_experiment_takes_its_later_write_even_where_its_bytes_are_smaller(
+    field: str, later: str, earlier: str
+) -> None:
+    def version(value: str, time: int) -> ExperimentRecord:
+        values = {"experiment_id": "e", "name": "n", "creation_time": 1, "last_update_time": time}
+        return ExperimentRecord(
+            experiment=Experiment(**{**values, field: value}),  # type: ignore[arg-type]
+            written={field: time},
+            extra={"x": time, f"only {value}": 1},
+        )
+
+    left, right = version(later, 5), version(earlier, 4)
+
+    assert joins.join_experiments(left, right) == joins.join_experiments(right, left)
+    joined = joins.join_experiments(left, right)
+    assert getattr(joined.experiment, field) == later
+    assert joined.extra == {"x": 5, f"only {later}": 1, f"only {earlier}": 1}
+    assert (joined.experiment.creation_time, joined.experiment.last_update_time) == (1, 5)
+
+
+def test_a_run_starts_when_the_first_of_its_writers_did() -> None:
+    left = with_info(1000, start_time=990, user_id="ada")
+    right = with_info(1000, start_time=1000, user_id="bo")
+
+    for joined in (joins.join_runs(left, right), joins.join_runs(right, left)):
+        assert joined.record.run.info.start_time == 990
+        assert joined.record.run.info.user_id == "bo"
+
+
+def test_data_sets_models_code_and_unknown_fields_of_both_are_united() -> None:
+    def version(letter: str, digest: str) -> RunFiles:
+        run = replace(
+            base().record.run,
+            inputs=RunInputs(
+                dataset_inputs=(
+                    Dataset(name="z", digest="1", profile=letter),
+                    Dataset(name=f"only {letter}", digest=digest),
+                )
+            ),
+            outputs=RunOutputs(
+                model_outputs=(
+                    LoggedModelInfo(path="m", model_uuid=letter),
+                    LoggedModelInfo(path=f"only {letter}"),
+                )
+            ),
+            source=Source(name=f"{letter}.py"),
+        )
+        record = replace(base().record, run=run, extra={"x": letter, f"only {letter}": 1})
+        return replace(
+            base(), record=record, requirements=f"{letter}==1\n".encode(), remote_config=SHARED
+        )
+
+    left, right = version("a", "2"), version("b", "1")
+    for joined in (joins.join_runs(left, right), joins.join_runs(right, left)):
+        run = joined.record.run
+        datasets = [(d.name, d.digest, d.profile) for d in run.inputs.dataset_inputs]
+        models = [(m.path, m.model_uuid) for m in run.outputs.model_outputs]
+        assert datasets == [("only a", "2", ""), ("only b", "1", ""), ("z", "1", "b")]
+        assert models == [("m", "b"), ("only a", ""), ("only b", "")]
+        assert run.source.name == "b.py"
+        assert joined.record.extra == {"x": "b", "only a": 1, "only b": 1}
+        assert joined.requirements == b"b==1\n"
+        assert joined.remote_config == SHARED
+
+
+def test_a_conflict_that_one_clone_settled_before_stays_listed() -> None:
+    left = joins.join_runs(
+        fold(base(), [["param", "depth", "3", 1007]]), fold(base(), [["param", "depth", "5", 1004]])
+    )
+    right = fold(base(), [["param", "depth", "4", 1003]])
+
+    for joined in (joins.join_runs(left, right), joins.join_runs(right, left)):
+        assert joined.record.run.data.params["depth"] == "4"
+        assert joined.record.run.conflicts == {"params.depth": ("3", "5")}
+        assert joined.record.written["params.depth"] == 1003
+
+
+def test_files_of_both_are_listed_by_path_and_at_equal_times_the_greater_hash_stays() -> None:
+    def version(**hashes: str) -> RunFiles:
+        artifacts = (Artifact(path=p, size=1, md5=digit * 32) for p, digit in hashes.items())
+        return replace(base(), artifacts=tuple(artifacts))
+
+    left = version(
+        Artifact(path="x", size=1, md5="1" * 32), Artifact(path="z", size=1, md5="3" * 32)
+    )
+    right = version(
+        Artifact(path="a", size=1, md5="4" * 32), Artifact(path="x", size=9, md5="2" * 32)
+    )
+
+    for joined in (joins.join_runs(left, right), joins.join_runs(right, left)):
+        assert [(a.path, a.md5[0]) for a in joined.artifacts] == [
+            ("a", "4"),
+            ("x", "2"),
+            ("z", "3"),
+        ]
+
+
+def test_of_two_clone_folders_the_greater_bytes_stay_and_anything_beats_nothing() -> None:
+    low, high = (f"['remote \"gitml\"']\n    url = /{x}/.git/gitml/remote\n".encode() for x in "az")
+
+    assert joins.join_remote_configs(low, high) == joins.join_remote_configs(high, low) == high
+    assert joins.join_remote_configs(b"", low) == joins.join_remote_configs(low, b"") == low
 
 
 def test_a_new_run_is_running() -> None:

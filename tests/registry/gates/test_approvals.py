@@ -45,6 +45,29 @@ def test_names_of_a_workflow_are_taken_once_each() -> None:
             from_workflow(wrong)
 
 
+def test_fifty_names_are_the_most_and_the_error_says_how_to_give_them() -> None:
+    names = [f"reviewer {number}" for number in range(50)]
+
+    assert from_workflow(names).names == tuple(names)
+    with pytest.raises(InvalidInput) as error:
+        from_workflow([*names, "one more"])
+    assert error.value.hint == "Give one name with each --approved-by."
+
+
+def test_trailers_are_read_past_carriage_returns_and_blank_lines_with_spaces() -> None:
+    message = "Merge\r\n \t\r\nApproved-by: bo\r\n  Reviewed-by: \tcy  \r\n\r\n"
+
+    assert from_trailers(message, "ada") == Approvals(names=("bo", "cy"), source="trailers")
+    assert from_trailers("Merge\n\nno trailer", "ada") == Approvals()
+
+
+def test_no_more_than_fifty_trailers_count_and_long_names_are_cut() -> None:
+    lines = [f"Approved-by: {number} {'x' * 200}" for number in range(60)]
+    names = from_trailers("\n".join(["Merge", "", *lines]), "ada").names
+
+    assert names == tuple(f"{number} {'x' * 200}"[:120] for number in range(50))
+
+
 @pytest.mark.parametrize(
     ("gate", "filled", "holds"),
     [
