@@ -68,27 +68,27 @@ def plain(files: dict[str, bytes]) -> Tree:
     return {path: ("100644", data) for path, data in files.items()}
 
 
-def differences(ours: Tree, theirs: Tree) -> tuple[list[Change], Callable[[str], bytes | None]]:
+def differences(local: Tree, remote: Tree) -> tuple[list[Change], Callable[[str], bytes | None]]:
     """The changes from one tree to another, and what reads their blobs."""
-    blobs = {oid(data): data for tree in (ours, theirs) for mode, data in tree.values()
+    blobs = {oid(data): data for tree in (local, remote) for mode, data in tree.values()
              if mode != "160000"}  # fmt: skip
     changes = [
         Change(
             path=path,
-            old=oid(ours[path][1]) if path in ours else None,
-            new=oid(theirs[path][1]) if path in theirs else None,
-            old_mode=ours[path][0] if path in ours else "000000",
-            new_mode=theirs[path][0] if path in theirs else "000000",
+            old=oid(local[path][1]) if path in local else None,
+            new=oid(remote[path][1]) if path in remote else None,
+            old_mode=local[path][0] if path in local else "000000",
+            new_mode=remote[path][0] if path in remote else "000000",
         )
-        for path in sorted({*ours, *theirs})
-        if ours.get(path) != theirs.get(path)
+        for path in sorted({*local, *remote})
+        if local.get(path) != remote.get(path)
     ]  # fmt: skip
 
     def read(name: str) -> bytes | None:
         rev, colon, path = name.partition(":")
         if not colon:
             return blobs.get(name)
-        mode, data = {"ours": ours, "theirs": theirs}[rev].get(path, ("", b""))
+        mode, data = {"ours": local, "theirs": remote}[rev].get(path, ("", b""))
         return data if mode in ("100644", "100755", "120000") else None
 
     return changes, read
@@ -156,9 +156,9 @@ def test_merging_again_changes_nothing(a: Tree, b: Tree) -> None:
     assert merge_trees(merge_trees(both, b), b) == merge_trees(both, b)
 
 
-def count_joined(ours: Tree, theirs: Tree) -> int:
+def count_joined(local: Tree, remote: Tree) -> int:
     """How many runs a merge joins."""
-    changes, read = differences(ours, theirs)
+    changes, read = differences(local, remote)
     return merged(changes, read, "ours", "theirs")[1]
 
 
