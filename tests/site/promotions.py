@@ -48,9 +48,9 @@ class Story:
     ) -> Comparison:
         """Compare a version with another one, judged by the gates."""
         candidate, incumbent = self.evidence(new), self.evidence(old) if old else None
-        facts = {**candidate.facts, **approvals.facts()}
+        facts = {**candidate.gate_facts, **approvals.facts()}
         gates = tuple(map(read, self.gates))
-        against = {"production": incumbent.facts if incumbent else None}
+        against = {"production": incumbent.gate_facts if incumbent else None}
         judged = Admission(
             candidate=candidate,
             stage=Stage.PRODUCTION,
