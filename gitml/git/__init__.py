@@ -1,11 +1,11 @@
 """Read and write git: objects, refs, tags, fetch, push. Only this package imports GitPython."""
 
 from gitml.git.credentials import without_credentials, without_password
-from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.entities import REGULAR, ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.fast_import import Blob, CommitStream, Content, Files
 from gitml.git.processes import Running
 from gitml.git.ref_names import check_ref_name
-from gitml.git.repo import LARGEST, ZERO, GitRepo
+from gitml.git.repo import LARGEST, GitRepo
 
 __all__ = [
     "LARGEST",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ZERO = "0" * 40
+"""Stands for "no object" where git wants an id."""
 REGULAR = ("100644", "100755")  # modes of ordinary files
 
 

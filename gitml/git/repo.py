@@ -12,28 +12,22 @@ import getpass
 import os
 import re
 import socket
-import subprocess
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gitml.errors import Conflict, NoRepository, StoreError
+from gitml.errors import Conflict, StoreError
+from gitml.git import output
 from gitml.git.credentials import without_credentials
-from gitml.git.entities import REGULAR, Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.entities import ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
+from gitml.git.handle import GitHandle
 from gitml.git.locks import TRIES, RefLocks, unlink_older
+from gitml.git.packed_refs import PackedRefs
 from gitml.git.processes import Running, complaint
 
-if TYPE_CHECKING:
-    import git
-
-ZERO = "0" * 40
 _MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
 _STALE_MAINTENANCE = 12 * 3600.0  # s, git's own patience with a lock of `git gc`
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
 LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
-_NO_ANSWER = re.compile(r"^SHA is empty|returned: b''")  # GitPython's words for an ended process
 
 
 class GitRepo:
@@ -45,14 +39,13 @@ class GitRepo:
         common_dir: The ``.git`` folder shared by linked work trees.
     """
 
-    def __init__(self, repo: git.Repo) -> None:
-        self.work_tree = Path(repo.working_tree_dir) if repo.working_tree_dir else None
-        self.git_dir = Path(repo.git_dir)
-        self.common_dir = Path(repo.common_dir).resolve()
-        self._handles: tuple[int, git.Repo] = (os.getpid(), self._configured(repo))
-        self._lock = threading.RLock()
+    def __init__(self, handle: GitHandle) -> None:
+        self.work_tree = handle.work_tree
+        self.git_dir = handle.git_dir
+        self.common_dir = handle.common_dir
+        self._handle = handle
         self._ref_locks = RefLocks(self.common_dir)
-        self._packed: tuple[tuple[int, int], dict[str, str]] = ((0, -1), {})
+        self._packed = PackedRefs(self.common_dir)
 
     @classmethod
     def discover(cls, path: str | os.PathLike[str] = ".") -> GitRepo:
@@ -61,15 +54,7 @@ class GitRepo:
         Raises:
             NoRepository: There is none at or above ``path``.
         """
-        import git
-
-        try:
-            return cls(git.Repo(os.fspath(path), search_parent_directories=True))
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise NoRepository(
-                f"No git repository at or above {Path(path).resolve()}.",
-                hint="Run `gitml init` in your project's folder.",
-            ) from error
+        return cls(GitHandle.discover(path))
 
     @classmethod
     def init(cls, path: str | os.PathLike[str]) -> GitRepo:
@@ -78,47 +63,11 @@ class GitRepo:
         Raises:
             StoreError: The folder cannot be written.
         """
-        import git
-
-        try:
-            return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
-        except (git.GitCommandError, OSError) as error:
-            raise StoreError(
-                f"No git repository can be made in {Path(path).resolve()}.",
-                hint="Check the folder's permissions.",
-            ) from error
-
-    def _configured(self, repo: git.Repo) -> git.Repo:
-        # Hooks and `git rebase --exec` export GIT_DIR and GIT_INDEX_FILE of their own; ours win.
-        repo.git.update_environment(
-            GIT_DIR=str(self.git_dir),
-            GIT_INDEX_FILE=str(self.git_dir / "index"),
-            GIT_OPTIONAL_LOCKS="0",
-            # glibc gives freed memory back at once, so git's deflating asks for it 14 times per
-            # object: two thirds of what many records cost. Other C libraries ignore this.
-            MALLOC_TOP_PAD_=str(16 * 2**20),
-            **({"GIT_WORK_TREE": str(self.work_tree)} if self.work_tree else {}),
-        )
-        return repo
-
-    @property
-    def _repo(self) -> git.Repo:
-        """GitPython's handle of this process: a forked child must not share its parent's pipes."""
-        import git
-
-        pid, repo = self._handles
-        if pid != os.getpid():
-            self._lock = threading.RLock()
-            repo = self._configured(git.Repo(self.work_tree or self.git_dir))
-            self._handles = (os.getpid(), repo)
-        return repo
+        return cls(GitHandle.init(path))
 
     def close(self) -> None:
         """End the processes that answer reads; they are started again when needed."""
-        pid, repo = self._handles
-        if pid == os.getpid():
-            with self._lock:
-                repo.close()
+        self._handle.close()
 
     def run(
         self,
@@ -148,11 +97,7 @@ class GitRepo:
 
     def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
         """Start a git command without waiting for it; ask the result for its output later."""
-        return Running(
-            self._repo.git.execute(
-                ["git", *args], istream=subprocess.PIPE, as_process=True, env=env
-            )
-        )
+        return self._handle.start(*args, env=env)
 
     # Objects ------------------------------------------------------------------------------------
 
@@ -164,35 +109,12 @@ class GitRepo:
         """
         if "\n" in name:  # one line is one question to the process that answers
             return None
-        with self._lock:
-            header = self._header(name)
-            if header is None or header[1] not in (b"blob", "blob"):
-                return None
-            if header[2] > LARGEST:
-                raise _too_large(name, header[2], LARGEST)
-            try:
-                data: bytes = self._repo.git.get_object_data(name)[3]
-            except ValueError:
-                return None
-        return data
-
-    def _header(self, name: str) -> tuple[str, str, int] | None:
-        """Query `git cat-file --batch-check` for id, type, size; None if there is no such object.
-
-        Raises:
-            StoreError: It was killed, and so was the one started in its place.
-        """
-        for _ in range(2):
-            try:
-                header: tuple[str, str, int] = self._repo.git.get_object_header(name)
-                return header
-            except BrokenPipeError:
-                pass
-            except ValueError as error:
-                if not _NO_ANSWER.search(str(error)):
-                    return None
-            self._repo.git.clear_cache()
-        raise StoreError(f"git cat-file exited while reading {name!r:.80}.", hint="Try again.")
+        header = self._handle.header(name)
+        if header is None or header[1] not in (b"blob", "blob"):
+            return None
+        if header[2] > LARGEST:
+            raise output.too_large(name, header[2], LARGEST)
+        return self._handle.data(name)
 
     def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
         """Read many blobs with one process, in the order given.
@@ -204,15 +126,7 @@ class GitRepo:
         for start in range(0, len(oids), _BATCH):
             batch = oids[start : start + _BATCH]
             out = self.run("cat-file", "--batch", stdin="\n".join(batch).encode() + b"\n")
-            view, position = memoryview(out), 0
-            for oid in batch:
-                end = out.index(b"\n", position)
-                header = out[position:end].split()
-                if header[-1] == b"missing":
-                    raise StoreError(f"Object {oid} is missing.", hint="Run `git fsck`.")
-                size = int(header[2])
-                yield bytes(view[end + 1 : end + 1 + size])
-                position = end + 1 + size + 1
+            yield from output.blobs(out, batch)
 
     def read_folders(self, oids: Iterable[str]) -> Iterator[dict[str, str]]:
         """Read many trees with one process, in order: the ordinary files of each, name to id.
@@ -222,7 +136,7 @@ class GitRepo:
         """
         oids = list(oids)
         for oid, data in zip(oids, self.read_many(oids), strict=True):
-            yield dict(_files_in(data, len(oid) // 2))
+            yield dict(output.files_in(data, len(oid) // 2))
 
     def sizes(self, oids: Iterable[str]) -> list[tuple[str, int]]:
         """Look up type and size (bytes) of objects, in order; ``("missing", 0)`` where unknown."""
@@ -230,8 +144,7 @@ class GitRepo:
         if not oids:
             return []
         out = self.run("cat-file", "--batch-check", stdin="\n".join(oids).encode() + b"\n")
-        headers = [line.split() for line in out.decode().splitlines()]
-        return [(h[1], int(h[2])) if len(h) == 3 else ("missing", 0) for h in headers]
+        return output.sizes(out)
 
     def read_checked(self, oids: Iterable[str], limit: int) -> Iterator[bytes | StoreError]:
         """Read blobs that anybody may have pushed, in order; none of them is trusted.
@@ -247,7 +160,7 @@ class GitRepo:
             if fits:
                 yield next(blobs)
             elif kind == "blob":
-                yield _too_large(oid, size, limit)
+                yield output.too_large(oid, size, limit)
             else:
                 yield StoreError(f"Object {oid} is not a file of the repository.")
 
@@ -262,13 +175,7 @@ class GitRepo:
     def tree(self, rev: str, path: str = "", *, recursive: bool = False) -> list[TreeEntry]:
         """List a tree; empty where the revision or the path does not exist."""
         args = ["ls-tree", "-z", *(["-r"] if recursive else []), f"{rev}:{path}"]
-        out = self.run(*args, ok=(0, 128))
-        entries = []
-        for line in out.split(b"\0")[:-1]:
-            meta, name = line.split(b"\t", 1)
-            mode, kind, oid = meta.decode().split()
-            entries.append(TreeEntry(mode=mode, type=kind, oid=oid, path=_text(name)))
-        return entries
+        return output.tree_entries(self.run(*args, ok=(0, 128)))
 
     def folders(self, rev: str, path: str) -> dict[str, str]:
         """Find all folders below one: path from the root to the id of its tree."""
@@ -295,25 +202,11 @@ class GitRepo:
         before = f"{old}^{{tree}}" if old else self.run("mktree").decode().strip()
         out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", before,
                        f"{new}^{{tree}}")  # fmt: skip
-        parts = out.split(b"\0")[:-1]
-        changes = []
-        for meta, name in zip(parts[::2], parts[1::2], strict=True):
-            old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split()
-            changes.append(
-                Change(
-                    path=name.decode("utf-8", "surrogateescape") if exact else _text(name),
-                    old=None if old_oid == ZERO else old_oid,
-                    new=None if new_oid == ZERO else new_oid,
-                    old_mode=old_mode,
-                    new_mode=new_mode,
-                )
-            )
-        return changes
+        return output.changes(out, exact=exact)
 
     def contains(self, rev: str) -> bool:
         """Return True if an object is in the repository."""
-        with self._lock:
-            return self._header(rev) is not None
+        return self._handle.header(rev) is not None
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Return True if ``old`` is reachable from ``new``."""
@@ -381,20 +274,7 @@ class GitRepo:
         if (self.common_dir / "reftable").exists():
             out = self.run("rev-parse", "--verify", "--quiet", name, ok=(0, 1))
             return out.decode().strip() or None
-        return self._packed_refs().get(name)
-
-    def _packed_refs(self) -> dict[str, str]:
-        path = self.common_dir / "packed-refs"
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            return {}
-        key = (stat.st_mtime_ns, stat.st_size)
-        if self._packed[0] != key:
-            lines = (line.split(" ", 1) for line in path.read_text().splitlines() if line)
-            refs = {pair[1]: pair[0] for pair in lines if len(pair) == 2 and pair[0] != "#"}
-            self._packed = (key, refs)
-        return self._packed[1]
+        return self._packed.get(name)
 
     def update_refs(self, updates: Iterable[RefUpdate]) -> None:
         """Move several refs in one transaction: all of them, or none.
@@ -433,29 +313,9 @@ class GitRepo:
             patterns: Globs below ``under``; all tags without any.
             under: Where the tags are; each is named by the rest of its ref.
         """
-        fields = "%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00" \
-            "%(*objectname)%00%(taggerdate:unix)%00%(taggername)%00%(taggeremail:trim)%00" \
-            "%(contents)%00"  # fmt: skip
         globs = [f"{under}/{pattern}" for pattern in patterns] or [under]
-        parts = _text(self.run("for-each-ref", f"--format={fields}", *globs)).split("\0")
-        tags = []
-        for start in range(0, len(parts) - 9, 9):
-            name, kind, oid, target_kind, target, when, user, email, message = parts[
-                start : start + 9
-            ]
-            tags.append(
-                Tag(
-                    name=name.lstrip("\n").removeprefix(f"{under}/"),
-                    oid=oid,
-                    target=target or oid,
-                    annotated=kind == "tag" and target_kind == "commit" and when.isdigit(),
-                    timestamp=int(when) if when.isdigit() else 0,
-                    user=user,
-                    email=email,
-                    message=message,
-                )
-            )
-        return tags
+        out = self.run("for-each-ref", f"--format={output.TAG_FORMAT}", *globs)
+        return output.tags(out, under)
 
     # The code that is checked out ----------------------------------------------------------------
 
@@ -533,25 +393,3 @@ class GitRepo:
             f"`git {args[0]}` failed for remote {remote!r}: {complaint(err)}",
             hint="Your runs are safe in this clone; repeat the command when it answers.",
         )
-
-
-def _too_large(name: str, size: int, limit: int) -> StoreError:
-    return StoreError(
-        f"{name} has {size:,} bytes; gitml reads up to {limit:,}.",
-        hint="Look at who pushed it: `git log --find-object=ID`.",
-    )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
-
-
-def _files_in(tree: bytes, width: int) -> Iterator[tuple[str, str]]:
-    """Iterate over names and ids of ordinary files in a tree object; ids have ``width`` bytes."""
-    position = 0
-    while position < len(tree):
-        end = tree.index(b"\0", position)
-        mode, _, name = tree[position:end].partition(b" ")
-        position = end + 1 + width
-        if mode.decode() in REGULAR:
-            yield _text(name), tree[end + 1 : position].hex()

@@ -14,7 +14,7 @@ def test_what_is_there_is_found_although_the_reading_process_was_killed(reposito
     repo = GitRepo.discover(repository)
     assert repo.contains("HEAD^{commit}")
     for ask in (lambda: repo.contains("HEAD^{commit}"), lambda: repo.read("HEAD:train.py")):
-        process = repo._repo.git.cat_file_header.proc
+        process = repo._handle._git.cat_file_header.proc
         process.kill()
         process.wait(timeout=120)
         assert ask()

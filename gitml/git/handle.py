@@ -1,0 +1,135 @@
+"""Hold GitPython's handle of a repository, safe across forks. The only importer of GitPython."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitml.errors import NoRepository, StoreError
+from gitml.git.processes import Running
+
+if TYPE_CHECKING:
+    import git
+
+_NO_ANSWER = re.compile(r"^SHA is empty|returned: b''")  # GitPython's words for an ended process
+
+
+class GitHandle:
+    """One repository as GitPython opened it.
+
+    Attributes:
+        work_tree: Root of the work tree, None in a bare repository.
+        git_dir: The ``.git`` folder of this work tree.
+        common_dir: The ``.git`` folder shared by linked work trees.
+    """
+
+    def __init__(self, repo: git.Repo) -> None:
+        self.work_tree = Path(repo.working_tree_dir) if repo.working_tree_dir else None
+        self.git_dir = Path(repo.git_dir)
+        self.common_dir = Path(repo.common_dir).resolve()
+        self._handles: tuple[int, git.Repo] = (os.getpid(), self._configured(repo))
+        self._lock = threading.RLock()
+
+    @classmethod
+    def discover(cls, path: str | os.PathLike[str]) -> GitHandle:
+        """Open the repository that contains a folder.
+
+        Raises:
+            NoRepository: There is none at or above ``path``.
+        """
+        import git
+
+        try:
+            return cls(git.Repo(os.fspath(path), search_parent_directories=True))
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise NoRepository(
+                f"No git repository at or above {Path(path).resolve()}.",
+                hint="Run `gitml init` in your project's folder.",
+            ) from error
+
+    @classmethod
+    def init(cls, path: str | os.PathLike[str]) -> GitHandle:
+        """Make a new repository in a folder, with ``main`` as its first branch.
+
+        Raises:
+            StoreError: The folder cannot be written.
+        """
+        import git
+
+        try:
+            return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
+        except (git.GitCommandError, OSError) as error:
+            raise StoreError(
+                f"No git repository can be made in {Path(path).resolve()}.",
+                hint="Check the folder's permissions.",
+            ) from error
+
+    def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
+        """Start a git command without waiting for it."""
+        return Running(
+            self._git.execute(["git", *args], istream=subprocess.PIPE, as_process=True, env=env)
+        )
+
+    def header(self, name: str) -> tuple[str, str, int] | None:
+        """Query `git cat-file --batch-check` for id, type, size; None if there is no such object.
+
+        Raises:
+            StoreError: It was killed, and so was the one started in its place.
+        """
+        with self._lock:
+            for _ in range(2):
+                try:
+                    header: tuple[str, str, int] = self._git.get_object_header(name)
+                    return header
+                except BrokenPipeError:
+                    pass
+                except ValueError as error:
+                    if not _NO_ANSWER.search(str(error)):
+                        return None
+                self._git.clear_cache()
+        raise StoreError(f"git cat-file exited while reading {name!r:.80}.", hint="Try again.")
+
+    def data(self, name: str) -> bytes | None:
+        """Read an object with `git cat-file --batch`; None if there is none of that name."""
+        with self._lock:
+            try:
+                data: bytes = self._git.get_object_data(name)[3]
+            except ValueError:
+                return None
+        return data
+
+    def close(self) -> None:
+        """End the processes that answer reads; they are started again when needed."""
+        pid, repo = self._handles
+        if pid == os.getpid():
+            with self._lock:
+                repo.close()
+
+    @property
+    def _git(self) -> Any:
+        """GitPython's commands in this process: a forked child must not share pipes."""
+        import git
+
+        pid, repo = self._handles
+        if pid != os.getpid():
+            self._lock = threading.RLock()
+            repo = self._configured(git.Repo(self.work_tree or self.git_dir))
+            self._handles = (os.getpid(), repo)
+        return repo.git
+
+    def _configured(self, repo: git.Repo) -> git.Repo:
+        # Hooks and `git rebase --exec` export GIT_DIR and GIT_INDEX_FILE of their own; ours win.
+        repo.git.update_environment(
+            GIT_DIR=str(self.git_dir),
+            GIT_INDEX_FILE=str(self.git_dir / "index"),
+            GIT_OPTIONAL_LOCKS="0",
+            # glibc gives freed memory back at once, so git's deflating asks for it 14 times per
+            # object: two thirds of what many records cost. Other C libraries ignore this.
+            MALLOC_TOP_PAD_=str(16 * 2**20),
+            **({"GIT_WORK_TREE": str(self.work_tree)} if self.work_tree else {}),
+        )
+        return repo
