@@ -27,17 +27,18 @@ REQUIRED = 0.92  # share of mutants that the tests must kill
 SURVIVED, UNTESTED = 0, 33  # mutmut's exit codes; every other one is a kill or a timeout
 
 MODULES = {
-    "formats/joins": "formats/test_joins.py",
-    "store/exchange/tree_merge": "store/exchange/test_tree_merge.py",
-    "query/gates": "query/test_gates.py",
-    "query/gate_parser": "query/test_gates.py",
-    "query/filters": "query/test_filters.py",
-    "query/filter_parser": "query/test_filters.py",
+    "registry/gates/approvals": "registry/gates/test_approvals.py",
     "registry/tags/plan": "registry/tags/test_plan.py",
     "registry/tags/model_state": "registry/tags/test_model_state.py",
     "registry/audit/chain": "registry/audit/test_chain.py",
-    "registry/gates/approvals": "registry/gates/test_approvals.py",
+    "registry/audit/gate_replay": "registry/audit/test_chain.py",
+    "query/gates": "query/test_gates.py",
+    "query/gate_parser": "query/test_gates.py",
+    "query/filter_parser": "query/test_filters.py",
+    "query/filters": "query/test_filters.py",
     "models/enforcement": "models/test_enforcement.py",
+    "formats/joins": "formats/test_joins.py",
+    "store/exchange/tree_merge": "store/exchange/test_tree_merge.py",
 }
 """Module below gitml/ and its tests below tests/."""
 

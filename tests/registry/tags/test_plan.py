@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from hypothesis import given, strategies as st
 
 from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
-from gitml.registry.tags.grammar import parse, slug
+from gitml.registry.tags.grammar import Kind, parse, slug
 from gitml.registry.tags.model_state import ModelState, VersionState, fold
 from gitml.registry.tags.plan import Step, sentence, tag_names, transition, version_deleted
 
@@ -26,6 +29,16 @@ def model(**stages: str) -> ModelState:
         for name, stage in stages.items()
     )
     return ModelState(slug="m", name="m", versions=versions, counter=10)
+
+
+def with_alias(state: ModelState, number: int, alias: str = "champion") -> ModelState:
+    """The model with an alias on one version."""
+    key = slug(alias, "alias")
+    versions = tuple(
+        replace(version, aliases={key: 1} if version.number == number else {})
+        for version in state.versions
+    )
+    return replace(state, versions=versions, alias_names={key: alias} if key != alias else {})
 
 
 def sentences(steps: list[Step]) -> list[str]:
@@ -94,6 +107,143 @@ def test_a_deleted_version_leaves_its_stage_first() -> None:
     state = model(v1="Staging", v2="")
     steps = version_deleted(state, state.versions[0])
     assert tag_names(state, steps) == ["m#Staging!#11", "m@v1.0.0!"]
+
+
+def step(kind: Kind, number: int, value: str = "", **detail: Any) -> Step:
+    """The step that a plan makes about a version of ``model``."""
+    return Step(
+        kind=kind,
+        version=f"v{number}.0.0",
+        label=number,
+        commit=f"v{number}" * 20,
+        value=value,
+        detail=TagDetail.of(**detail),
+    )
+
+
+def test_a_registration_carries_commit_number_and_detail() -> None:
+    steps = plan.registration(3, "c" * 40, TagDetail.of(run_id="r"))
+    assert steps == [
+        Step(
+            kind=Kind.REGISTERED,
+            version="v3.0.0",
+            label=3,
+            commit="c" * 40,
+            detail=TagDetail.of(run_id="r"),
+        )
+    ]
+
+
+def test_an_archived_version_records_by_which_one_it_was_replaced() -> None:
+    state = model(v1="Production", v2="")
+    moved = {"from_stage": "Production", "to_stage": "Archived", "replaced_by": 2}
+    assert transition(state, state.versions[1], Stage.PRODUCTION, archive=True) == [
+        step(Kind.LEFT, 1, "Production", **moved),
+        step(Kind.STAGE, 1, "Archived", **moved),
+        step(Kind.STAGE, 2, "Production", from_stage="None", to_stage="Production", archive=True),
+    ]
+
+
+def test_who_leaves_records_where_to_and_who_stays_that_it_was_asserted_again() -> None:
+    state = model(v1="Staging", v2="Staging")
+    assert transition(state, state.versions[1], Stage.NONE, archive=False) == [
+        step(Kind.LEFT, 2, "Staging", from_stage="Staging", to_stage="None"),
+        step(Kind.STAGE, 1, "Staging", reasserted=True),
+    ]
+
+
+def test_a_decision_is_added_to_the_step_that_admits_the_version_alone() -> None:
+    state = model(v1="Production", v2="Staging")
+    steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
+    decided = plan.with_decision(
+        steps, state.versions[1], Stage.PRODUCTION, TagDetail.of(reason="better")
+    )
+    assert decided[:-1] == steps[:-1]
+    assert decided[-1] == step(
+        Kind.STAGE, 2, "Production",
+        from_stage="Staging", to_stage="Production", archive=True, reason="better",
+    )  # fmt: skip
+
+
+def test_an_alias_is_taken_from_its_version_before_another_gets_it() -> None:
+    state = with_alias(model(v1="", v2="", v3=""), 1)
+    assert plan.alias_set(state, state.versions[1], "champion") == [
+        step(Kind.UNALIAS, 1, "champion"),
+        step(Kind.ALIAS, 2, "champion"),
+    ]
+    assert plan.alias_set(state, state.versions[0], "champion") == []
+    assert plan.alias_removed(state, "champion") == [step(Kind.UNALIAS, 1, "champion")]
+    assert plan.alias_removed(state, "other") == []
+
+
+def test_a_deleted_version_loses_its_stage_and_aliases_and_the_rest_stay() -> None:
+    state = with_alias(model(v1="Production", v2="Production"), 2, "True Name")
+    assert version_deleted(state, state.versions[1]) == [
+        step(Kind.LEFT, 2, "Production"),
+        step(Kind.STAGE, 1, "Production", reasserted=True),
+        step(Kind.UNALIAS, 2, "True Name"),
+        step(Kind.DELETED, 2),
+    ]
+
+
+def test_a_deleted_model_loses_all_versions_and_is_deprecated_once() -> None:
+    state = with_alias(model(v1="Production", v2=""), 1, "True Name")
+    last = Step(kind=Kind.DEPRECATED, version="", label="", commit="v2" * 20)
+    steps = plan.model_deleted(state)
+    assert steps == [
+        step(Kind.LEFT, 1, "Production"),
+        step(Kind.UNALIAS, 1, "True Name"),
+        step(Kind.DELETED, 1),
+        step(Kind.DELETED, 2),
+        last,
+    ]
+    assert tag_names(state, steps) == [
+        "m#Production!#11",
+        f"m#alias/{slug('True Name', 'alias')}!#12",
+        "m@v1.0.0!",
+        "m@v2.0.0!",
+        "m@deprecated",
+    ]
+    assert plan.model_deleted(ModelState(slug="m")) == []
+    assert plan.model_deleted(replace(model(), deprecated=1)) == []
+
+
+def test_a_tag_name_that_is_taken_gets_a_counter() -> None:
+    state = replace(model(v1=""), tags=("m@v1.0.0!", "m@v1.0.0"))
+    assert tag_names(state, [step(Kind.DELETED, 1), step(Kind.DELETED, 1)]) == [
+        "m@v1.0.0!#11",
+        "m@v1.0.0!#12",
+    ]
+
+
+def test_every_kind_of_step_has_its_sentence_and_detail() -> None:
+    steps = [
+        step(Kind.REGISTERED, 1),
+        step(Kind.DELETED, 1),
+        step(Kind.LEFT, 1, "Staging"),
+        step(Kind.ALIAS, 1, "champion"),
+        step(Kind.UNALIAS, 1, "champion"),
+        step(Kind.STAGE, 1, "Staging", from_stage="None"),
+        step(Kind.STAGE, 1, "Staging", from_stage="Production"),
+        step(Kind.STAGE, 1, "Staging", reasserted=True),
+        Step(kind=Kind.DEPRECATED, version="", label="", commit="c"),
+    ]
+    assert sentences(steps) == [
+        "m version 1 registered",
+        "m version 1 deleted",
+        "m version 1 left Staging",
+        "m alias champion set to version 1",
+        "m alias champion removed from version 1",
+        "m version 1 moved to Staging",
+        "m version 1 moved from Production to Staging",
+        "m version 1 stays in Staging",
+        "m deleted",
+    ]
+    why = TagDetail.of(reason="because")
+    version, alias, deprecated = (plan.message_detail("m", steps[i], why) for i in (2, 3, -1))
+    assert version == TagDetail.of(model="m", version=1, reason="because")
+    assert alias == TagDetail.of(model="m", version=1, alias="champion", reason="because")
+    assert deprecated == TagDetail.of(model="m", reason="because")
 
 
 _NUMBERS = st.integers(1, 4)
