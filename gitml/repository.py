@@ -57,7 +57,7 @@ class Repository:
             remote_config=dvc_config.dvc_config(str(self.default_remote)),
         )
         self.runs = RunStore(
-            self.branch, self.state, put_artifacts=self._put_artifacts, clock=config.now_ms
+            self.branch, self.state, store_files=self._store_files, clock=config.now_ms
         )
         self.experiments = ExperimentStore(self.branch, clock=config.now_ms)
         self._told = False
@@ -129,7 +129,7 @@ class Repository:
             return Remote.open(root, tip)
         return Remote.at(url, root)
 
-    def _put_artifacts(self, staged: Path) -> Sequence[Artifact]:
+    def _store_files(self, staged: Path) -> Sequence[Artifact]:
         """Move staged files into the cache; into the remote too where that is our own folder."""
         listed = self.artifacts.put(staged)
         self.keep_at_hand(listed)
@@ -158,8 +158,8 @@ class Repository:
             experiment_id = _experiment_of(place)
             if experiment_id is not None:
                 live[run_id] = LiveRun(
-                    signature=journal.signature(place),
-                    load=_Loader(self.runs, run_id, experiment_id),
+                    fingerprint=journal.fingerprint(place),
+                    load=_RunReader(self.runs, run_id, experiment_id),
                 )
         self._index.refresh(self.branch.tip(), live)
         return self._index
@@ -211,7 +211,7 @@ class Repository:
         return self.runs.read(run_id, self.experiment_of(run_id))
 
 
-class _Loader:
+class _RunReader:
     """Reads one run in progress when the index asks for it."""
 
     def __init__(self, runs: RunStore, run_id: str, experiment_id: str) -> None:

@@ -279,7 +279,7 @@ class Session:
         for client in list(self._clients.values()):
             for run_id in client.repository.runs.writing():
                 with contextlib.suppress(GitmlError):
-                    client.repository.runs.leave(run_id)
+                    client.repository.runs.detach(run_id)
             with contextlib.suppress(GitmlError):
                 client.repository.runs.flush()
 

@@ -81,6 +81,6 @@ def fingerprint(repository: Repository) -> tuple[object, ...]:
 
 def _journal_state(folder: Path) -> tuple[str, bool]:
     try:
-        return journal.signature(folder), journal.is_alive(folder)
+        return journal.fingerprint(folder), journal.is_alive(folder)
     except OSError:  # the run ended meanwhile
         return "", False

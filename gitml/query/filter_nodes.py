@@ -43,7 +43,7 @@ class Operator(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FilterField:
     """What a condition or a sort key is about.
 
     Attributes:
@@ -62,7 +62,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Condition:
     """One condition.
 
     It holds if any value of the field passes, so it never holds where the field is absent,
@@ -74,7 +74,7 @@ class Comparison:
         values: What to compare with: two for BETWEEN, any number for IN, none for IS NULL.
     """
 
-    field: Field
+    field: FilterField
     operator: Operator
     values: tuple[Literal, ...] = ()
 
@@ -100,14 +100,14 @@ class Not:
     item: Node
 
 
-Node = And | Or | Not | Comparison
+Node = And | Or | Not | Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderKey:
     """One sort key: NaN comes after all numbers, absent values come last, in both directions."""
 
-    field: Field
+    field: FilterField
     descending: bool = False
 
 

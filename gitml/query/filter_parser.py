@@ -28,9 +28,9 @@ from gitml.query.filter_nodes import (
     DATASET_FIELDS,
     RUNS,
     And,
-    Comparison,
+    Condition,
     Entity,
-    Field,
+    FilterField,
     Literal,
     Node,
     Not,
@@ -87,7 +87,7 @@ def parse_filter(text: str | None, target: Target = RUNS) -> Node | None:
         raise InvalidInput(f"A filter is a text, not {text!r:.60}.")
     if not text.strip():
         return None
-    return _Parser(text, target, "filter").filter()
+    return _FilterParser(text, target, "filter").filter()
 
 
 def parse_order_by(items: Iterable[str] | None, target: Target = RUNS) -> tuple[OrderKey, ...]:
@@ -101,13 +101,13 @@ def parse_order_by(items: Iterable[str] | None, target: Target = RUNS) -> tuple[
             f"order_by is a list of texts, not the text {items!r:.60}.",
             hint=f"Write [{items!r:.60}].",
         )
-    keys = [_Parser(item, target, "order_by item").order_key() for item in items or ()]
+    keys = [_FilterParser(item, target, "order_by item").order_key() for item in items or ()]
     if len(keys) > MAX_ORDER_KEYS:
         raise InvalidInput(f"order_by has {len(keys)} keys; at most {MAX_ORDER_KEYS} are taken.")
     return tuple(keys)
 
 
-class _Parser(Scanner):
+class _FilterParser(Scanner):
     """Reads one filter or sort key."""
 
     def __init__(self, text: str, target: Target, what: str) -> None:
@@ -162,7 +162,7 @@ class _Parser(Scanner):
         self._depth -= 1
         return node
 
-    def _condition(self) -> Comparison:
+    def _condition(self) -> Condition:
         self._conditions += 1
         self._limit(self._conditions, MAX_CONDITIONS, "conditions")
         field = self._field()
@@ -172,20 +172,20 @@ class _Parser(Scanner):
         if field.entity is Entity.PARAM and not textual and self._number_follows():
             field = replace(field, numeric=True)  # a param is a text that may well be a number
         if operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
-            return Comparison(field=field, operator=operator)
+            return Condition(field=field, operator=operator)
         self._check_test(field, operator, at)
         if operator in (Operator.IN, Operator.NOT_IN):
-            return Comparison(field=field, operator=operator, values=self._list(field))
+            return Condition(field=field, operator=operator, values=self._list(field))
         values = [self._value(field)]
         if operator in (Operator.BETWEEN, Operator.NOT_BETWEEN):
             if not self.keyword("AND"):
                 raise self.wrong("AND and the upper bound of BETWEEN")
             values.append(self._value(field))
-        return Comparison(field=field, operator=operator, values=tuple(values))
+        return Condition(field=field, operator=operator, values=tuple(values))
 
     # Fields -------------------------------------------------------------------------------------
 
-    def _field(self) -> Field:
+    def _field(self) -> FilterField:
         at = self.at
         entity = self.key(_ENTITY)
         if entity is None:
@@ -207,9 +207,9 @@ class _Parser(Scanner):
         kind = self._target.entities[entity]
         if kind is Entity.DATASET and key not in DATASET_FIELDS:
             raise self.wrong(f"one of {', '.join(DATASET_FIELDS)} behind datasets.", key_at)
-        return Field(entity=kind, key=key, numeric=kind is Entity.METRIC)
+        return FilterField(entity=kind, key=key, numeric=kind is Entity.METRIC)
 
-    def _attribute(self, name: str, at: int) -> Field:
+    def _attribute(self, name: str, at: int) -> FilterField:
         true_name = self._target.attributes.get(name)
         if true_name is None:
             names: dict[str, str] = {}
@@ -223,11 +223,11 @@ class _Parser(Scanner):
                 hint=f"Write {_either(keyed)} before other keys.",
             )
         numeric = true_name in self._target.numeric
-        return Field(entity=Entity.ATTRIBUTE, key=true_name, numeric=numeric)
+        return FilterField(entity=Entity.ATTRIBUTE, key=true_name, numeric=numeric)
 
     # Tests --------------------------------------------------------------------------------------
 
-    def _operator(self, field: Field) -> Operator:
+    def _operator(self, field: FilterField) -> Operator:
         at = self.at
         symbol = self.skip(_SYMBOL)
         if symbol and symbol[0] in _COMPARISONS:
@@ -248,7 +248,7 @@ class _Parser(Scanner):
         word = _FIRST_VALUE.match(self.text, self.at)
         return word is not None and NUMBER.fullmatch(word[1]) is not None
 
-    def _check_test(self, field: Field, operator: Operator, at: int) -> None:
+    def _check_test(self, field: FilterField, operator: Operator, at: int) -> None:
         textual = operator.removeprefix("NOT ") in _TEXTUAL
         ordered = operator in _ORDERED or operator.endswith("BETWEEN")
         if textual if field.numeric else ordered:
@@ -256,7 +256,7 @@ class _Parser(Scanner):
             hint = _NUMBER_HINT if ordered and field.entity is Entity.PARAM else None
             raise self.wrong(f"{_some_tests(field)}, because {field} is {kind}", at, hint)
 
-    def _list(self, field: Field) -> tuple[Literal, ...]:
+    def _list(self, field: FilterField) -> tuple[Literal, ...]:
         if not self.sign("("):
             raise self.wrong("a list in parentheses behind IN")
         values = [self._value(field)]
@@ -266,19 +266,19 @@ class _Parser(Scanner):
             raise self.wrong(", or )")
         return tuple(values)
 
-    def _value(self, field: Field) -> Literal:
+    def _value(self, field: FilterField) -> Literal:
         self._values += 1
         self._limit(self._values, MAX_VALUES, "values")
         return self._number(field) if field.numeric else self._quoted_text(field)
 
-    def _number(self, field: Field) -> Number:
+    def _number(self, field: FilterField) -> Number:
         at = self.at
         word = self.skip(_WORD)
         if not word or not NUMBER.fullmatch(word[0]):
             raise self.wrong(f"a number without quotes, because {field} is a number", at)
         return number(word[0], whole=field.entity is Entity.ATTRIBUTE)
 
-    def _quoted_text(self, field: Field) -> str:
+    def _quoted_text(self, field: FilterField) -> str:
         at = self.at
         found = self.quoted()
         if found is None:
@@ -314,7 +314,7 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(some)} or {last}" if some else last
 
 
-def _some_tests(field: Field) -> str:
+def _some_tests(field: FilterField) -> str:
     if field.numeric:
         return "=, !=, >, >=, <, <=, BETWEEN, IN or IS NULL"
     return "=, !=, LIKE, ILIKE, IN or IS NULL"

@@ -19,9 +19,9 @@ from gitml.entities import Experiment, Run, ViewType
 from gitml.errors import InvalidInput
 from gitml.query.filter_nodes import (
     And,
-    Comparison,
+    Condition,
     Entity,
-    Field,
+    FilterField,
     Literal,
     Node,
     Not,
@@ -51,7 +51,7 @@ __all__ = [
 MAX_RESULTS = 50_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T", Run, Experiment)
-Getter = Callable[[Field], Sequence[Literal]]
+Getter = Callable[[FilterField], Sequence[Literal]]
 """Values of a field of one thing: none where it is absent, several for data sets."""
 
 
@@ -156,7 +156,7 @@ def holds(node: Node, values: Getter) -> bool:
     return any(_passes(node, value) for value in found)
 
 
-def _passes(node: Comparison, value: Any) -> bool:
+def _passes(node: Condition, value: Any) -> bool:
     operator, wanted = node.operator, node.values
     if operator is Operator.IS_NOT_NULL:
         return True
@@ -218,7 +218,7 @@ def _getter(run: Run) -> Getter:
         Entity.TAG: run.data.tags,
     }
 
-    def values(field: Field) -> Sequence[Literal]:
+    def values(field: FilterField) -> Sequence[Literal]:
         if field.entity is Entity.DATASET:
             found = (getattr(dataset, field.key) for dataset in run.inputs.dataset_inputs)
             return [text for text in found if text or field.key != "context"]
@@ -252,7 +252,7 @@ def as_number(text: str) -> float | None:
 
 
 def _experiment_getter(experiment: Experiment) -> Getter:
-    def values(field: Field) -> Sequence[Literal]:
+    def values(field: FilterField) -> Sequence[Literal]:
         if field.entity is Entity.ATTRIBUTE:
             return (getattr(experiment, field.key),)
         value = experiment.tags.get(field.key)

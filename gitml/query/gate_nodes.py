@@ -38,7 +38,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class GateField:
     """Something measured.
 
     Attributes:
@@ -64,12 +64,12 @@ class Operation:
     items: tuple[Node, ...]
 
 
-Node = Literal | Field | Operation
+Node = Literal | GateField | Operation
 
 
 def type_of(node: Node) -> Type:
     """Tell what a part of an expression is."""
-    if isinstance(node, Field):
+    if isinstance(node, GateField):
         if (node.kind, node.key) == ("source", "dirty"):
             return Type.BOOLEAN
         return FIELDS[node.kind]
@@ -81,8 +81,8 @@ def type_of(node: Node) -> Type:
     return Type.TEXT if isinstance(node.value, str) else Type.NUMBER
 
 
-def fields_of(node: Node) -> tuple[Field, ...]:
+def fields_of(node: Node) -> tuple[GateField, ...]:
     """List the fields of an expression, from left to right."""
     if isinstance(node, Operation):
         return tuple(field for item in node.items for field in fields_of(item))
-    return (node,) if isinstance(node, Field) else ()
+    return (node,) if isinstance(node, GateField) else ()

@@ -33,7 +33,7 @@ from gitml.query.gate_nodes import (
     FUNCTIONS,
     SIGNATURE_KEYS,
     SOURCE_KEYS,
-    Field,
+    GateField,
     Literal,
     Node,
     Operation,
@@ -66,10 +66,10 @@ def parse(text: str) -> Node:
             f"The gate has {len(text)} characters; at most {MAX_LENGTH} are taken.",
             hint="Split it into several gates: all of them must hold.",
         )
-    return _Parser(text).gate()
+    return _GateParser(text).gate()
 
 
-class _Parser(Scanner):
+class _GateParser(Scanner):
     """Reads one gate."""
 
     def __init__(self, text: str) -> None:
@@ -214,7 +214,7 @@ class _Parser(Scanner):
 
     # Fields -------------------------------------------------------------------------------------
 
-    def _field(self) -> Field:
+    def _field(self) -> GateField:
         start = self.at
         stage = ""
         kind = self._before_dot(start)
@@ -238,7 +238,7 @@ class _Parser(Scanner):
             raise self.wrong(f"one of {', '.join(_KEYS[kind])} behind {kind}.", key_at)
         end = self.at
         self.space()
-        return Field(stage=stage, kind=kind, key=key, start=start, end=end)
+        return GateField(stage=stage, kind=kind, key=key, start=start, end=end)
 
     def _before_dot(self, start: int) -> str:
         word = _WORD.match(self.text, start)

@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gitml.query.gate_nodes import Field, Literal, Node, Type, fields_of, type_of
+from gitml.query.gate_nodes import GateField, Literal, Node, Type, fields_of, type_of
 from gitml.query.gate_parser import parse
 from gitml.text import format_number
 
@@ -127,7 +127,7 @@ class _Bench:
     def value(self, node: Node) -> _Result:
         if isinstance(node, Literal):
             return node.value
-        if isinstance(node, Field):
+        if isinstance(node, GateField):
             return self._field(node)
         if node.operator in ("and", "or"):
             return _joined(node.operator, *map(self.value, node.items))
@@ -140,7 +140,7 @@ class _Bench:
             return not item if isinstance(item, bool) else item
         return _calculated(node.operator, [self._number(item) for item in node.items])
 
-    def _field(self, one: Field) -> _Result:
+    def _field(self, one: GateField) -> _Result:
         facts = self._incumbents.get(one.stage) if one.stage else self._candidate
         if facts is None:
             return _Vacant(one.stage)
@@ -232,13 +232,15 @@ def _as_boolean(item: _Result, node: Node) -> _Result:
 
 
 def _name(node: Node) -> str:
-    return f"{node.stage}.{node.kind}.{node.key}".lstrip(".") if isinstance(node, Field) else "it"
+    return (
+        f"{node.stage}.{node.kind}.{node.key}".lstrip(".") if isinstance(node, GateField) else "it"
+    )
 
 
 # Words ------------------------------------------------------------------------------------------
 
 
-def _filled(text: str, found: Mapping[Field, _Result]) -> str:
+def _filled(text: str, found: Mapping[GateField, _Result]) -> str:
     parts, at = [], 0
     for one, value in found.items():
         spelled = format_value(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gitml.entities import ModelVersion, PagedList, RegisteredModel
 from gitml.errors import InvalidInput
-from gitml.query.filter_nodes import Entity, Field, Literal, Node, OrderKey, Target
+from gitml.query.filter_nodes import Entity, FilterField, Literal, Node, OrderKey, Target
 from gitml.query.filters import decode_token, encode_token, holds, parse_filter, parse_order_by
 
 _Entity = TypeVar("_Entity", RegisteredModel, ModelVersion)
@@ -100,7 +100,7 @@ def _sorted(things: list[_Entity], key: OrderKey) -> list[_Entity]:
     return [one for _, one in present] + absent
 
 
-def _values(thing: RegisteredModel | ModelVersion, field: Field) -> Sequence[Literal]:
+def _values(thing: RegisteredModel | ModelVersion, field: FilterField) -> Sequence[Literal]:
     if field.entity is Entity.ATTRIBUTE:
         return (getattr(thing, field.key),)
     value = thing.tags.get(field.key)

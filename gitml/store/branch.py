@@ -28,7 +28,7 @@ _ATTEMPTS = 200  # enough for a killed git's lock to grow old; see GitRepo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class RecordCommit:
     """One commit to make: files to write (None removes one) and its message."""
 
     files: Files
@@ -100,16 +100,16 @@ class Branch:
             Conflict: The race was lost too often.
         """
 
-        def make_one(tip: str | None) -> Sequence[Commit]:
+        def make_one(tip: str | None) -> Sequence[RecordCommit]:
             files, message = make(tip)
             merges = also_parent is not None and also_parent != tip
-            return [Commit(files=files, message=message)] if files or merges else []
+            return [RecordCommit(files=files, message=message)] if files or merges else []
 
         return self.update_many(make_one, also_parent=also_parent)
 
     def update_many(
         self,
-        make: Callable[[str | None], Iterable[Commit]],
+        make: Callable[[str | None], Iterable[RecordCommit]],
         *,
         also_parent: str | None = None,
         then: Callable[[], None] | None = None,
@@ -136,7 +136,7 @@ class Branch:
                 if first:
                     if tip is None:
                         root: Files = {**_FIRST_FILES, ".dvc/config": self._own_config}
-                        first = Commit(files={**root, **first.files}, message=first.message)
+                        first = RecordCommit(files={**root, **first.files}, message=first.message)
                     try:
                         all_ = itertools.chain([first], commits)
                         self.repo.fast_import(self._stream(tip, also_parent, all_))
@@ -171,7 +171,7 @@ class Branch:
             StoreError: git refused.
         """
         old = self.repo.ref(self.ref)
-        commit = Commit(files=files, message=message)
+        commit = RecordCommit(files=files, message=message)
         self.repo.fast_import(self._stream(tip or self.tip(), None, [commit], ref))
         return RefUpdate(name=self.ref, new=self.repo.ref(ref), old=old)
 
@@ -179,7 +179,7 @@ class Branch:
         self,
         tip: str | None,
         also_parent: str | None,
-        commits: Iterable[Commit],
+        commits: Iterable[RecordCommit],
         ref: str = "",
     ) -> Iterator[bytes]:
         """Yield the input of ``git fast-import`` commit by commit, so that it can start at once."""

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from gitml.formats import joins, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
-from gitml.store.branch import Branch, Commit
+from gitml.store.branch import Branch, RecordCommit
 from gitml.text import one_line
 
 _MAX_RUNS = 5_000  # given to one git process; all of them are in memory at once
@@ -61,7 +61,7 @@ def _portions(runs: Iterable[RunFiles], most: int, points: int) -> Iterator[list
 
 def _commits(
     branch: Branch, runs: Iterable[RunFiles], fresh: Collection[str], tip: str | None
-) -> Iterator[Commit]:
+) -> Iterator[RecordCommit]:
     config = branch.remote_config(tip)
     for portion in _portions(runs, _COMMIT_RUNS, _COMMIT_POINTS):
         known = _known(branch, [run for run in portion if _id(run) not in fresh], tip)
@@ -76,7 +76,7 @@ def _commits(
                 new = run_folder.to_files(joins.join_runs(before, run))
                 files.update(run_folder.changed(new, lambda path: branch.read(path, tip)))
         if files:
-            yield Commit(files=files, message=_message(portion))
+            yield RecordCommit(files=files, message=_message(portion))
 
 
 def _known(branch: Branch, runs: Sequence[RunFiles], tip: str | None) -> Iterator[RunFiles | None]:

@@ -19,7 +19,7 @@ from gitml.entities import (
 )
 from gitml.formats import joins, metric_history, run_folder
 from gitml.formats.run_records import ExperimentRecord, RunFiles
-from gitml.store.in_progress.fold import RUN_NAME_TAG, begun, fold, new_run
+from gitml.store.in_progress.fold import RUN_NAME_TAG, fold, new_run, started
 
 SHARED = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
 HEADER = {
@@ -361,4 +361,4 @@ def test_a_run_that_begins_is_what_a_fold_makes_of_its_first_operations(
     tags: dict[str, str],
 ) -> None:
     ops = [["tag", key, value, HEADER["start_time"]] for key, value in tags.items()]
-    assert begun(HEADER, tags) == fold(None, [["start", HEADER], *ops]).record.run
+    assert started(HEADER, tags) == fold(None, [["start", HEADER], *ops]).record.run

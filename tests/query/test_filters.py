@@ -11,9 +11,9 @@ from gitml.errors import InvalidInput
 from gitml.query.filter_nodes import (
     EXPERIMENTS,
     And,
-    Comparison,
+    Condition,
     Entity,
-    Field,
+    FilterField,
     Not,
     Operator,
     Or,
@@ -66,19 +66,19 @@ def test_no_filter_holds_for_every_run(text: str | None) -> None:
 
 
 def test_filter_becomes_values() -> None:
-    rmse = Field(entity=Entity.METRIC, key="rmse", numeric=True)
-    alpha = Field(entity=Entity.PARAM, key="alpha")
-    start = Field(entity=Entity.ATTRIBUTE, key="start_time", numeric=True)
+    rmse = FilterField(entity=Entity.METRIC, key="rmse", numeric=True)
+    alpha = FilterField(entity=Entity.PARAM, key="alpha")
+    start = FilterField(entity=Entity.ATTRIBUTE, key="start_time", numeric=True)
     assert parse_filter(
         "metrics.rmse < 3 AND NOT (params.alpha IN ('a','b') OR created > 9007199254740993)"
     ) == And(
         items=(
-            Comparison(field=rmse, operator=Operator.LESS, values=(3.0,)),
+            Condition(field=rmse, operator=Operator.LESS, values=(3.0,)),
             Not(
                 item=Or(
                     items=(
-                        Comparison(field=alpha, operator=Operator.IN, values=("a", "b")),
-                        Comparison(
+                        Condition(field=alpha, operator=Operator.IN, values=("a", "b")),
+                        Condition(
                             field=start, operator=Operator.GREATER, values=(9007199254740993,)
                         ),
                     )
@@ -118,9 +118,11 @@ def test_filter_that_is_no_text_is_refused(text: object) -> None:
 
 def test_sort_keys_become_values() -> None:
     assert parse_order_by(["metrics.`val loss` desc", "params.alpha ASC", "Created"]) == (
-        OrderKey(field=Field(entity=Entity.METRIC, key="val loss", numeric=True), descending=True),
-        OrderKey(field=Field(entity=Entity.PARAM, key="alpha")),
-        OrderKey(field=Field(entity=Entity.ATTRIBUTE, key="start_time", numeric=True)),
+        OrderKey(
+            field=FilterField(entity=Entity.METRIC, key="val loss", numeric=True), descending=True
+        ),
+        OrderKey(field=FilterField(entity=Entity.PARAM, key="alpha")),
+        OrderKey(field=FilterField(entity=Entity.ATTRIBUTE, key="start_time", numeric=True)),
     )
 
 

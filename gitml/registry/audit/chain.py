@@ -15,7 +15,7 @@ from enum import StrEnum
 from gitml.entities import Stage
 from gitml.git import Tag
 from gitml.query import gates
-from gitml.query.gate_nodes import Field
+from gitml.query.gate_nodes import GateField
 from gitml.query.gates import Value
 from gitml.registry.audit.gate_replay import field_values, gate_problem
 from gitml.registry.tags.detail import RecordedGate, TagDetail, TagLink
@@ -84,7 +84,7 @@ class Measured:
 
     tag: str
     commit: str
-    field: Field
+    field: GateField
     value: Value
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitml.errors import InvalidInput
 from gitml.query import gates
-from gitml.query.gate_nodes import Field, fields_of
+from gitml.query.gate_nodes import GateField, fields_of
 from gitml.query.gates import Gate, Value
 from gitml.registry.tags.detail import RecordedGate
 from gitml.text import one_line
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 _TOLERANCE = 1e-3  # relative; the sentence is for people, other releases may round otherwise
 _CUT = "…"  # ends a text that was too long to be recorded whole
 
-_FieldValue = tuple[Field, Value | None]
+_FieldValue = tuple[GateField, Value | None]
 
 
 def field_values(gate: Gate, values: Mapping[str, Value | None]) -> Iterator[_FieldValue]:

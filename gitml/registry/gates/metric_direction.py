@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitml.query.gate_nodes import Field, Node, Operation
+from gitml.query.gate_nodes import GateField, Node, Operation
 from gitml.query.gates import Gate
 
 _LOWER = frozenset(
@@ -94,5 +94,5 @@ def _said(node: Node) -> Iterator[tuple[str, Better]]:
     elif node.operator[0] in "<>" and len(node.items) == 2:
         small, great = node.items if node.operator[0] == "<" else node.items[::-1]
         for side, better in ((small, Better.LOWER), (great, Better.HIGHER)):
-            if isinstance(side, Field) and side.kind == "metrics" and not side.stage:
+            if isinstance(side, GateField) and side.kind == "metrics" and not side.stage:
                 yield side.key, better

@@ -1,11 +1,11 @@
-"""Hides how many runs share one journal and one commit, for sweeps and imports of thousands.
+"""Let many runs share one journal and one commit, for sweeps and imports of thousands.
 
 A batch in progress is a folder ``<state>/batches/<id>`` with one journal for all its runs: a line
 is a run's id, a space, and an operation as in a run's own journal. What a call returned for is in
-the kernel and outlives the process, as without a batch; what is saved is a folder, a lock, a flush
-to the disk and a commit per run. Runs that ended are committed together when the batch ends, when
-thousands of them wait, or when one has waited for some seconds; then the journal is begun anew with
-the runs that go on.
+the kernel and outlives the process, as without a batch; saved are a folder, a lock, a flush to the
+disk and a commit per run. Runs that ended are committed together when the batch ends, when
+thousands of them wait, or when one has waited for some seconds; then a new journal is started with
+the runs that are still active.
 """
 
 from __future__ import annotations
@@ -34,62 +34,77 @@ _ID = 32  # hex digits before the space of a line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchedRun:
-    """A run of a batch, as far as it was logged.
+    """A run of a batch with what was logged so far.
 
     Attributes:
         run_id: The run.
         ops: Its operations, in their order.
         staged: Its staged artifacts; None if it has none.
         context: Where ``source.patch`` and ``requirements.txt`` of the whole batch are.
-        fresh: Whether nothing of it was ever given to a commit.
+        uncommitted: True if it cannot be on the branch yet.
     """
 
     run_id: str
     ops: list[Op]
     staged: Path | None
     context: Path
-    fresh: bool = False
+    uncommitted: bool = False
 
 
 CommitRuns = Callable[[list[BatchedRun]], None]
 """Commits runs as they are, those of dead processes included."""
 
 
-class Lane(Journal):
-    """One run's part of a batch's journal; stands in for a journal of its own."""
+class BatchedJournal:
+    """The ``OpLog`` of a run of a batch: its lines of the batch's journal.
+
+    Attributes:
+        ops: Its operations, in their order.
+        uncommitted: See ``BatchedRun``.
+    """
 
     def __init__(self, batch: Batch, run_id: str, first: Op) -> None:
         """Write the run's first operation."""
-        self.batch = batch
-        self.path = batch.journal.path
         self.ops: list[Op] = []
-        self.fresh = True  # see BatchedRun
+        self.uncommitted = True
+        self._batch = batch
         self._prefix = f"{run_id} "
         self.append(first)
 
+    @property
+    def path(self) -> Path:
+        """The batch's journal; see ``OpLog``."""
+        return self._batch.journal.path
+
     def append(self, *ops: Op) -> None:
-        """Append operations; see ``Journal.append``."""
-        with self.batch.lock:
-            super().append(*ops)
+        """Append operations; see ``OpLog``."""
+        lines = "".join(self._prefix + journal.op_line(op) for op in ops)
+        with self._batch.lock:
+            self._batch.journal.write(lines)
             self.ops += ops
 
     def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
-        """Append a metric point; see ``Journal.metric``."""
-        with self.batch.lock:
-            super().metric(key, value, step, timestamp)
+        """Append a metric point; see ``OpLog``."""
+        line = self._prefix + journal.metric_line(key, value, step, timestamp)
+        with self._batch.lock:
+            self._batch.journal.write(line)
             self.ops.append(["metric", key, canonical.number_out(value), step, timestamp])
 
     def param(self, key: str, value: str, time: int) -> None:
-        """Append a param; see ``Journal.param``."""
-        with self.batch.lock:
-            super().param(key, value, time)
+        """Append a param; see ``OpLog``."""
+        line = self._prefix + journal.param_line(key, value, time)
+        with self._batch.lock:
+            self._batch.journal.write(line)
             self.ops.append(["param", key, value, time])
 
-    def _write(self, lines: str) -> None:
-        self.batch.journal._write(lines)
+    def rewrite(self) -> None:
+        """Write all operations again, into a new journal of the batch."""
+        with self._batch.lock:
+            lines = (self._prefix + journal.op_line(op) for op in self.ops)
+            self._batch.journal.write("".join(lines))
 
     def sync(self) -> None:
-        """Do nothing: the commit of the batch is what makes it safe against a power cut."""
+        """Do nothing: the commit of the batch makes it safe against the death of the machine."""
 
     def close(self) -> None:
         """Do nothing: the journal belongs to the batch."""
@@ -97,55 +112,61 @@ class Lane(Journal):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Batch:
-    """The runs that this process begins inside one ``with gitml.batch():``.
+    """The runs that this process starts inside one ``with gitml.batch():``.
 
     Attributes:
         folder: Its local folder.
         journal: The journal that its runs share.
         commit: Commits runs.
-        pid: The process it belongs to; a forked child leaves it alone.
-        noted: Whether the code that its runs share is in its folder.
+        pid: The process it belongs to; a forked child does not use it.
+        source_recorded: True if the files of the code, which its runs share, are in its folder.
     """
 
     folder: Path
     journal: Journal
     commit: CommitRuns
     pid: int = field(default_factory=os.getpid)
-    noted: bool = False
+    source_recorded: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _logs: dict[str, BatchedJournal] = field(default_factory=dict)
     _ended: list[str] = field(default_factory=list)
     _due: float = 0.0
     _closed: bool = False
 
     @classmethod
-    def begin(cls, batches: Path, commit: CommitRuns) -> Batch:
-        """Begin a batch in a folder of its own."""
+    def start(cls, batches: Path, commit: CommitRuns) -> Batch:
+        """Start a batch in a folder of its own."""
         folder = batches / uuid.uuid4().hex
         return cls(folder=folder, journal=Journal(folder, _HEADER), commit=commit)
 
-    def lane(self, run_id: str, first: Op) -> Lane:
-        """Begin a run."""
+    def open(self, run_id: str, first: Op) -> BatchedJournal:
+        """Add a run and return where its operations are written."""
         with self.lock:
-            lane = self._lanes[run_id] = Lane(self, run_id, first)
-        return lane
+            log = self._logs[run_id] = BatchedJournal(self, run_id, first)
+        return log
 
     def run(self, run_id: str) -> BatchedRun | None:
-        """A run of the batch that is not committed yet."""
+        """Return a run of the batch that has not ended and been committed; None otherwise."""
         with self.lock:
-            lane = self._lanes.get(run_id)
-            return self._batched({run_id: lane})[0] if lane else None
+            log = self._logs.get(run_id)
+            return self._batched({run_id: log})[0] if log else None
+
+    def checkpoint(self, run_id: str, commit: Callable[[BatchedRun], None]) -> None:
+        """Commit what a run has logged so far; it cannot end meanwhile."""
+        with self.lock:
+            self._logs[run_id].uncommitted = False
+            commit(self._batched({run_id: self._logs[run_id]})[0])
 
     def staging(self, run_id: str) -> Path:
-        """Where a run's artifacts wait."""
+        """Return the folder of a run's staged artifacts."""
         return self.folder / "runs" / run_id
 
-    def _batched(self, lanes: Mapping[str, Lane]) -> list[BatchedRun]:
-        ops = {run_id: list(lane.ops) for run_id, lane in lanes.items()}
-        return _runs(self.folder, ops, {run_id for run_id, lane in lanes.items() if lane.fresh})
+    def _batched(self, logs: Mapping[str, BatchedJournal]) -> list[BatchedRun]:
+        ops = {run_id: list(log.ops) for run_id, log in logs.items()}
+        return _runs(self.folder, ops, {run_id for run_id, log in logs.items() if log.uncommitted})
 
     def end(self, run_id: str) -> None:
-        """Note that a run has ended; it is committed now or later."""
+        """Mark a run as ended; it is committed now or later."""
         with self.lock:
             now = time.monotonic()
             if not self._ended:
@@ -158,34 +179,34 @@ class Batch:
         """Commit the runs that have ended."""
         with self.lock:
             if self._ended:
-                lanes = {one: self._lanes[one] for one in self._ended}
-                runs = self._batched(lanes)
-                for lane in lanes.values():
-                    lane.fresh = False
+                logs = {run_id: self._logs[run_id] for run_id in self._ended}
+                runs = self._batched(logs)
+                for log in logs.values():
+                    log.uncommitted = False
                 self.commit(runs)
                 for run in runs:
-                    del self._lanes[run.run_id]
+                    del self._logs[run.run_id]
                     if run.staged:
                         shutil.rmtree(run.staged.parent, ignore_errors=True)
                 self._ended.clear()
-                if self._lanes or not self._closed:
-                    self._begin_anew()
-            if self._closed and not self._lanes:
+                if self._logs or not self._closed:
+                    self._start_new_journal()
+            if self._closed and not self._logs:
                 self.journal.path.unlink()  # first, or it looks like that of a dead process
                 self.journal.close()
                 shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _begin_anew(self) -> None:
-        """Leave the committed runs behind: a new journal takes those that go on."""
+    def _start_new_journal(self) -> None:
+        """Replace the journal by one without the committed runs."""
         old, new = self.journal, Journal(self.folder, _HEADER)
         self.journal = new
-        for lane in self._lanes.values():
-            Journal.append(lane, *lane.ops)  # not kept a second time
+        for log in self._logs.values():
+            log.rewrite()
         old.path.unlink()
         old.close()
 
     def close(self) -> None:
-        """Commit what has ended; a run that goes on is committed by itself when it ends."""
+        """Commit what has ended; a run that is still active is committed when it ends."""
         with self.lock:
             self._closed = True
             self.flush()
@@ -197,13 +218,13 @@ def waiting(batches: Path) -> int:
         return 0
     ids: set[bytes] = set()
     for path in batches.glob("*/journal*.jsonl"):
-        with contextlib.suppress(FileNotFoundError):  # the batch went on meanwhile
+        with contextlib.suppress(FileNotFoundError):  # the batch started a new journal
             ids |= {line[:_ID] for line in path.read_bytes().splitlines() if _is_op(line)}
     return len(ids)
 
 
 def _is_op(line: bytes) -> bool:
-    """Tell a run's line of a journal from its header and from a torn one."""
+    """Return True for a run's line of a journal, False for its header and a torn one."""
     return line[_ID : _ID + 1] == b" " and run_records.is_run_id(
         line[:_ID].decode("ascii", "replace")
     )
@@ -219,11 +240,11 @@ def recover(batches: Path, commit: CommitRuns) -> list[str]:
     if not batches.is_dir():
         return recovered
     for folder in sorted(batches.iterdir()):
-        if not journal.signature(folder) or journal.is_alive(folder):
+        if not journal.fingerprint(folder) or journal.is_alive(folder):
             continue
         with exclusive(folder / "lock"):
-            # Nothing is left of it if another process was faster.
-            if journal.signature(folder) and not journal.is_alive(folder):
+            # Another process may have recovered it while we waited.
+            if journal.fingerprint(folder) and not journal.is_alive(folder):
                 runs = _read(folder)
                 commit(runs)
                 recovered.extend(run.run_id for run in runs)
@@ -241,20 +262,20 @@ def _read(folder: Path) -> list[BatchedRun]:
 
 
 def _runs(
-    folder: Path, ops: Mapping[str, list[Op]], fresh: Collection[str] = ()
+    folder: Path, ops: Mapping[str, list[Op]], uncommitted: Collection[str] = ()
 ) -> list[BatchedRun]:
-    """Put runs together with their staged artifacts, which most runs of a batch lack."""
+    """Combine runs with their staged artifacts, which most runs of a batch lack."""
     staging = folder / "runs"
-    staged = {one.name for one in staging.iterdir()} if staging.is_dir() else set()
+    staged = {path.name for path in staging.iterdir()} if staging.is_dir() else set()
     return [
         BatchedRun(
-            run_id=one,
-            ops=ops[one],
-            staged=staging / one / "artifacts" if one in staged else None,
+            run_id=run_id,
+            ops=ops[run_id],
+            staged=staging / run_id / "artifacts" if run_id in staged else None,
             context=folder,
-            fresh=one in fresh,
+            uncommitted=run_id in uncommitted,
         )
-        for one in ops
+        for run_id in ops
     ]
 
 
@@ -269,13 +290,18 @@ def _parse(data: bytes) -> Iterable[tuple[str, Op]]:
 
 
 def context_files(run: BatchedRun, cache: dict[Path, bytes]) -> Mapping[str, bytes]:
-    """The code that a run of a batch was made with, which all runs of the batch share."""
+    """Return the files of the code of a run, which all runs of its batch share.
+
+    Args:
+        run: The run.
+        cache: Content of files read before; extended.
+    """
     if not any(op[0] == "source" for op in run.ops):
         return {}
-    found = {}
+    contents = {}
     for name in ("source.patch", "requirements.txt"):
         path = run.context / name
         if path not in cache:
             cache[path] = path.read_bytes() if path.is_file() else b""
-        found[name] = cache[path]
-    return found
+        contents[name] = cache[path]
+    return contents

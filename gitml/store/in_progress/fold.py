@@ -1,4 +1,4 @@
-"""Hides how a run's journals become its record: a pure fold over operations.
+"""Fold the operations of a run's journals into its record. Pure.
 
 An operation is one JSON array of a journal, ``[kind, …]``; times are ms since the Unix epoch::
 
@@ -44,7 +44,7 @@ _LENGTHS = {"start": 2, "resume": 3, "param": 4, "metric": 5, "tag": 4, "untag":
 
 
 def is_op(value: Any) -> bool:
-    """Tell whether a line of a journal is an operation of ours."""
+    """Return True if a value of a journal is a valid operation."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -54,7 +54,7 @@ def is_op(value: Any) -> bool:
 
 
 def new_run(header: Mapping[str, Any]) -> RunFiles:
-    """The state right after a ``start`` operation."""
+    """Return the files of a run right after its ``start`` operation."""
     info = RunInfo(
         run_id=header["run_id"],
         experiment_id=header["experiment_id"],
@@ -63,13 +63,12 @@ def new_run(header: Mapping[str, Any]) -> RunFiles:
         status=RunStatus.RUNNING.value,
         start_time=header["start_time"],
     )
-    started = header["start_time"]
-    written = dict.fromkeys(("run_name", "status", "lifecycle_stage"), started)
+    written = dict.fromkeys(("run_name", "status", "lifecycle_stage"), header["start_time"])
     return RunFiles(record=Record(run=Run(info=info), written=written))
 
 
-def begun(header: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
-    """The run after ``start`` and its first tags, without a fold."""
+def started(header: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+    """Return the run after ``start`` and its first tags, without a fold."""
     name = tags.get(RUN_NAME_TAG, header["run_name"])
     run = new_run({**header, "run_name": name}).record.run
     return replace(run, data=RunData(tags=dict(tags)))
@@ -98,13 +97,13 @@ def fold(base: RunFiles | None, ops: Iterable[Op]) -> RunFiles:
 
 
 def _time(op: Op) -> int:
-    """When an operation was written; openings come first."""
+    """Return when an operation was written; 0 for those whose order does not matter."""
     return int(op[-1]) if op[0] in ("param", "tag", "untag", "status", "lifecycle") else 0
 
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """The mutable middle of a fold."""
+    """The mutable state of a fold."""
 
     info: RunInfo
     params: dict[str, str]
@@ -164,26 +163,26 @@ class _State:
             self.models[model.path] = model
 
     def _newer(self, name: str, time: int) -> bool:
-        """Note the time of a write; False if a later one is known."""
+        """Record the time of a write; return False if a later one was recorded before."""
         if time < self.written.get(name, time):
             return False
         self.written[name] = time
         return True
 
     def _param(self, key: str, value: str, time: int) -> None:
-        """Of two values the earlier stays, as in a join; a first session is one moment."""
+        """Log a param; of two values the earlier stays, as in a join."""
         name = f"params.{key}"
         time = self.info.start_time if self.first_session else time
-        known = self.params.get(key)
-        if known == value:
+        old = self.params.get(key)
+        if old == value:
             return
-        if known is None or (time, value) < (self.written.get(name, self.info.start_time), known):
+        if old is None or (time, value) < (self.written.get(name, self.info.start_time), old):
             self.params[key] = value
             if not self.first_session or name in self.written:
                 self.written[name] = time
-        if known is not None:
-            lost = {*self.conflicts.get(name, ()), known, value} - {self.params[key]}
-            self.conflicts[name] = tuple(sorted(lost))
+        if old is not None:
+            others = {*self.conflicts.get(name, ()), old, value} - {self.params[key]}
+            self.conflicts[name] = tuple(sorted(others))
 
     def _tag(self, key: str, value: str, time: int) -> None:
         if self._newer(f"tags.{key}", time):

@@ -1,4 +1,4 @@
-"""Hides what killed processes leave behind, and how it goes away without harm to living ones."""
+"""Remove what killed processes left behind, without harm to live ones."""
 
 from __future__ import annotations
 
@@ -11,52 +11,51 @@ from gitml.git import GitRepo
 from gitml.store.in_progress import journal
 
 DONE = "done-"
-"""Begin of the name of a run's folder whose record is committed."""
+"""Prefix of the name of a folder whose run is committed."""
 _CRASH_REPORT = "fast_import_crash_"
 
 
-def clear_away(place: Path) -> None:
+def remove_run(folder: Path) -> None:
     """Remove the folder of a committed run, under its lock.
 
-    It gets another name first: of several journals never only some are left.
+    It is renamed first, so that never only some of several journals remain.
     """
-    done = place.with_name(DONE + place.name)
+    done = folder.with_name(DONE + folder.name)
     try:
-        place.rename(done)
-    except OSError:  # the rest of an earlier clean-up stands there; the next sweep takes it
+        folder.rename(done)
+    except OSError:  # the rest of an earlier clean-up; the next sweep removes it
         shutil.rmtree(done, ignore_errors=True)
         with contextlib.suppress(OSError):
-            place.rename(done)
+            folder.rename(done)
     shutil.rmtree(done, ignore_errors=True)
 
 
 def sweep_runs(runs: Path) -> None:
-    """Remove what is in the folder of runs in progress and belongs to none.
+    """Remove folders of runs in progress that belong to no run.
 
-    That are folders whose clean-up was interrupted, and folders without a journal: their process
-    died before the run had begun. A living process holds the folder's lock until its journal is
-    there.
+    Their clean-up was interrupted, or they have no journal because their process died before the
+    run started. A live process holds the folder's lock until its journal exists.
     """
     if not runs.is_dir():
         return
-    for place in runs.iterdir():
-        if place.name.startswith(DONE):
-            shutil.rmtree(place, ignore_errors=True)
-        elif not journal.journals(place):
-            _sweep_run(place)
+    for folder in runs.iterdir():
+        if folder.name.startswith(DONE):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not journal.journals(folder):
+            _sweep_run(folder)
 
 
-def _sweep_run(place: Path) -> None:
-    with contextlib.suppress(OSError), files.exclusive_or_skip(place / "lock") as locked:
-        if locked and not journal.journals(place):
-            clear_away(place)
+def _sweep_run(folder: Path) -> None:
+    with contextlib.suppress(OSError), files.exclusive_or_skip(folder / "lock") as locked:
+        if locked and not journal.journals(folder):
+            remove_run(folder)
 
 
 def sweep_crash_reports(repo: GitRepo, branch: str) -> None:
-    """Remove what `git fast-import` wrote about streams of ours that ended too early."""
+    """Remove the crash reports of `git fast-import` about our streams."""
     for path in repo.common_dir.iterdir():
         if path.name.startswith(_CRASH_REPORT):
             with contextlib.suppress(OSError):
-                told = path.read_bytes()
-                if branch.encode() in told or b"refs/gitml/tmp/" in told:
+                report = path.read_bytes()
+                if branch.encode() in report or b"refs/gitml/tmp/" in report:
                     path.unlink()

@@ -1,9 +1,9 @@
-"""Hides how runs that end at the same moment in several processes share one commit process.
+"""Let runs that end at the same moment in several processes share one git process.
 
 A process whose run has ended leaves a ticket and waits for the branch's lock. Whoever gets the lock
-commits the runs of all tickets, one commit each, with one ``git fast-import``, and takes the
-tickets away; the others find theirs gone and are done. A ticket is locked by the process that
-waits: one that nobody locks is a dead process's, whose run is recovered like any other.
+commits the runs of all tickets, one commit each, with one ``git fast-import``, and removes the
+tickets; the others see theirs removed and are done. A ticket is locked by the process that waits:
+one that nobody locks belongs to a dead process, whose run is recovered like any other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Queue:
     """The runs of one clone that wait to be committed.
 
     Args:
-        folder: Where tickets are.
+        folder: The folder of the tickets.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,9 +47,9 @@ class Queue:
 
     @contextlib.contextmanager
     def ticket(self, run_id: str, artifacts: Sequence[Artifact]) -> Iterator[Ticket]:
-        """Wait with a run; the caller holds the run's lock meanwhile.
+        """Queue a run while the context lasts; the caller holds the run's lock.
 
-        The ticket's file is gone once the run is committed.
+        The ticket's file is removed once the run is committed.
         """
         path = self._folder / f"{run_id}-{uuid.uuid4().hex[:8]}.json"
         descriptor = files.create_locked(path, manifest.to_json(artifacts))
@@ -62,9 +62,9 @@ class Queue:
     def waiting(self, besides: Ticket) -> list[Ticket]:
         """List the tickets of other live processes; those of dead ones are removed.
 
-        Only to be called by the holder of the branch's lock.
+        To be called only by the holder of the branch's lock.
         """
-        found = []
+        tickets = []
         for path in sorted(self._folder.glob("[!.]*.json")):
             run_id = path.name[:32]
             if path == besides.path or not run_records.is_run_id(run_id):
@@ -73,6 +73,6 @@ class Queue:
                 path.unlink(missing_ok=True)
                 continue
             with contextlib.suppress(FileNotFoundError):
-                listed = tuple(manifest.parse(path.read_bytes()))
-                found.append(Ticket(path=path, run_id=run_id, artifacts=listed))
-        return found
+                artifacts = tuple(manifest.parse(path.read_bytes()))
+                tickets.append(Ticket(path=path, run_id=run_id, artifacts=artifacts))
+        return tickets

@@ -1,4 +1,4 @@
-"""Hides the open end of a run: log calls go to its journal, files wait beside it."""
+"""Write to a run in progress: operations to its journal, files to its staging folder."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from typing import Any
 from gitml import files
 from gitml.errors import InvalidInput
 from gitml.files import exclusive
-from gitml.store.in_progress.batch import Lane
-from gitml.store.in_progress.journal import Journal
+from gitml.store.in_progress.batch import Batch
+from gitml.store.in_progress.journal import OpLog
+from gitml.text import short_repr
 
 
 @dataclass(slots=True, kw_only=True)
 class Writer:
-    """This process's open journal of a run, and what it needs to refuse a changed param.
+    """What this process writes a run with; refuses to change a param.
 
     Attributes:
         run_id: The run.
         experiment_id: Its experiment.
         folder: Its local folder while in progress.
-        context: Where the files are that tell which code it runs.
-        journal: Where log calls go.
-        floor: Earliest time of its operations, ms since the Unix epoch: later than every write it
+        context: Folder of the files that describe the code it runs.
+        journal: Where operations are written.
+        batch: The batch it belongs to; None for a run of its own.
+        min_time: Earliest time of its operations, ms since the Unix epoch: after every write it
             builds on, even if another machine's clock runs ahead of ours.
         params: Every param known when the journal was opened, and those logged since.
     """
@@ -39,15 +41,16 @@ class Writer:
     experiment_id: str
     folder: Path
     context: Path
-    journal: Journal
+    journal: OpLog
     clock: Callable[[], int]
-    floor: int = 0
+    batch: Batch | None = None
+    min_time: int = 0
     params: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> int:
-        """Time of an operation that is written now, ms since the Unix epoch."""
-        return max(self.clock(), self.floor)
+        """Return the time of an operation that is written now, ms since the Unix epoch."""
+        return max(self.clock(), self.min_time)
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log params: all of them, or none.
@@ -64,45 +67,44 @@ class Writer:
                     self.params[key] = value
 
     def record_source(self, source: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        """Note what code the run is; runs of a batch share the files."""
-        lane = self.journal if isinstance(self.journal, Lane) else None
-        if lane is None or not lane.batch.noted:
+        """Record what code the run executes; runs of a batch share the files."""
+        if self.batch is None or not self.batch.source_recorded:
             for name, data in files.items():
                 if data:
                     self.keep(name, data)
-        if lane:
-            lane.batch.noted = True
+        if self.batch:
+            self.batch.source_recorded = True
         self.journal.append(["source", dict(source)])
 
     @property
     def artifacts(self) -> Path:
-        """Folder in which files wait until the run ends."""
+        """The folder of files that are stored when the run ends."""
         return self.folder / "artifacts"
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give an empty folder whose files join the artifacts at the end, each in one step.
+        """Yield an empty folder whose files join the artifacts at the end, each in one step.
 
-        Nobody ever commits a part of a file, whenever this process dies.
+        Part of a file is never committed, whenever this process dies.
 
         Raises:
             StoreError: The disk is full, or the folder cannot be written.
         """
-        aside = self.folder / f"incoming-{uuid.uuid4().hex}"
+        incoming = self.folder / f"incoming-{uuid.uuid4().hex}"
         try:
-            aside.mkdir(parents=isinstance(self.journal, Lane))  # a batch makes no folder per run
-            yield aside
+            incoming.mkdir(parents=self.batch is not None)  # a batch makes no folder per run
+            yield incoming
             with exclusive(self.folder / "lock"):  # nobody commits meanwhile
-                _move_files(aside, self.artifacts)
+                _move_files(incoming, self.artifacts)
         except OSError as error:
             if not _is_ours(error, self.folder):
                 raise
             raise files.cannot_write(self.folder, error) from error
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(incoming, ignore_errors=True)
 
     def keep(self, name: str, data: bytes) -> None:
-        """Put a file beside the journal, whole or not at all; raises as ``staging`` does."""
+        """Write a file beside the journal, whole or not at all; raises as ``staging`` does."""
         try:
             with files.replacing(self.context / name, durable=False) as temporary:
                 temporary.write_bytes(data)
@@ -110,17 +112,17 @@ class Writer:
             raise files.cannot_write(self.folder, error) from error
 
 
-def refuse_changes(known: Mapping[str, str], params: Mapping[str, str]) -> None:
-    """Check that no param that is known gets another value.
+def refuse_changes(existing: Mapping[str, str], params: Mapping[str, str]) -> None:
+    """Check that no existing param gets another value.
 
     Raises:
-        InvalidInput: One would.
+        InvalidInput: A param would change.
     """
     for key, value in params.items():
-        if known.get(key, value) != value:
+        if existing.get(key, value) != value:
             raise InvalidInput(
-                f"Param {key!r} was already logged with value {known[key]!r:.80} and cannot change "
-                f"to {value!r:.80}.",
+                f"Param {key!r} was already logged with value {short_repr(existing[key], 80)} and "
+                f"cannot change to {short_repr(value, 80)}.",
                 hint="Log it under another name, or start a new run.",
             )
 
@@ -133,7 +135,7 @@ def _move_files(source: Path, target: Path) -> None:
             (Path(parent) / name).replace(folder / name)
 
 
-def _is_ours(error: OSError, place: Path) -> bool:
-    """Tell a failure of our own folder from one of the file that is logged."""
+def _is_ours(error: OSError, folder: Path) -> bool:
+    """Return True if our own folder failed, False if the file that is logged did."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-    return full or any(str(place) in str(name) for name in (error.filename, error.filename2))
+    return full or any(str(folder) in str(name) for name in (error.filename, error.filename2))

@@ -35,7 +35,7 @@ from gitml.store.index.documents import (
 from gitml.store.index.projection import LiveRun
 from gitml.store.index.sql import select_runs
 
-__all__ = ["Counts", "Index", "LiveRun", "Page", "Problem"]
+__all__ = ["Counts", "Index", "LiveRun", "RunsPage", "UnreadableRecord"]
 
 _T = TypeVar("_T")
 _STAGES = {
@@ -46,7 +46,7 @@ _STAGES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class RunsPage:
     """Some results of a search.
 
     Attributes:
@@ -59,7 +59,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class UnreadableRecord:
     """A record that could not be read and is left out.
 
     Attributes:
@@ -164,7 +164,7 @@ class Index:
 
     # Runs ---------------------------------------------------------------------------------------
 
-    def search_runs(self, query: RunQuery) -> Page:
+    def search_runs(self, query: RunQuery) -> RunsPage:
         """Find runs.
 
         Raises:
@@ -179,7 +179,7 @@ class Index:
 
         found, documents = self._read(work)
         more = found > query.max_results
-        return Page(
+        return RunsPage(
             runs=runs_from_documents(documents),
             token=encode_token(offset + query.max_results) if more else None,
         )
@@ -286,10 +286,10 @@ class Index:
 
     # State --------------------------------------------------------------------------------------
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[UnreadableRecord]:
         """List the records that could not be read, by path."""
         rows = self._rows("SELECT path, reason FROM problems ORDER BY path")
-        return [Problem(path=path, reason=reason) for path, reason in rows]
+        return [UnreadableRecord(path=path, reason=reason) for path, reason in rows]
 
     def counts(self) -> Counts:
         """Count what is there."""

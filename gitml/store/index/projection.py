@@ -30,18 +30,18 @@ class LiveRun:
     """A run in progress on this machine.
 
     Attributes:
-        signature: Changes whenever the run does.
+        fingerprint: Changes whenever the run does.
         load: Reads it; may raise GitmlError or OSError.
     """
 
-    signature: str
+    fingerprint: str
     load: Callable[[], RunFiles]
 
 
 def is_current(db: Connection, tip: str | None, live: Mapping[str, LiveRun]) -> bool:
     """Tell whether the tables already show this commit and these runs in progress."""
-    return _shown(db) == tip and _signatures(db) == {
-        run_id: one.signature for run_id, one in live.items()
+    return _shown(db) == tip and _fingerprints(db) == {
+        run_id: one.fingerprint for run_id, one in live.items()
     }
 
 
@@ -59,8 +59,8 @@ def _shown(db: Connection) -> str | None:
     return row[0] if row else None
 
 
-def _signatures(db: Connection) -> dict[str, str]:
-    return dict(db.execute("SELECT run_id, signature FROM live").fetchall())
+def _fingerprints(db: Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT run_id, fingerprint FROM live").fetchall())
 
 
 class _Projection:
@@ -110,8 +110,8 @@ class _Projection:
 
     def _follow_live(self) -> set[str]:
         """Note the runs in progress; returns those that began, changed or ended."""
-        before = _signatures(self._db)
-        now = {run_id: one.signature for run_id, one in self._live.items()}
+        before = _fingerprints(self._db)
+        now = {run_id: one.fingerprint for run_id, one in self._live.items()}
         changed = {run_id for run_id, _ in before.items() ^ now.items()}
         self._db.executemany("DELETE FROM live WHERE run_id = ?", [(one,) for one in changed])
         self._db.executemany(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gitml.entities import LifecycleStage, ViewType
 from gitml.query.filter_nodes import (
     And,
-    Comparison,
+    Condition,
     Entity,
-    Field,
+    FilterField,
     Literal,
     Node,
     Not,
@@ -98,7 +98,7 @@ def _condition(node: Node, groups: list[Sql], level: int = 0) -> Sql:
     SQLite's parser takes little nesting, so what lies deep becomes a query of its own, to go in
     front: it is added to ``groups``, behind those that it uses itself.
     """
-    if isinstance(node, Comparison):
+    if isinstance(node, Condition):
         return _comparison(node)
     if level == _INLINE:
         inner = _condition(node, groups)
@@ -113,7 +113,7 @@ def _condition(node: Node, groups: list[Sql], level: int = 0) -> Sql:
     return Sql(f"({inner.text})", inner.values)
 
 
-def _comparison(node: Comparison) -> Sql:
+def _comparison(node: Condition) -> Sql:
     field = node.field
     if field.entity is Entity.ATTRIBUTE:
         return _attribute_condition(node)
@@ -132,11 +132,11 @@ def _comparison(node: Comparison) -> Sql:
     return Sql(f"r.id IN ({holders.text} AND {test.text})", (*holders.values, *test.values))
 
 
-def _key_of(field: Field) -> tuple[str, str]:
+def _key_of(field: FilterField) -> tuple[str, str]:
     return str(field.entity), plain(field.key)
 
 
-def _attribute_condition(node: Comparison) -> Sql:
+def _attribute_condition(node: Condition) -> Sql:
     column = _ATTRIBUTES[node.field.key]
     if node.operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
         return Sql(f"({column} {node.operator.value})")
@@ -144,7 +144,7 @@ def _attribute_condition(node: Comparison) -> Sql:
     return Sql(f"({column} IS NOT NULL AND {test.text})", test.values)
 
 
-def _test(column: str, node: Comparison) -> Sql:
+def _test(column: str, node: Condition) -> Sql:
     name = node.operator.removeprefix("NOT ")
     negation = "NOT " if node.operator.startswith("NOT ") else ""
     values = tuple(plain(value) if isinstance(value, str) else value for value in node.values)

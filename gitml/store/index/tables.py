@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 3
+SCHEMA = 4
 """Goes up with any change of a table or of a document; an older index is rebuilt."""
 
 TABLES = (
@@ -13,7 +13,7 @@ TABLES = (
         run_id TEXT, experiment_id TEXT, oid TEXT, PRIMARY KEY (run_id, experiment_id)
     ) WITHOUT ROWID""",
     # Every run in progress on this machine, as it was last read.
-    "CREATE TABLE live (run_id TEXT PRIMARY KEY, signature TEXT) WITHOUT ROWID",
+    "CREATE TABLE live (run_id TEXT PRIMARY KEY, fingerprint TEXT) WITHOUT ROWID",
     # What readers see of both: one row per run, one entry per metric, param and tag.
     """CREATE TABLE runs (
         id INTEGER PRIMARY KEY, run_id TEXT, experiment_id TEXT, run_name TEXT, user_id TEXT,

@@ -171,7 +171,7 @@ def test_rewriting_an_artifact_does_not_touch_what_is_in_the_cache(tracked: Path
     client = gitml.MlflowClient(tracked)
     with gitml.start_run() as run:
         gitml.log_text("one", "a.txt")
-        client.repository._put_artifacts(client.repository.runs.writer(run.info.run_id).artifacts)
+        client.repository._store_files(client.repository.runs.writer(run.info.run_id).artifacts)
         gitml.log_text("two", "a.txt")
 
     path = client.download_artifacts(run.info.run_id, "a.txt")

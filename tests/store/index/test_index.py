@@ -40,7 +40,7 @@ from gitml.git import GitRepo, RefUpdate
 from gitml.query.filters import RunQuery, matches, parse_filter, parse_order_by, sort_runs
 from gitml.store.branch import Branch
 from gitml.store.index.documents import run_from_document, run_to_document
-from gitml.store.index.index import Counts, Index, LiveRun, Page, Problem
+from gitml.store.index.index import Counts, Index, LiveRun, RunsPage, UnreadableRecord
 from tests.filters import MATCHES, RUNS
 
 Files = Mapping[str, bytes | None]
@@ -82,8 +82,8 @@ def experiment_file(experiment: Experiment) -> dict[str, bytes | None]:
     return {run_records.experiment_path(experiment.experiment_id): data}
 
 
-def live(run: Run, signature: str = "1") -> LiveRun:
-    return LiveRun(signature=signature, load=lambda: RunFiles(record=Record(run=run)))
+def live(run: Run, fingerprint: str = "1") -> LiveRun:
+    return LiveRun(fingerprint=fingerprint, load=lambda: RunFiles(record=Record(run=run)))
 
 
 class Project:
@@ -175,7 +175,7 @@ def test_committed_run_comes_back_whole(project: Project) -> None:
 
 def test_repository_without_branch_has_no_runs(project: Project) -> None:
     project.refresh()
-    assert project.index.search_runs(RunQuery()) == Page(runs=[], token=None)
+    assert project.index.search_runs(RunQuery()) == RunsPage(runs=[], token=None)
     assert project.index.get_run("0" * 32) is None
     assert project.index.run_experiment("0" * 32) is None
     assert project.index.experiment("price") is None
@@ -290,7 +290,7 @@ def test_data_set_without_context_has_none_to_compare(project: Project) -> None:
 
 def test_sql_holds_for_the_runs_of_the_table(shared_index: Index) -> None:
     shared_index.refresh(
-        None, {run.info.run_id: live(run, str(next(signatures))) for run in RUNS.values()}
+        None, {run.info.run_id: live(run, str(next(fingerprints))) for run in RUNS.values()}
     )
     names = {run.info.run_id: name for name, run in RUNS.items()}
     found = [
@@ -422,7 +422,7 @@ def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     index.close()
 
 
-signatures = iter(range(10**9))
+fingerprints = iter(range(10**9))
 
 
 @pytest.mark.slow
@@ -435,7 +435,7 @@ def test_sql_agrees_with_the_reference(
     shared_index: Index, all_runs: tuple[Run, ...], queries: list[tuple[str, list[str]]]
 ) -> None:
     shared_index.refresh(
-        None, {run.info.run_id: live(run, str(next(signatures))) for run in all_runs}
+        None, {run.info.run_id: live(run, str(next(fingerprints))) for run in all_runs}
     )
     for text, order in queries:
         node = parse_filter(text)
@@ -498,9 +498,9 @@ def test_following_the_branch_gives_what_a_rebuild_gives(project: Project, seed:
             f"{n:032x}": live(make_run(n, run_name=f"live {step}"), str(choose.randrange(2)))
             for n in choose.sample(range(12), choose.randrange(3))
         }
-        # One that lasts must say the same thing under the same signature.
+        # One that lasts must say the same thing under the same fingerprint.
         in_progress = {
-            run_id: live(make_run(int(run_id, 16), run_name=one.signature), one.signature)
+            run_id: live(make_run(int(run_id, 16), run_name=one.fingerprint), one.fingerprint)
             for run_id, one in in_progress.items()
         }
         project.refresh(in_progress)
@@ -568,7 +568,7 @@ def test_unreadable_records_are_left_out_and_named(project: Project) -> None:
         "experiments/size.json", "models/M/model.json", "models/M/versions/1.json",
     ])  # fmt: skip
     assert (
-        Problem(
+        UnreadableRecord(
             path=stranger, reason=f"{stranger} holds run {good.info.run_id} of experiment price."
         )
         in index.problems()
@@ -640,17 +640,17 @@ def test_journal_that_cannot_be_read_is_named_and_hides_no_other(project: Projec
 
     project.show(files_of(make_run(1), make_run(2)))
     project.refresh({
-        f"{1:032x}": LiveRun(signature="1", load=broken),
+        f"{1:032x}": LiveRun(fingerprint="1", load=broken),
         f"{3:032x}": live(make_run(3)),
         f"{4:032x}": live(make_run(5)),
     })  # fmt: skip
     assert ids(project.index) == [3, 2, 1]
     assert project.index.problems() == [
-        Problem(
+        UnreadableRecord(
             path=f"live:{1:032x}",
             reason="A journal without its first line cannot be turned into a run.",
         ),
-        Problem(
+        UnreadableRecord(
             path=f"live:{4:032x}",
             reason=f"The journal of run {4:032x} holds run {5:032x}.",
         ),
@@ -761,7 +761,7 @@ def test_child_forked_in_the_middle_of_a_refresh_has_a_connection_of_its_own(
         codes.append(os.waitpid(child, 0)[1])
         return RunFiles(record=Record(run=make_run(2)))
 
-    project.refresh({f"{2:032x}": LiveRun(signature="1", load=load)})
+    project.refresh({f"{2:032x}": LiveRun(fingerprint="1", load=load)})
     assert codes == [0]
     assert ids(project.index) == [2, 1]
 
