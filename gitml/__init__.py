@@ -129,8 +129,8 @@ if not TYPE_CHECKING:  # type checkers take the imports above instead
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
-        return found
+        globals()[name] = value = getattr(importlib.import_module(_HOMES[name]), name)
+        return value
     if name in _SUBMODULES:
         return importlib.import_module(f"gitml.{name}")
     raise AttributeError(f"module 'gitml' has no attribute {name!r}")

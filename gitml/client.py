@@ -42,7 +42,7 @@ class MlflowClient(TrackingClient):
 
     @property
     def registry(self) -> Registry:
-        """The model registry."""
+        """Return the model registry."""
         return Registry.of(self.repository)
 
     # Models --------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class MlflowClient(TrackingClient):
         )
 
     def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
-        """Refuse, and say what to do instead; see ``Registry.rename_registered_model``."""
+        """Raise an error that says what to do instead; see ``Registry.rename_registered_model``."""
         self.registry.rename_registered_model(name, new_name)
 
     def update_registered_model(
@@ -164,7 +164,7 @@ class MlflowClient(TrackingClient):
         return self.registry.get_model_version_by_alias(name, alias)
 
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
-        """Where a version's files are: ``runs:/<run_id>/<path>``."""
+        """Return the URI of a version's files: ``runs:/<run_id>/<path>``."""
         return self.registry.get_model_version(name, version).source
 
     def get_model_version_stages(self, name: str, version: int | str) -> list[str]:

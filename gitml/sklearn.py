@@ -8,7 +8,7 @@ from gitml.autologging.sklearn import autolog
 from gitml.fluent import models
 from gitml.fluent.artifacts import local_path
 from gitml.models import ModelInfo
-from gitml.models.flavors.sklearn import SaveOptions, load, save as save_model
+from gitml.models.flavors.sklearn import SklearnOptions, load, save as save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
@@ -19,7 +19,7 @@ def log_model(
     *,
     name: str | None = None,
     registered_model_name: str | None = None,
-    **options: Unpack[SaveOptions],
+    **options: Unpack[SklearnOptions],
 ) -> ModelInfo:
     """Log a model to the active run under ``name``; options as for ``save_model``."""
     write = partial(save_model, sk_model, **options)

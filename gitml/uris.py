@@ -51,8 +51,8 @@ def parse(uri: str) -> RunUri | ModelUri | None:
 
 
 def _model_uri(uri: str, rest: str) -> ModelUri:
-    name, at, alias = rest.rpartition("@")
-    if at and "/" not in alias and name and alias:
+    name, sign, alias = rest.rpartition("@")
+    if sign and "/" not in alias and name and alias:
         return ModelUri(name=name, alias=alias)
     name, slash, which = rest.strip("/").rpartition("/")
     if not slash or not name or not which:

@@ -1,4 +1,4 @@
-"""Something done as soon as a module has been imported."""
+"""Call a function as soon as a module has been imported."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class _Watcher(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname != self.module:
             return None
-        spec = _found_by_others(self, fullname, path, target)
+        spec = _spec_of_others(self, fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
+            spec.loader = _ActionLoader(spec.loader, self)
         return spec
 
 
-class _Loader(Loader):
+class _ActionLoader(Loader):
     """Loads as another loader does, gives it its place back, and then does the action."""
 
     def __init__(self, inner: Loader, watcher: _Watcher) -> None:
@@ -50,7 +50,7 @@ class _Loader(Loader):
         self._watcher.action()
 
 
-def _found_by_others(
+def _spec_of_others(
     watcher: _Watcher, name: str, path: Sequence[str] | None, target: ModuleType | None
 ) -> ModuleSpec | None:
     for finder in sys.meta_path:
@@ -77,5 +77,8 @@ def when_imported(module: str, action: Callable[[], object]) -> None:
 
 def forget(module: str) -> None:
     """Do nothing any more when ``module`` is imported."""
-    kept = [f for f in sys.meta_path if not (isinstance(f, _Watcher) and f.module == module)]
-    sys.meta_path[:] = kept
+    sys.meta_path[:] = [
+        finder
+        for finder in sys.meta_path
+        if not (isinstance(finder, _Watcher) and finder.module == module)
+    ]

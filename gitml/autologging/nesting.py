@@ -1,4 +1,4 @@
-"""Whether a call of ``fit`` comes from the user or from inside another ``fit``."""
+"""Distinguish calls of ``fit`` by the user from those inside another ``fit``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _outer_fits = 0
 
 
 def inside_fit() -> bool:
-    """Tell whether the caller runs within a ``fit`` that is being watched.
+    """Return True if the caller runs within a ``fit`` that is being watched.
 
     Workers of joblib's threading backend do not inherit the context of the thread they work for;
     they are known by their class, and the user's own threads are not of it.

@@ -1,4 +1,4 @@
-"""What autologging is asked to record, with MLflow's names."""
+"""The options of autologging, with MLflow's names."""
 
 from __future__ import annotations
 

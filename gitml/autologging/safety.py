@@ -1,4 +1,4 @@
-"""The wall between autologging and the user's training: nothing that fails here gets through."""
+"""Keep errors of autologging out of the user's training."""
 
 from __future__ import annotations
 

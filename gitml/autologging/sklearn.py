@@ -82,7 +82,7 @@ def _patch_class(cls: type) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
+class _Fit:
     """One watched call of ``fit``.
 
     Attributes:
@@ -128,7 +128,7 @@ def _is_logged(estimator: Any) -> bool:
     return module.startswith("sklearn.") or hasattr(estimator, "predict")
 
 
-def _begin(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
+def _begin(estimator: Any, options: SklearnAutologOptions) -> _Fit | None:
     silent = options.get("silent", False)
     session = safely("a run", partial(_session, estimator, options), silent=silent)
     if session is not None:
@@ -137,7 +137,7 @@ def _begin(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
     return session
 
 
-def _session(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
+def _session(estimator: Any, options: SklearnAutologOptions) -> _Fit | None:
     from gitml.fluent import active
 
     run = active.active_run()
@@ -146,10 +146,10 @@ def _session(estimator: Any, options: SklearnAutologOptions) -> _Session | None:
     owned = run is None
     if run is None:
         run = active.start_run(tags={"mlflow.autologging": "sklearn"})
-    return _Session(estimator=estimator, options=options, run_id=run.info.run_id, owned=owned)
+    return _Fit(estimator=estimator, options=options, run_id=run.info.run_id, owned=owned)
 
 
-def _log_tags(session: _Session) -> None:
+def _log_tags(session: _Fit) -> None:
     from gitml.fluent import tracking
 
     cls = type(session.estimator)
@@ -162,7 +162,7 @@ def _log_tags(session: _Session) -> None:
     )
 
 
-def _log_params(session: _Session) -> None:
+def _log_params(session: _Fit) -> None:
     from gitml.fluent import tracking
 
     # A search's candidates have runs of their own, with the parameters of what is searched.
@@ -184,7 +184,7 @@ def _training_data(
     )
 
 
-def _record_fitted(session: _Session, data: TrainingData) -> None:
+def _record_fitted(session: _Fit, data: TrainingData) -> None:
     session.safely("training metrics", partial(_log_metrics, session, data))
     session.safely("the estimator's diagram", partial(_log_diagram, session))
     session.safely("training plots", partial(_log_figures, session, data))
@@ -194,14 +194,14 @@ def _record_fitted(session: _Session, data: TrainingData) -> None:
         session.safely("the model", partial(_log_model, session, data))
 
 
-def _log_metrics(session: _Session, data: TrainingData) -> None:
+def _log_metrics(session: _Fit, data: TrainingData) -> None:
     from gitml.fluent import tracking
 
     pos_label = session.options.get("pos_label")
     tracking.log_metrics(training_metrics(session.estimator, data, pos_label=pos_label))
 
 
-def _log_diagram(session: _Session) -> None:
+def _log_diagram(session: _Fit) -> None:
     from sklearn.utils import estimator_html_repr
 
     from gitml.fluent import tracking
@@ -209,14 +209,14 @@ def _log_diagram(session: _Session) -> None:
     tracking.log_text(estimator_html_repr(session.estimator), "estimator.html")
 
 
-def _log_figures(session: _Session, data: TrainingData) -> None:
+def _log_figures(session: _Fit, data: TrainingData) -> None:
     from gitml.fluent import tracking
 
     for name, figure in training_figures(session.estimator, data).items():
         tracking.log_figure(figure, name)
 
 
-def _log_search(session: _Session) -> None:
+def _log_search(session: _Fit) -> None:
     from gitml.fluent import active, tracking
 
     search = session.estimator
@@ -224,23 +224,23 @@ def _log_search(session: _Session) -> None:
     tracking.log_metrics(searches.best_metrics(search))
     tracking.log_text(searches.results_csv(search), "cv_results.csv")
     extra_tags = session.options.get("extra_tags") or {}
-    for found in searches.best_candidates(search, session.options.get("max_tuning_runs", 5)):
+    for candidate in searches.best_candidates(search, session.options.get("max_tuning_runs", 5)):
         names = {
-            "estimator_name": found.estimator_name,
-            "estimator_class": found.estimator_class,
+            "estimator_name": candidate.estimator_name,
+            "estimator_class": candidate.estimator_class,
         }
         with active.start_run(nested=True, tags={**names, **extra_tags}):
-            tracking.log_params(found.params)
-            tracking.log_metrics(found.metrics)
+            tracking.log_params(candidate.params)
+            tracking.log_metrics(candidate.metrics)
 
 
-def _log_model(session: _Session, data: TrainingData) -> None:
+def _log_model(session: _Fit, data: TrainingData) -> None:
     from gitml.fluent import models
 
     options = session.options
     rows = _first_rows(data.X)
     signed = options.get("log_model_signatures", True)
-    save_options: flavor.SaveOptions = {
+    save_options: flavor.SklearnOptions = {
         "serialization_format": options.get("serialization_format"),
         "signature": _signature(session, rows) if signed else False,
         "input_example": rows if options.get("log_input_examples") else None,
@@ -255,7 +255,7 @@ def _log_model(session: _Session, data: TrainingData) -> None:
     )
 
 
-def _signature(session: _Session, rows: Any) -> ModelSignature:
+def _signature(session: _Fit, rows: Any) -> ModelSignature:
     estimator = session.estimator
     output = estimator.predict(rows) if hasattr(estimator, "predict") else None
     return infer_signature(rows, output)
@@ -272,7 +272,7 @@ def _first_rows(samples: Any) -> Any:
     return np.asarray(list(samples)[:_EXAMPLE_ROWS])
 
 
-def _end(session: _Session, status: RunStatus) -> None:
+def _end(session: _Fit, status: RunStatus) -> None:
     from gitml.fluent import active
 
     def end() -> None:

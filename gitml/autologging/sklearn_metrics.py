@@ -1,4 +1,4 @@
-"""What can be measured on a fitted scikit-learn estimator with the data it was trained on."""
+"""Measure a fitted scikit-learn estimator on the data it was trained on."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ def training_metrics(
 
 def _measured(measures: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     """Return the values of the measures that are defined."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name, measure in measures.items():
         try:
             value = float(measure())
         except (AttributeError, IndexError, TypeError, ValueError):
             continue  # not defined: one class only, several outputs, no probabilities …
         if not math.isnan(value):
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _classifier_measures(

@@ -1,4 +1,4 @@
-"""What a parameter search found, as values: grid and randomized search alike."""
+"""Read the results of a parameter search: grid and randomized search alike."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Candidate:
 
 
 def is_search(estimator: Any) -> bool:
-    """Tell whether an estimator searches parameters by cross-validation."""
+    """Return True if an estimator searches parameters by cross-validation."""
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     return isinstance(estimator, GridSearchCV | RandomizedSearchCV)
@@ -34,8 +34,8 @@ def is_search(estimator: Any) -> bool:
 
 def best_params(search: Any) -> dict[str, str]:
     """Return ``best_<name>`` per searched parameter, as text; nothing without a best one."""
-    found = getattr(search, "best_params_", None) or {}
-    return {f"best_{name}": str(value) for name, value in found.items()}
+    best = getattr(search, "best_params_", None) or {}
+    return {f"best_{name}": str(value) for name, value in best.items()}
 
 
 def best_metrics(search: Any) -> dict[str, float]:

@@ -30,7 +30,7 @@ def artifacts() -> None:
 @click.argument("path", default="")
 @click.option("-r", "--run-id", metavar="RUN", help="As RUN_OR_URI.")
 @as_json
-def list_(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
+def list_command(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
     """List a folder of a run's files.
 
     RUN_OR_URI is a run id, its first digits, a run's name, or a runs:/ or models:/ URI.
@@ -49,7 +49,7 @@ def list_(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
 
 
 def _listing(files: tuple[Artifact, ...], target: RunUri) -> list[FileInfo]:
-    """A folder's children, or the file itself.
+    """Return a folder's children, or the file itself.
 
     Raises:
         NotFound: The run has neither.
@@ -116,7 +116,7 @@ def _only(*texts: str | None) -> str:
 
 
 def _target(client: MlflowClient, text: str, path: str) -> RunUri:
-    """Find whose files are meant, and which of them.
+    """Resolve a run or URI and a path below it.
 
     Raises:
         InvalidInput: A path leaves the run.
@@ -131,7 +131,7 @@ def _target(client: MlflowClient, text: str, path: str) -> RunUri:
 
 
 def _fetch(client: MlflowClient, target: RunUri) -> None:
-    """Bring what is stored of a folder into the cache, with a progress bar."""
+    """Fetch the stored files of a folder into the cache, with a progress bar."""
     files = client.repository.files(target.run_id)
     stored = [
         artifact for artifact in manifest.select(files.artifacts, target.path) if artifact.md5

@@ -1,4 +1,4 @@
-"""Hides which columns a table of runs can have, and how a run fills them. Pure."""
+"""The columns that a table of runs can have, and their values. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a 
 
 
 def took(run: Run) -> Took:
-    """How long a run took."""
+    """Return the duration of a run."""
     return Took(None if run.info.end_time is None else run.info.end_time - run.info.start_time)
 
 
@@ -67,7 +67,7 @@ def _checked(text: str) -> str:
 
 
 def everything(runs: Sequence[Run]) -> tuple[str, ...]:
-    """All columns that some run fills."""
+    """Return all columns in which at least one run has a value."""
     keys = (
         f"{kind}.{key}"
         for kind in _KINDS
@@ -78,16 +78,16 @@ def everything(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def cell(run: Run, column: str, experiment: str) -> Cell:
-    """What a run has in a column; None where it has nothing."""
+    """Return the value of a run in a column; None if it has none."""
     kind, dot, key = column.partition(".")
     if dot:
-        found: Cell = getattr(run.data, kind).get(key)
-        return found
+        value: Cell = getattr(run.data, kind).get(key)
+        return value
     return experiment if column == EXPERIMENT_NAME else _ATTRIBUTES[column](run)
 
 
 def plain(value: Cell) -> Any:
-    """A cell as JSON has it: times and durations in ms."""
+    """Return a cell's value for JSON: times and durations in ms."""
     match value:
         case When(ms) | Took(ms):
             return ms

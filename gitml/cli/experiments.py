@@ -23,25 +23,25 @@ def experiments() -> None:
 @experiments.command("list")
 @click.option("--all", "everything", is_flag=True, help="Deleted experiments too.")
 @as_json
-def list_(everything: bool, json_: bool) -> None:
+def list_command(everything: bool, json_: bool) -> None:
     """List experiments with how many runs they have, newest first."""
     client = MlflowClient()
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
-    found = [_document(client, one) for one in client.search_experiments(view, None)]
+    documents = [_document(client, e) for e in client.search_experiments(view, None)]
     if json_:
-        print_json(found)
+        print_json(documents)
         return
     table(
         ("EXPERIMENT", "ID", "RUNS", "LAST RUN", "STATE"),
         [
             (
-                one["name"],
-                one["experiment_id"],
-                one["runs"],
-                When(one["last_run_time"]),
-                one["lifecycle_stage"],
+                document["name"],
+                document["experiment_id"],
+                document["runs"],
+                When(document["last_run_time"]),
+                document["lifecycle_stage"],
             )
-            for one in found
+            for document in documents
         ],
         empty="No experiments.",
     )
@@ -77,7 +77,7 @@ def create(name: str, json_: bool) -> None:
 @click.argument("name")
 @as_json
 def rename(experiment: str, name: str, json_: bool) -> None:
-    """Give an experiment another name; its id stays."""
+    """Rename an experiment; its id stays."""
     client = MlflowClient()
     chosen = lookup.experiment(client, experiment).experiment_id
     client.rename_experiment(chosen, name)

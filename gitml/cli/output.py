@@ -1,4 +1,4 @@
-"""Hides where output goes: results to stdout, talk to stderr; for people or for programs.
+"""Print results to stdout and remarks to stderr, for people or for programs.
 
 On a terminal a table fits its width, the widest columns are cut, ids and times are short.
 Elsewhere columns are padded with spaces, nothing is cut, ids are whole, times are ISO 8601.
@@ -32,7 +32,7 @@ def say(text: str, *, colour: str | None = None) -> None:
 
 
 def talk(text: str) -> None:
-    """Tell the user something beside the result."""
+    """Print a remark, which is not part of the result."""
     click.echo(escape_controls(text), err=True)
 
 

@@ -71,7 +71,7 @@ class Failure(click.ClickException):
 
 
 class Program(click.Group):
-    """The root: loads a command when it is used, turns every failure into a sentence."""
+    """The root command: loads a command when it is used and reports every failure in a sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the help."""

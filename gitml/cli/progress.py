@@ -1,4 +1,4 @@
-"""Hides progress bars: on a terminal's stderr while something long is done, nothing elsewhere."""
+"""Progress bars on a terminal's stderr; none elsewhere."""
 
 from __future__ import annotations
 

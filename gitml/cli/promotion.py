@@ -53,7 +53,7 @@ def _job() -> Job:
 
 
 def _client() -> MlflowClient:
-    """A client that knows what the team's clones recorded."""
+    """Return a client with the records of the git remote, if there is one."""
     client = MlflowClient()
     if client.registry.remote in client.repository.git.remotes():
         push_pull.pull(client.repository)
@@ -133,7 +133,7 @@ def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool
 @click.argument("stage", default="Production")
 @_output
 @as_json
-def report_(name: str, version: str, stage: str, output: Path | None, json_: bool) -> None:
+def show_report(name: str, version: str, stage: str, output: Path | None, json_: bool) -> None:
     """Print the review report of a version for a stage, without proposing it."""
     client = MlflowClient()
     _show(client, promotion.consider(client.registry, name, version, stage), output, json_)

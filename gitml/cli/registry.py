@@ -27,7 +27,7 @@ def registry() -> None:
 
 @registry.command("list")
 @as_json
-def list_(json_: bool) -> None:
+def list_command(json_: bool) -> None:
     """List the registered models."""
     models = MlflowClient().search_registered_models(max_results=None)
     if json_:
@@ -38,7 +38,7 @@ def list_(json_: bool) -> None:
         [
             (
                 model.name,
-                max((one.version for one in model.latest_versions), default=None),
+                max((version.version for version in model.latest_versions), default=None),
                 _in_stage(model, "Production"),
                 _in_stage(model, "Staging"),
                 pairs(model.aliases),
@@ -150,8 +150,8 @@ def _show_version(lineage: Lineage, json_: bool) -> None:
 
 
 def _gate_summary(gates: Sequence[Verdict], forced: bool) -> str:
-    held = sum(gate.holds for gate in gates)
-    summary = f"{held} of {len(gates)} hold" if gates else ""
+    passed = sum(gate.holds for gate in gates)
+    summary = f"{passed} of {len(gates)} hold" if gates else ""
     return f"{summary}, forced" if forced and summary else "forced" if forced else summary
 
 
@@ -264,8 +264,8 @@ def history(name: str, edits: bool, json_: bool) -> None:
 
 def _what(event: ModelEvent) -> str:
     entry = stage_entry(event, event.version or 0)
-    held = sum(gate.holds for gate in entry.gates)
-    remarks = [f"{held} of {len(entry.gates)} gates hold"] if entry.gates else []
+    passed = sum(gate.holds for gate in entry.gates)
+    remarks = [f"{passed} of {len(entry.gates)} gates hold"] if entry.gates else []
     remarks += ["forced past its gates"] if entry.forced else []
     remarks += [f"approved by {', '.join(entry.approved_by)}"] if entry.approved_by else []
     remark = f" ({', '.join(remarks)})" if remarks else ""
@@ -274,7 +274,7 @@ def _what(event: ModelEvent) -> str:
 
 for _command in (
     promotion.check,
-    promotion.report_,
+    promotion.show_report,
     promotion.propose,
     promotion.apply,
     promotion.release,

@@ -75,7 +75,7 @@ def _absolute(url: str) -> str:
 
 @remote.command("list")
 @as_json
-def list_(json_: bool) -> None:
+def list_command(json_: bool) -> None:
     """List where artifacts and records go."""
     repository = TrackingClient().repository
     remotes = [_artifact_remote(repository)]

@@ -1,4 +1,4 @@
-"""What the command line shows of one run: as JSON, and as a page of text."""
+"""Show one run: as JSON, and as a page of text."""
 
 from __future__ import annotations
 

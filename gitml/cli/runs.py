@@ -39,7 +39,7 @@ def runs() -> None:
 @click.option("--deleted", "view", flag_value="deleted", help="Only deleted runs.")
 @as_csv
 @as_json
-def list_(
+def list_command(
     experiment: tuple[str, ...],
     filter_: str | None,
     order_by: tuple[str, ...],

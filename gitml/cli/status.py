@@ -113,8 +113,8 @@ def _print(status_: dict[str, Any]) -> None:
     if status_["in_progress"]:
         heading("In progress")
         rows = [
-            (Identifier(one["run_id"]), one["run_name"], When(one["start_time"]))
-            for one in status_["in_progress"]
+            (Identifier(entry["run_id"]), entry["run_name"], When(entry["start_time"]))
+            for entry in status_["in_progress"]
         ]
         table(("RUN", "NAME", "STARTED"), rows, empty="")
     if status_["models"]:
@@ -122,8 +122,11 @@ def _print(status_: dict[str, Any]) -> None:
         table(
             ("MODEL", "PRODUCTION", "STAGING", "NO STAGE"),
             [
-                (one["name"], *(one["stages"].get(s) for s in ("Production", "Staging", "None")))
-                for one in status_["models"]
+                (
+                    entry["name"],
+                    *(entry["stages"].get(s) for s in ("Production", "Staging", "None")),
+                )
+                for entry in status_["models"]
             ],
             empty="",
         )

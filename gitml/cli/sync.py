@@ -70,7 +70,7 @@ def _push(repository: Repository, remote: str | None) -> PushReport:
 
 
 def _tell_registry(report: ExchangeReport) -> None:
-    """What became of this clone's own changes of the registry."""
+    """Report renumbered and lost changes that this clone made to the registry."""
     for renumbered in report.renumbered:
         say(f"renumbered: {renumbered.model} {renumbered.old} → {renumbered.new}")
     for line in report.lost:

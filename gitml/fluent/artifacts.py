@@ -64,12 +64,12 @@ def _named(client: TrackingClient, uri: str | None, run_id: str | None, path: st
         raise InvalidInput("Give either artifact_uri or run_id.")
     if run_id is not None:
         return RunUri(run_id=check_run_id(run_id), path=validation.artifact_path(path))
-    place = resolve.run_uri(str(uri), client.repository)
-    if place is None:
+    target = resolve.run_uri(str(uri), client.repository)
+    if target is None:
         raise InvalidInput(
             f"{uri!r:.200} is not a valid artifact URI.", hint="Give runs:/… or models:/…."
         )
-    return place
+    return target
 
 
 def load_text(artifact_uri: str) -> str:

@@ -1,4 +1,4 @@
-"""Hides the layout of the DataFrame that ``search_runs`` returns: MLflow's columns."""
+"""Build the DataFrame that ``search_runs`` returns, with MLflow's columns."""
 
 from __future__ import annotations
 

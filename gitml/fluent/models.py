@@ -64,12 +64,12 @@ def log_model(
 
 
 def local_path(model_uri: str) -> Path:
-    """The folder of a model, for loading; see ``artifacts.local_path``."""
+    """Return the folder of a model, for loading; see ``artifacts.local_path``."""
     return artifacts.local_path(model_uri)
 
 
 def allow_pickles() -> bool:
-    """Whether pickled models may be loaded here, which runs code: environment, then settings."""
+    """Return True if pickled models, which run code, may be loaded: environment, then settings."""
     from_environment = config.environment().allow_pickles
     if from_environment is not None:
         return from_environment

@@ -89,7 +89,7 @@ class ProcessEnd:
             self._end_all(self._status())
 
     def _status(self) -> str:
-        """The status of runs that are still open when the interpreter shuts down."""
+        """Return the status of runs that are still open when the interpreter shuts down."""
         if hasattr(sys, "ps1"):  # an interactive session outlives its exceptions
             return RunStatus.FINISHED
         if self._uncaught:

@@ -47,7 +47,7 @@ def set_registry_uri(uri: str | os.PathLike[str]) -> None:
 
 
 def get_registry_uri() -> str:
-    """The root of the repository with the registry: the one that is logged to."""
+    """Return the root of the repository with the registry: the one that is logged to."""
     return active.get_tracking_uri()
 
 

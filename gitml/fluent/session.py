@@ -1,4 +1,4 @@
-"""What the module functions of this process log to: a repository, an experiment, the open runs.
+"""The session of this process: its repository, its experiment and its open runs.
 
 Open runs belong to the thread that started them. A forked child starts with none: they are its
 parent's.

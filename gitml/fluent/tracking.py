@@ -151,7 +151,7 @@ def _where(
         named = [session.client().get_experiment_by_name(name) for name in names]
         return [experiment.experiment_id for experiment in named if experiment]
     if ids is not None:
-        return [str(one) for one in ids]
+        return [str(experiment_id) for experiment_id in ids]
     default = session.existing_experiment_id()
     return [default] if default else []
 
@@ -320,7 +320,7 @@ def log_image(
     """Log an image, as a file or as a point of a series.
 
     Args:
-        image: A PIL image, or an array; see ``gitml.tracking.artifact_writers.image``.
+        image: A PIL image, or an array; see ``gitml.tracking.artifact_files.image``.
         artifact_file: Path below the run's artifacts; or else:
         key: Name of a series; the file goes to ``images/``, named as MLflow names it.
         step: Position in the series; default 0.

@@ -1,4 +1,4 @@
-"""Input and parameters checked against a schema before a model sees them.
+"""Check input and parameters against a schema before a model sees them.
 
 Rules, which are MLflow's: columns come in the schema's order and others are dropped; a number is
 widened where the model's type holds it (integer → long, float, double; float → double) and
@@ -93,7 +93,7 @@ def _table_of_mapping(data: Mapping[Any, Any], schema: Schema) -> pd.DataFrame:
 
 
 def _is_column(value: Any, nested: bool) -> bool:
-    """Tell a column of values from a single value; a list column holds lists."""
+    """Return True for a column of values, False for a single value; a list column holds lists."""
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
         return False
     return not nested or (len(value) > 0 and hasattr(value[0], "__len__"))

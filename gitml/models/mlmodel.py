@@ -108,8 +108,8 @@ class Model:
         if not _is_table_of_tables(flavors):
             raise InvalidInput("The MLmodel file's 'flavors' must be a mapping of mappings.")
         names = {f.name for f in fields(cls)} - {"extra"}
-        known = {k: v for k, v in form.items() if k in names}
-        values = {"model_uuid": None, "mlflow_version": None, **known, "flavors": flavors}
+        own = {k: v for k, v in form.items() if k in names}
+        values = {"model_uuid": None, "mlflow_version": None, **own, "flavors": flavors}
         values["signature"] = _signature(form.get("signature"))
         values["utc_time_created"] = str(form.get("utc_time_created", ""))
         unknown = {k: v for k, v in form.items() if k not in names}

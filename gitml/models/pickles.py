@@ -1,4 +1,4 @@
-"""The one gate to pickled models: loading a pickle runs whatever code its writer put there."""
+"""Load pickled models where the settings allow it: a pickle runs whatever code its writer put in."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ class PyFuncModel:
 
     @property
     def metadata(self) -> Model:
-        """The content of the MLmodel file."""
+        """Return the content of the MLmodel file."""
         return self._metadata
 
     @property
     def input_example(self) -> Any:
-        """The example saved with the model, None where there is none."""
+        """Return the example saved with the model; None if there is none."""
         return load_example(self._folder, self._metadata)
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
@@ -47,8 +47,8 @@ class PyFuncModel:
         Raises:
             InvalidInput: The data or a parameter does not fit the signature.
         """
-        known = enforce_params(params, self._metadata.get_params_schema())
-        return self._predictor.predict(enforce(data, self._metadata.signature), known)
+        checked = enforce_params(params, self._metadata.get_params_schema())
+        return self._predictor.predict(enforce(data, self._metadata.signature), checked)
 
     def get_raw_model(self) -> Any:
         """Return the library's own object."""

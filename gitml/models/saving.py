@@ -41,7 +41,7 @@ class SaveOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class SavedFlavor:
     """What a flavor wrote into a model folder.
 
     Attributes:
@@ -65,14 +65,14 @@ def refuse_unknown_options(given: Mapping[str, Any], kind: type) -> None:
     Raises:
         InvalidInput: An option is unknown.
     """
-    known = kind.__annotations__
+    options = kind.__annotations__
     for name in given:
-        if name not in known:
-            raise InvalidInput(f"Unknown option {name!r}.", hint=f"Known: {', '.join(known)}.")
+        if name not in options:
+            raise InvalidInput(f"Unknown option {name!r}.", hint=f"Known: {', '.join(options)}.")
 
 
 def write_model(
-    path: str | Path, write: Callable[[Path, str | None], Content], options: SaveOptions
+    path: str | Path, write: Callable[[Path, str | None], SavedFlavor], options: SaveOptions
 ) -> Model:
     """Write a model directory to ``path``, which must not exist or be empty.
 
@@ -100,7 +100,7 @@ def write_model(
 
 
 def _filled(
-    folder: Path, write: Callable[[Path, str | None], Content], options: SaveOptions
+    folder: Path, write: Callable[[Path, str | None], SavedFlavor], options: SaveOptions
 ) -> Model:
     code = _copy_code(folder, options.get("code_paths"))
     content = write(folder, code)

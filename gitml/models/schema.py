@@ -115,8 +115,8 @@ def column_type(value: Any) -> ColumnType:
         case name if name in DataType.__members__.values():
             return DataType(str(name))
         case name:
-            known = ", ".join([*DataType, "any", "array", "map", "object"])
-            raise InvalidInput(f"{name!r} is not a valid column type.", hint=f"Use one of {known}.")
+            types = ", ".join([*DataType, "any", "array", "map", "object"])
+            raise InvalidInput(f"{name!r} is not a valid column type.", hint=f"Use one of {types}.")
 
 
 def _property(name: str, form: Mapping[str, Any]) -> Property:
@@ -176,7 +176,7 @@ class TensorSpec:
 
     @property
     def required(self) -> bool:
-        """Whether it must be present; arrays always must."""
+        """Return True if it must be present; arrays always must."""
         return True
 
     def to_dict(self) -> dict[str, Any]:
@@ -259,20 +259,20 @@ class Schema:
 
     @property
     def columns(self) -> tuple[ColSpec, ...]:
-        """The columns; empty where the schema holds tensors."""
+        """Return the columns; empty if the schema holds tensors."""
         return tuple(spec for spec in self.inputs if isinstance(spec, ColSpec))
 
     @property
     def tensors(self) -> tuple[TensorSpec, ...]:
-        """The arrays; empty where the schema holds columns."""
+        """Return the arrays; empty if the schema holds columns."""
         return tuple(spec for spec in self.inputs if isinstance(spec, TensorSpec))
 
     def is_tensor_spec(self) -> bool:
-        """Tell whether the schema holds tensors."""
+        """Return True if the schema holds tensors."""
         return bool(self.tensors)
 
     def has_input_names(self) -> bool:
-        """Tell whether the columns or tensors have names."""
+        """Return True if the columns or tensors have names."""
         return self.inputs[0].name is not None
 
     def input_names(self) -> list[Any]:

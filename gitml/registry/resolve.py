@@ -28,18 +28,18 @@ def model_version(uri: uris.ModelUri, models: Registry) -> ModelVersion:
     if uri.alias is not None:
         return models.get_model_version_by_alias(uri.name, uri.alias)
     if uri.stage == "latest":
-        found = models.get_latest_versions(uri.name)
-        if found:
-            return max(found, key=lambda version: version.version)
+        versions = models.get_latest_versions(uri.name)
+        if versions:
+            return max(versions, key=lambda version: version.version)
         raise NotFound(f"Model {uri.name!r:.80} has no version.")
     assert uri.stage is not None
-    found = models.get_latest_versions(uri.name, [uri.stage])
-    if not found:
+    versions = models.get_latest_versions(uri.name, [uri.stage])
+    if not versions:
         raise NotFound(
             f"Model {uri.name!r:.80} has no version in stage {uri.stage}.",
             hint=f"See `gitml registry show {uri.name}`.",
         )
-    return max(found, key=lambda version: version.version)
+    return max(versions, key=lambda version: version.version)
 
 
 def run_uri(uri: str, repository: Repository) -> uris.RunUri | None:
@@ -76,44 +76,40 @@ def plain_path(uri: str) -> Path | None:
 
 
 def local_path(uri: str, client: TrackingClient) -> Path:
-    """Bring what a URI names to this machine, to be read only.
+    """Fetch what a URI names, for reading only.
 
     Args:
         uri: ``runs:/…``, ``models:/…``, ``file:…`` or a plain path.
         client: Where to look.
 
     Returns:
-        The file or folder. It is kept beside the repository and shared by later calls.
+        The file or folder, which is stored beside the repository and shared by later calls.
 
     Raises:
         InvalidInput: The URI is malformed.
         NotFound: What it names does not exist.
-        ArtifactError: Its bytes cannot be had.
+        ArtifactError: Its content is not available.
     """
     path = plain_path(uri)
     if path is not None:
         return path
-    place = run_uri(str(uri), client.repository)
-    assert place is not None  # only plain paths resolve to None
-    files = client.repository.files(place.run_id)
-    wanted = [
-        artifact
-        for artifact in files.artifacts
-        if place.path in ("", artifact.path) or artifact.path.startswith(f"{place.path}/")
-    ]
-    if not wanted:
+    target = run_uri(str(uri), client.repository)
+    assert target is not None  # only plain paths resolve to None
+    files = client.repository.files(target.run_id)
+    artifacts = manifest.select(files.artifacts, target.path)
+    if not artifacts:
         raise NotFound(
-            f"Run {place.run_id} has no artifact {place.path!r:.80}.",
-            hint=f"See `gitml artifacts list {place.run_id}`.",
+            f"Run {target.run_id} has no artifact {target.path!r:.80}.",
+            hint=f"See `gitml artifacts list {target.run_id}`.",
         )
-    if not all(artifact.md5 for artifact in wanted):  # a run in progress
-        return Path(client.download_artifacts(place.run_id, place.path))
-    return _kept(client.repository, wanted, files.remote_config) / place.path
+    if not all(artifact.md5 for artifact in artifacts):  # a run in progress
+        return Path(client.download_artifacts(target.run_id, target.path))
+    return _checkout(client.repository, artifacts, files.remote_config) / target.path
 
 
-def _kept(repository: Repository, wanted: list[Artifact], remote_config: bytes) -> Path:
-    """A folder with the files under their paths, named by their hash; made once."""
-    digest = manifest.directory_hash(wanted).removesuffix(".dir")
+def _checkout(repository: Repository, artifacts: list[Artifact], remote_config: bytes) -> Path:
+    """Return a folder with the files under their paths, named by their hash; written once."""
+    digest = manifest.directory_hash(artifacts).removesuffix(".dir")
     target = repository.state / "checkouts" / digest
     if target.is_dir():
         return target
@@ -121,7 +117,7 @@ def _kept(repository: Repository, wanted: list[Artifact], remote_config: bytes) 
     aside = Path(tempfile.mkdtemp(dir=target.parent))
     try:
         remote = repository.open_remote(remote_config)
-        repository.artifacts.checkout(wanted, aside, remote=remote)
+        repository.artifacts.checkout(artifacts, aside, remote=remote)
         aside.rename(target)
     except OSError:
         if not target.is_dir():  # else another process was first

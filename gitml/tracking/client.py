@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,20 +22,17 @@ from gitml.entities import (
     RunTag,
     ViewType,
 )
-from gitml.errors import AlreadyExists, InvalidInput, NotFound
-from gitml.formats import canonical, manifest, run_records
-from gitml.formats.run_records import RunFiles
+from gitml.errors import AlreadyExists, NotFound
+from gitml.formats import manifest, run_records
 from gitml.repository import Repository, resolve_path
 from gitml.store import experiments
-from gitml.store.in_progress.fold import RUN_NAME_TAG, Op
-from gitml.store.in_progress.writer import refuse_changes
-from gitml.tracking import artifact_writers, validation
+from gitml.store.in_progress.fold import RUN_NAME_TAG
+from gitml.tracking import artifact_files, new_runs, validation
 from gitml.tracking.run_artifacts import RunArtifacts
-from gitml.tracking.run_names import random_name
+from gitml.tracking.run_edits import RunEdits
 
 NOTE_TAG = "mlflow.note.content"
 PARENT_TAG = "mlflow.parentRunId"
-USER_TAG = "mlflow.user"
 DEFAULT_EXPERIMENT = "Default"
 
 
@@ -55,6 +51,7 @@ class TrackingClient:
         path = tracking_uri or config.environment().tracking_uri
         self.repository = Repository.open(resolve_path(path) if path else None)
         self._artifacts = RunArtifacts(self.repository)
+        self._edits = RunEdits(self.repository)
 
     # Experiments ---------------------------------------------------------------------------------
 
@@ -65,13 +62,13 @@ class TrackingClient:
             AlreadyExists: The name is taken.
             InvalidInput: The name cannot be used.
         """
-        checked = _experiment_name(name)
+        checked = validation.experiment_name(name)
         if self.get_experiment_by_name(checked):  # also one that was renamed to this name
             raise AlreadyExists(
                 f"Experiment {checked!r:.80} already exists.",
                 hint="Use `set_experiment`, or choose another name.",
             )
-        return self.repository.experiments.create(checked, _tags(tags))
+        return self.repository.experiments.create(checked, validation.tags(tags))
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Get an experiment by id.
@@ -81,10 +78,7 @@ class TrackingClient:
         """
         experiment = self.repository.index().experiment(str(experiment_id))
         if experiment is None:
-            raise NotFound(
-                f"No experiment with id {str(experiment_id)!r:.80}.",
-                hint="See `gitml experiments list`.",
-            )
+            raise new_runs.no_experiment(str(experiment_id))
         return experiment
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
@@ -109,14 +103,13 @@ class TrackingClient:
         )
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
-        """Give an experiment another name; its id stays."""
+        """Rename an experiment; its id stays."""
         self._edit_experiment(experiment_id, experiments.renamed(new_name), "renamed")
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Hide an experiment; ``restore_experiment`` brings it back."""
-        self._edit_experiment(
-            experiment_id, experiments.moved_to(LifecycleStage.DELETED), "deleted"
-        )
+        change = experiments.moved_to(LifecycleStage.DELETED)
+        self._edit_experiment(experiment_id, change, "deleted")
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Bring a deleted experiment back."""
@@ -125,7 +118,9 @@ class TrackingClient:
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set a tag on an experiment."""
-        self._edit_experiment(experiment_id, experiments.tagged(_tags({key: value})), "tagged")
+        self._edit_experiment(
+            experiment_id, experiments.tagged(validation.tags({key: value})), "tagged"
+        )
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag from an experiment."""
@@ -155,25 +150,9 @@ class TrackingClient:
             NotFound: There is no such experiment.
             InvalidInput: The experiment is deleted, or a value cannot be used.
         """
-        record = self.repository.experiments.read(str(experiment_id))
-        if record is None:
-            raise NotFound(
-                f"No experiment with id {str(experiment_id)!r:.80}.",
-                hint="See `gitml experiments list`.",
-            )
-        if record.experiment.lifecycle_stage == LifecycleStage.DELETED:
-            raise InvalidInput(
-                f"Experiment {record.experiment.name!r:.80} is deleted.",
-                hint="Restore it with `restore_experiment`, or choose another.",
-            )
-        checked = _tags(tags)
-        name = validation.run_name(run_name or checked.get(RUN_NAME_TAG) or random_name())
-        user = checked.get(USER_TAG) or self.repository.git.identity.name
-        start = config.now_ms() if start_time is None else int(start_time)
-        labels = {USER_TAG: user, **checked, RUN_NAME_TAG: name}
-        experiment = record.experiment.experiment_id
-        _, run = self.repository.runs.start(experiment, name, user, start, labels)
-        return run
+        return new_runs.create_run(
+            self.repository, str(experiment_id), start_time=start_time, tags=tags, name=run_name
+        )
 
     def get_run(self, run_id: str) -> Run:
         """Get a run, in progress or ended.
@@ -206,23 +185,23 @@ class TrackingClient:
         Raises:
             InvalidInput: An unknown status.
         """
-        ending = _status(status or RunStatus.FINISHED)
+        ending = validation.status(status or RunStatus.FINISHED)
         ended = config.now_ms() if end_time is None else int(end_time)
         if self.repository.writer(run_id):
             self.repository.runs.end(run_id, ending, ended)
         else:
-            self._write(run_id, lambda now: [["status", ending, ended, now]])
+            self._edits.write(run_id, lambda now: [["status", ending, ended, now]])
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status or name."""
         if name is not None:
             self.set_tag(run_id, RUN_NAME_TAG, validation.run_name(name))
         if status is not None:
-            checked = _status(status)
+            checked = validation.status(status)
             if RunStatus.is_terminated(checked):
                 self.set_terminated(run_id, checked)
             else:
-                self._write(run_id, lambda now: [["status", checked, None, now]])
+                self._edits.write(run_id, lambda now: [["status", checked, None, now]])
 
     def delete_run(self, run_id: str) -> None:
         """Hide a run; ``restore_run`` brings it back."""
@@ -233,7 +212,7 @@ class TrackingClient:
         self._move(run_id, LifecycleStage.ACTIVE)
 
     def _move(self, run_id: str, stage: LifecycleStage) -> None:
-        self._write(run_id, lambda now: [["lifecycle", stage, now]], deleted_too=True)
+        self._edits.write(run_id, lambda now: [["lifecycle", stage, now]], deleted_too=True)
 
     def search_runs(
         self,
@@ -313,7 +292,7 @@ class TrackingClient:
         """
         if key not in self.get_run(run_id).data.tags:
             raise NotFound(f"Run {run_id} has no tag {key!r:.80}.")
-        self._write(run_id, lambda now: [["untag", key, now]])
+        self._edits.write(run_id, lambda now: [["untag", key, now]])
 
     def log_batch(
         self,
@@ -323,59 +302,16 @@ class TrackingClient:
         tags: Sequence[RunTag] = (),
     ) -> None:
         """Log many things at once: all of them, or none if one cannot be used."""
-        points = [
-            ["metric", validation.key(m.key, "Metric"),
-             canonical.number_out(validation.metric_value(m.key, m.value)),
-             validation.step(m.key, m.step), validation.timestamp(m.key, m.timestamp)]
-            for m in metrics
-        ]  # fmt: skip
-        pairs: dict[str, str] = {}
-        for param in params:
-            key = validation.key(param.key, "Param")
-            value = validation.param_value(key, param.value)
-            if pairs.setdefault(key, value) != value:
-                raise InvalidInput(f"Param {key!r} has two different values in one batch.")
-        labels = _tags({tag.key: tag.value for tag in tags})
-
-        def make(now: int) -> list[Op]:
-            return [*points, *(["tag", key, value, now] for key, value in labels.items())]
-
-        self._write(run_id, make, params=pairs)
+        self._edits.log(run_id, metrics, params, {tag.key: tag.value for tag in tags})
 
     def log_inputs(self, run_id: str, datasets: Iterable[Dataset]) -> None:
         """Record the datasets that a run read."""
         ops = [["input", dict(dataset)] for dataset in datasets]
-        self._write(run_id, lambda now: ops)
+        self._edits.write(run_id, lambda now: ops)
 
     def record_model(self, run_id: str, model: LoggedModelInfo) -> None:
         """Record that a folder of a run's artifacts is a model."""
-        self._write(run_id, lambda now: [["model", dict(model)]])
-
-    def _write(
-        self,
-        run_id: str,
-        make: Callable[[int], Sequence[Op]],
-        *,
-        params: Mapping[str, str] | None = None,
-        deleted_too: bool = False,
-    ) -> None:
-        writer = self.repository.writer(run_id)
-        if writer:
-            writer.log_params(params or {})
-            for op in make(writer.now()):
-                writer.journal.append(op)
-            return
-
-        def edit(files: RunFiles, now: int) -> list[Op]:
-            if files.record.run.info.lifecycle_stage == LifecycleStage.DELETED and not deleted_too:
-                raise InvalidInput(
-                    f"Run {run_id} is deleted.", hint="Restore it with `restore_run` first."
-                )
-            refuse_changes(files.record.run.data.params, params or {})
-            logged = [["param", key, value, now] for key, value in (params or {}).items()]
-            return [*logged, *make(now)]
-
-        self.repository.runs.edit(run_id, self.repository.experiment_of(run_id), edit)
+        self._edits.write(run_id, lambda now: [["model", dict(model)]])
 
     # Metrics -------------------------------------------------------------------------------------
 
@@ -393,22 +329,13 @@ class TrackingClient:
         Raises:
             InvalidInput: There is no such file, or the artifact path leaves the run.
         """
-        source = Path(local_path)
-        folder = validation.artifact_path(artifact_path)
-        target = validation.artifact_file(f"{folder}/{source.name}" if folder else source.name)
-        if not source.exists():
-            raise InvalidInput(f"No file or folder {os.fspath(local_path)!r} to log.")
-        self._artifacts.copy_in(run_id, source, target)
+        self._artifacts.add(run_id, Path(local_path), artifact_path)
 
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
         """Copy the contents of a folder into a run's artifacts."""
-        source = Path(local_dir)
-        target = validation.artifact_path(artifact_path)
-        if not source.is_dir():
-            raise InvalidInput(f"No folder {os.fspath(local_dir)!r} to log.")
-        self._artifacts.copy_in(run_id, source, target)
+        self._artifacts.add_contents(run_id, Path(local_dir), artifact_path)
 
     def write_artifact(
         self, run_id: str, artifact_file: str, write: Callable[[Path], None]
@@ -427,33 +354,31 @@ class TrackingClient:
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Log a text as a file."""
-        self.write_artifact(run_id, artifact_file, artifact_writers.text(text))
+        self.write_artifact(run_id, artifact_file, artifact_files.text(text))
 
     def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
         """Log a dictionary as JSON, or as YAML where the file's name ends in .yaml or .yml."""
-        self.write_artifact(run_id, artifact_file, artifact_writers.dictionary(dictionary))
+        self.write_artifact(run_id, artifact_file, artifact_files.dictionary(dictionary))
 
     def log_figure(
         self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Any = None
     ) -> None:
         """Log a matplotlib or plotly figure."""
-        self.write_artifact(
-            run_id, artifact_file, artifact_writers.figure(figure, save_kwargs or {})
-        )
+        self.write_artifact(run_id, artifact_file, artifact_files.figure(figure, save_kwargs or {}))
 
     def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
         """Log an image: a PIL image or a numpy array of shape (h, w), (h, w, 1), (…, 3), (…, 4)."""
-        self.write_artifact(run_id, artifact_file, artifact_writers.image(image))
+        self.write_artifact(run_id, artifact_file, artifact_files.image(image))
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Log a table, a DataFrame or a dict of columns; rows are added to an existing one."""
         before = self._artifacts.read(run_id, validation.artifact_file(artifact_file))
-        self.write_artifact(run_id, artifact_file, artifact_writers.table(data, before))
+        self.write_artifact(run_id, artifact_file, artifact_files.table(data, before))
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """List a folder of a run's artifacts, as MLflow does: one level, paths from the root."""
-        where = validation.artifact_path(path)
-        return manifest.listing(self.repository.files(run_id).artifacts, where)
+        folder = validation.artifact_path(path)
+        return manifest.listing(self.repository.files(run_id).artifacts, folder)
 
     def download_artifacts(
         self, run_id: str, path: str, dst_path: str | os.PathLike[str] | None = None
@@ -466,37 +391,10 @@ class TrackingClient:
             dst_path: Folder to put it into; default a new temporary folder.
 
         Returns:
-            Where the file or folder now is.
+            Local path of the file or folder.
 
         Raises:
             NotFound: The run has no such artifact.
-            ArtifactError: Its bytes cannot be had.
+            ArtifactError: Its content is not available.
         """
-        where = validation.artifact_path(path)
-        target = Path(dst_path or tempfile.mkdtemp(prefix="gitml-"))
-        self._artifacts.copy_out(run_id, where, target)
-        return str(target / where) if where else str(target)
-
-
-def _tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
-    checked = {}
-    for name, value in (tags or {}).items():
-        key = validation.key(name, "Tag")
-        checked[key] = validation.tag_value(key, value)
-        if key == RUN_NAME_TAG:
-            validation.run_name(checked[key])
-    return checked
-
-
-def _experiment_name(name: object) -> str:
-    if not isinstance(name, str):
-        raise InvalidInput(f"The name of an experiment must be a string, not {name!r:.80}.")
-    return name
-
-
-def _status(status: str) -> str:
-    if status not in list(RunStatus):
-        raise InvalidInput(
-            f"{status!r:.40} is not a valid run status.", hint=f"Use one of {', '.join(RunStatus)}."
-        )
-    return str(status)
+        return str(self._artifacts.download(run_id, path, dst_path))

@@ -1,4 +1,4 @@
-"""Hides how the code behind a run is captured: commit, branch, uncommitted changes, environment."""
+"""Capture the code behind a run: commit, branch, uncommitted changes, environment."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def capture(repo: GitRepo, remote: str) -> Context:
     patch = diff.finish()[1] if diff else b""
     if commit and repo.work_tree and name:
         patch += _untracked_patch(repo, name, commit)
-    kept = patch if len(patch) <= _MAX_PATCH else b""
+    recorded = patch if len(patch) <= _MAX_PATCH else b""
     return Context(
         source=Source(
             type="NOTEBOOK" if "ipykernel" in sys.modules else "LOCAL",
@@ -70,14 +70,14 @@ def capture(repo: GitRepo, remote: str) -> Context:
             dirty=bool(patch),
             python=platform.python_version(),
         ),
-        patch=kept,
+        patch=recorded,
         requirements=_installed(tuple(sys.path)),
-        patch_omitted=len(patch) - len(kept),
+        patch_omitted=len(patch) - len(recorded),
     )
 
 
 def _command() -> tuple[str, ...]:
-    """The command line, with the interpreter by its name: its place is of no use elsewhere."""
+    """Return the command line, with the interpreter by its name: its path differs elsewhere."""
     interpreter, *rest = sys.orig_argv or ("python",)
     return Path(interpreter).name, *rest
 
@@ -86,7 +86,7 @@ _DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodul
 
 
 def _entry_point() -> Path | None:
-    """The script that was started; None in an interactive session."""
+    """Return the script that was started; None in an interactive session."""
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None) or (sys.argv[0] if sys.argv else "")
     if not path or path == "-c":
@@ -102,7 +102,7 @@ def _relative(path: Path | None, root: Path | None) -> str | None:
 
 @functools.lru_cache(maxsize=8)
 def _untracked_patch(repo: GitRepo, name: str, commit: str) -> bytes:
-    """The entry script as a patch, if ``commit`` and the index know nothing of it."""
+    """Return the entry script as a patch if neither ``commit`` nor the index has it."""
     del commit  # part of the cache's key: a script becomes tracked by a commit
     assert repo.work_tree is not None
     if repo.run("ls-files", "-z", "--", f":(literal,top){name}"):
@@ -120,14 +120,14 @@ def _remotes(repo: GitRepo) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=8)
 def _installed(search_path: tuple[str, ...]) -> bytes:
-    """Names and versions of installed packages, read from folder names alone."""
-    found: dict[str, str] = {}
-    for place in search_path:
-        folder = Path(place or ".")
+    """Return names and versions of installed packages, read from the names of folders."""
+    versions: dict[str, str] = {}
+    for entry in search_path:
+        folder = Path(entry or ".")
         if not folder.is_dir():
             continue
         for info in folder.glob("*.dist-info"):
             name, _, version = info.name.removesuffix(".dist-info").partition("-")
             if version:
-                found.setdefault(name.lower().replace("_", "-"), version)
-    return "".join(f"{name}=={found[name]}\n" for name in sorted(found)).encode()
+                versions.setdefault(name.lower().replace("_", "-"), version)
+    return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions)).encode()

@@ -1,15 +1,22 @@
-"""Hides where the files of a run are: waiting in its folder, or in the cache and a remote."""
+"""Read and write the artifact files of runs.
+
+Those of a run in progress wait in its folder, those of an ended run are in the cache or a remote.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from gitml import config
-from gitml.errors import NotFound
+from gitml.errors import InvalidInput, NotFound
+from gitml.formats import manifest
 from gitml.repository import Repository
+from gitml.tracking import validation
 
 
 class RunArtifacts:
@@ -24,7 +31,7 @@ class RunArtifacts:
 
     @contextlib.contextmanager
     def staging(self, run_id: str) -> Iterator[Path]:
-        """Give an empty folder whose files join the run's at the end, each in one step.
+        """Yield an empty folder whose files join the run's at the end, each in one step.
 
         A run that ended is resumed for it, and keeps the status that it had.
 
@@ -47,13 +54,33 @@ class RunArtifacts:
             ended = config.now_ms() if info.end_time is None else info.end_time
             runs.end(run_id, info.status, ended)
 
-    def copy_in(self, run_id: str, source: Path, target: str) -> None:
-        """Add a copy of a file or folder as ``target``; a folder's files alone for ``""``."""
-        with self.staging(run_id) as folder:
-            _copy(source, folder / target)
+    def add(self, run_id: str, source: Path, folder: str | None) -> None:
+        """Copy a file or folder into a folder of a run's artifacts.
+
+        Raises:
+            InvalidInput: There is no such file, or the folder leaves the run.
+        """
+        parent = validation.artifact_path(folder)
+        target = validation.artifact_file(f"{parent}/{source.name}" if parent else source.name)
+        if not source.exists():
+            raise InvalidInput(f"No file or folder {os.fspath(source)!r} to log.")
+        with self.staging(run_id) as staged:
+            _copy(source, staged / target)
+
+    def add_contents(self, run_id: str, source: Path, folder: str | None) -> None:
+        """Copy the contents of a folder into a folder of a run's artifacts.
+
+        Raises:
+            InvalidInput: There is no such folder, or the target leaves the run.
+        """
+        target = validation.artifact_path(folder)
+        if not source.is_dir():
+            raise InvalidInput(f"No folder {os.fspath(source)!r} to log.")
+        with self.staging(run_id) as staged:
+            _copy(source, staged / target)
 
     def read(self, run_id: str, path: str) -> bytes | None:
-        """Read one file; None if the run has none there."""
+        """Read one file; None if the run has no such file."""
         writer = self._repository.writer(run_id)
         if writer and (writer.artifacts / path).is_file():
             return (writer.artifacts / path).read_bytes()
@@ -64,30 +91,34 @@ class RunArtifacts:
                 return self._repository.artifacts.read_bytes(artifact, remote)
         return None
 
-    def copy_out(self, run_id: str, where: str, target: Path) -> None:
-        """Put a file or folder of a run, ``""`` for all, into a folder.
+    def download(self, run_id: str, path: str, folder: str | os.PathLike[str] | None) -> Path:
+        """Copy a file or folder of a run, ``""`` for all, into a folder.
+
+        Returns:
+            Local path of the file or folder.
 
         Raises:
             NotFound: The run has no such artifact.
-            ArtifactError: Its bytes cannot be had.
+            ArtifactError: Its content is not available.
         """
+        source = validation.artifact_path(path)
+        target = Path(folder or tempfile.mkdtemp(prefix="gitml-"))
         files = self._repository.files(run_id)
-        wanted = [
-            a for a in files.artifacts if where in ("", a.path) or a.path.startswith(f"{where}/")
-        ]
-        if not wanted:
+        artifacts = manifest.select(files.artifacts, source)
+        if not artifacts:
             raise NotFound(
-                f"Run {run_id} has no artifact {where!r:.80}.",
+                f"Run {run_id} has no artifact {source!r:.80}.",
                 hint=f"See `gitml artifacts list {run_id}`.",
             )
         writer = self._repository.runs.writer(run_id)
-        for artifact in wanted:
+        for artifact in artifacts:
             if not artifact.md5 and writer:  # of a run in progress, not stored yet
                 _copy(writer.artifacts / artifact.path, target / artifact.path)
-        stored = [artifact for artifact in wanted if artifact.md5]
+        stored = [artifact for artifact in artifacts if artifact.md5]
         if stored:
             remote = self._repository.open_remote(files.remote_config)
             self._repository.artifacts.checkout(stored, target, remote=remote)
+        return target / source if source else target
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,12 +1,16 @@
-"""Hides what may be logged: names, values, paths. Each check returns the value to store."""
+"""Check names, values and paths before they are logged; each check returns the value to store."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
 from gitml import config
+from gitml.entities import RunStatus
 from gitml.errors import InvalidInput
+from gitml.store.in_progress.fold import RUN_NAME_TAG
 from gitml.text import short_repr
 
 _MAX_KEY = 250
@@ -125,3 +129,29 @@ def artifact_file(path: object) -> str:
             "The path of the artifact file is empty.", hint="Give a path such as `notes.txt`."
         )
     return checked
+
+
+def tags(values: Mapping[str, Any] | None) -> dict[str, str]:
+    """Check the tags of a run or an experiment."""
+    checked = {}
+    for name, value in (values or {}).items():
+        checked[key(name, "Tag")] = tag_value(name, value)
+    if RUN_NAME_TAG in checked:
+        run_name(checked[RUN_NAME_TAG])
+    return checked
+
+
+def experiment_name(name: object) -> str:
+    """Check that the name of an experiment is a string."""
+    if not isinstance(name, str):
+        raise InvalidInput(f"The name of an experiment must be a string, not {name!r:.80}.")
+    return name
+
+
+def status(value: str) -> str:
+    """Check the status of a run."""
+    if value not in list(RunStatus):
+        raise InvalidInput(
+            f"{value!r:.40} is not a valid run status.", hint=f"Use one of {', '.join(RunStatus)}."
+        )
+    return str(value)

@@ -113,7 +113,7 @@ def test_an_ambiguous_beginning_of_an_id_lists_the_ids(cli: Cli, repository: Pat
 
     result = cli("runs", "show", "abcd", code=2)
     assert result.stderr.splitlines() == [
-        "error: 2 runs have an id that begins with 'abcd'.",
+        "error: 'abcd' is ambiguous: the ids of 2 runs begin with it.",
         f"hint: Give more digits: {', '.join(ids)}",
     ]
 

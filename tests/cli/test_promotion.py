@@ -165,7 +165,7 @@ def test_the_report_shows_candidate_beside_incumbent(
     assert b"Version 2 compared with version 1" in written[f"{stem}.svg"]
     assert written[f"{stem}.png"].startswith(b"\x89PNG")
     nowhere = cli("registry", "report", "Price", "2", "--output", "train.py/x", code=2)
-    assert "cannot be written to train.py/x" in nowhere.stderr
+    assert "Cannot write the report to train.py/x" in nowhere.stderr
 
 
 @pytest.mark.slow

@@ -163,7 +163,7 @@ def test_edits_that_are_not_committed_are_named_and_left_out(
 
     done = cli("registry", "apply")
     assert done.stdout == "Price version 1 is in Production.\n"
-    assert "registry/Price.yaml has changes that are not committed" in done.stderr
+    assert "registry/Price.yaml has uncommitted changes" in done.stderr
 
 
 @pytest.mark.parametrize("stale", [False, True])

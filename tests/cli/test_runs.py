@@ -28,7 +28,7 @@ def test_list_filters_orders_and_cuts(cli: Cli, repository: Path) -> None:
     ]  # fmt: skip
     cut = cli("runs", "list", "--max-results", "1")
     assert len(cut.stdout.splitlines()) == 2
-    assert "There are more" in cut.stderr
+    assert "Only the first" in cut.stderr
 
 
 def test_list_is_aligned_text_without_decoration_where_it_is_piped(

@@ -28,7 +28,7 @@ def test_columns_are_chosen_and_may_be_quoted(cli: Cli, repository: Path) -> Non
 
 def test_an_unknown_column_is_named(cli: Cli) -> None:
     result = cli("runs", "list", "--columns", "speed", code=2)
-    assert "There is no column 'speed'" in result.stderr
+    assert "No column 'speed'" in result.stderr
     assert "metrics.KEY" in result.stderr
 
 

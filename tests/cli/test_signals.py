@@ -93,7 +93,7 @@ def test_interrupted_build_leaves_nothing_beside_the_site(
     script = (
         "import os, signal\n"
         "from gitml.cli import main\n"
-        "from gitml.publishing import repository_source\n"
+        "from gitml.publishing import dashboard\n"
         "from gitml.site.output import folder, workers\n"
         "workers._processors = lambda: 3\n"
         "def work():\n"
@@ -103,7 +103,7 @@ def test_interrupted_build_leaves_nothing_beside_the_site(
         "        out.write('half.html', b'half')\n"
         "        with workers.run([workers.Task(seconds=1, work=work)] * 2):\n"
         "            signal.pause()\n"
-        "repository_source.build_site = build_site\n"
+        "dashboard.build_site = build_site\n"
         "main(['site', 'build'])\n"
     )
     command = (*shell, sys.executable, "-c", script)

@@ -321,7 +321,7 @@ def test_an_artifact_path_that_leaves_the_run_is_refused(tracked: Path, path: st
 
 def test_a_missing_file_is_named(tracked: Path) -> None:
     with gitml.start_run():
-        with pytest.raises(InvalidInput, match=r"no file .*nowhere\.csv"):
+        with pytest.raises(InvalidInput, match=r"No file .*nowhere\.csv"):
             gitml.log_artifact(tracked / "nowhere.csv")
         with pytest.raises(InvalidInput, match="no folder"):
             gitml.log_artifacts(tracked / "nowhere")

@@ -97,7 +97,7 @@ def test_adding_the_run_keeps_everything_else(mlflow_file: Path) -> None:
 
 
 def test_loading_names_the_folder_that_holds_no_model(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no model at"):
+    with pytest.raises(NotFound, match="No model at"):
         Model.load(tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_loading_names_the_folder_that_holds_no_model(tmp_path: Path) -> None:
         ("flavors: [", "not valid YAML"),
         ("flavors: 3", "'flavors' must be a mapping"),
         ("signature: text", "'signature' must be a mapping"),
-        ("signature: {inputs: '{'}", "not JSON"),
+        ("signature: {inputs: '{'}", "not valid JSON"),
         ('signature: {inputs: \'[{"type": "complex"}]\'}', "'complex' is not a valid column type"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
     ],

@@ -190,7 +190,7 @@ def test_a_signature_of_nothing_is_refused() -> None:
     [
         ([], "at least one"),
         ([ColSpec("long"), TensorSpec("float64", (-1,))], "not both"),
-        ([ColSpec("long", "a"), ColSpec("long")], "every column"),
+        ([ColSpec("long", "a"), ColSpec("long")], "all columns"),
     ],
 )
 def test_an_inconsistent_schema_is_refused(specs: list[Any], message: str) -> None:

@@ -17,7 +17,7 @@ from gitml.models.flavors import missing_library
 from gitml.models.mlmodel import Model, file_inside
 from gitml.models.pickles import add_code_folder, load_pickle
 from gitml.models.saving import (
-    Content,
+    SavedFlavor,
     copy_into,
     python_function,
     refuse_unknown_options,
@@ -72,7 +72,7 @@ class FunctionModel(PythonModel):
         return _call(self.function, context, model_input, params)
 
 
-class SaveOptions(saving.SaveOptions, total=False):
+class PythonModelOptions(saving.SaveOptions, total=False):
     """What saving a Python model takes, beyond what every flavor takes.
 
     Attributes:
@@ -87,14 +87,14 @@ class SaveOptions(saving.SaveOptions, total=False):
 def save(
     python_model: PythonModel | Callable[..., Any],
     path: str | Path,
-    **options: Unpack[SaveOptions],
+    **options: Unpack[PythonModelOptions],
 ) -> Model:
     """Save a model of your own as an MLflow model directory, with cloudpickle.
 
     Args:
         python_model: A :class:`PythonModel`, or a function of the input.
         path: The directory to make.
-        **options: See :class:`SaveOptions` and
+        **options: See :class:`PythonModelOptions` and
             :class:`~gitml.models.saving.SaveOptions`.
 
     Returns:
@@ -106,7 +106,7 @@ def save(
         AlreadyExists: There is something at ``path``.
         MissingDependency: cloudpickle is not installed.
     """
-    refuse_unknown_options(options, SaveOptions)
+    refuse_unknown_options(options, PythonModelOptions)
     if not hasattr(python_model, "predict"):
         if not callable(python_model):
             raise InvalidInput(
@@ -116,7 +116,9 @@ def save(
     return write_model(path, partial(_write, python_model, options), options)
 
 
-def _write(python_model: Any, options: SaveOptions, folder: Path, code: str | None) -> Content:
+def _write(
+    python_model: Any, options: PythonModelOptions, folder: Path, code: str | None
+) -> SavedFlavor:
     try:
         import cloudpickle
     except ImportError as error:
@@ -142,7 +144,7 @@ def _write(python_model: Any, options: SaveOptions, folder: Path, code: str | No
         python_model.load_context(context)
         return _call(python_model.predict, context, example, None)
 
-    return Content(
+    return SavedFlavor(
         flavors={"python_function": settings},
         requirements={"cloudpickle", "gitml"},
         predict=predict,

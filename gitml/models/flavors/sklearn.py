@@ -19,7 +19,7 @@ from gitml.models.flavors import missing_library
 from gitml.models.mlmodel import Model, file_inside
 from gitml.models.pickles import add_code_folder, load_pickle, require_pickles
 from gitml.models.requirements import distributions_of
-from gitml.models.saving import Content, python_function, refuse_unknown_options, write_model
+from gitml.models.saving import SavedFlavor, python_function, refuse_unknown_options, write_model
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ Format = Literal["skops", "cloudpickle", "pickle"]
 _FILE_NAME = {"skops": "model.skops", "cloudpickle": "model.pkl", "pickle": "model.pkl"}
 
 
-class SaveOptions(saving.SaveOptions, total=False):
+class SklearnOptions(saving.SaveOptions, total=False):
     """What saving a scikit-learn model takes, beyond what every flavor takes.
 
     Attributes:
@@ -49,13 +49,13 @@ class _Serialized:
     trusted: tuple[str, ...] = ()
 
 
-def save(sk_model: Any, path: str | Path, **options: Unpack[SaveOptions]) -> Model:
+def save(sk_model: Any, path: str | Path, **options: Unpack[SklearnOptions]) -> Model:
     """Save a scikit-learn model as an MLflow model directory.
 
     Args:
         sk_model: The fitted estimator or pipeline.
         path: The directory to make.
-        **options: See :class:`SaveOptions` and :class:`~gitml.models.saving.SaveOptions`.
+        **options: See :class:`SklearnOptions` and :class:`~gitml.models.saving.SaveOptions`.
 
     Returns:
         The content of its MLmodel file.
@@ -65,11 +65,11 @@ def save(sk_model: Any, path: str | Path, **options: Unpack[SaveOptions]) -> Mod
         AlreadyExists: There is something at ``path``.
         MissingDependency: scikit-learn, skops or cloudpickle is not installed.
     """
-    refuse_unknown_options(options, SaveOptions)
+    refuse_unknown_options(options, SklearnOptions)
     return write_model(path, partial(_write, sk_model, options), options)
 
 
-def _write(sk_model: Any, options: SaveOptions, folder: Path, code: str | None) -> Content:
+def _write(sk_model: Any, options: SklearnOptions, folder: Path, code: str | None) -> SavedFlavor:
     serialized = _serialized(sk_model, options)
     file_name = _FILE_NAME[serialized.format]
     (folder / file_name).write_bytes(serialized.data)
@@ -83,7 +83,7 @@ def _write(sk_model: Any, options: SaveOptions, folder: Path, code: str | None) 
             predict_fn=predict_fn,
             **({"code": code} if code else {}),
         )
-    return Content(
+    return SavedFlavor(
         flavors=flavors, requirements=_requirements(sk_model, serialized.format), predict=predict
     )
 
@@ -112,13 +112,13 @@ def _requirements(sk_model: Any, serializer: str) -> set[str]:
     if hasattr(sk_model, "get_params"):
         parts += sk_model.get_params(deep=True).values()
     modules = {getattr(part, "__module__", None) or type(part).__module__ for part in parts}
-    found = distributions_of(modules - {"builtins"})
+    distributions = distributions_of(modules - {"builtins"})
     # scikit-learn's own needs, pinned because their versions decide whether arrays load.
     base = {"scikit-learn", "numpy", "scipy"}
-    return found | base | ({serializer} & {"skops", "cloudpickle"})
+    return distributions | base | ({serializer} & {"skops", "cloudpickle"})
 
 
-def _serialized(sk_model: Any, options: SaveOptions) -> _Serialized:
+def _serialized(sk_model: Any, options: SklearnOptions) -> _Serialized:
     trusted = tuple(options.get("skops_trusted_types") or ())
     match options.get("serialization_format"):
         case None:
@@ -128,9 +128,9 @@ def _serialized(sk_model: Any, options: SaveOptions) -> _Serialized:
         case "cloudpickle" | "pickle" as chosen:
             return _pickled(sk_model, chosen)
         case other:
-            known = ", ".join(_FILE_NAME)
             raise InvalidInput(
-                f"{other!r} is not a valid serialization format.", hint=f"Use one of {known}."
+                f"{other!r} is not a valid serialization format.",
+                hint=f"Use one of {', '.join(_FILE_NAME)}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Hides how values become artifact files: texts, dictionaries, figures, images, tables."""
+"""Write values as artifact files: texts, dictionaries, figures, images, tables."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ Write = Callable[[Path], None]
 
 
 def text(value: str) -> Write:
-    """A text file."""
+    """Return a function that writes a text file."""
     return lambda path: _put(path, str(value))
 
 
 def dictionary(value: Any) -> Write:
-    """JSON, or YAML where the file's name says so; other values than JSON's become texts."""
+    """Return a function that writes JSON, or YAML if the file's name says so.
+
+    Values that JSON does not have become texts.
+    """
 
     def write(path: Path) -> None:
         if path.suffix in (".yaml", ".yml"):
@@ -32,7 +35,7 @@ def dictionary(value: Any) -> Write:
 
 
 def figure(value: Any, save_kwargs: dict[str, Any]) -> Write:
-    """A matplotlib figure in the format of the file's name, or a plotly figure as HTML or image.
+    """Return a function that writes a matplotlib or plotly figure in the format of the file's name.
 
     Raises:
         InvalidInput: It is neither.
@@ -54,7 +57,7 @@ def figure(value: Any, save_kwargs: dict[str, Any]) -> Write:
 
 
 def image(value: Any) -> Write:
-    """An image file in the format of its name.
+    """Return a function that writes an image in the format of the file's name.
 
     Args:
         value: A PIL image, or an array of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) with
@@ -104,7 +107,7 @@ def _pixels(value: Any) -> Any:
 
 
 def table(value: Any, before: bytes | None) -> Write:
-    """A table as MLflow writes it: ``{"columns": […], "data": [[…], …]}``.
+    """Return a function that writes a table as MLflow does: ``{"columns": […], "data": [[…], …]}``.
 
     Args:
         value: A DataFrame, or a dict of columns (lists of one length, or single values).
@@ -115,13 +118,13 @@ def table(value: Any, before: bytes | None) -> Write:
     """
     columns, rows = _rows(value)
     if before is not None:
-        known = json.loads(before)
-        if known["columns"] != columns:
+        existing = json.loads(before)
+        if existing["columns"] != columns:
             raise InvalidInput(
-                f"The table has columns {known['columns']}, not {columns}.",
+                f"The table has columns {existing['columns']}, not {columns}.",
                 hint="Log it under another name.",
             )
-        rows = [*known["data"], *rows]
+        rows = [*existing["data"], *rows]
     return lambda path: _put(path, json.dumps({"columns": columns, "data": rows}, default=_plain))
 
 
@@ -129,14 +132,14 @@ def _rows(value: Any) -> tuple[list[str], list[list[Any]]]:
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
         return [str(name) for name in value.columns], value.to_numpy().tolist()
     if isinstance(value, dict):
-        many = {
+        lists = {
             key: list(column) if isinstance(column, (list, tuple)) or hasattr(column, "tolist")
             else [column]
             for key, column in value.items()
         }  # fmt: skip
-        if len({len(column) for column in many.values()}) > 1:
+        if len({len(column) for column in lists.values()}) > 1:
             raise InvalidInput("The table's columns differ in length.")
-        return [str(key) for key in many], [list(row) for row in zip(*many.values(), strict=True)]
+        return [str(key) for key in lists], [list(row) for row in zip(*lists.values(), strict=True)]
     raise InvalidInput(
         f"A {type(value).__name__} is not a table.", hint="Give a DataFrame or a dict of columns."
     )
