@@ -2,13 +2,14 @@
 
 ::
 
-    program.py    the command tree, loaded command by command; exit codes; errors in one sentence
-    cells.py      what stands in tables: times, ids, sizes, metrics                        pure
-    output.py     tables, facts and JSON on stdout, talk on stderr
+    program.py    the command tree, loaded command by command; errors and exit codes
+    cells.py      cells of tables: times, ids, sizes, metrics                              pure
+    columns.py    columns of tables of runs                                                pure
+    output.py     tables, facts and JSON on stdout, remarks on stderr
     progress.py   progress bars                                                            rich
     options.py    options and arguments that several commands take
-    lookup.py     which run or experiment a user means
-    doctor_checks.py  what ``gitml doctor`` looks at
+    lookup.py     the run or experiment that an id or a name stands for
+    doctor_checks.py  the checks of ``gitml doctor``
     <noun>.py     the commands
 """
 

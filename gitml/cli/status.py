@@ -16,6 +16,7 @@ from gitml.text import plural
 from gitml.tracking.client import TrackingClient
 
 _RECORD = "/run.json"
+_STAGES = ("Production", "Staging", "None")
 
 
 @click.command()

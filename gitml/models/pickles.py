@@ -1,4 +1,4 @@
-"""Load pickled models where the settings allow it: a pickle runs whatever code its writer put in."""
+"""Load pickled models where the settings allow it: loading a pickle runs its writer's code."""
 
 from __future__ import annotations
 
