@@ -7,12 +7,7 @@ from typing import Any, Unpack
 from gitml.fluent import models
 from gitml.fluent.artifacts import local_path
 from gitml.models import ModelInfo, pyfunc
-from gitml.models.flavors.python_model import (
-    PythonModel,
-    PythonModelContext,
-    PythonModelOptions,
-    save,
-)
+from gitml.models.flavors.python_model import PythonModel, PythonModelContext, PythonOptions, save
 from gitml.models.pyfunc import PyFuncModel
 
 __all__ = [
@@ -20,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def save_model(path: str | Path, python_model: Any, **options: Unpack[PythonModelOptions]) -> None:
+def save_model(path: str | Path, python_model: Any, **options: Unpack[PythonOptions]) -> None:
     """Save a ``PythonModel`` or a function of the input as a model directory at ``path``."""
     save(python_model, path, **options)
 
@@ -31,7 +26,7 @@ def log_model(
     python_model: Any,
     name: str | None = None,
     registered_model_name: str | None = None,
-    **options: Unpack[PythonModelOptions],
+    **options: Unpack[PythonOptions],
 ) -> ModelInfo:
     """Log a model to the active run under ``name``; options as for ``save_model``."""
     write = partial(save, python_model, **options)

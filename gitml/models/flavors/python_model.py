@@ -72,7 +72,7 @@ class FunctionModel(PythonModel):
         return _call(self.function, context, model_input, params)
 
 
-class PythonModelOptions(saving.SaveOptions, total=False):
+class PythonOptions(saving.SaveOptions, total=False):
     """What saving a Python model takes, beyond what every flavor takes.
 
     Attributes:
@@ -87,14 +87,14 @@ class PythonModelOptions(saving.SaveOptions, total=False):
 def save(
     python_model: PythonModel | Callable[..., Any],
     path: str | Path,
-    **options: Unpack[PythonModelOptions],
+    **options: Unpack[PythonOptions],
 ) -> Model:
     """Save a model of your own as an MLflow model directory, with cloudpickle.
 
     Args:
         python_model: A :class:`PythonModel`, or a function of the input.
         path: The directory to make.
-        **options: See :class:`PythonModelOptions` and
+        **options: See :class:`PythonOptions` and
             :class:`~gitml.models.saving.SaveOptions`.
 
     Returns:
@@ -106,7 +106,7 @@ def save(
         AlreadyExists: There is something at ``path``.
         MissingDependency: cloudpickle is not installed.
     """
-    refuse_unknown_options(options, PythonModelOptions)
+    refuse_unknown_options(options, PythonOptions)
     if not hasattr(python_model, "predict"):
         if not callable(python_model):
             raise InvalidInput(
@@ -117,7 +117,7 @@ def save(
 
 
 def _write(
-    python_model: Any, options: PythonModelOptions, folder: Path, code: str | None
+    python_model: Any, options: PythonOptions, folder: Path, code: str | None
 ) -> SavedFlavor:
     try:
         import cloudpickle
