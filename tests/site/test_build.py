@@ -58,7 +58,7 @@ def test_a_rebuild_takes_over_what_did_not_change(
     assert snapshot(tmp_path / "site") == before
 
 
-def test_a_file_that_arrives_later_is_shown_by_the_next_build(
+def test_next_build_previews_a_file_that_arrived_later(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     full = content(run_oid=lambda key: key)
@@ -69,7 +69,7 @@ def test_a_file_that_arrives_later_is_shown_by_the_next_build(
     assert len(list((tmp_path / "site" / "media").iterdir())) == 1
 
 
-def test_an_incremental_build_equals_one_from_nothing(
+def test_incremental_build_equals_a_fresh_build(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     full = content(run_oid=lambda key: key)
@@ -80,7 +80,7 @@ def test_an_incremental_build_equals_one_from_nothing(
     assert snapshot(tmp_path / "grown") == snapshot(tmp_path / "fresh")
 
 
-def test_a_folder_of_somebody_else_is_not_replaced(content: Any, tmp_path: Path) -> None:
+def test_foreign_folder_is_not_replaced(content: Any, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InvalidInput, match="is not empty and was not made by gitml"):
         build(content(2), tmp_path)
@@ -153,7 +153,7 @@ def test_a_link_in_the_old_site_leads_nothing_out_of_it(
     assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
 
 
-def test_what_a_copy_of_the_process_wrote_is_moved_in_as_well(
+def test_files_of_a_worker_are_moved_in(
     content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(content(1), tmp_path / "site", options=options)
@@ -168,12 +168,12 @@ def test_what_a_copy_of_the_process_wrote_is_moved_in_as_well(
         twin.write("media/deep/new.txt", b"new")
         out.take(twin.files)
         out.mark({})
-    found = snapshot(tmp_path / "site")
-    assert found.keys() == {"media/deep/new.txt", output.MARKER}
-    assert found["media/deep/new.txt"] == b"new"
+    files = snapshot(tmp_path / "site")
+    assert files.keys() == {"media/deep/new.txt", output.MARKER}
+    assert files["media/deep/new.txt"] == b"new"
 
 
-def test_what_a_killed_build_left_aside_is_removed(
+def test_leftovers_of_a_killed_build_are_removed(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     code = (
@@ -196,17 +196,17 @@ def test_what_a_killed_build_left_aside_is_removed(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "site"]
 
 
-def test_builds_at_the_same_time_come_one_after_the_other(
+def test_concurrent_builds_wait_for_each_other(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     both = [content(count, run_oid=lambda key: key) for count in (5, 9)]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(3):
-            list(pool.map(lambda one: build(one, tmp_path / "site", options=options), both))
-    for one, name in zip(both, ("few", "many"), strict=True):
-        build(one, tmp_path / name, options=options)
-    found = snapshot(tmp_path / "site")
-    assert found in (snapshot(tmp_path / "few"), snapshot(tmp_path / "many"))
+            list(pool.map(lambda source: build(source, tmp_path / "site", options=options), both))
+    for source, name in zip(both, ("few", "many"), strict=True):
+        build(source, tmp_path / name, options=options)
+    files = snapshot(tmp_path / "site")
+    assert files in (snapshot(tmp_path / "few"), snapshot(tmp_path / "many"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "many", "site"]
 
 
@@ -231,9 +231,7 @@ def test_full_blocks_of_a_table_are_not_made_again(
     assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
 
 
-def test_a_place_that_cannot_be_written_is_said_in_one_sentence(
-    content: Any, tmp_path: Path
-) -> None:
+def test_folder_that_cannot_be_written_is_an_error(content: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="Give"):
         build(content(1), tmp_path / "file")
@@ -315,7 +313,7 @@ def test_broken_asset_of_the_user_is_an_error(
     assert not (tmp_path / "site").exists()
 
 
-def test_assets_are_minified_as_far_as_there_is_a_minifier(
+def test_assets_are_minified_if_the_minifier_is_installed(
     monkeypatch: pytest.MonkeyPatch, options: SiteOptions
 ) -> None:
     scripts = {"one.js": b"// first\n(() => { const long = 1; f(long); })();", "two.js": b"g( 2 );"}
@@ -332,7 +330,7 @@ def test_assets_are_minified_as_far_as_there_is_a_minifier(
     assert bundle.styles(styles) == styles
 
 
-def test_the_report_says_what_was_dropped_and_progress_ends_whole(
+def test_report_names_what_was_dropped_and_progress_completes(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     steps: list[tuple[int, int]] = []
@@ -350,7 +348,7 @@ def test_the_report_says_what_was_dropped_and_progress_ends_whole(
     assert report.bytes == sum(map(len, snapshot(tmp_path / "site").values()))
 
 
-def test_no_page_loads_more_than_40_kb_of_our_own_at_the_start(site: Path) -> None:
+def test_scripts_that_a_page_starts_with_fit_40_kb(site: Path) -> None:
     heaviest = 0
     fixed = ("index.html", "compare.html", "run.html", "404.html")
     for page in (*(site / name for name in fixed), *site.glob("*s/*.html")):
@@ -360,7 +358,7 @@ def test_no_page_loads_more_than_40_kb_of_our_own_at_the_start(site: Path) -> No
     assert 20_000 < heaviest <= 40_000
 
 
-def test_what_we_wrote_ourselves_is_at_most_100_kb(site: Path) -> None:
+def test_own_scripts_and_styles_fit_100_kb(site: Path) -> None:
     files = [
         path for path in (site / "static").iterdir() if path.name[:5] not in ("vega.", "specs")
     ]

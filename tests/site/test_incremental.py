@@ -1,4 +1,4 @@
-"""Building over an older site: whatever it showed, the result is that of a build from nothing."""
+"""Build over an old site: whatever it showed, the result equals that of a fresh build."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNS = 14
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What a repository holds."""
+    """The contents of a repository."""
 
     runs: frozenset[int]
     renamed: frozenset[int]
@@ -35,7 +35,7 @@ class State:
     parents: dict[int, int]
     pages: int
     experiment: str
-    way: str
+    direction: str
     title: str
     forge: str
     models: bool
@@ -52,7 +52,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "parents": st.dictionaries(st.integers(4, RUNS - 1), st.integers(0, 3), max_size=2),
     "pages": st.sampled_from([2, 5, 50]),
     "experiment": st.sampled_from(["fuel economy", "fuel"]),
-    "way": st.sampled_from(["lower", "higher", ""]),
+    "direction": st.sampled_from(["lower", "higher", ""]),
     "title": st.sampled_from(["Fuel", "Fuel & weather"]),
     "forge": st.sampled_from(["", "https://forge.example/team/fuel"]),
     "models": st.booleans(),
@@ -65,30 +65,31 @@ changes = st.lists(
 )
 
 
-def shown(
+def source_of(
     state: State, content: Callable[..., MemorySource], run: Callable[..., Run]
 ) -> MemorySource:
-    found = {}
+    """Return the source of a state."""
+    runs = {}
     for number in sorted(state.runs):
         tags = {"team": "blue"}
         if number in state.parents:
             tags["mlflow.parentRunId"] = run(state.parents[number]).info.run_id
-        more = {"run_name": f"renamed-{number}"} if number in state.renamed else {}
-        one = run(number, tags=tags, **more)
-        found[one.info.run_id] = one
+        name = {"run_name": f"renamed-{number}"} if number in state.renamed else {}
+        example = run(number, tags=tags, **name)
+        runs[example.info.run_id] = example
     live = {run(number).info.run_id for number in state.live}
-    committed = {key: "" if key in live else _oid(one) for key, one in found.items()}
-    more: dict[str, Any] = {} if state.models else {"models": []}
+    committed = {key: "" if key in live else _oid(example) for key, example in runs.items()}
+    models: dict[str, Any] = {} if state.models else {"models": []}
     return content(
         RUNS,
-        runs=sorted(found.values(), key=lambda one: -one.info.start_time),
+        runs=sorted(runs.values(), key=lambda example: -example.info.start_time),
         experiments=[Experiment(experiment_id="fuel", name=state.experiment, creation_time=START)],
         run_oid=lambda key: committed.get(key, ""),
-        better=lambda metric: state.way,
-        directions_fingerprint=state.way,
+        better=lambda metric: state.direction,
+        directions_fingerprint=state.direction,
         title=state.title,
         forge=from_remote(state.forge) or NO_FORGE,
-        **more,
+        **models,
     )
 
 
@@ -108,7 +109,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=begin, changes=changes)
-def test_what_was_there_before_leaves_no_trace(
+def test_build_over_an_old_site_equals_a_fresh_build(
     small: None,
     content: Any,
     example_run: Any,
@@ -116,10 +117,10 @@ def test_what_was_there_before_leaves_no_trace(
     state: State,
     changes: list[tuple[str, Any]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        grown, fresh = Path(place) / "grown", Path(place) / "fresh"
+    with tempfile.TemporaryDirectory() as parent:
+        grown, fresh = Path(parent) / "grown", Path(parent) / "fresh"
         build(
-            shown(state, content, example_run),
+            source_of(state, content, example_run),
             grown,
             options=dataclasses.replace(options, run_pages=state.pages),
         )
@@ -127,6 +128,6 @@ def test_what_was_there_before_leaves_no_trace(
             state = dataclasses.replace(state, **{name: value})
             look = dataclasses.replace(options, run_pages=state.pages)
             for folder in (grown, fresh):
-                build(shown(state, content, example_run), folder, options=look)
+                build(source_of(state, content, example_run), folder, options=look)
             assert snapshot(grown) == snapshot(fresh)
             shutil.rmtree(fresh)

@@ -24,8 +24,8 @@ def live(options: SiteOptions, content: Any, tmp_path: Path) -> Iterator[tuple[A
     look, full = dataclasses.replace(options, live=50), content()
 
     def rebuild(fewer: int) -> Path:
-        some = dataclasses.replace(full, runs=full.runs[fewer:])
-        return build(some, tmp_path / "site", options=look).output
+        fewer_runs = dataclasses.replace(full, runs=full.runs[fewer:])
+        return build(fewer_runs, tmp_path / "site", options=look).output
 
     with server(rebuild(2)) as listening:
         listening.generation = "1"
@@ -46,7 +46,7 @@ def test_an_open_page_shows_new_runs_by_itself(live: Any, page: Any) -> None:
     until(lambda: "72 runs" in page.locator("main").inner_text(), True)
 
 
-def test_a_site_built_twice_within_a_second_is_shown_as_it_is(
+def test_site_built_twice_within_a_second_is_not_cached(
     live: Any, page: Any, tmp_path: Path
 ) -> None:
     listening, rebuild = live
@@ -60,7 +60,7 @@ def test_a_site_built_twice_within_a_second_is_shown_as_it_is(
     assert "72 runs" in page.locator("main").inner_text()
 
 
-def test_a_page_in_use_says_that_there_is_more(live: Any, page: Any, tmp_path: Path) -> None:
+def test_page_in_use_offers_newer_content(live: Any, page: Any, tmp_path: Path) -> None:
     listening, rebuild = live
     with page.expect_response("**/generation.js*"):
         page.goto(listening.url + experiment(tmp_path / "site"))

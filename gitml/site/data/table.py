@@ -1,4 +1,4 @@
-"""An experiment's table as shards: which blocks it is cut into and what the first one lists.
+"""Cut an experiment's table into shards.
 
 The format is that of :mod:`gitml.site.data.columns`. The newest runs' shard is loaded by the page
 at once; it names the others, counted from the oldest run, so that a block that is full never
@@ -17,7 +17,7 @@ from gitml.site.data import columns as data
 from gitml.site.text import urls
 
 Shard = Callable[[str, object], str]
-"""Writes a value as the shard of a key and gives its address."""
+"""(key, value) → address of the shard that was written."""
 _ON_DEMAND: Mapping[str, Callable[[Sequence[Run]], Sequence[data.Column]]] = {
     "ends": data.extremes,
     "inputs": data.inputs,
@@ -30,7 +30,7 @@ class Part:
 
     Attributes:
         table: Key of the experiment's table.
-        row: Place of its first run in the table; the newest runs begin at 0.
+        row: Row of its first run in the table; the newest runs begin at 0.
         number: Counted from the oldest, 0 for the newest runs.
         runs: The runs, newest first.
     """
@@ -41,7 +41,7 @@ class Part:
     runs: Sequence[Run]
 
     def key(self, kind: str = "") -> str:
-        """Name a shard of it: that of its table, or of what the page loads when it shows it."""
+        """Return the key of its shard of the table, or of one that the page loads on demand."""
         if not kind:
             return f"{self.table}-{self.number}" if self.number else self.table
         return f"{self.table}-{kind}-{self.number or 'newest'}"
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What was made of a part.
+    """The shards of a part.
 
     Attributes:
         shards: Addresses of its shards: ``table`` unless it has the newest runs, ``ends`` and
@@ -62,16 +62,16 @@ class Block:
 
 
 def key(item: Experiment) -> str:
-    """Name an experiment's table."""
+    """Return the key of an experiment's table."""
     return urls.slug(item.name, item.experiment_id)
 
 
-def parts(shown: Catalogue, item: Experiment) -> Iterator[Part]:
+def parts(catalogue: Catalogue, item: Experiment) -> Iterator[Part]:
     """Cut an experiment's table."""
     row = 0
-    blocks = list(data.shards(shown.by_experiment.get(item.experiment_id, ())))
-    for place, runs in enumerate(blocks):
-        number = len(blocks) - place if place else 0
+    blocks = list(data.shards(catalogue.by_experiment.get(item.experiment_id, ())))
+    for position, runs in enumerate(blocks):
+        number = len(blocks) - position if position else 0
         yield Part(table=key(item), row=row, number=number, runs=runs)
         row += len(runs)
 
@@ -82,21 +82,21 @@ def block(part: Part, shard: Shard) -> Block:
     table = data.encode(data.columns(part.runs), rows)
     if part.number:
         addresses["table"] = shard(part.key(), table)
-    for kind, columns in _ON_DEMAND.items():
-        found = columns(part.runs)
-        if found:
-            addresses[kind] = shard(part.key(kind), data.encode(found, rows))
+    for kind, select in _ON_DEMAND.items():
+        columns = select(part.runs)
+        if columns:
+            addresses[kind] = shard(part.key(kind), data.encode(columns, rows))
     return Block(shards=addresses, newest={} if part.number else table)
 
 
 def sparklines(
     item: Experiment, drawn: Sequence[Mapping[str, str]], shard: Shard
 ) -> list[object] | None:
-    """Write the newest runs' sparklines: key, address, names of metrics; None for none.
+    """Write the newest runs' sparklines; return key, address and names of metrics, or None.
 
     Args:
         item: The experiment.
-        drawn: Of each run its sparklines by metric.
+        drawn: The sparklines of each run by metric.
         shard: Writes a shard.
     """
     names = sorted({name for trends in drawn for name in trends}, key=data.rank)
@@ -112,43 +112,44 @@ def sparklines(
 
 
 def head(
-    shown: Catalogue,
+    catalogue: Catalogue,
     item: Experiment,
     blocks: Sequence[tuple[Part, Block]],
     trends: list[object] | None,
 ) -> dict[str, object]:
-    """Put the newest runs' table and the list of all other shards together.
+    """Return the first shard: the newest runs' table and the list of all other shards.
 
     Args:
-        shown: What the site shows.
+        catalogue: What the site shows.
         item: The experiment.
-        blocks: The parts of its table, in their order, and what was made of them.
-        trends: Where the sparklines are.
+        blocks: The parts of its table in their order, each with its shards.
+        trends: The result of :func:`sparklines`.
     """
     newest = blocks[0][1].newest
     metrics = [name for kind, name in newest["columns"] if kind == "metrics"]
+    better = catalogue.source.better
     on_demand = {
         kind: [
-            [part.key(kind), one.shards[kind], part.row]
-            for part, one in blocks
-            if kind in one.shards
+            [part.key(kind), block.shards[kind], part.row]
+            for part, block in blocks
+            if kind in block.shards
         ]
         for kind in _ON_DEMAND
     }
     return {
         **newest,
         **on_demand,
-        "more": [[part.key(), one.shards["table"]] for part, one in blocks if part.number],
+        "more": [[part.key(), block.shards["table"]] for part, block in blocks if part.number],
         "trends": trends,
-        "rows": len(shown.by_experiment.get(item.experiment_id, ())),
-        "paged": len(paged(shown, item)),
-        "better": [[name, way] for name in metrics for way in data.end(shown.source.better(name))],
+        "rows": len(catalogue.by_experiment.get(item.experiment_id, ())),
+        "paged": len(paged(catalogue, item)),
+        "better": [[name, end] for name in metrics for end in data.end(better(name))],
         "experiment": data.well_formed(item.experiment_id),
     }
 
 
-def paged(shown: Catalogue, item: Experiment) -> Sequence[Run]:
-    """The newest runs of an experiment, as far as each has a page of its own."""
-    runs = shown.by_experiment.get(item.experiment_id, ())
-    count = next((n for n, r in enumerate(runs) if r.info.run_id not in shown.paged), len(runs))
+def paged(catalogue: Catalogue, item: Experiment) -> Sequence[Run]:
+    """Return the newest runs of an experiment up to the first without a page of its own."""
+    runs = catalogue.by_experiment.get(item.experiment_id, ())
+    count = next((n for n, r in enumerate(runs) if r.info.run_id not in catalogue.paged), len(runs))
     return runs[:count]

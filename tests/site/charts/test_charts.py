@@ -77,11 +77,11 @@ def test_a_run_under_the_pointer_lights_up_in_every_chart_and_in_the_table(chart
 
 def test_a_click_on_a_point_opens_its_run(charts: Any) -> None:
     charts.locator("#scatter").scroll_into_view_if_needed()
-    place = charts.locator("#scatter canvas").bounding_box()
+    box = charts.locator("#scatter canvas").bounding_box()
     marks = dots(charts)
     assert len(marks) == 60
     x, y = (float(text) for text in marks[0])
-    charts.mouse.move(place["x"] + 64 + x, place["y"] + 30 + y)
+    charts.mouse.move(box["x"] + 64 + x, box["y"] + 30 + y)
     until(lambda: charts.locator(".tip b").is_visible(), True)
     name = charts.locator(".tip b").inner_text()
     charts.mouse.down()
@@ -148,11 +148,11 @@ def test_a_brush_is_moved_by_dragging_it(charts: Any) -> None:
         return float(low), float(high)
 
     first = drag(middle, middle + 60)
-    kept = count(charts)
+    matches = count(charts)
     second = drag(middle + 30, middle - 50)
     assert second[0] > first[0]
     assert second[1] - second[0] == pytest.approx(first[1] - first[0], abs=0.02)
-    until(lambda: count(charts) != kept, True)
+    until(lambda: count(charts) != matches, True)
     charts.locator("#parallel summary").first.focus()
     charts.keyboard.press("Enter")
     charts.keyboard.press("Tab")
@@ -240,8 +240,8 @@ def test_compared_runs_light_up_in_their_curves(page: Any, site: Path) -> None:
         assert f">{name}</text>" in svg(page, panels)
     more = ",".join(f"{number:032x}" for number in range(200))
     page.goto(f"{site.as_uri()}/compare.html?more#{ids['forest-0']},{more}")
-    said = "The first 200 of 201 runs are compared."
-    until(lambda: page.locator("#trouble").inner_text()[: len(said)], said)
+    message = "The first 200 of 201 runs are compared."
+    until(lambda: page.locator("#trouble").inner_text()[: len(message)], message)
 
 
 def test_what_a_comparison_shows_is_in_its_address(page: Any, site: Path) -> None:
@@ -262,12 +262,12 @@ def test_what_a_comparison_shows_is_in_its_address(page: Any, site: Path) -> Non
     x, top, bottom = axis(page, 0, axes - 1)
     drag(page, x, bottom - 1, (top + bottom) / 2 + 20)
     until(lambda: brushes(page), 1)
-    said = state(page)
+    values = state(page)
     assert page.url.partition("#")[2].startswith(f"{chosen}&")
-    assert (said["only"], said["smooth"], said["y"]) == ("on", "0.5", "metrics.r2")
-    assert said["metrics"] == "rmse"
-    assert said["q"].startswith("params.")
-    assert "r2" not in said["axes"]
+    assert (values["only"], values["smooth"], values["y"]) == ("on", "0.5", "metrics.r2")
+    assert values["metrics"] == "rmse"
+    assert values["q"].startswith("params.")
+    assert "r2" not in values["axes"]
 
     def view() -> tuple[object, ...]:
         return (
@@ -313,7 +313,7 @@ def test_importance_is_that_of_the_rank_statistics_and_follows_the_filter(
 
     page.goto(f"{site.as_uri()}/{experiment(site)}#goal=metrics.rmse&q=params.seed+%3D+'7'")
     drawn(page, "#importance")
-    mine = [run.data for run in content().runs if run.info.experiment_id == "fuel"]
+    fuel_runs = [run.data for run in content().runs if run.info.experiment_id == "fuel"]
 
     def eta(key: str, runs: list[Any]) -> float:
         groups: dict[str, list[float]] = {}
@@ -322,21 +322,21 @@ def test_importance_is_that_of_the_rank_statistics_and_follows_the_filter(
         statistic = stats.kruskal(*groups.values()).statistic
         return max(0.0, (statistic - len(groups) + 1) / (len(runs) - len(groups))) ** 0.5
 
-    def wanted(runs: list[Any]) -> dict[str, str]:
-        found = {}
+    def expected(runs: list[Any]) -> dict[str, str]:
+        strengths = {}
         for key in ("max_depth", "model", "learning_rate"):
             strength = eta(key, runs)
             if key != "model":
                 numbers = [float(run.params[key]) for run in runs]
                 rho = stats.spearmanr(numbers, [run.metrics["rmse"] for run in runs]).statistic
                 strength = max(strength, abs(rho))
-            found[key] = f"{strength:.2f}"
-        return found
+            strengths[key] = f"{strength:.2f}"
+        return strengths
 
-    until(lambda: bars(page), wanted(mine))
+    until(lambda: bars(page), expected(fuel_runs))
     page.locator("#filter").fill("params.max_depth > 5")
-    deep = [run for run in mine if int(run.params["max_depth"]) > 5]
-    until(lambda: bars(page), wanted(deep))
+    deep = [run for run in fuel_runs if int(run.params["max_depth"]) > 5]
+    until(lambda: bars(page), expected(deep))
 
 
 def test_a_box_plot_groups_and_splits_and_tells_its_median(charts: Any) -> None:
@@ -350,9 +350,9 @@ def test_a_box_plot_groups_and_splits_and_tells_its_median(charts: Any) -> None:
     charts.locator("#of-log").check()
     until(lambda: state(charts).get("of"), "metrics.r2:log")
     charts.locator("#box").scroll_into_view_if_needed()
-    place = charts.locator("#box canvas").bounding_box()
+    box = charts.locator("#box canvas").bounding_box()
     for share in range(60):
-        charts.mouse.move(place["x"] + place["width"] * share / 60, place["y"] + 60)
+        charts.mouse.move(box["x"] + box["width"] * share / 60, box["y"] + 60)
         if charts.locator(".tip").is_visible():
             break
     until(lambda: charts.locator(".tip").is_visible(), True)
@@ -363,8 +363,8 @@ def test_a_contour_is_drawn_over_two_parameters(charts: Any) -> None:
     drawing = svg(charts, "#contour")
     assert drawing.count('stroke-opacity="0.25"') >= 8
     charts.locator("#filter").fill("params.max_depth = '4'")
-    said = "A contour needs runs at four or more places of the two parameters."
-    until(lambda: charts.locator("#contour").inner_text(), said)
+    message = "A contour needs runs at four or more places of the two parameters."
+    until(lambda: charts.locator("#contour").inner_text(), message)
     charts.locator("#filter").fill("")
     drawn(charts, "#contour")
 
@@ -381,7 +381,9 @@ def test_a_scatter_takes_log_axes_and_spreads_names(charts: Any) -> None:
     assert len(set(across)) > 50
 
 
-def test_charts_say_what_they_lack(page: Any, content: Any, options: Any, tmp_path: Path) -> None:
+def test_charts_without_data_name_what_they_need(
+    page: Any, content: Any, options: Any, tmp_path: Path
+) -> None:
     from gitml.site import build
 
     build(content(1), tmp_path / "site", options=options)
@@ -393,16 +395,16 @@ def test_charts_say_what_they_lack(page: Any, content: Any, options: Any, tmp_pa
         assert page.locator(box).bounding_box()["height"] < 80
 
 
-def test_a_chart_that_lacked_something_gets_its_room_back(charts: Any) -> None:
+def test_chart_regains_its_height_when_it_has_data_again(charts: Any) -> None:
     drawn(charts, "#contour", "#importance")
-    places = {box: charts.locator(box).bounding_box() for box in ("#contour", "#importance")}
-    canvases = {box: charts.locator(f"{box} canvas").bounding_box() for box in places}
+    sizes = {box: charts.locator(box).bounding_box() for box in ("#contour", "#importance")}
+    canvases = {box: charts.locator(f"{box} canvas").bounding_box() for box in sizes}
     charts.locator("#filter").fill("params.max_depth = '4'")
     until(lambda: charts.locator(".chart.note").count() > 0, True)
     assert charts.locator("#contour").bounding_box()["height"] < 80
     charts.locator("#filter").fill("")
-    drawn(charts, *places)
+    drawn(charts, *sizes)
     until(lambda: charts.locator(".chart.note").count(), 0)
-    for box, place in places.items():
+    for box, size in sizes.items():
         until(lambda box=box: charts.locator(f"{box} canvas").bounding_box(), canvases[box])
-        assert charts.locator(box).bounding_box() == place
+        assert charts.locator(box).bounding_box() == size

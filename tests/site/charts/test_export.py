@@ -39,7 +39,7 @@ def home(request: pytest.FixtureRequest, site: Path, http: str) -> str:
     return f"{site.as_uri()}/" if request.param == "file" else http
 
 
-def test_what_is_shown_is_saved_in_full_precision(
+def test_export_saves_the_visible_table_in_full_precision(
     page: Any, home: str, site: Path, content: Any
 ) -> None:
     page.goto(f"{home}{experiment(site)}{STATE}")
@@ -120,8 +120,8 @@ def test_hostile_names_stay_text_in_every_export(
     from markdown_it import MarkdownIt
 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    for place in sorted((hostile_site / "experiments").glob("*.html")):
-        page.goto(f"{hostile_http}experiments/{place.name}")
+    for page_file in sorted((hostile_site / "experiments").glob("*.html")):
+        page.goto(f"{hostile_http}experiments/{page_file.name}")
         if not page.locator("#grid").count():
             continue
         expect(page.locator("#count")).to_contain_text("runs")

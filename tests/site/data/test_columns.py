@@ -47,7 +47,7 @@ def same(left: list[Any], right: list[Any]) -> bool:
 
 
 @given(KEYS, KEYS, NUMBERS)
-def test_numbers_survive_the_way_to_the_page(key: str, name: str, values: list[Any]) -> None:
+def test_numbers_survive_encoding(key: str, name: str, values: list[Any]) -> None:
     table = [columns.Column(kind="metrics", name=name, values=values)]
     got_key, got = unscript(columns.script(key, columns.encode(table, len(values))))
     assert (got_key, got["n"], got["columns"]) == (key, len(values), [["metrics", name]])
@@ -55,13 +55,13 @@ def test_numbers_survive_the_way_to_the_page(key: str, name: str, values: list[A
 
 
 @given(KEYS, TEXTS)
-def test_texts_survive_the_way_to_the_page(name: str, values: list[Any]) -> None:
+def test_texts_survive_encoding(name: str, values: list[Any]) -> None:
     table = [columns.Column(kind="params", name=name, values=values)]
     _, got = unscript(columns.script("t", columns.encode(table, len(values))))
     assert decode(got["values"][0]) == values
 
 
-def test_long_scripts_are_packed_and_always_to_the_same_bytes() -> None:
+def test_long_scripts_are_compressed_to_the_same_bytes() -> None:
     value = {"text": "abc" * columns.PLAIN_BYTES}
     script = columns.script("key", value)
     assert len(script) < 2_000
@@ -80,7 +80,7 @@ def test_a_run_is_spread_over_attribute_metric_param_and_tag_columns(example_run
     assert table["tags", "team"] == ["blue", "green"]
 
 
-def test_a_key_that_only_some_runs_have_is_none_elsewhere(example_run: Any) -> None:
+def test_key_is_none_for_runs_without_it(example_run: Any) -> None:
     runs = [example_run(0, params={"only": "here"}), example_run(1)]
     table = {(c.kind, c.name): list(c.values) for c in columns.columns(runs)}
     assert table["params", "only"] == ["here", None]
@@ -114,16 +114,16 @@ def test_thinning_keeps_ends_and_spikes() -> None:
     points = [Metric(key="m", value=0.0, timestamp=n, step=n) for n in range(10_000)]
     points[777] = Metric(key="m", value=99.0, timestamp=777, step=777)
     points[778] = Metric(key="m", value=math.nan, timestamp=778, step=778)
-    kept = columns.thin(points, 500)
-    assert len(kept) <= 500
-    assert [kept[0], points[777], kept[-1]] == [
+    thinned = columns.thin(points, 500)
+    assert len(thinned) <= 500
+    assert [thinned[0], points[777], thinned[-1]] == [
         points[0],
-        *[p for p in kept if p.value],
+        *[p for p in thinned if p.value],
         points[-1],
     ]
 
 
-def test_curves_name_what_json_has_no_word_for() -> None:
+def test_curves_name_values_that_are_not_finite() -> None:
     values = [1.0, math.nan, math.inf, -math.inf]
     points = [Metric(key="m", value=v, timestamp=1000 + n, step=n) for n, v in enumerate(values)]
     single = Metric(key="one", value=1.0, timestamp=1000)

@@ -222,8 +222,8 @@ def ask(page: Any, site: Path, runs: Sequence[Run]) -> None:
 def test_the_page_filters_as_the_table_says(page: Any, site: Path) -> None:
     ask(page, site, list(filters.RUNS.values()))
     names = list(filters.RUNS)
-    for text, kept in filters.MATCHES:
-        assert [names[row] for row in page.evaluate("ask", text)] == kept.split(), text
+    for text, expected in filters.MATCHES:
+        assert [names[row] for row in page.evaluate("ask", text)] == expected.split(), text
     for text, message in filters.REFUSED:
         assert page.evaluate("ask", text) == message
 
@@ -261,14 +261,14 @@ def test_the_page_filters_as_python_does(page: Any, site: Path) -> None:
 def test_a_pattern_cannot_take_long(page: Any, site: Path) -> None:
     page.goto(f"{site.as_uri()}/{experiment(site)}")
     until(lambda: count(page), "60 of 60 runs")
-    found = page.evaluate(
+    result = page.evaluate(
         """() => {
           const values = ["a".repeat(20000)], column = {values, numbers: null};
           const columns = {find: () => column};
           return gitml.filter.parse(`tags.t LIKE '${"%a".repeat(2000)}b'`, columns).test(0);
         }"""
     )
-    assert found is False
+    assert result is False
 
 
 # Completion -------------------------------------------------------------------------------------

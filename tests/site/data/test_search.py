@@ -26,8 +26,8 @@ def pushed(path: Path) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(value))) if isinstance(value, str) else value
 
 
-def column(table: Any, place: int) -> list[Any]:
-    values = table["values"][place]
+def column(table: Any, index: int) -> list[Any]:
+    values = table["values"][index]
     if "d" in values:
         return [None if k < 0 else values["d"][k] for k in values["i"]]
     return values.get("t") or values["x"]
@@ -80,7 +80,7 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
     assert {key: others[key] for key in list(blocks)[1:]} == dict(list(blocks.items())[1:])
 
 
-def test_notes_share_a_space(content: Any, example_run: Any) -> None:
+def test_notes_share_the_size_of_a_block(content: Any, example_run: Any) -> None:
     note = {"mlflow.note.content": "x" * 5_000}
     runs = [example_run(n, tags=note) for n in range(1_000)]
     head = search.index(Catalogue.of(content(1, runs=runs), 5), (), lambda key, table: key)
@@ -101,7 +101,7 @@ def options_of(page: Any) -> Any:
 
 
 @browser
-def test_a_slash_opens_it_and_enter_goes_to_a_run(opened: Any) -> None:
+def test_slash_opens_the_search_and_enter_opens_a_run(opened: Any) -> None:
     opened.keyboard.type("forest-12")
     expect(opened.locator("dialog [role=status]")).to_have_text("1 found.")
     expect(options_of(opened)).to_contain_text(["runforest-12fuel economy · 2026-02-2"])
@@ -121,7 +121,7 @@ def test_a_slash_opens_it_and_enter_goes_to_a_run(opened: Any) -> None:
         ("tree-4", "run", "tree-4"),
     ],
 )
-def test_everything_can_be_found(opened: Any, text: str, kind: str, title: str) -> None:
+def test_search_finds_pages_of_every_kind(opened: Any, text: str, kind: str, title: str) -> None:
     opened.keyboard.type(text)
     first = options_of(opened).first
     expect(first.locator("span")).to_have_text(kind)
@@ -131,8 +131,8 @@ def test_everything_can_be_found(opened: Any, text: str, kind: str, title: str) 
 @browser
 def test_arrows_move_around_and_escape_closes(opened: Any) -> None:
     opened.keyboard.type("forest")
-    found = options_of(opened)
-    expect(found).to_have_count(24)
+    entries = options_of(opened)
+    expect(entries).to_have_count(24)
     chosen = opened.locator("dialog [aria-selected=true]")
     opened.keyboard.press("ArrowDown")
     expect(chosen).to_have_id("found-1")
@@ -148,7 +148,9 @@ def test_arrows_move_around_and_escape_closes(opened: Any) -> None:
 
 
 @browser
-def test_it_opens_from_every_page_and_not_while_typing(page: Any, site: Path, http: str) -> None:
+def test_search_opens_from_every_page_but_not_while_typing(
+    page: Any, site: Path, http: str
+) -> None:
     for name in ("experiments/fuel-*", "models/*", "runs/*", "compare.html", "404.html"):
         address = next(site.glob(name)).relative_to(site).as_posix()
         page.goto(f"{http}{address}")
@@ -165,7 +167,7 @@ def test_it_opens_from_every_page_and_not_while_typing(page: Any, site: Path, ht
 
 
 @browser
-def test_runs_without_a_page_of_their_own_are_found(
+def test_search_lists_runs_without_an_own_page(
     page: Any, content: Any, options: SiteOptions, tmp_path: Path, example_run: Any
 ) -> None:
     import dataclasses
@@ -183,7 +185,7 @@ def test_runs_without_a_page_of_their_own_are_found(
 
 
 @browser
-def test_hostile_names_are_found_as_text(page: Any, hostile_site: Path) -> None:
+def test_search_shows_hostile_names_as_text(page: Any, hostile_site: Path) -> None:
     page.goto(f"{hostile_site.as_uri()}/index.html")
     page.keyboard.press("/")
     page.keyboard.type("</script>")
@@ -195,21 +197,21 @@ def test_hostile_names_are_found_as_text(page: Any, hostile_site: Path) -> None:
 
 
 @browser
-def test_an_index_that_is_gone_is_said(
+def test_search_reports_a_missing_index(
     chromium: Any, content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     build(content(3), tmp_path / "site", options=options)
     index = tmp_path / "site" / "data" / "search.js"
-    kept = index.read_bytes()
+    data = index.read_bytes()
     index.unlink()
     page = chromium.new_page()
     page.goto(f"{(tmp_path / 'site').as_uri()}/index.html")
     page.keyboard.press("/")
-    said = page.locator("dialog [role=status]")
-    expect(said).to_have_text("data/search.js cannot be loaded. Close this and try again.")
-    index.write_bytes(kept)
+    status = page.locator("dialog [role=status]")
+    expect(status).to_have_text("data/search.js cannot be loaded. Close this and try again.")
+    index.write_bytes(data)
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type("forest-0")
-    expect(said).to_have_text("1 found.")
+    expect(status).to_have_text("1 found.")
     page.close()

@@ -20,21 +20,21 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def open_table(page: Any, site: Path) -> Callable[..., Any]:
-    """Open the experiment of sixty runs, from disk, with what the address says."""
+    """Return a function that opens the experiment of sixty runs from disk, with a state."""
 
-    def go(address: str = "", wanted: str = "60 of 60 runs") -> Any:
+    def open_page(address: str = "", expected: str = "60 of 60 runs") -> Any:
         page.goto(f"{site.as_uri()}/{experiment(site)}{address}")
-        until(lambda: count(page), wanted)
+        until(lambda: count(page), expected)
         return page
 
-    return go
+    return open_page
 
 
-def heads(page: Any) -> list[str]:
+def headers(page: Any) -> list[str]:
     return page.locator("#grid thead button").all_inner_texts()
 
 
-def head(page: Any, key: str) -> Any:
+def header(page: Any, key: str) -> Any:
     return page.locator(f'[data-column="{key}"]')
 
 
@@ -45,7 +45,7 @@ def ready(page: Any) -> Any:
 
 
 def order(page: Any, *keys: str) -> list[str]:
-    return [head(page, key).get_attribute("data-order") for key in keys]
+    return [header(page, key).get_attribute("data-order") for key in keys]
 
 
 # Sorting ----------------------------------------------------------------------------------------
@@ -53,15 +53,15 @@ def order(page: Any, *keys: str) -> list[str]:
 
 def test_a_click_with_shift_sorts_by_a_further_column(open_table: Any) -> None:
     table = open_table()
-    head(table, "params.model").get_by_role("button").click()
-    rmse = head(table, "metrics.rmse").get_by_role("button")
+    header(table, "params.model").get_by_role("button").click()
+    rmse = header(table, "metrics.rmse").get_by_role("button")
     rmse.click(modifiers=["Shift"])
     rmse.click(modifiers=["Shift"])
     assert state(table)["sort"] == "params.model,-metrics.rmse"
     assert order(table, "params.model", "metrics.rmse") == ["↑1", "↓2"]
     pairs = list(zip(column(table, "model"), map(float, column(table, "rmse")), strict=True))
     assert pairs == sorted(pairs, key=lambda pair: (pair[0], -pair[1])) and len(pairs) > 10
-    assert head(table, "params.model").get_attribute("aria-sort") == "ascending"
+    assert header(table, "params.model").get_attribute("aria-sort") == "ascending"
     assert rmse.get_attribute("aria-description") == "descending, sort key 2"
     rmse.click(modifiers=["Shift"])
     assert state(table)["sort"] == "params.model"
@@ -71,7 +71,7 @@ def test_a_click_with_shift_sorts_by_a_further_column(open_table: Any) -> None:
 
 def test_shift_and_enter_sort_by_a_further_column(open_table: Any) -> None:
     table = ready(open_table("#sort=params.model"))
-    head(table, "params.max_depth").get_by_role("button").focus()
+    header(table, "params.max_depth").get_by_role("button").focus()
     table.keyboard.press("Shift+Enter")
     assert order(table, "params.model", "params.max_depth") == ["↑1", "↑2"]
     depths = [
@@ -87,14 +87,14 @@ def test_shift_and_enter_sort_by_a_further_column(open_table: Any) -> None:
 def test_missing_values_come_last_both_ways_and_ties_stay_newest_first(
     page: Any, content: Any, example_run: Any, options: Any, tmp_path: Path
 ) -> None:
-    many = [
+    examples = [
         example_run(n, run_name=f"r{n}", metrics={} if n in (1, 4) else {"m": value})
         for n, value in enumerate([2.0, 0.0, 1.0, math.nan, 0.0, 2.0, -math.inf])
     ]
-    for run in many:
+    for run in examples:
         run.data.metrics.pop("unused", None)
     fuel = [Experiment(experiment_id="fuel", name="fuel economy")]
-    build(content(runs=many, experiments=fuel, models=[]), tmp_path / "site", options=options)
+    build(content(runs=examples, experiments=fuel, models=[]), tmp_path / "site", options=options)
     page.goto(f"{(tmp_path / 'site').as_uri()}/{experiment(tmp_path / 'site')}#sort=metrics.m")
     until(lambda: column(page, "run"), ["r6", "r2", "r0", "r5", "r1", "r3", "r4"])
     page.get_by_role("button", name="m", exact=True).click()
@@ -104,72 +104,75 @@ def test_missing_values_come_last_both_ways_and_ties_stay_newest_first(
 # Columns ----------------------------------------------------------------------------------------
 
 
-def test_a_heading_is_dragged_to_another_place(open_table: Any) -> None:
+def test_dragging_a_header_moves_its_column(open_table: Any) -> None:
     table = ready(open_table("#cols=status,metrics.r2,metrics.rmse,params.model"
                              .replace("status", "attributes.status")))  # fmt: skip
-    assert heads(table) == ["run", "status", "r2", "rmse", "model"]
-    start = head(table, "params.model").locator("button").bounding_box()
-    goal = head(table, "metrics.r2").bounding_box()
+    assert headers(table) == ["run", "status", "r2", "rmse", "model"]
+    start = header(table, "params.model").locator("button").bounding_box()
+    goal = header(table, "metrics.r2").bounding_box()
     table.mouse.move(start["x"] + 5, start["y"] + 5)
     table.mouse.down()
     for x in (start["x"] - 20, goal["x"] + 40, goal["x"] + 4):
         table.mouse.move(x, start["y"] + 5)
-    assert "into" in head(table, "metrics.r2").get_attribute("class")
+    assert "into" in header(table, "metrics.r2").get_attribute("class")
     table.mouse.up()
-    assert heads(table) == ["run", "status", "model", "r2", "rmse"]
+    assert headers(table) == ["run", "status", "model", "r2", "rmse"]
     assert "sort" not in state(table)
     table.go_back()
-    until(lambda: heads(table), ["run", "status", "r2", "rmse", "model"])
+    until(lambda: headers(table), ["run", "status", "r2", "rmse", "model"])
 
 
 def test_keys_move_pin_and_resize_a_column(open_table: Any) -> None:
     table = ready(open_table("#cols=metrics.r2,metrics.rmse,params.model"))
-    button = head(table, "params.model").get_by_role("button")
+    button = header(table, "params.model").get_by_role("button")
     button.focus()
     table.keyboard.press("Shift+ArrowLeft")
-    assert heads(table) == ["run", "r2", "model", "rmse"]
+    assert headers(table) == ["run", "r2", "model", "rmse"]
     table.keyboard.press("p")
-    assert heads(table) == ["run", "model", "r2", "rmse"]
+    assert headers(table) == ["run", "model", "r2", "rmse"]
     assert state(table)["pin"] == "params.model"
-    assert "pin" in head(table, "params.model").get_attribute("class")
+    assert "pin" in header(table, "params.model").get_attribute("class")
     table.keyboard.press("Shift+ArrowRight")  # the pinned ones stay together
-    assert heads(table) == ["run", "model", "r2", "rmse"]
-    before = head(table, "params.model").bounding_box()["width"]
+    assert headers(table) == ["run", "model", "r2", "rmse"]
+    before = header(table, "params.model").bounding_box()["width"]
     for _ in range(3):
         table.keyboard.press("+")
-    assert head(table, "params.model").bounding_box()["width"] == pytest.approx(before + 48, abs=2)
+    assert header(table, "params.model").bounding_box()["width"] == pytest.approx(
+        before + 48, abs=2
+    )
     assert state(table)["width"].startswith("params.model*")
     table.keyboard.press("0")
-    assert head(table, "params.model").bounding_box()["width"] == pytest.approx(before, abs=2)
+    assert header(table, "params.model").bounding_box()["width"] == pytest.approx(before, abs=2)
     assert "width" not in state(table)
     assert table.evaluate("document.activeElement.closest('th').dataset.column") == "params.model"
 
 
-def test_the_edge_of_a_heading_is_dragged_to_resize(open_table: Any) -> None:
+def test_dragging_the_edge_of_a_header_resizes_its_column(open_table: Any) -> None:
     table = ready(open_table())
-    place = head(table, "metrics.rmse").bounding_box()
-    table.mouse.move(place["x"] + place["width"] - 3, place["y"] + 12)
+    box = header(table, "metrics.rmse").bounding_box()
+    table.mouse.move(box["x"] + box["width"] - 3, box["y"] + 12)
     table.mouse.down()
-    table.mouse.move(place["x"] + place["width"] + 57, place["y"] + 12, steps=4)
+    table.mouse.move(box["x"] + box["width"] + 57, box["y"] + 12, steps=4)
     table.mouse.up()
-    wide = head(table, "metrics.rmse").bounding_box()["width"]
-    assert wide == pytest.approx(place["width"] + 60, abs=2)
+    wide = header(table, "metrics.rmse").bounding_box()["width"]
+    assert wide == pytest.approx(box["width"] + 60, abs=2)
     assert state(table) == {"width": f"metrics.rmse*{round(wide)}"}
     table.reload()
-    until(lambda: head(table, "metrics.rmse").bounding_box()["width"], wide)
+    until(lambda: header(table, "metrics.rmse").bounding_box()["width"], wide)
 
 
 def test_a_pinned_column_stays_in_sight(open_table: Any) -> None:
     table = open_table("#pin=params.model,metrics.rmse&width=attributes.source*900,params.seed*900"
                        "&cols=attributes.source,params.seed,params.model")  # fmt: skip
-    assert heads(table) == ["run", "model", "rmse", "source", "seed"]
-    places = [head(table, f"{key}").bounding_box()["x"] for key in ("params.model", "metrics.rmse")]
+    assert headers(table) == ["run", "model", "rmse", "source", "seed"]
+    pinned = [header(table, key) for key in ("params.model", "metrics.rmse")]
+    positions = [box.bounding_box()["x"] for box in pinned]
     table.locator("#grid").evaluate("box => box.scrollLeft = 600")
-    until(lambda: head(table, "attributes.source").bounding_box()["x"] < 0, True)
-    after = [head(table, f"{key}").bounding_box()["x"] for key in ("params.model", "metrics.rmse")]
-    assert after == pytest.approx(places, abs=2)
+    until(lambda: header(table, "attributes.source").bounding_box()["x"] < 0, True)
+    after = [box.bounding_box()["x"] for box in pinned]
+    assert after == pytest.approx(positions, abs=2)
     cells = table.locator("#grid tbody tr:nth-child(3) .pin")
-    assert [cells.nth(k).bounding_box()["x"] for k in (1, 2)] == pytest.approx(places, abs=2)
+    assert [cells.nth(k).bounding_box()["x"] for k in (1, 2)] == pytest.approx(positions, abs=2)
 
 
 def test_the_columns_menu_shows_ends_of_metrics_and_orders_by_buttons(open_table: Any) -> None:
@@ -181,18 +184,18 @@ def test_the_columns_menu_shows_ends_of_metrics_and_orders_by_buttons(open_table
     until(lambda: column(table, "rmse max")[:2], ["9", "9"])
     last = float(column(table, "rmse")[0])
     until(lambda: float(column(table, "rmse best")[0]), pytest.approx(last - 0.1))
-    way = menu.get_by_label("Which rmse is best")
-    assert way.input_value() == "min"  # as the project knows
-    way.select_option("highest")
+    direction = menu.get_by_label("Which rmse is best")
+    assert direction.input_value() == "min"  # as the project knows
+    direction.select_option("highest")
     until(lambda: column(table, "rmse best")[0], "9")
     assert state(table)["better"] == "metrics.rmse:max"
     menu.get_by_text("Order and pinning").click()
     menu.get_by_role("button", name="Move rmse max to the left").click()
-    assert heads(table) == ["run", "rmse", "rmse max", "model", "rmse best"]
+    assert headers(table) == ["run", "rmse", "rmse max", "model", "rmse best"]
     assert table.evaluate("document.activeElement.ariaLabel") == "Move rmse max to the left"
     menu.get_by_role("button", name="Pin model").click()
     menu.get_by_role("button", name="Hide rmse", exact=True).click()
-    assert heads(table) == ["run", "model", "rmse max", "rmse best"]
+    assert headers(table) == ["run", "model", "rmse max", "rmse best"]
     menu.get_by_role("button", name="Reset columns").click()
     assert state(table) == {}
 
@@ -234,19 +237,19 @@ def test_a_sparkline_is_a_letter_per_point(values: list[Any], letters: str) -> N
     assert columns.trend(values) == letters
 
 
-def test_ends_are_kept_where_they_are_not_the_last_value(example_run: Any) -> None:
+def test_columns_of_extremes_leave_out_last_values(example_run: Any) -> None:
     def summary(low: float, high: float) -> dict[str, MetricSummary]:
         return {
             "m": MetricSummary(last=1.0, step=0, timestamp=0, min=low, max=high, count=2),
         }
 
-    many = [
+    examples = [
         example_run(0, metrics={"m": 1.0}, summaries=summary(0.5, 1.0)),
         example_run(1, metrics={"m": 1.0}, summaries={}),
         example_run(2, metrics={"m": math.nan}, summaries=summary(math.nan, 2.0)),
     ]
-    found = [(c.kind, c.name, list(c.values)) for c in columns.extremes(many)]
-    assert found == [("max", "m", [None, None, 2.0]), ("min", "m", [0.5, None, None])]
+    ends = [(c.kind, c.name, list(c.values)) for c in columns.extremes(examples)]
+    assert ends == [("max", "m", [None, None, 2.0]), ("min", "m", [0.5, None, None])]
 
 
 # Groups -----------------------------------------------------------------------------------------
@@ -262,8 +265,8 @@ def test_groups_show_mean_spread_and_count_and_open(open_table: Any, content: An
         run.data.metrics["rmse"] for run in content().runs
         if run.info.experiment_id == "fuel" and run.data.params["model"] == "tree"
     ]  # fmt: skip
-    shown = [float(part) for part in column(table, "rmse")[2].split(" ± ")]
-    assert shown == pytest.approx([statistics.mean(rmse), statistics.stdev(rmse)], rel=0.02)
+    formatted = [float(part) for part in column(table, "rmse")[2].split(" ± ")]
+    assert formatted == pytest.approx([statistics.mean(rmse), statistics.stdev(rmse)], rel=0.02)
     table.keyboard.press("Escape")
     tree = table.get_by_role("button", name="tree 20 runs")
     tree.focus()
@@ -323,12 +326,12 @@ def test_chosen_runs_stay_chosen_and_can_be_dropped(open_table: Any, site: Path)
     assert "runs" not in state(table)
 
 
-def test_all_runs_that_are_shown_are_chosen_up_to_what_can_be_compared(open_table: Any) -> None:
+def test_choosing_all_runs_stops_at_the_limit_of_a_comparison(open_table: Any) -> None:
     table = open_table()
     every = table.get_by_label("Choose all runs that are shown")
     every.click()
-    told = "At most 50 runs can be compared; 10 more are not chosen."
-    assert table.locator("#chosen-count").inner_text() == told
+    message = "At most 50 runs can be compared; 10 more are not chosen."
+    assert table.locator("#chosen-count").inner_text() == message
     assert table.locator("#compare").inner_text() == "Compare 50"
     assert every.evaluate("box => box.indeterminate")
     table.get_by_role("button", name="Clear").click()

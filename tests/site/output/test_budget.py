@@ -28,13 +28,13 @@ def curves(folder: Path) -> int:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
-def test_each_plan_shows_no_more_than_the_one_before(runs: int, pages: int) -> None:
+def test_each_plan_shows_no_more_than_its_predecessor(runs: int, pages: int) -> None:
     plans = list(budget.plans(runs, pages))
     assert plans[0] == budget.Plan(pages=min(runs, pages), curves=runs)
     assert [plan.last for plan in plans] == [False] * (len(plans) - 1) + [True]
-    for one, other in pairwise(plans):
-        assert (one.pages, one.curves) >= (other.pages, other.curves)
-        assert one.curves >= other.curves
+    for fuller, smaller in pairwise(plans):
+        assert (fuller.pages, fuller.curves) >= (smaller.pages, smaller.curves)
+        assert fuller.curves >= smaller.curves
     assert len(plans) <= 8
 
 
@@ -48,7 +48,7 @@ def sizes(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> tup
     return whole, whole - size(folder / "runs") - size(folder / "data" / "runs")
 
 
-def test_curves_go_first_the_oldest_before_the_newest(
+def test_curves_of_the_oldest_runs_go_first(
     content: Any, options: SiteOptions, sizes: tuple[int, int], tmp_path: Path
 ) -> None:
     whole, _ = sizes
@@ -58,9 +58,9 @@ def test_curves_go_first_the_oldest_before_the_newest(
     assert len(list(tmp_path.glob("site/runs/*.html"))) == 72
     assert curves(tmp_path / "site") == 18
     most = f"{limited.max_bytes / 1e6:.3g} MB"
-    said = f"54 older runs are shown without curves (site.max_bytes, {most})."
-    assert report.dropped == (said,)
-    assert said in (tmp_path / "site" / "index.html").read_text()
+    sentence = f"54 older runs are shown without curves (site.max_bytes, {most})."
+    assert report.dropped == (sentence,)
+    assert sentence in (tmp_path / "site" / "index.html").read_text()
     older = content().runs[40].info.run_id
     text = (tmp_path / "site" / "runs" / f"{older}.html").read_text()
     assert f"gitml metrics history {older} KEY" in text
@@ -68,7 +68,7 @@ def test_curves_go_first_the_oldest_before_the_newest(
     assert (again.bytes, again.dropped) == (report.bytes, report.dropped)
 
 
-def test_then_pages_become_shards(
+def test_pages_of_older_runs_become_shards_next(
     content: Any, options: SiteOptions, sizes: tuple[int, int], tmp_path: Path
 ) -> None:
     _, rest = sizes
@@ -83,7 +83,7 @@ def test_then_pages_become_shards(
     ]
 
 
-def test_a_budget_that_cannot_be_met_is_said_and_the_site_stands(
+def test_build_reports_a_limit_that_cannot_be_met(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     report = build(

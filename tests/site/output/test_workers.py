@@ -65,7 +65,7 @@ def test_workers_give_each_result_once(two: None) -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_workers_start_before_the_results_are_asked_for(two: None, pipe: tuple[int, int]) -> None:
+def test_workers_start_before_results_are_read(two: None, pipe: tuple[int, int]) -> None:
     with workers.run(tasks(lambda _: os.write(pipe[1], b"."), range(3))) as results:
         os.read(pipe[0], 1)
         assert list(results()) == [1, 1, 1]
