@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from gitml.publishing import repository_source
+from gitml.publishing import dashboard
 from gitml.repository import Repository
 from gitml.site.serve import serve_live
 
@@ -58,7 +58,7 @@ def fingerprint() -> frozenset[tuple[str, int, int]]:
 def build(folder: Path) -> None:
     """Build the dashboard in this process."""
     repository, live = Repository.open(folder), round(1000 * INTERVAL)
-    report = repository_source.build_site(repository, _site(folder), live=live)
+    report = dashboard.build_site(repository, _site(folder), live=live)
     _say(f"{report.written} of {report.written + report.unchanged} files are new.")
 
 

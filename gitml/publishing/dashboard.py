@@ -9,9 +9,9 @@ from gitml.publishing import documents
 from gitml.publishing.repository_source import RepositorySource
 from gitml.repository import Repository
 from gitml.site import BuildReport, SiteOptions
-from gitml.site.build import Progress
 from gitml.site.output import bundle
 from gitml.site.output.no_gc import without_collector
+from gitml.site.writer import Progress
 from gitml.store.in_progress import journal
 
 

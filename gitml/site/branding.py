@@ -1,4 +1,4 @@
-"""A project's own colour and picture: checked, and made readable in both themes."""
+"""Check a project's accent colour and logo, and make the colour readable in both themes."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Logo:
 
 
 def accent_style(text: str) -> bytes:
-    """Give the rule that makes a colour the accent; darker or lighter where it would be illegible.
+    """Return the style rule of an accent colour, darker or lighter where it would be illegible.
 
     Raises:
-        InvalidInput: That is no colour.
+        InvalidInput: It is not a colour.
     """
     if not text:
         return b""
     if not _COLOUR.fullmatch(text):
         raise InvalidInput(
-            f"gitml.yaml: site.accent is {text!r:.60}, not a colour.",
+            f"gitml.yaml: site.accent must be a colour, not {text!r:.60}.",
             hint="Write it as '#0a58b5', with the quotes: YAML takes # for a comment.",
         )
     digits = text[1:] if len(text) == 7 else "".join(digit * 2 for digit in text[1:])
-    wanted = (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
-    light, dark = legible(wanted, _LIGHT), legible(wanted, _DARK)
+    colour = (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
+    light, dark = legible(colour, _LIGHT), legible(colour, _DARK)
     return f"\n:root{{--accent:light-dark({_hex(light)},{_hex(dark)})}}\n".encode()
 
 
@@ -57,32 +57,32 @@ def legible(colour: Colour, ground: Colour) -> Colour:
     ink = 0 if luminance(ground) > 0.18 else 255
     for step in range(101):
         mixed = [round(part + (ink - part) * step / 100) for part in colour]
-        found = (mixed[0], mixed[1], mixed[2])
-        if contrast(found, ground) >= CONTRAST:
-            return found
+        candidate = (mixed[0], mixed[1], mixed[2])
+        if contrast(candidate, ground) >= CONTRAST:
+            return candidate
     return (ink, ink, ink)
 
 
-def contrast(one: Colour, other: Colour) -> float:
-    """Contrast ratio of two colours, 1 to 21, as WCAG 2.2 defines it."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
+def contrast(first: Colour, second: Colour) -> float:
+    """Return the contrast ratio of two colours, 1 to 21, as WCAG 2.2 defines it."""
+    darker, lighter = sorted((luminance(first), luminance(second)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def luminance(colour: Colour) -> float:
-    """Relative luminance of an sRGB colour, 0 to 1, as WCAG 2.2 defines it."""
+    """Return the relative luminance of an sRGB colour, 0 to 1, as WCAG 2.2 defines it."""
     parts = [part / 255 for part in colour]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def logo(path: Path | None) -> Logo | None:
-    """Read the picture for the bar; what it is, its first bytes say.
+    """Read the picture for the bar; its first bytes decide its format.
 
     An SVG is only ever shown as an image, where its scripts do not run.
 
     Raises:
-        InvalidInput: It is not there, too large, or no picture that browsers show.
+        InvalidInput: It does not exist, is too large, or is not a picture that browsers show.
     """
     if path is None:
         return None
@@ -101,7 +101,7 @@ def logo(path: Path | None) -> Logo | None:
     kind = "svg" if _SVG.match(data) else previews.picture_type(data)
     if kind is None:
         raise InvalidInput(
-            f"The logo {path} is no PNG, JPEG, GIF, WebP or SVG picture.",
+            f"The logo {path} is not a PNG, JPEG, GIF, WebP or SVG picture.",
             hint="Change site.logo in gitml.yaml.",
         )
     return Logo(address=urls.media(data, kind), data=data)

@@ -1,4 +1,4 @@
-"""How a site is built, and what a build says that it did."""
+"""The options of a build, and its report."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class SiteOptions:
         run_pages: How many of the newest runs get a page of their own; runs of registered
             versions always do. The others are shown by ``run.html``.
         templates: Folder whose templates come before the built-in ones.
-        cache: Folder where the chart library and compiled templates are kept between builds.
+        cache: Folder where the chart library and compiled templates are cached between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
-            pages needs it, because it cannot know how deep the missing one lay.
+            pages needs it, because the depth of a missing address is unknown.
         accent: The accent colour, such as ``#0a58b5``; empty for the built-in one.
         logo: Picture for the bar of every page.
         max_bytes: How large the site may become; 0 for any size. See
             :mod:`gitml.site.output.budget`.
         live: How often pages ask whether the site changed, in ms; 0 for never. Only
-            :func:`~gitml.site.serve.serve_live` has an answer.
+            :func:`~gitml.site.serve.serve_live` answers.
     """
 
     run_pages: int = 5_000
@@ -37,12 +37,12 @@ class SiteOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
-    """What a build did.
+    """What a build wrote.
 
     Attributes:
         output: The site's folder.
         written: Files that are new or changed.
-        unchanged: Files taken over from the site that was there before.
+        unchanged: Files taken over from the previous site.
         bytes: Size of the whole site.
         dropped: One sentence for each thing that was left out.
     """

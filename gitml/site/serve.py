@@ -1,4 +1,4 @@
-"""Looking at a site over HTTP on this machine."""
+"""Serve a site over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})
 
 
 LIVE_SECONDS = 2.0
-_REST = 5  # times as long as a refresh took is waited after it: a fifth of one core at most
+_PAUSE_FACTOR = 5  # pause after a refresh, in times of its length: a fifth of one core at most
 
 
 class _Server(ThreadingHTTPServer):
@@ -55,7 +55,7 @@ class _Handler(SimpleHTTPRequestHandler):
         # Its times have whole seconds, and within one a site may be built twice.
         del self.headers["If-Modified-Since"]
         if self.server.generation and self.path.partition("?")[0] == "/generation.js":
-            self._say_generation()
+            self._send_generation()
         else:
             super().do_GET()
 
@@ -83,7 +83,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def _say_generation(self) -> None:
+    def _send_generation(self) -> None:
         data = f'gitml.generation("{self.server.generation}");\n'.encode()
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/javascript; charset=utf-8")
@@ -100,7 +100,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return f"{kind}; charset=utf-8" if text else kind
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: pages are many and small."""
+        """Log nothing: requests are many and small."""
 
     def _is_for_us(self) -> bool:
         bound = str(self.server.server_address[0])
@@ -112,11 +112,11 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> _Server:
-    """Make a server of a site without starting it; its ``url`` tells where it listens.
+    """Return a server of a site that is not started yet; ``url`` is its address.
 
     Raises:
         NotFound: There is no site in the folder.
-        GitmlError: The port cannot be had.
+        GitmlError: The port is not available.
     """
     if not (folder / "index.html").is_file():
         raise NotFound(f"There is no site in {folder}.", hint="Run `gitml site build` first.")
@@ -125,7 +125,7 @@ def server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> _Server:
         return _Server((host, port), handler)
     except OSError as error:
         raise GitmlError(
-            f"Port {port} on {host} cannot be used: {error.strerror}.",
+            f"Cannot use port {port} on {host}: {error.strerror}.",
             hint="Choose another with --port, or 0 for any.",
         ) from error
 
@@ -149,7 +149,7 @@ def serve(
 
     Raises:
         NotFound: There is no site in the folder.
-        GitmlError: The port cannot be had.
+        GitmlError: The port is not available.
     """
     with interruptible(), server(folder, port, host) as listening:
         try:
@@ -170,17 +170,17 @@ def serve_live(
     open_browser: bool = False,
     *,
     interval: float = LIVE_SECONDS,
-    rest: float = _REST,
+    rest: float = _PAUSE_FACTOR,
     announce: Callable[[str], object] = print,
 ) -> str:
     """Serve a site that changes until Ctrl-C and return the address it had.
 
-    Pages of a site built with :attr:`SiteOptions.live` ask for ``generation.js`` and show
-    themselves anew when it says something else than before.
+    Pages of a site built with :attr:`SiteOptions.live` ask for ``generation.js`` and
+    reload when its answer changes.
 
     Args:
         folder: The site.
-        refresh: Called every few seconds: brings the site up to date and tells whether it changed.
+        refresh: Called every few seconds; updates the site and returns True if it changed.
         port: 0 for any free one.
         host: Address to listen on.
         open_browser: Whether to open the site in the user's browser.
@@ -190,7 +190,7 @@ def serve_live(
 
     Raises:
         NotFound: There is no site in the folder.
-        GitmlError: The port cannot be had.
+        GitmlError: The port is not available.
     """
     started, count, wait = time.time_ns(), 0, interval
     with interruptible(), server(folder, port, host) as listening:

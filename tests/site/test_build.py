@@ -342,9 +342,9 @@ def test_report_names_what_was_dropped_and_progress_completes(
         "62 older runs are shown without previews of their files (site.run_pages).",
     )
     assert len(list((tmp_path / "site" / "runs").iterdir())) == 10
-    assert [total for _, total in steps] == [17] * len(steps)
+    assert [total for _, total in steps] == [25] * len(steps)
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
-    assert steps[-1] == (17, 17)
+    assert steps[-1] == (25, 25)
     assert report.bytes == sum(map(len, snapshot(tmp_path / "site").values()))
 
 

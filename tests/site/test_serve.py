@@ -54,7 +54,7 @@ def test_a_folder_without_a_site_and_a_port_in_use_are_said(site: Path, tmp_path
         serve(tmp_path)
     with (
         server(site) as first,
-        pytest.raises(GitmlError, match="cannot be used"),
+        pytest.raises(GitmlError, match="Cannot use port"),
         server(site, port=first.server_address[1]),
     ):
         pass

@@ -9,7 +9,7 @@ pages that name it must not change with every run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Run
@@ -63,30 +63,36 @@ def pages(shown: Catalogue) -> Iterator[Page]:
         yield kind, formats.name(title), address, words.take(text)
 
 
+def blocks(shown: Catalogue) -> dict[str, Sequence[Run]]:
+    """Return the runs of each block but the newest one's, by the block's key."""
+    newest, *parts = data.shards(shown.runs)
+    listed, rows = {}, len(newest)
+    for position, part in enumerate(parts):
+        if rows >= ROWS:
+            break
+        listed[f"search-{len(parts) - position}"] = part
+        rows += len(part)
+    return listed
+
+
 def index(
-    shown: Catalogue, listed: Sequence[Page], block: Callable[[str, Sequence[Run]], str]
+    shown: Catalogue, listed: Sequence[Page], addresses: Mapping[str, str]
 ) -> dict[str, object]:
-    """Give the head of the index, after its other blocks were written.
+    """Return the head of the index.
 
     Args:
         shown: What the site shows.
         listed: Everything that is found besides runs.
-        block: (key, runs) → address of the script that was written with their :func:`table`.
+        addresses: Address of the script of each of the :func:`blocks`, by key.
     """
-    newest, *parts = data.shards(shown.runs)
-    more, rows = [], len(newest)
-    for place, part in enumerate(parts):
-        if rows >= ROWS:
-            break
-        key = f"search-{len(parts) - place}"
-        more.append([key, block(key, part)])
-        rows += len(part)
+    newest = next(iter(data.shards(shown.runs)))
+    rows = len(newest) + sum(map(len, blocks(shown).values()))
     paged = (n for n, run in enumerate(shown.runs) if run.info.run_id not in shown.paged)
     return {
         "pages": [[kind, data.well_formed(title), *rest] for kind, title, *rest in listed],
         "paged": next(paged, len(shown.runs)),
         "runs": table(shown, newest),
-        "more": more,
+        "more": [[key, address] for key, address in addresses.items()],
         "left": len(shown.runs) - rows,
     }
 

@@ -1,76 +1,86 @@
-"""What an experiment's page says."""
+"""The page of an experiment: its table, its charts and links to its saved views."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
-from gitml.entities import Experiment, Run
-from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
-from gitml.site.data import columns
-from gitml.site.text import formats, markdown
-
-TABLE_ROWS = 100
+from gitml.entities import Experiment
+from gitml.site.data import columns, table
+from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.experiment_view import experiment_view
+from gitml.site.pages.report import view_link
+from gitml.site.pages.shards import ShardFiles
+from gitml.site.pages.timeline import Timelines
+from gitml.site.text import urls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExperimentTable:
-    """An experiment's page: the newest rows for readers without scripts."""
+class ExperimentPage(Page):
+    """The page of an experiment.
 
-    link: PageLink
-    runs: int
-    description: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[PageLink, str, int, str, tuple[str, ...]], ...]
-    head: str
-
-
-def experiment(catalogue: Catalogue, item: Experiment, head: str) -> ExperimentTable:
-    """Fill an experiment's page.
-
-    Args:
-        catalogue: What the site shows.
-        item: The experiment.
-        head: Address of the script with the table's newest runs.
+    Attributes:
+        site: What it is made from.
+        experiment: The experiment.
+        timelines: Metrics over commits.
+        parts: The parts of its table.
+        run_ids: Runs whose sparklines are in the table.
     """
-    runs = catalogue.by_experiment.get(item.experiment_id, ())[:TABLE_ROWS]
-    metrics = main_metrics(runs, 5)
-    params = _telling_params(runs, 5)
-    rows = []
-    for run in runs:
-        numbers = [_optional(run.data.metrics.get(key)) for key in metrics]
-        texts = [formats.clip(run.data.params.get(key, ""), 60) for key in params]
-        link = catalogue.links.get(run.info.run_id, PageLink(text=run_name(run)))
-        elapsed = formats.duration(columns.elapsed(run))
-        cells = (*numbers, *texts, (run.source.commit or "")[:8])
-        rows.append((link, run.info.status, run.info.start_time, elapsed, cells))
-    return ExperimentTable(
-        link=experiment_link(item),
-        runs=len(catalogue.by_experiment.get(item.experiment_id, ())),
-        description=markdown.render(item.tags.get(columns.NOTE_TAG, "")),
-        header=(*map(formats.name, (*metrics, *params)), "commit"),
-        rows=tuple(rows),
-        head=head,
-    )
+
+    site: SiteContext
+    experiment: Experiment
+    timelines: Timelines
+    parts: Sequence[table.Part]
+    run_ids: Sequence[str]
+
+    @classmethod
+    def gather(cls, site: SiteContext, timelines: Timelines) -> Iterator[ExperimentPage]:
+        """Iterate over the experiments."""
+        for experiment in site.catalogue.experiments.values():
+            newest = table.paged(site.catalogue, experiment)[: columns.HEAD_ROWS]
+            yield cls(
+                site=site,
+                experiment=experiment,
+                timelines=timelines,
+                parts=tuple(table.parts(site.catalogue, experiment)),
+                run_ids=tuple(run.info.run_id for run in newest),
+            )
+
+    @property
+    def name(self) -> str:
+        """Its address."""
+        return urls.experiment_page(self.experiment.name, self.experiment.experiment_id)
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """The parts of its table, and the pages of the runs with sparklines."""
+        return (*(part.key() for part in self.parts), *self.run_ids)
+
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the page and the scripts with the newest rows and their sparklines."""
+        shards, key = ShardFiles(), table.key(self.experiment)
+        head = shards.add(key, self._head(results, shards))
+        views = [
+            (view_link(self.site.catalogue, view), view.description)
+            for view in self.site.views
+            if view.experiment == self.experiment.name
+        ]
+        values = {
+            "page": experiment_view(self.site.catalogue, self.experiment, head),
+            "key": key,
+            "views": views,
+            "history": self.timelines.address(self.experiment),
+        }
+        page = HtmlFile(address=self.name, template="experiment.html", values=values)
+        return Outputs(files=(*shards.files, page))
+
+    def _head(self, results: Mapping[str, Result], shards: ShardFiles) -> dict[str, object]:
+        trends = [results[run_id].facts for run_id in self.run_ids]
+        sparklines = table.sparklines(self.experiment, trends, shards.add)
+        blocks = [(part, _block(results[part.key()])) for part in self.parts]
+        return table.head(self.site.catalogue, self.experiment, blocks, sparklines)
 
 
-def main_metrics(runs: Sequence[Run], limit: int) -> list[str]:
-    """Choose the metrics that most runs have, timings last."""
-    counts = Counter(chain.from_iterable(run.data.metrics for run in runs))
-    kept = (key for key in counts if "system/" not in key)
-    most = sorted(kept, key=lambda key: (-counts[key], columns.rank(key)))
-    return sorted(most[:limit], key=columns.rank)
-
-
-def _telling_params(runs: Sequence[Run], limit: int) -> list[str]:
-    values: dict[str, set[str]] = {}
-    for item in runs:
-        for key, value in item.data.params.items():
-            values.setdefault(key, set()).add(value)
-    return sorted(sorted(values, key=lambda key: (len(values[key]) < 2, key))[:limit])
-
-
-def _optional(value: float | None) -> str:
-    return "" if value is None else formats.number(value)
+def _block(result: Result) -> table.Block:
+    newest = result.content if isinstance(result.content, Mapping) else {}
+    return table.Block(shards=result.facts, newest=newest)

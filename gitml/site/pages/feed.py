@@ -1,13 +1,14 @@
-"""Regressions as an Atom feed (RFC 4287). All pure."""
+"""Regressions as an Atom feed (RFC 4287)."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from gitml.site.pages.timeline import Step
+from gitml.site.page import DataFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.timeline import Regression, Timelines
 from gitml.site.text import formats
 
 ENTRIES = 50
@@ -15,62 +16,53 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Regression:
-    """A step for the worse.
+class Feed(Page):
+    """The feed of all regressions."""
 
-    Attributes:
-        experiment: Name of the experiment.
-        experiment_id: Its id.
-        metric: The metric.
-        address: The page that shows it, from the site's root.
-        step: The step.
-    """
+    site: SiteContext
+    timelines: Timelines
 
-    experiment: str
-    experiment_id: str
-    metric: str
-    address: str
-    step: Step
+    name = "feed.xml"
 
-    @property
-    def sentence(self) -> str:
-        """Say it in one line."""
-        relative = f" ({self.step.relative})" if self.step.relative else ""
-        return (
-            f"{self.metric} of {self.experiment} went from {self.step.before} to "
-            f"{self.step.after}{relative} with {self.step.commit.commit[:8]}, "
-            f"“{formats.clip(self.step.commit.subject, 100)}” by {self.step.commit.author}"
-        )
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the feed."""
+        title, base_url = self.site.catalogue.source.title, self.site.options.base_url
+        data = atom(title, base_url, self.timelines.regressions)
+        return Outputs(files=[DataFile(address=self.name, data=data)])
 
 
-def atom(title: str, base_url: str, found: Sequence[Regression]) -> bytes:
-    """Write a feed, newest regression first.
+def atom(title: str, base_url: str, regressions: Sequence[Regression]) -> bytes:
+    """Return a feed, newest regression first.
 
     Args:
         title: The site's title.
         base_url: Address of the published site, ending in ``/``; links are relative without it.
-        found: The regressions, newest first; the first 50 are written.
+        regressions: The regressions, newest first; the first 50 are written.
     """
     ElementTree.register_namespace("", _ATOM)
     feed = ElementTree.Element(f"{{{_ATOM}}}feed")
     _add(feed, "title", f"{title}: regressions")
     _add(feed, "id", _identity(base_url or title))
-    newest = found[0].step.commit.timestamp if found else 0
+    newest = regressions[0].shift.commit.timestamp if regressions else 0
     _add(feed, "updated", formats.iso(newest))
     _link(feed, f"{base_url}feed.xml", rel="self")
     _link(feed, base_url or "index.html")
-    for one in found[:ENTRIES]:
-        entry = _add(feed, "entry")
-        _add(entry, "title", one.sentence)
-        key = "\n".join((one.experiment_id, one.metric, one.step.commit.commit))
-        _add(entry, "id", _identity(key))
-        _add(entry, "updated", formats.iso(one.step.commit.timestamp))
-        _add(_add(entry, "author"), "name", one.step.commit.author or "unknown")
-        _link(entry, f"{base_url}{one.address}")
-        between = one.step.between
-        more = f" {between} commits before it were not measured." if between else ""
-        _add(entry, "summary", f"{one.sentence}.{more}")
+    for regression in regressions[:ENTRIES]:
+        _add_entry(feed, regression, base_url)
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(feed) + b"\n"
+
+
+def _add_entry(feed: ElementTree.Element, regression: Regression, base_url: str) -> None:
+    commit, between = regression.shift.commit, regression.shift.between
+    entry = _add(feed, "entry")
+    _add(entry, "title", regression.sentence)
+    key = "\n".join((regression.experiment_id, regression.metric, commit.commit))
+    _add(entry, "id", _identity(key))
+    _add(entry, "updated", formats.iso(commit.timestamp))
+    _add(_add(entry, "author"), "name", commit.author or "unknown")
+    _link(entry, f"{base_url}{regression.address}")
+    more = f" {between} commits before it were not measured." if between else ""
+    _add(entry, "summary", f"{regression.sentence}.{more}")
 
 
 def _add(parent: ElementTree.Element, name: str, text: str | None = None) -> ElementTree.Element:

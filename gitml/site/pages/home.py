@@ -1,18 +1,19 @@
-"""What the first page says: what changed lately, what is live, what needs a look."""
+"""The home page: what changed lately, what is live, what needs attention."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Experiment, ModelEvent, RegisteredModel, Run, RunStatus
 from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
-from gitml.site.pages.experiment import main_metrics
-from gitml.site.pages.feed import Regression
+from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.experiment_view import main_metrics
 from gitml.site.pages.model import EventRow, LiveVersion, event_row, live
 from gitml.site.pages.promotion import PromotionCard, open_promotions
+from gitml.site.pages.timeline import Regression, Timelines
 from gitml.site.source import Document, RepositoryWarning
 from gitml.site.text import formats, markdown, urls
 
@@ -21,7 +22,7 @@ CHANGES = 8
 FAILED = 5
 WARNINGS = 10
 REGRESSIONS = 3
-LATELY = 7 * 24 * 3_600_000  # ms
+RECENT = 7 * 24 * 3_600_000  # ms
 _ENDED_BADLY = (RunStatus.FAILED, RunStatus.KILLED)
 
 
@@ -46,9 +47,9 @@ class MetricRange:
     Attributes:
         name: Its key.
         newest: Its value in the newest run that has it.
-        best: Its best value; empty where its name does not tell which way is better.
+        best: Its best value; empty if the better direction is unknown.
         run: The run with that value.
-        way: ``lowest`` or ``highest``.
+        extreme: ``lowest`` or ``highest``: which of the values is the best.
         lowest: Its smallest finite value.
         highest: Its largest finite value.
     """
@@ -57,7 +58,7 @@ class MetricRange:
     newest: str
     best: str
     run: PageLink
-    way: str
+    extreme: str
     lowest: str
     highest: str
 
@@ -85,16 +86,16 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Something that happened in the registry."""
+class RegistryChange:
+    """An event of the registry."""
 
     model: PageLink
     event: EventRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """The first page."""
+class HomeView:
+    """What the home page shows."""
 
     newest: tuple[RunRow, ...]
     experiments: tuple[ExperimentCard, ...]
@@ -103,23 +104,43 @@ class Home:
     warnings: tuple[tuple[str, PageLink | None], ...]
     more_warnings: int
     promotions: tuple[PromotionCard, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[RegistryChange, ...]
     regressions: tuple[tuple[str, str], ...]
     reports: tuple[PageLink, ...]
     runs: int
 
 
-def home(catalogue: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
-    """Say what changed lately and what is live.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage(Page):
+    """The first page of the site."""
+
+    site: SiteContext
+    timelines: Timelines
+
+    name = "index.html"
+
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the page."""
+        catalogue = self.site.catalogue
+        values = {
+            "page": home_view(catalogue, self.timelines.regressions),
+            "commit": catalogue.source.commit,
+            "left_out": self.site.omissions,
+        }
+        return Outputs(files=[HtmlFile(address=self.name, template="home.html", values=values)])
+
+
+def home_view(catalogue: Catalogue, regressions: Sequence[Regression] = ()) -> HomeView:
+    """Fill the home page.
 
     Args:
         catalogue: What the site shows.
-        regressions: Steps of metrics for the worse, newest first.
+        regressions: Metrics that got worse, newest first.
     """
-    failed = [run for run in _lately(catalogue.runs) if run.info.status in _ENDED_BADLY]
+    failed = [run for run in _recent(catalogue.runs) if run.info.status in _ENDED_BADLY]
     warnings = catalogue.source.warnings()
     models = sorted(catalogue.source.models, key=lambda model: -model.last_updated_timestamp)
-    return Home(
+    return HomeView(
         newest=tuple(_row(catalogue, run) for run in catalogue.runs[:NEWEST]),
         experiments=_experiment_cards(catalogue),
         models=tuple(_model_card(catalogue, model) for model in models),
@@ -130,7 +151,7 @@ def home(catalogue: Catalogue, regressions: Sequence[Regression] = ()) -> Home:
         more_warnings=max(0, len(warnings) - WARNINGS),
         promotions=open_promotions(catalogue),
         changes=_changes(catalogue),
-        regressions=tuple((one.sentence, one.address) for one in regressions[:REGRESSIONS]),
+        regressions=tuple((r.sentence, r.address) for r in regressions[:REGRESSIONS]),
         reports=tuple(_report(document) for document in reversed(catalogue.source.reports)),
         runs=len(catalogue.runs),
     )
@@ -149,34 +170,36 @@ def _report(document: Document) -> PageLink:
     return PageLink(text=formats.name(title), address=urls.report_page(document.name))
 
 
-def _changes(catalogue: Catalogue) -> tuple[Change, ...]:
+def _changes(catalogue: Catalogue) -> tuple[RegistryChange, ...]:
     """List the newest events of all models."""
-    found = [
+    changes = [
         (event, PageLink(text=formats.name(model.name), address=urls.model_page(model.name)))
         for model in catalogue.source.models
         for event in _moves(catalogue.source.events(model.name))
     ]
-    found.sort(key=lambda pair: (-pair[0].timestamp, pair[0].tag))
-    return tuple(Change(model=link, event=event_row(event)) for event, link in found[:CHANGES])
+    changes.sort(key=lambda pair: (-pair[0].timestamp, pair[0].tag))
+    return tuple(
+        RegistryChange(model=link, event=event_row(event)) for event, link in changes[:CHANGES]
+    )
 
 
 def _moves(events: Sequence[ModelEvent]) -> list[ModelEvent]:
-    """Leave out that a version left a stage where it is told which one it entered instead."""
-    kept: list[ModelEvent] = []
-    later: dict[int | None, ModelEvent] = {}  # of each version, where it went next
+    """Leave out that a version left a stage if the stage that it entered instead is listed."""
+    moves: list[ModelEvent] = []
+    later: dict[int | None, ModelEvent] = {}  # the next stage of each version
     for event in sorted(events, key=lambda event: -event.timestamp):
         after = later.get(event.version)
-        told = after and after.reason == event.reason
+        replaced = after and after.reason == event.reason
         if event.kind == "stage":
             later[event.version] = event
-        if event.kind != "left" or not told:
-            kept.append(event)
-    return kept
+        if event.kind != "left" or not replaced:
+            moves.append(event)
+    return moves
 
 
-def _lately(runs: Sequence[Run]) -> list[Run]:
-    """Take the runs of the week before the newest one; pages must not depend on a clock."""
-    since = runs[0].info.start_time - LATELY if runs else 0
+def _recent(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of the week before the newest one; pages must not depend on a clock."""
+    since = runs[0].info.start_time - RECENT if runs else 0
     return [run for run in runs if run.info.start_time >= since]
 
 
@@ -197,8 +220,8 @@ def _row(catalogue: Catalogue, item: Run) -> RunRow:
 
 
 def _experiment_cards(catalogue: Catalogue) -> tuple[ExperimentCard, ...]:
-    """Describe the experiments, the ones that people work on first."""
-    cards = [_experiment_card(catalogue, one) for one in catalogue.experiments.values()]
+    """Describe the experiments, those with the newest runs first."""
+    cards = [_experiment_card(catalogue, item) for item in catalogue.experiments.values()]
     return tuple(sorted(cards, key=lambda card: -(card.newest or 0)))
 
 
@@ -222,14 +245,14 @@ def _range(catalogue: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
         return run.data.metrics[key]
 
     low, high = min(finite, key=value), max(finite, key=value)
-    way = {"lower": "lowest", "higher": "highest"}.get(catalogue.source.better(key), "")
-    best = {"lowest": low, "highest": high}.get(way)
+    extreme = {"lower": "lowest", "higher": "highest"}.get(catalogue.source.better(key), "")
+    best = {"lowest": low, "highest": high}.get(extreme)
     return MetricRange(
         name=formats.name(key),
         newest=formats.number(value(having[0])),
         best=formats.number(value(best)) if best else "",
         run=catalogue.links[best.info.run_id] if best else PageLink(text=""),
-        way=way,
+        extreme=extreme,
         lowest=formats.number(value(low)),
         highest=formats.number(value(high)),
     )

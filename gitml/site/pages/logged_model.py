@@ -1,4 +1,4 @@
-"""A model directory of a run as its page shows it: signature, how to load it, how to ask it."""
+"""A model directory on the page of its run: signature, how to load it, how to serve it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LoggedModel:
         flavors: Their names, with commas.
         signature: (``input``, ``output`` or ``parameter``; name and type) of each part.
         load: How to load it in Python.
-        ask: How to serve it and ask it; empty where what it takes is not known.
+        ask: How to serve it and send it a request; empty if its input is unknown.
         versions: Versions registered from it.
     """
 
@@ -52,7 +52,7 @@ def describe(
         run_id: Of the run.
         logged: The directory.
         files: Paths of all files of the run.
-        read: (path, limit) → the first bytes of a file, None where they are not at hand.
+        read: (path, limit) → the first bytes of a file, None if they are not on this machine.
         versions: Versions registered from it.
     """
     from gitml.models.examples import SERVING_FILE
@@ -73,7 +73,7 @@ def describe(
 
 
 def _signature(data: bytes | None) -> ModelSignature | None:
-    """Read the signature of an MLmodel file; None where it has none that can be read."""
+    """Read the signature of an MLmodel file; None if it has none, or is malformed."""
     import yaml
 
     from gitml.models.mlmodel import Model

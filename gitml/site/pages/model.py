@@ -1,4 +1,4 @@
-"""What a registered model's page says: versions, what is live, and how it came about."""
+"""What a registered model's page shows: its versions, which of them are live, and its history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.registry.promotion.decisions import Decision
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages.promotion import PromotionCard, cards
-from gitml.site.pages.stages import Timeline, timeline
+from gitml.site.pages.stages import StageTimeline, stage_timeline
 from gitml.site.text import commands, formats, markdown, urls
 
 
@@ -54,7 +54,7 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPage:
+class ModelView:
     """A registered model's page."""
 
     name: str
@@ -63,33 +63,35 @@ class ModelPage:
     versions: tuple[VersionRow, ...]
     live: tuple[LiveVersion, ...]
     promotions: tuple[PromotionCard, ...]
-    timeline: Timeline | None
+    timeline: StageTimeline | None
     events: tuple[EventRow, ...]
     usage: tuple[tuple[str, str], ...]
 
 
-def model(catalogue: Catalogue, item: RegisteredModel, decisions: Sequence[Decision]) -> ModelPage:
+def model_view(
+    catalogue: Catalogue, model: RegisteredModel, decisions: Sequence[Decision]
+) -> ModelView:
     """Fill a registered model's page.
 
     Args:
         catalogue: What the site shows.
-        item: The model.
+        model: The model.
         decisions: Versions that entered a stage, as far as they have a page.
     """
-    versions = catalogue.versions[item.name]
-    events = sorted(catalogue.source.events(item.name), key=lambda e: e.timestamp)[::-1]
-    return ModelPage(
-        name=formats.name(item.name),
-        description=markdown.render(item.description),
-        tags=formats.pairs(item.tags),
+    versions = catalogue.versions[model.name]
+    events = sorted(catalogue.source.events(model.name), key=lambda e: e.timestamp)[::-1]
+    return ModelView(
+        name=formats.name(model.name),
+        description=markdown.render(model.description),
+        tags=formats.pairs(model.tags),
         versions=tuple(_version(catalogue, version) for version in versions),
         live=live(versions),
-        promotions=cards(catalogue, item.name),
-        timeline=timeline(
-            item.name,
+        promotions=cards(catalogue, model.name),
+        timeline=stage_timeline(
+            model.name,
             events[::-1],
             frozenset(v.version for v in versions),
-            frozenset(one.entry.tag for one in decisions),
+            frozenset(decision.entry.tag for decision in decisions),
         ),
         events=tuple(event_row(event) for event in events),
         usage=_usage(catalogue, versions, events),
@@ -116,7 +118,7 @@ def live(versions: Sequence[ModelVersion]) -> tuple[LiveVersion, ...]:
 def _usage(
     catalogue: Catalogue, versions: Sequence[ModelVersion], events: Sequence[ModelEvent]
 ) -> tuple[tuple[str, str], ...]:
-    """Show how to get the version in Production, or the newest where none is."""
+    """Return how to get the version in Production, or the newest one if none is."""
     if not versions:
         return ()
     chosen = next((v for v in versions if v.current_stage == "Production"), versions[0])
@@ -127,32 +129,32 @@ def _usage(
     ]
     for event in events:
         if event.kind == "registered" and event.version == chosen.version:
-            place = catalogue.source.forge.address or "."
-            usage.append(("With DVC alone", commands.dvc_get(place, event.tag)))
+            address = catalogue.source.forge.address or "."
+            usage.append(("With DVC alone", commands.dvc_get(address, event.tag)))
     return tuple(usage)
 
 
-def _version(catalogue: Catalogue, item: ModelVersion) -> VersionRow:
-    commit = item.code_commit or ""
+def _version(catalogue: Catalogue, version: ModelVersion) -> VersionRow:
+    commit = version.code_commit or ""
     return VersionRow(
-        version=item.version,
-        address=urls.version_page(item.name, item.version),
-        stage=item.current_stage,
-        aliases=item.aliases,
-        created=item.creation_timestamp,
-        user=item.user_id,
-        run=catalogue.links.get(item.run_id, PageLink(text=item.run_id[:8])),
+        version=version.version,
+        address=urls.version_page(version.name, version.version),
+        stage=version.current_stage,
+        aliases=version.aliases,
+        created=version.creation_timestamp,
+        user=version.user_id,
+        run=catalogue.links.get(version.run_id, PageLink(text=version.run_id[:8])),
         commit=PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit)),
-        description=item.description,
-        path=artifact_path(item),
-        run_id=item.run_id,
+        description=version.description,
+        path=artifact_path(version),
+        run_id=version.run_id,
     )
 
 
 def artifact_path(version: ModelVersion) -> str:
-    """Give the folder below the run's artifacts that a version was registered from."""
-    found = re.fullmatch(r"runs:/[0-9a-f]{32}/(.+)", version.source, re.DOTALL)
-    return found.group(1).strip("/") if found else "model"
+    """Return the folder of the run's artifacts that a version was registered from."""
+    match = re.fullmatch(r"runs:/[0-9a-f]{32}/(.+)", version.source, re.DOTALL)
+    return match[1].strip("/") if match else "model"
 
 
 _EVENTS = {
@@ -167,7 +169,7 @@ _EVENTS = {
 
 
 def event_row(event: ModelEvent) -> EventRow:
-    """Put an event into words."""
+    """Describe an event in words."""
     # str.format would let braces in a name reach attributes, hence plain replacing.
     pattern = _EVENTS.get(event.kind, event.kind)
     what = pattern.replace("{version}", str(event.version)).replace("{value}", event.value)

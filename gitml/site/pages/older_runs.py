@@ -1,86 +1,127 @@
-"""Older runs: rendered like the others, but 256 to a file, and catalogue by ``run.html#<run id>``.
+"""Older runs: rendered like the others, but 256 to a file, and shown by ``run.html#<run id>``.
 
-Shards are counted from the oldest run, so that one that is full never changes for a new run.
+Files are counted from the oldest run, so that one that is full never changes for a new run.
 ``data/older/<n>.js`` holds ``{run id: {"html": what is inside <main>, "run": record}}``, where the
-record is that of :func:`gitml.site.pages.run.record`. ``data/ids/<first digits>.js`` says for every
-run of the site where it is: ``{other digits: number of its shard, or -1 for a page of its own}``.
+record is that of :func:`gitml.site.pages.run_view.run_record`. ``data/ids/<first digits>.js`` maps
+every run of the site to its file: ``{other digits: number of the file, or -1 for a page of its
+own}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.site import previews
 from gitml.site.catalogue import Catalogue
 from gitml.site.data import columns
-from gitml.site.pages import run as run_pages
+from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.run import curve_points, run_key
+from gitml.site.pages.run_view import run_record, run_view
+from gitml.site.text import urls
 
 RUNS = 256
 IDS = 1_000
 CURVE_POINTS = 100
 PATCH_LINES = 400
+_RUN_SECONDS = 3e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class OlderRunsPage(Page):
     """Runs that share a file; ``number`` counts from the oldest."""
 
+    site: SiteContext
     number: int
     runs: Sequence[Run]
 
+    @classmethod
+    def gather(cls, site: SiteContext) -> Iterator[OlderRunsPage]:
+        """Cut the runs beyond the newest ones into files.
+
+        Runs of registered versions are among them although they have pages, for a run that is
+        registered later must not move its neighbours.
+        """
+        older = site.catalogue.runs[site.newest_runs :][::-1]
+        for number, start in enumerate(range(0, len(older), RUNS)):
+            yield cls(site=site, number=number, runs=older[start : start + RUNS])
+
     @property
     def name(self) -> str:
-        """Names its script."""
+        """The key of its script."""
         return f"older/{self.number}"
 
+    @property
+    def seconds(self) -> float:
+        """Seconds for its runs."""
+        return _RUN_SECONDS * len(self.runs)
 
-def shards(catalogue: Catalogue, run_pages: int) -> Iterator[Shard]:
-    """Cut the runs beyond the newest ``run_pages`` into shards.
+    def key(self) -> object:
+        """Return what it shows of each run."""
+        keys = [run_key(self.site, run) for run in self.runs]
+        return keys if all(keys) else None
 
-    Runs of registered versions are among them although they have pages, for a run that is
-    registered later must not move its neighbours.
-    """
-    older = catalogue.runs[run_pages:][::-1]
-    for number, start in enumerate(range(0, len(older), RUNS)):
-        yield Shard(number=number, runs=older[start : start + RUNS])
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the script."""
+        value = {run.info.run_id: self._entry(run) for run in self.runs}
+        data = columns.script(self.name, value)
+        return Outputs(files=[DataFile(address=urls.older(self.number), data=data)])
 
-
-def page(
-    catalogue: Catalogue, item: Run, curved: bool
-) -> tuple[run_pages.RunPage, dict[str, object]]:
-    """Fill a run's page and record for a shard: files by name only, curves and patch shorter.
-
-    Args:
-        catalogue: What the site shows.
-        item: The run.
-        curved: Whether there is space for its curves.
-    """
-    source, run_id = catalogue.source, item.info.run_id
-    history = source.history(run_id) if curved and run_pages.has_curves(item) else ()
-    curves = columns.curves(history, item.info.start_time, CURVE_POINTS)
-    files = previews.list_files(source.artifacts(run_id))
-    view = run_pages.run(catalogue, item, files, bool(curves), patch_lines=PATCH_LINES)
-    return view, run_pages.record(catalogue, item, files, curves)
+    def _entry(self, run: Run) -> dict[str, object]:
+        """Render a run: files by name only, curves and patch shorter."""
+        catalogue = self.site.catalogue
+        points = curve_points(self.site, run)
+        curves = columns.curves(points, run.info.start_time, CURVE_POINTS)
+        files = previews.list_files(catalogue.source.artifacts(run.info.run_id))
+        view = run_view(catalogue, run, files, bool(curves), patch_lines=PATCH_LINES)
+        return {
+            "html": columns.well_formed(self.site.templates.run(view)),
+            "run": run_record(catalogue, run, files, curves),
+        }
 
 
-def digits(runs: int) -> int:
-    """Tell how many digits of an id name the file that knows it, so that files stay small."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLocator(Page):
+    """The page that finds a run by its id, and the scripts that map ids to files."""
+
+    site: SiteContext
+
+    name = "run.html"
+
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the page and the scripts."""
+        digits = id_digits(len(self.site.catalogue.runs))
+        numbers = {
+            run.info.run_id: page.number
+            for page in OlderRunsPage.gather(self.site)
+            for run in page.runs
+        }
+        files = _numbers_by_prefix(self.site.catalogue, numbers, digits)
+        return Outputs(
+            files=(
+                HtmlFile(address=self.name, template="older.html", values={"digits": digits}),
+                *(
+                    DataFile(address=urls.ids(prefix), data=columns.script(f"ids/{prefix}", value))
+                    for prefix, value in files.items()
+                ),
+            )
+        )
+
+
+def id_digits(runs: int) -> int:
+    """Return how many digits of an id name the file that maps it, so that files stay small."""
     return next(count for count in (0, 1, 2, 3) if runs <= IDS * 16**count or count == 3)
 
 
-def places(catalogue: Catalogue, parts: Sequence[Shard]) -> dict[str, dict[str, int]]:
-    """Give the files that say where each run is, by the digits they are named for."""
-    count = digits(len(catalogue.runs))
-    found: dict[str, dict[str, int]] = {_name(n, count): {} for n in range(16**count)}
-    shard = {run.info.run_id: part.number for part in parts for run in part.runs}
+def _numbers_by_prefix(
+    catalogue: Catalogue, numbers: Mapping[str, int], digits: int
+) -> dict[str, dict[str, int]]:
+    """Group the numbers of runs by the first digits of their ids."""
+    prefixes = [f"{number:0{digits}x}" if digits else "all" for number in range(16**digits)]
+    groups: dict[str, dict[str, int]] = {prefix: {} for prefix in prefixes}
     for run in catalogue.runs:
         run_id = run.info.run_id
-        number = -1 if run_id in catalogue.paged else shard[run_id]
-        found[run_id[:count] or "all"][run_id[count:]] = number
-    return found
-
-
-def _name(number: int, count: int) -> str:
-    return f"{number:0{count}x}" if count else "all"
+        number = -1 if run_id in catalogue.paged else numbers[run_id]
+        groups[run_id[:digits] or "all"][run_id[digits:]] = number
+    return groups

@@ -1,4 +1,4 @@
-"""What a promotion's page says: one that waits for a decision, or one that was decided."""
+"""What a promotion's page shows, whether it waits for a decision or was decided."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from gitml.registry.promotion.decisions import Decision, Proposal
 from gitml.site.catalogue import Catalogue, PageLink
-from gitml.site.pages import review as reviews
-from gitml.site.pages.review import ReviewView
+from gitml.site.pages.review import ReviewView, review_view, verdict_of
 from gitml.site.text import commands, formats, urls
 
 
@@ -26,7 +25,7 @@ class PromotionCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromotionPage:
+class PromotionView:
     """A promotion's page.
 
     Attributes:
@@ -36,13 +35,13 @@ class PromotionPage:
         stage: The stage.
         state: ``open``, ``live`` or ``past``.
         forced: Whether it was forced past its gates.
-        user: Who proposed it, or who wrote the tag.
+        user: Who proposed it or wrote the tag.
         timestamp: When, ms since the Unix epoch.
-        until: When the version left the stage; None while it is in it, or never was.
+        until: When the version left the stage; None if it has not.
         reason: Why.
-        request: Where its pull request is found.
-        facts: What else is known of it, label and text or link.
-        command: What one can type to see more, label and command.
+        request: Address of its pull request.
+        facts: Further facts, label and text or link.
+        command: Label and command to type to see more.
         review: The version beside the one it is to replace.
     """
 
@@ -62,38 +61,38 @@ class PromotionPage:
     review: ReviewView
 
 
-def proposed(catalogue: Catalogue, item: Proposal) -> PromotionPage:
+def proposal_view(catalogue: Catalogue, proposal: Proposal) -> PromotionView:
     """Fill the page of a promotion that waits for a decision."""
-    found = item.comparison
-    return PromotionPage(
-        address=_address_of(item),
-        model=_model(found.model),
-        version=_version(found.model, found.version),
-        stage=found.stage,
+    comparison = proposal.comparison
+    return PromotionView(
+        address=_address_of(proposal),
+        model=_model(comparison.model),
+        version=_version(comparison.model, comparison.version),
+        stage=comparison.stage,
         state="open",
         forced=False,
-        user=formats.name(item.user),
-        timestamp=item.timestamp,
+        user=formats.name(proposal.user),
+        timestamp=proposal.timestamp,
         until=None,
-        reason=item.reason,
-        request=item.open_at if item.open_at.startswith("https://") else "",
+        reason=proposal.reason,
+        request=proposal.open_at if proposal.open_at.startswith("https://") else "",
         facts=(
-            ("Branch", PageLink(text=formats.name(item.branch))),
-            ("Commit", _commit(catalogue, item.commit)),
+            ("Branch", PageLink(text=formats.name(proposal.branch))),
+            ("Commit", _commit(catalogue, proposal.commit)),
         ),
-        command=("Look at it in a clone", commands.check_proposal(item.branch)),
-        review=reviews.review(catalogue, found),
+        command=("Look at it in a clone", commands.check_proposal(proposal.branch)),
+        review=review_view(catalogue, comparison),
     )
 
 
-def decided(catalogue: Catalogue, item: Decision) -> PromotionPage:
+def decision_view(catalogue: Catalogue, decision: Decision) -> PromotionView:
     """Fill the page of a promotion that was decided."""
-    found, entry = item.comparison, item.entry
-    return PromotionPage(
-        address=urls.promotion_page(found.model, entry.tag),
-        model=_model(found.model),
-        version=_version(found.model, found.version),
-        stage=found.stage,
+    comparison, entry = decision.comparison, decision.entry
+    return PromotionView(
+        address=urls.promotion_page(comparison.model, entry.tag),
+        model=_model(comparison.model),
+        version=_version(comparison.model, comparison.version),
+        stage=comparison.stage,
         state="live" if entry.until is None else "past",
         forced=entry.forced,
         user=formats.name(entry.user),
@@ -101,51 +100,56 @@ def decided(catalogue: Catalogue, item: Decision) -> PromotionPage:
         until=entry.until,
         reason=entry.reason,
         request="",
-        facts=tuple(_decided_facts(catalogue, item)),
+        facts=tuple(_decided_facts(catalogue, decision)),
         command=("What the tag says", commands.show_tag(entry.tag)),
-        review=reviews.review(catalogue, found),
+        review=review_view(catalogue, comparison),
     )
 
 
-def _decided_facts(catalogue: Catalogue, item: Decision) -> Iterator[tuple[str, PageLink]]:
-    entry = item.entry
+def _decided_facts(catalogue: Catalogue, decision: Decision) -> Iterator[tuple[str, PageLink]]:
+    entry = decision.entry
     address = catalogue.source.forge.request(entry.pull_request)
-    told = (
+    facts = (
         ("Pull request", PageLink(text=formats.name(entry.pull_request), address=address)),
         ("Merged by", PageLink(text=formats.name(entry.merged_by.partition(" <")[0]))),
         ("Merge commit", _commit(catalogue, entry.merge_commit)),
         ("Tag", PageLink(text=formats.name(entry.tag))),
     )
-    yield from (pair for pair in told if pair[1].text)
+    yield from (fact for fact in facts if fact[1].text)
 
 
 def cards(catalogue: Catalogue, model: str) -> tuple[PromotionCard, ...]:
     """List the promotions of a model that wait for a decision."""
-    return tuple(_card(item) for item in catalogue.proposals.get(model, ()))
+    return tuple(_card(proposal) for proposal in catalogue.proposals.get(model, ()))
 
 
 def open_promotions(catalogue: Catalogue) -> tuple[PromotionCard, ...]:
     """List the promotions of all models that wait for a decision, newest first."""
-    found = [card for model in sorted(catalogue.proposals) for card in cards(catalogue, model)]
-    return tuple(sorted(found, key=lambda card: -card.timestamp))
+    waiting = [card for model in sorted(catalogue.proposals) for card in cards(catalogue, model)]
+    return tuple(sorted(waiting, key=lambda card: -card.timestamp))
 
 
-def _card(item: Proposal) -> PromotionCard:
-    found = item.comparison
-    verdict, mark = reviews.verdict_of(found)
+def _card(proposal: Proposal) -> PromotionCard:
+    comparison = proposal.comparison
+    verdict, mark = verdict_of(comparison)
     return PromotionCard(
-        link=PageLink(text=f"version {found.version} to {found.stage}", address=_address_of(item)),
-        model=_model(found.model),
+        link=PageLink(
+            text=f"version {comparison.version} to {comparison.stage}",
+            address=_address_of(proposal),
+        ),
+        model=_model(comparison.model),
         verdict=verdict,
         mark=mark,
-        user=formats.name(item.user),
-        timestamp=item.timestamp,
-        reason=item.reason,
+        user=formats.name(proposal.user),
+        timestamp=proposal.timestamp,
+        reason=proposal.reason,
     )
 
 
-def _address_of(item: Proposal) -> str:
-    return urls.promotion_page(item.comparison.model, f"{item.branch}\0{item.comparison.stage}")
+def _address_of(proposal: Proposal) -> str:
+    return urls.promotion_page(
+        proposal.comparison.model, f"{proposal.branch}\0{proposal.comparison.stage}"
+    )
 
 
 def _model(name: str) -> PageLink:

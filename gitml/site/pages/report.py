@@ -1,6 +1,6 @@
 """Reports: Markdown on the code branch with the charts and tables of saved views.
 
-A fenced block of the language ``gitml`` names a view and says what of it stands there::
+A fenced block of the language ``gitml`` names a view and selects what of it the report shows::
 
     view: shallow-trees
     charts: [scatter]
@@ -11,7 +11,7 @@ All charts and ten rows without these keys; ``charts: []`` or ``rows: 0`` for no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,21 @@ from gitml.errors import InvalidInput
 from gitml.formats import schemas
 from gitml.site.catalogue import Catalogue, PageLink, run_name
 from gitml.site.charts import static_charts
-from gitml.site.data import columns as data, views
+from gitml.site.data import columns, views
 from gitml.site.data.views import Chart, Key, View
+from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.previews import Picture
 from gitml.site.source import Document
 from gitml.site.text import formats, markdown, urls
 
 ROWS = 10
-MOST_ROWS = 500
+MAX_ROWS = 500
 _BLOCK = {
     "type": "object",
     "properties": {
         "view": {"type": "string"},
         "charts": {"type": "array", "items": {"type": "string"}},
-        "rows": {"type": "integer", "minimum": 0, "maximum": MOST_ROWS},
+        "rows": {"type": "integer", "minimum": 0, "maximum": MAX_ROWS},
     },
     "required": ["view"],
     "additionalProperties": False,
@@ -43,7 +44,7 @@ _BLOCK = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class ReportFigure:
     """A chart in a report; ``width`` and ``height`` are CSS pixels."""
 
     picture: Picture
@@ -53,28 +54,59 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ReportBlock:
     """What a report shows of a view.
 
     Attributes:
         view: Its title, and the live page that it leads to.
         description: One line.
-        runs: How many runs it holds.
+        runs: How many runs it has.
         figures: Its charts.
         header: Names of the table's columns.
         rows: The runs, each with its cells.
         drawn: How many runs the charts show.
-        number: Which one it is on its page, from 1.
+        number: Its position on the page, from 1.
     """
 
     view: PageLink
     description: str
     runs: int
-    figures: tuple[Figure, ...]
+    figures: tuple[ReportFigure, ...]
     header: tuple[str, ...]
     rows: tuple[tuple[PageLink, tuple[str, ...]], ...]
     drawn: int
     number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPages(Page):
+    """All reports with their pictures."""
+
+    site: SiteContext
+
+    name = "reports"
+
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the pages and the pictures."""
+        return Outputs(files=list(self._files()))
+
+    def _files(self) -> Iterator[HtmlFile | DataFile]:
+        reporter = Reporter(
+            catalogue=self.site.catalogue,
+            views={view.name: view for view in self.site.views},
+            render=self._render,
+            cache=self.site.options.cache,
+        )
+        for document in self.site.catalogue.source.reports:
+            title, text = reporter.page(document)
+            address = urls.report_page(document.name)
+            values = {"heading": formats.name(title), "text": text}
+            yield HtmlFile(address=address, template="extra.html", values=values)
+        for picture in reporter.pictures:
+            yield DataFile(address=picture.address, data=picture.data)
+
+    def _render(self, block: ReportBlock) -> str:
+        return self.site.templates.render("view.html", {"shown": block, "root": "../"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,23 +117,23 @@ class Reporter:
         catalogue: What the site shows.
         views: The saved views by name.
         render: What a report shows of a view → HTML.
-        cache: Folder where drawings are kept between builds.
-        pictures: The pictures that were made.
-        blocks: How many blocks of the present report were filled.
+        cache: Folder where drawings are cached between builds.
+        pictures: The pictures of all charts.
+        blocks: How many blocks of the current report were filled.
     """
 
     catalogue: Catalogue
     views: Mapping[str, View]
-    render: Callable[[Shown], str]
+    render: Callable[[ReportBlock], str]
     cache: Path | None = None
     pictures: list[Picture] = field(default_factory=list)
     blocks: int = 0
 
     def page(self, document: Document) -> tuple[str, str]:
-        """Give a report's title and its HTML.
+        """Return a report's title and its HTML.
 
         Raises:
-            InvalidInput: A block cannot be read, or names a view that is not there.
+            InvalidInput: A block is malformed, or names a view that does not exist.
         """
         self.blocks = 0
         title, text = markdown.titled(document.text, document.name)
@@ -111,39 +143,39 @@ class Reporter:
 
     def _block(self, document: Document, text: str) -> str:
         self.blocks += 1
-        asked = _read_block(f"reports/{document.name}.md", text)
-        view = self.views.get(asked["view"])
+        block = _read_block(f"reports/{document.name}.md", text)
+        view = self.views.get(block["view"])
         if view is None:
-            known = ", ".join(sorted(self.views)) or "none yet"
+            names = ", ".join(sorted(self.views)) or "none yet"
             raise InvalidInput(
-                f"reports/{document.name}.md: there is no view {asked['view']!r:.60}.",
-                hint=f"Views in {views.FOLDER}/: {known}.",
+                f"reports/{document.name}.md: there is no view {block['view']!r:.60}.",
+                hint=f"Views in {views.FOLDER}/: {names}.",
             )
-        return self.render(self._shown(view, asked))
+        return self.render(self._show(view, block))
 
-    def _shown(self, view: View, asked: Mapping[str, Any]) -> Shown:
+    def _show(self, view: View, block: Mapping[str, Any]) -> ReportBlock:
         runs = runs_of(self.catalogue, view)
-        kinds = asked.get("charts")
-        wanted = [one for one in view.charts if kinds is None or one.kind in kinds]
-        columns = [c for c in view.columns or _columns(runs) if c.name != "run_name"]
-        return Shown(
-            view=link(self.catalogue, view),
+        kinds = block.get("charts")
+        charts = [chart for chart in view.charts if kinds is None or chart.kind in kinds]
+        keys = [key for key in view.columns or _columns(runs) if key.name != "run_name"]
+        return ReportBlock(
+            view=view_link(self.catalogue, view),
             description=view.description,
             runs=len(runs),
-            figures=tuple(figure for one in wanted for figure in self._figures(one, runs)),
-            header=tuple(formats.name(column.name) for column in columns),
+            figures=tuple(figure for chart in charts for figure in self._figures(chart, runs)),
+            header=tuple(formats.name(key.name) for key in keys),
             rows=tuple(
                 (
                     self.catalogue.links.get(run.info.run_id, PageLink(text=run_name(run))),
-                    tuple(_cell(run, column) for column in columns),
+                    tuple(_cell(run, key) for key in keys),
                 )
-                for run in runs[: asked.get("rows", ROWS)]
+                for run in runs[: block.get("rows", ROWS)]
             ),
             drawn=min(len(runs), static_charts.RUNS),
             number=self.blocks,
         )
 
-    def _figures(self, chart: Chart, runs: Sequence[Run]) -> list[Figure]:
+    def _figures(self, chart: Chart, runs: Sequence[Run]) -> list[ReportFigure]:
         specification = static_charts.spec(chart, runs)
         if specification is None:
             return []
@@ -152,19 +184,19 @@ class Reporter:
         self.pictures.append(picture)
         width, height = static_charts.size(drawn)
         title = static_charts.title(chart)
-        return [Figure(picture=picture, title=title, width=width, height=height)]
+        return [ReportFigure(picture=picture, title=title, width=width, height=height)]
 
 
 def runs_of(catalogue: Catalogue, view: View) -> list[Run]:
-    """Take the runs of a view; none where its experiment is not here."""
+    """Return the runs of a view; none if the site has no such experiment."""
     for item in catalogue.experiments.values():
         if item.name == view.experiment:
             return views.select(view, catalogue.by_experiment.get(item.experiment_id, ()))
     return []
 
 
-def link(catalogue: Catalogue, view: View) -> PageLink:
-    """PageLink a view to the page that shows it; plain text where its experiment is not here."""
+def view_link(catalogue: Catalogue, view: View) -> PageLink:
+    """Link a view to the page that shows it; plain text if the site has no such experiment."""
     for item in catalogue.experiments.values():
         if item.name == view.experiment:
             address = urls.experiment_page(item.name, item.experiment_id)
@@ -174,7 +206,7 @@ def link(catalogue: Catalogue, view: View) -> PageLink:
     return PageLink(text=formats.name(view.title))
 
 
-def _read_block(where: str, text: str) -> dict[str, Any]:
+def _read_block(path: str, text: str) -> dict[str, Any]:
     """Read a block.
 
     Raises:
@@ -186,14 +218,14 @@ def _read_block(where: str, text: str) -> dict[str, Any]:
         block = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise InvalidInput(f"{where}: a gitml block is not valid YAML: {reason}.") from error
-    schemas.require(block, _BLOCK, where, "the gitml block")
+        raise InvalidInput(f"{path}: a gitml block is not valid YAML: {reason}.") from error
+    schemas.require(block, _BLOCK, path, "the gitml block")
     return dict(block)
 
 
 def _columns(runs: Sequence[Run]) -> list[Key]:
-    """Choose columns for a view that names none."""
-    metrics = sorted({key for run in runs[:100] for key in run.data.metrics}, key=data.rank)
+    """Return the columns of a view that names none."""
+    metrics = sorted({key for run in runs[:100] for key in run.data.metrics}, key=columns.rank)
     params = sorted({key for run in runs[:100] for key in run.data.params})
     return [
         *(Key(kind="metrics", name=name) for name in metrics[:4]),
@@ -202,11 +234,11 @@ def _columns(runs: Sequence[Run]) -> list[Key]:
 
 
 def _cell(run: Run, column: Key) -> str:
-    found = views.value(run, column)
-    if found is None:
+    value = views.value(run, column)
+    if value is None:
         return ""
     if column.name == "start_time" and column.kind == "attributes":
-        return formats.moment(int(found))
+        return formats.moment(int(value))
     if column.name == "duration" and column.kind == "attributes":
-        return formats.duration(int(found))
-    return formats.clip(found, 200) if isinstance(found, str) else formats.number(found)
+        return formats.duration(int(value))
+    return formats.clip(value, 200) if isinstance(value, str) else formats.number(value)

@@ -1,4 +1,4 @@
-"""A candidate beside its incumbent, as the pages of versions and promotions show it."""
+"""The comparison of a candidate with its incumbent on the pages of versions and promotions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gitml.site.data import columns
 from gitml.site.text import formats
 from gitml.text import format_difference
 
-_MOST = 200  # rows of one table
-_MOST_CURVES = 6
+_MAX_ROWS = 200  # of one table
+_MAX_CURVES = 6
 _POINTS = 200  # of a curve
 _HALF = 50.0  # width of a bar to either side
 _WIDE, _HIGH = 300, 90  # of a curve
@@ -36,8 +36,8 @@ class GateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricLine:
-    """A metric of both versions; the bar is in units of the picture's 100."""
+class ComparedMetric:
+    """A metric of both versions; ``left`` and ``width`` of the bar are percent."""
 
     name: str
     arrow: str
@@ -86,7 +86,7 @@ class ReviewView:
     forced: str
     gates_added: tuple[str, ...]
     gates_removed: tuple[str, ...]
-    metrics: tuple[MetricLine, ...]
+    metrics: tuple[ComparedMetric, ...]
     legend: tuple[str, ...]
     curves: tuple[Curve, ...]
     params: tuple[ParamRow, ...]
@@ -98,101 +98,107 @@ class ReviewView:
     runs_link: str
 
 
-def review(catalogue: Catalogue, found: Comparison) -> ReviewView:
+def review_view(catalogue: Catalogue, comparison: Comparison) -> ReviewView:
     """Fill the part of a page that shows a comparison."""
-    verdict, mark = verdict_of(found)
+    verdict, mark = verdict_of(comparison)
     return ReviewView(
-        version=found.version,
-        incumbent=found.incumbent,
-        stage=found.stage,
+        version=comparison.version,
+        incumbent=comparison.incumbent,
+        stage=comparison.stage,
         verdict=verdict,
         mark=mark,
-        gates=tuple(map(_gate, found.gates[:_MOST])),
-        approved_by=tuple(map(formats.name, found.approved_by)),
-        approvals_from=found.approvals_from,
-        forced=found.incumbent_forced,
-        gates_added=found.gates_added,
-        gates_removed=found.gates_removed,
-        metrics=tuple(_metrics(found.metrics[:_MOST])),
-        legend=tuple(_legend(found)),
-        curves=tuple(_curves(catalogue, found)),
-        params=found.params_changed[:_MOST],
-        datasets=found.datasets[:_MOST],
-        origin=tuple(_origin(catalogue, found)),
-        commits=found.code.commits,
-        subjects=found.code.subjects,
-        code_link=found.code.link if found.code.link.startswith("https://") else "",
-        runs_link=_runs_link(catalogue, found),
+        gates=tuple(map(_gate, comparison.gates[:_MAX_ROWS])),
+        approved_by=tuple(map(formats.name, comparison.approved_by)),
+        approvals_from=comparison.approvals_from,
+        forced=comparison.incumbent_forced,
+        gates_added=comparison.gates_added,
+        gates_removed=comparison.gates_removed,
+        metrics=tuple(_metrics(comparison.metrics[:_MAX_ROWS])),
+        legend=tuple(_legend(comparison)),
+        curves=tuple(_curves(catalogue, comparison)),
+        params=comparison.params_changed[:_MAX_ROWS],
+        datasets=comparison.datasets[:_MAX_ROWS],
+        origin=tuple(_origin(catalogue, comparison)),
+        commits=comparison.code.commits,
+        subjects=comparison.code.subjects,
+        code_link=comparison.code.link if comparison.code.link.startswith("https://") else "",
+        runs_link=_runs_link(catalogue, comparison),
     )
 
 
-def verdict_of(found: Comparison) -> tuple[str, str]:
-    """Tell a verdict in a few words, and whether that is good, bad or busy."""
-    failed = sum(not gate.holds and not gate.pending for gate in found.gates)
-    waiting = sum(gate.pending for gate in found.gates)
+def verdict_of(comparison: Comparison) -> tuple[str, str]:
+    """Return a verdict in a few words, and its mark: good, bad, busy or quiet."""
+    failed = sum(not gate.holds and not gate.pending for gate in comparison.gates)
+    waiting = sum(gate.pending for gate in comparison.gates)
     if failed:
-        return f"{failed} of {len(found.gates)} gates fail{'s' if failed == 1 else ''}", "bad"
+        return f"{failed} of {len(comparison.gates)} gates fail{'s' if failed == 1 else ''}", "bad"
     if waiting:
         return "Waits for approval", "busy"
-    if found.gates:
-        return ("The gate holds" if len(found.gates) == 1 else "All gates hold"), "good"
+    if comparison.gates:
+        return ("The gate holds" if len(comparison.gates) == 1 else "All gates hold"), "good"
     return "No gates", "quiet"
 
 
-def _gate(one: Verdict) -> GateRow:
-    mark = "good" if one.holds else "busy" if one.pending else "bad"
+def _gate(verdict: Verdict) -> GateRow:
+    mark = "good" if verdict.holds else "busy" if verdict.pending else "bad"
     word = {"good": "holds", "busy": "waits", "bad": "fails"}[mark]
-    return GateRow(gate=one.gate, measured=one.measured, mark=mark, word=word, note=one.note)
+    return GateRow(
+        gate=verdict.gate, measured=verdict.measured, mark=mark, word=word, note=verdict.note
+    )
 
 
 # Metrics ----------------------------------------------------------------------------------------
 
 
-def _metrics(rows: Sequence[MetricRow]) -> Iterator[MetricLine]:
-    shares = {one.metric: _share(one) for one in rows}
+def _metrics(rows: Sequence[MetricRow]) -> Iterator[ComparedMetric]:
+    shares = {row.metric: _share(row) for row in rows}
     longest = max((abs(share) for share in shares.values()), default=0) or 1
-    for one in rows:
-        width = abs(shares[one.metric]) / longest * (_HALF - 1)
-        yield MetricLine(
-            name=formats.name(one.metric),
-            arrow={"lower": "↓", "higher": "↑"}.get(one.better or "", ""),
-            candidate=_number(one.candidate),
-            incumbent=_number(one.incumbent),
-            difference="" if one.difference is None else format_difference(one.difference),
-            percent=f"{shares[one.metric]:+.1%}" if shares[one.metric] else "",
-            outcome=one.outcome or "",
-            left=f"{_HALF - width if shares[one.metric] < 0 else _HALF:.1f}",
+    for row in rows:
+        share = shares[row.metric]
+        width = abs(share) / longest * (_HALF - 1)
+        yield ComparedMetric(
+            name=formats.name(row.metric),
+            arrow={"lower": "↓", "higher": "↑"}.get(row.better or "", ""),
+            candidate=_number(row.candidate),
+            incumbent=_number(row.incumbent),
+            difference="" if row.difference is None else format_difference(row.difference),
+            percent=f"{share:+.1%}" if share else "",
+            outcome=row.outcome or "",
+            left=f"{_HALF - width if share < 0 else _HALF:.1f}",
             width=f"{width:.1f}",
         )
 
 
-def _share(one: MetricRow) -> float:
-    if one.difference is None or not one.incumbent:
+def _share(row: MetricRow) -> float:
+    """Return the difference as a share of the incumbent's value; 0 if there is none."""
+    if row.difference is None or not row.incumbent:
         return 0
-    share = one.difference / abs(one.incumbent)
+    share = row.difference / abs(row.incumbent)
     return share if math.isfinite(share) else 0
 
 
-def _legend(found: Comparison) -> Iterator[str]:
-    """Say how it is known which direction is better."""
+def _legend(comparison: Comparison) -> Iterator[str]:
+    """Return one line for each better direction and its origin."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for one in found.metrics[:_MOST]:
-        if one.better and one.candidate is not None and one.incumbent is not None:
-            groups.setdefault((one.better, one.better_from), []).append(formats.name(one.metric))
+    for row in comparison.metrics[:_MAX_ROWS]:
+        if row.better and row.candidate is not None and row.incumbent is not None:
+            groups.setdefault((row.better, row.better_from), []).append(formats.name(row.metric))
     for (better, source), names in sorted(groups.items()):
         arrow = "↓" if better == "lower" else "↑"
         yield f"{arrow} {better} is better for {', '.join(names)} ({_SOURCES[source]})"
 
 
-def _curves(catalogue: Catalogue, found: Comparison) -> Iterator[Curve]:
-    old = found.incumbent_version
-    ours, theirs = _points(catalogue, found.candidate), _points(catalogue, old) if old else {}
-    known = {one.metric for one in found.metrics if one.better}
-    both = sorted(
-        ours.keys() | theirs.keys(), key=lambda key: (key not in known, columns.rank(key))
+def _curves(catalogue: Catalogue, comparison: Comparison) -> Iterator[Curve]:
+    old = comparison.incumbent_version
+    new_points = _points(catalogue, comparison.candidate)
+    old_points = _points(catalogue, old) if old else {}
+    directed = {row.metric for row in comparison.metrics if row.better}
+    keys = sorted(
+        new_points.keys() | old_points.keys(),
+        key=lambda key: (key not in directed, columns.rank(key)),
     )
-    for key in both[:_MOST_CURVES]:
-        lines = (ours.get(key, ()), theirs.get(key, ()))
+    for key in keys[:_MAX_CURVES]:
+        lines = (new_points.get(key, ()), old_points.get(key, ()))
         values = [point.value for line in lines for point in line]
         steps = [point.step for line in lines for point in line]
         frame = (min(steps), max(steps), min(values), max(values))
@@ -206,32 +212,32 @@ def _curves(catalogue: Catalogue, found: Comparison) -> Iterator[Curve]:
         )
 
 
-def _points(catalogue: Catalogue, one: About) -> Mapping[str, Sequence[Metric]]:
+def _points(catalogue: Catalogue, version: About) -> Mapping[str, Sequence[Metric]]:
     """Return the finite points of each metric that has several; none if the run is left out."""
-    if one.run_id not in catalogue.links:
+    if version.run_id not in catalogue.links:
         return {}
-    found: dict[str, list[Metric]] = {}
-    for point in catalogue.source.history(one.run_id):
+    series: dict[str, list[Metric]] = {}
+    for point in catalogue.source.history(version.run_id):
         if math.isfinite(point.value) and not point.key.startswith("system/"):
-            found.setdefault(point.key, []).append(point)
+            series.setdefault(point.key, []).append(point)
     return {
         key: columns.thin(sorted(points, key=lambda p: (p.step, p.timestamp)), _POINTS)
-        for key, points in found.items()
+        for key, points in series.items()
         if len({point.step for point in points}) > 1
     }
 
 
 def _path(points: Sequence[Metric], frame: tuple[int, int, float, float]) -> str:
     first, last, low, high = frame
-    places = [
+    positions = [
         f"{(p.step - first) / (last - first) * _WIDE:.1f} {_down(p.value, low, high):.1f}"
         for p in points
     ]
-    return f"M{'L'.join(places)}" if places else ""
+    return f"M{'L'.join(positions)}" if positions else ""
 
 
 def _down(value: float, low: float, high: float) -> float:
-    """Distance from the top; dividing first keeps the span of huge numbers finite."""
+    """Return the distance from the top; dividing first keeps the span of huge numbers finite."""
     span = high / 2 - low / 2
     return _HIGH - 4 - ((value / 2 - low / 2) / span if span else 0.5) * (_HIGH - 8)
 
@@ -239,42 +245,43 @@ def _down(value: float, low: float, high: float) -> float:
 # Origin -----------------------------------------------------------------------------------------
 
 
-def _origin(catalogue: Catalogue, found: Comparison) -> Iterator[OriginRow]:
-    new, old = found.candidate, found.incumbent_version
+def _origin(catalogue: Catalogue, comparison: Comparison) -> Iterator[OriginRow]:
+    code, old = comparison.code, comparison.incumbent_version
+    candidate = _origin_of(catalogue, comparison.candidate)
+    candidate["code"] = _commit(catalogue, code.candidate)
+    incumbent = _origin_of(catalogue, old) if old else {}
+    if old:
+        incumbent["code"] = _commit(catalogue, code.incumbent)
+    for label, link in candidate.items():
+        other = incumbent.get(label, PageLink(text=""))
+        if link.text or other.text:
+            yield OriginRow(label=label, candidate=link, incumbent=other)
 
-    def row(label: str, ours: PageLink, theirs: PageLink | None) -> Iterator[OriginRow]:
-        other = theirs if theirs and old else PageLink(text="")
-        if ours.text or other.text:
-            yield OriginRow(label=label, candidate=ours, incumbent=other)
 
-    def told(one: About) -> tuple[tuple[str, PageLink], ...]:
-        run = catalogue.links.get(one.run_id, PageLink(text=one.run_name or one.run_id[:8]))
-        dirty = {None: "", True: "yes", False: "no"}[one.dirty]
-        files = f" in {one.files} file{'s' if one.files != 1 else ''}" if one.files else ""
-        return (
-            ("run", run),
-            ("trained by", PageLink(text=formats.name(one.trained_by))),
-            ("trained at", PageLink(text=formats.moment(one.trained_at))),
-            ("registered by", PageLink(text=formats.name(one.registered_by))),
-            ("uncommitted changes", PageLink(text=dirty)),
-            ("size", PageLink(text=f"{formats.size(one.size)}{files}" if one.size else "")),
-            ("digest", PageLink(text=one.digest[:12])),
-        )
-
-    others = dict(told(old)) if old else {}
-    for label, ours in told(new):
-        yield from row(label, ours, others.get(label))
-    code = found.code
-    yield from row("code", _commit(catalogue, code.candidate), _commit(catalogue, code.incumbent))
+def _origin_of(catalogue: Catalogue, version: About) -> dict[str, PageLink]:
+    name = PageLink(text=version.run_name or version.run_id[:8])
+    dirty = {None: "", True: "yes", False: "no"}[version.dirty]
+    plural = "s" if version.files != 1 else ""
+    files = f" in {version.files} file{plural}" if version.files else ""
+    size = f"{formats.size(version.size)}{files}" if version.size else ""
+    return {
+        "run": catalogue.links.get(version.run_id, name),
+        "trained by": PageLink(text=formats.name(version.trained_by)),
+        "trained at": PageLink(text=formats.moment(version.trained_at)),
+        "registered by": PageLink(text=formats.name(version.registered_by)),
+        "uncommitted changes": PageLink(text=dirty),
+        "size": PageLink(text=size),
+        "digest": PageLink(text=version.digest[:12]),
+    }
 
 
 def _commit(catalogue: Catalogue, commit: str) -> PageLink:
     return PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit))
 
 
-def _runs_link(catalogue: Catalogue, found: Comparison) -> str:
-    """Address of the page that compares the two runs."""
-    new, old = found.candidate.run_id, found.incumbent_version
+def _runs_link(catalogue: Catalogue, comparison: Comparison) -> str:
+    """Return the address of the page that compares the two runs."""
+    new, old = comparison.candidate.run_id, comparison.incumbent_version
     if old is None or new == old.run_id or not {new, old.run_id} <= catalogue.links.keys():
         return ""
     return f"compare.html#{new},{old.run_id}"

@@ -1,4 +1,4 @@
-"""What a model takes and returns, as tables, and a request that it answers."""
+"""A model's signature as tables, and an example request."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from gitml.models.schema import (
 from gitml.models.signature import ModelSignature
 from gitml.site.text import formats
 
-_MOST_COLUMNS = 200
-_MOST_VALUES = 1_000  # of an example tensor
+_MAX_COLUMNS = 200
+_MAX_VALUES = 1_000  # of an example tensor
 _ZEROS: Mapping[DataType, Any] = {
     DataType.boolean: False, DataType.integer: 0, DataType.long: 0, DataType.float: 0.0,
     DataType.double: 0.0, DataType.string: "", DataType.datetime: "2026-01-01T00:00:00",
@@ -32,7 +32,7 @@ _ZEROS: Mapping[DataType, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class SignatureField:
     """A column, tensor or parameter."""
 
     name: str
@@ -44,50 +44,52 @@ class Field:
 class SignatureView:
     """A signature as a page shows it; ``request`` is as of :func:`request`."""
 
-    inputs: tuple[Field, ...]
-    outputs: tuple[Field, ...]
-    params: tuple[Field, ...]
+    inputs: tuple[SignatureField, ...]
+    outputs: tuple[SignatureField, ...]
+    params: tuple[SignatureField, ...]
     request: str
 
 
-def view(form: Mapping[str, str]) -> SignatureView | None:
-    """Read a signature; None where there is none, or where it is malformed.
+def signature_view(form: Mapping[str, str]) -> SignatureView | None:
+    """Read a signature; None if there is none, or if it is malformed.
 
     Args:
         form: ``inputs``, ``outputs`` and ``params`` as JSON, as in an MLmodel file.
     """
     try:
-        found = ModelSignature.from_dict(form)
+        signature = ModelSignature.from_dict(form)
     except (InvalidInput, RecursionError):
         return None
-    params = found.params.params if found.params else ()
+    params = signature.params.params if signature.params else ()
     return SignatureView(
-        inputs=_fields(found.inputs),
-        outputs=_fields(found.outputs),
+        inputs=_fields(signature.inputs),
+        outputs=_fields(signature.outputs),
         params=tuple(
-            Field(
-                name=formats.name(one.name),
-                type=_kind(one.dtype),
-                note=formats.name(f"default {json.dumps(one.default)}"),
+            SignatureField(
+                name=formats.name(param.name),
+                type=_kind(param.dtype),
+                note=formats.name(f"default {json.dumps(param.default)}"),
             )
-            for one in params[:_MOST_COLUMNS]
+            for param in params[:_MAX_COLUMNS]
         ),
-        request=request(found),
+        request=request(signature),
     )
 
 
-def _fields(schema: Schema | None) -> tuple[Field, ...]:
+def _fields(schema: Schema | None) -> tuple[SignatureField, ...]:
     if schema is None:
         return ()
-    return tuple(_field(number, one) for number, one in enumerate(schema.inputs[:_MOST_COLUMNS]))
+    return tuple(_field(number, spec) for number, spec in enumerate(schema.inputs[:_MAX_COLUMNS]))
 
 
-def _field(number: int, one: ColSpec | TensorSpec) -> Field:
-    name = str(number) if one.name is None else formats.name(str(one.name))
-    if isinstance(one, TensorSpec):
-        shape = ", ".join("any" if size < 0 else str(size) for size in one.shape)
-        return Field(name=name, type=f"{one.type} [{shape}]")
-    return Field(name=name, type=_kind(one.type), note="" if one.required else "optional")
+def _field(number: int, spec: ColSpec | TensorSpec) -> SignatureField:
+    name = str(number) if spec.name is None else formats.name(str(spec.name))
+    if isinstance(spec, TensorSpec):
+        shape = ", ".join("any" if size < 0 else str(size) for size in spec.shape)
+        return SignatureField(name=name, type=f"{spec.type} [{shape}]")
+    return SignatureField(
+        name=name, type=_kind(spec.type), note="" if spec.required else "optional"
+    )
 
 
 def _kind(kind: ColumnType) -> str:
@@ -95,14 +97,14 @@ def _kind(kind: ColumnType) -> str:
 
 
 def request(signature: ModelSignature | None) -> str:
-    """Make a request of zeros for a served model, as JSON.
+    """Return a request of zeros for a served model, as JSON.
 
     Returns:
-        One row, or one tensor; empty where nothing is known of the input, or it is too big.
+        One row, or one tensor; empty if the input is unknown, or too big.
     """
     schema = signature.inputs if signature else None
     try:
-        body = _example(schema) if schema and 0 < len(schema) <= _MOST_COLUMNS else None
+        body = _example(schema) if schema and 0 < len(schema) <= _MAX_COLUMNS else None
         return "" if body is None else json.dumps(body, ensure_ascii=False)
     except RecursionError:
         return ""
@@ -110,11 +112,11 @@ def request(signature: ModelSignature | None) -> str:
 
 def _example(schema: Schema) -> dict[str, Any] | None:
     if schema.is_tensor_spec():
-        tensors = {one.name: _tensor(one) for one in schema.tensors}
+        tensors = {spec.name: _tensor(spec) for spec in schema.tensors}
         if any(values is None for values in tensors.values()):
             return None
         return {"inputs": tensors if schema.has_input_names() else next(iter(tensors.values()))}
-    row = [_zero(one.type) for one in schema.columns]
+    row = [_zero(spec.type) for spec in schema.columns]
     if schema.has_input_names():
         return {"dataframe_split": {"columns": schema.input_names(), "data": [row]}}
     return {"inputs": [row]}
@@ -129,7 +131,7 @@ def _zero(kind: ColumnType) -> Any:
         case Map(values):
             return {"key": _zero(values)}
         case Object(properties):
-            return {one.name: _zero(one.dtype) for one in properties}
+            return {entry.name: _zero(entry.dtype) for entry in properties}
     return _ZEROS[kind]
 
 
@@ -138,7 +140,7 @@ def _tensor(spec: TensorSpec) -> Any:
     total = 1
     for size in sizes:
         total *= size
-    if total > _MOST_VALUES:
+    if total > _MAX_VALUES:
         return None
     kind = spec.type.rstrip("0123456789")
     value: Any = {"bool": False, "str": "", "int": 0, "uint": 0}.get(kind, 0.0)

@@ -1,4 +1,4 @@
-"""Which version was in which stage when: bars on a line of time, and the same as a table."""
+"""The stages of a model over time, as bars and as a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitml.site.text import formats, urls
 LANE = 30  # pixels
 _NARROW = 4.0  # percent; a bar below that has no room for its label
 _THIN = 0.4  # percent
-_MOST = 200  # bars of a lane; the newest
+_MAX_BARS = 200  # bars of a lane; the newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spell:
-    """The same as a row. Times are ms since the Unix epoch; ``until`` is None while it lasts."""
+    """A bar as a row. Times are ms since the Unix epoch; ``until`` is None while it lasts."""
 
     version: PageLink
     stage: str
@@ -48,7 +48,7 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class StageTimeline:
     """A model's stages over time."""
 
     lanes: tuple[tuple[str, int], ...]
@@ -59,10 +59,10 @@ class Timeline:
     spells: tuple[Spell, ...]
 
 
-def timeline(
+def stage_timeline(
     name: str, events: Sequence[ModelEvent], versions: frozenset[int], tags: frozenset[str]
-) -> Timeline | None:
-    """Draw a model's stages over time; None where nothing was ever in one.
+) -> StageTimeline | None:
+    """Draw a model's stages over time; None if no version was ever in entry.
 
     Args:
         name: The model.
@@ -70,60 +70,60 @@ def timeline(
         versions: Versions that have a page.
         tags: Tags of promotions that have a page.
     """
-    found = {stage.value: entries(events, stage) for stage in STAGES}
-    found = {stage: entered for stage, entered in found.items() if entered}
-    if not found:
+    lanes = {stage.value: entries(events, stage) for stage in STAGES}
+    lanes = {stage: entered for stage, entered in lanes.items() if entered}
+    if not lanes:
         return None
     start, end = events[0].timestamp, events[-1].timestamp
     end += max((end - start) // 12, 60_000)  # what lasts goes on a little behind the last event
     spells = [
-        _spell(name, stage, one, one.version in versions, one.tag in tags)
-        for stage, entered in found.items()
-        for one in entered
+        _spell(name, stage, entry, entry.version in versions, entry.tag in tags)
+        for stage, entered in lanes.items()
+        for entry in entered
     ]
-    return Timeline(
-        lanes=tuple((stage, LANE * at) for at, stage in enumerate(found)),
+    return StageTimeline(
+        lanes=tuple((stage, LANE * row) for row, stage in enumerate(lanes)),
         bars=tuple(
-            _bar(stage, one, LANE * at, start, end)
-            for at, (stage, entered) in enumerate(found.items())
-            for one in entered[-_MOST:]
+            _bar(stage, entry, LANE * row, start, end)
+            for row, (stage, entered) in enumerate(lanes.items())
+            for entry in entered[-_MAX_BARS:]
         ),
-        height=LANE * len(found),
+        height=LANE * len(lanes),
         start=start,
         end=events[-1].timestamp,
         spells=tuple(sorted(spells, key=lambda spell: -spell.since)),
     )
 
 
-def _bar(stage: str, one: StageEntry, y: int, start: int, end: int) -> Bar:
+def _bar(stage: str, entry: StageEntry, y: int, start: int, end: int) -> Bar:
     span = max(end - start, 1)
-    x = (one.timestamp - start) / span * 100
-    width = max(((one.until or end) - one.timestamp) / span * 100, _THIN)
-    until = formats.moment(one.until) or "now"
+    x = (entry.timestamp - start) / span * 100
+    width = max(((entry.until or end) - entry.timestamp) / span * 100, _THIN)
+    until = formats.moment(entry.until) or "now"
     return Bar(
-        version=one.version,
+        version=entry.version,
         x=f"{x:.2f}%",
         width=f"{width:.2f}%",
         y=y,
-        label=f"v{one.version}" if width >= _NARROW else "",
+        label=f"v{entry.version}" if width >= _NARROW else "",
         stage=stage,
-        forced=one.forced,
-        title=f"v{one.version} in {stage}, {formats.moment(one.timestamp)} to {until}",
+        forced=entry.forced,
+        title=f"v{entry.version} in {stage}, {formats.moment(entry.timestamp)} to {until}",
     )
 
 
-def _spell(name: str, stage: str, one: StageEntry, version: bool, promotion: bool) -> Spell:
-    held = sum(gate.holds for gate in one.gates)
-    address = urls.version_page(name, one.version) if version else ""
+def _spell(name: str, stage: str, entry: StageEntry, version: bool, promotion: bool) -> Spell:
+    passed = sum(gate.holds for gate in entry.gates)
+    address = urls.version_page(name, entry.version) if version else ""
     return Spell(
-        version=PageLink(text=f"v{one.version}", address=address),
+        version=PageLink(text=f"v{entry.version}", address=address),
         stage=stage,
-        since=one.timestamp,
-        until=one.until,
-        user=formats.name(one.user),
-        reason=one.reason,
-        gates=f"{held} of {len(one.gates)} hold" if one.gates else "",
-        forced=one.forced,
-        approved_by=tuple(map(formats.name, one.approved_by)),
-        promotion=urls.promotion_page(name, one.tag) if promotion else "",
+        since=entry.timestamp,
+        until=entry.until,
+        user=formats.name(entry.user),
+        reason=entry.reason,
+        gates=f"{passed} of {len(entry.gates)} hold" if entry.gates else "",
+        forced=entry.forced,
+        approved_by=tuple(map(formats.name, entry.approved_by)),
+        promotion=urls.promotion_page(name, entry.tag) if promotion else "",
     )

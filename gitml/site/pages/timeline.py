@@ -11,25 +11,27 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from gitml.entities import Experiment, Run, RunStatus
-from gitml.site.catalogue import Catalogue, PageLink
+from gitml.site.catalogue import Catalogue, PageLink, experiment_link
 from gitml.site.charts import change_points
-from gitml.site.pages.experiment import main_metrics
+from gitml.site.page import HtmlFile, Outputs, Page, Result
+from gitml.site.pages.experiment_view import main_metrics
 from gitml.site.source import CodeCommit
-from gitml.site.text import formats
+from gitml.site.text import formats, urls
 
 COMMITS = 300  # measured ones
 METRICS = 8
-FEWEST = 2  # commits that make a line
+MIN_COMMITS = 2  # that make a line
 _SMALLEST, _LARGEST = 1e-200, 1e200  # what can be drawn without underflow and overflow
 _WIDTH, _HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 14, 12, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class CommitPoint:
     """What the runs of one commit measured; x and y are pixels in the drawing."""
 
     commit: CodeCommit
@@ -45,18 +47,18 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class LevelShift:
     """A move of a metric to another level.
 
     Attributes:
-        verdict: ``regression``, ``improvement``, or ``change`` where better is not known.
+        verdict: ``regression``, ``improvement``, or ``change`` if the direction is unknown.
         commit: The first commit that was measured at the new level.
         link: Its page on the forge, or plain text.
         between: How many commits lie between it and the last one measured before.
         before: The level it left.
         after: The level it reached.
-        relative: The change in percent of the level before; empty where that is zero.
-        x: Where in the drawing.
+        relative: The change in percent of the level before; empty if that is zero.
+        x: Position in the drawing.
     """
 
     verdict: str
@@ -70,22 +72,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricLine:
+class CommitLine:
     """A metric over commits, as a drawing of 960 by 240 pixels."""
 
     name: str
     better: str
-    points: tuple[Point, ...]
+    points: tuple[CommitPoint, ...]
     levels: tuple[tuple[float, float, float], ...]
     ticks: tuple[tuple[float, str], ...]
-    steps: tuple[Step, ...]
+    steps: tuple[LevelShift, ...]
     width: int = _WIDTH
     height: int = _HEIGHT
     left: int = _LEFT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class TimelineView:
     """An experiment over commits.
 
     Attributes:
@@ -97,7 +99,7 @@ class Timeline:
         unfinished: Runs left out because they did not finish.
     """
 
-    metrics: tuple[MetricLine, ...]
+    metrics: tuple[CommitLine, ...]
     commits: int
     runs: int
     dirty: int
@@ -105,36 +107,130 @@ class Timeline:
     unfinished: int
 
 
-def timeline(catalogue: Catalogue, item: Experiment, line: Sequence[CodeCommit]) -> Timeline:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regression:
+    """A shift for the worse.
+
+    Attributes:
+        experiment: Name of the experiment.
+        experiment_id: Its id.
+        metric: The metric.
+        address: The page that shows it, from the site's root.
+        shift: The shift.
+    """
+
+    experiment: str
+    experiment_id: str
+    metric: str
+    address: str
+    shift: LevelShift
+
+    @property
+    def sentence(self) -> str:
+        """The regression in one line."""
+        shift, commit = self.shift, self.shift.commit
+        relative = f" ({shift.relative})" if shift.relative else ""
+        return (
+            f"{self.metric} of {self.experiment} went from {shift.before} to "
+            f"{shift.after}{relative} with {commit.commit[:8]}, "
+            f"“{formats.clip(commit.subject, 100)}” by {commit.author}"
+        )
+
+
+class Timelines:
+    """The timelines of all experiments, computed at the first use."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    @cached_property
+    def views(self) -> Mapping[str, TimelineView]:
+        """The timelines that have a metric, by experiment id."""
+        commits = self._catalogue.source.commits()
+        views = {
+            experiment_id: timeline_view(self._catalogue, experiment, commits)
+            for experiment_id, experiment in self._catalogue.experiments.items()
+        }
+        return {experiment_id: view for experiment_id, view in views.items() if view.metrics}
+
+    @cached_property
+    def regressions(self) -> Sequence[Regression]:
+        """Shifts for the worse, newest first."""
+        regressions = list(self._regressions())
+        regressions.sort(key=lambda r: (-r.shift.commit.timestamp, r.experiment, r.metric))
+        return regressions
+
+    def files(self) -> Iterator[HtmlFile]:
+        """Iterate over the pages of the timelines."""
+        for experiment_id, view in self.views.items():
+            experiment = self._catalogue.experiments[experiment_id]
+            values = {"page": view, "experiment": experiment_link(experiment)}
+            address = self.address(experiment)
+            yield HtmlFile(address=address, template="timeline.html", values=values)
+
+    def address(self, experiment: Experiment) -> str:
+        """Return the address of an experiment's timeline; an empty text if it has none."""
+        if experiment.experiment_id not in self.views:
+            return ""
+        return urls.timeline_page(experiment.name, experiment.experiment_id)
+
+    def _regressions(self) -> Iterator[Regression]:
+        for experiment_id, view in self.views.items():
+            experiment = self._catalogue.experiments[experiment_id]
+            for metric in view.metrics:
+                for shift in metric.steps:
+                    if shift.verdict == "regression":
+                        yield Regression(
+                            experiment=formats.name(experiment.name),
+                            experiment_id=experiment_id,
+                            metric=metric.name,
+                            address=self.address(experiment),
+                            shift=shift,
+                        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelinePages(Page):
+    """A page for each experiment with a metric that several commits measured."""
+
+    timelines: Timelines
+
+    name = "history"
+
+    def outputs(self, results: Mapping[str, Result]) -> Outputs:
+        """Make the pages."""
+        return Outputs(files=list(self.timelines.files()))
+
+
+def timeline_view(
+    catalogue: Catalogue, experiment: Experiment, commits: Sequence[CodeCommit]
+) -> TimelineView:
     """Measure an experiment along a line of commits.
 
     Args:
         catalogue: What the site shows.
-        item: The experiment.
-        line: The commits, newest first.
+        experiment: The experiment.
+        commits: The commits, newest first.
     """
-    place = {one.commit: number for number, one in enumerate(line)}
+    positions = {commit.commit: position for position, commit in enumerate(commits)}
     by_commit: dict[int, list[Run]] = {}
     dirty = elsewhere = unfinished = 0
-    for run in catalogue.by_experiment.get(item.experiment_id, ()):
-        at = place.get(run.source.commit or "")
-        if at is None:
+    for run in catalogue.by_experiment.get(experiment.experiment_id, ()):
+        position = positions.get(run.source.commit or "")
+        if position is None:
             elsewhere += 1
         elif run.source.dirty:
             dirty += 1
         elif run.info.status != RunStatus.FINISHED:
             unfinished += 1
         else:
-            by_commit.setdefault(at, []).append(run)
-    chosen = sorted(by_commit)[:COMMITS][::-1]  # oldest first
-    runs = [run for at in chosen for run in by_commit[at]]
-    metrics = (
-        _line(catalogue, key, {at: by_commit[at] for at in chosen}, line)
-        for key in main_metrics(runs, METRICS)
-    )
-    return Timeline(
-        metrics=tuple(metric for metric in metrics if metric),
-        commits=len(chosen),
+            by_commit.setdefault(position, []).append(run)
+    measured = {position: by_commit[position] for position in sorted(by_commit)[:COMMITS][::-1]}
+    runs = [run for group in measured.values() for run in group]  # of the oldest commit first
+    lines = (_line(catalogue, key, measured, commits) for key in main_metrics(runs, METRICS))
+    return TimelineView(
+        metrics=tuple(line for line in lines if line),
+        commits=len(measured),
         runs=len(runs),
         dirty=dirty,
         elsewhere=elsewhere,
@@ -146,41 +242,44 @@ def _line(
     catalogue: Catalogue,
     key: str,
     by_commit: Mapping[int, Sequence[Run]],
-    line: Sequence[CodeCommit],
-) -> MetricLine | None:
-    measured = {
-        at: found
-        for at, runs in by_commit.items()
-        if (found := [v for r in runs if math.isfinite(v := r.data.metrics.get(key, math.nan))])
-    }
-    values = [value for found in measured.values() for value in found]
-    if len(measured) < FEWEST or max(map(abs, values)) > _LARGEST:
+    commits: Sequence[CodeCommit],
+) -> CommitLine | None:
+    measured = {position: _finite(runs, key) for position, runs in by_commit.items()}
+    measured = {position: values for position, values in measured.items() if values}
+    values = [value for group in measured.values() for value in group]
+    if len(measured) < MIN_COMMITS or max(map(abs, values)) > _LARGEST:
         return None
     scale = _Scale.over(values)
     points = tuple(
-        _point(line[at], measured[at], scale, scale.x(number, len(measured)))
-        for number, at in enumerate(measured)
+        _point(commits[position], measured[position], scale, scale.x(number, len(measured)))
+        for number, position in enumerate(measured)
     )
-    cuts = change_points.pieces([point.value for point in points])
-    return MetricLine(
+    pieces = change_points.pieces([point.value for point in points])
+    return CommitLine(
         name=formats.name(key),
         better=catalogue.source.better(key),
         points=points,
         levels=tuple(
-            (points[one.start].x, points[one.stop - 1].x, scale.y(one.level)) for one in cuts
+            (points[piece.start].x, points[piece.stop - 1].x, scale.y(piece.level))
+            for piece in pieces
         ),
         ticks=tuple((scale.y(tick), formats.number(tick)) for tick in scale.ticks()),
-        steps=tuple(_steps(catalogue, key, cuts, points, list(measured)))[::-1],
+        steps=tuple(_shifts(catalogue, key, pieces, points, list(measured)))[::-1],
     )
 
 
-def _point(commit: CodeCommit, found: Sequence[float], scale: _Scale, x: float) -> Point:
-    value, low, high = median(found), min(found), max(found)
-    many = f", median of {len(found)} runs" if found[1:] else ""
-    said = f"{commit.commit[:8]} {formats.name(commit.subject)}: {formats.number(value)}{many}"
-    return Point(
+def _finite(runs: Sequence[Run], key: str) -> list[float]:
+    values = (run.data.metrics.get(key, math.nan) for run in runs)
+    return [value for value in values if math.isfinite(value)]
+
+
+def _point(commit: CodeCommit, values: Sequence[float], scale: _Scale, x: float) -> CommitPoint:
+    value, low, high = median(values), min(values), max(values)
+    several = f", median of {len(values)} runs" if values[1:] else ""
+    subject = formats.name(commit.subject)
+    return CommitPoint(
         commit=commit,
-        runs=len(found),
+        runs=len(values),
         value=value,
         low=low,
         high=high,
@@ -188,31 +287,29 @@ def _point(commit: CodeCommit, found: Sequence[float], scale: _Scale, x: float) 
         y=scale.y(value),
         y_low=scale.y(low),
         y_high=scale.y(high),
-        said=said,
+        said=f"{commit.commit[:8]} {subject}: {formats.number(value)}{several}",
     )
 
 
-def _steps(
+def _shifts(
     catalogue: Catalogue,
     key: str,
-    cuts: Sequence[change_points.Piece],
-    points: Sequence[Point],
-    places: Sequence[int],
-) -> Iterator[Step]:
-    way = catalogue.source.better(key)
-    for before, after in itertools.pairwise(cuts):
+    pieces: Sequence[change_points.Piece],
+    points: Sequence[CommitPoint],
+    positions: Sequence[int],
+) -> Iterator[LevelShift]:
+    direction = catalogue.source.better(key)
+    for before, after in itertools.pairwise(pieces):
         first, change = points[after.start], after.level - before.level
-        worse = {"lower": change > 0, "higher": change < 0}.get(way)
+        worse = {"lower": change > 0, "higher": change < 0}.get(direction)
         verdict = {True: "regression", False: "improvement", None: "change"}[worse]
         percent = 100 * change / abs(before.level) if before.level else None
-        yield Step(
+        commit = first.commit.commit
+        yield LevelShift(
             verdict=verdict,
             commit=first.commit,
-            link=PageLink(
-                text=first.commit.commit[:8],
-                address=catalogue.source.forge.commit(first.commit.commit),
-            ),
-            between=places[after.start - 1] - places[after.start] - 1,
+            link=PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit)),
+            between=positions[after.start - 1] - positions[after.start] - 1,
             before=formats.number(before.level),
             after=formats.number(after.level),
             relative="" if percent is None else f"{percent:+.2g} %",
@@ -230,9 +327,9 @@ class _Scale:
     @classmethod
     def over(cls, values: Sequence[float]) -> _Scale:
         low, high = min(values), max(values)
-        around = (high - low) * 0.06 or abs(high) * 0.1
-        around = 1.0 if around < _SMALLEST else around
-        return cls(low=low - around, high=high + around)
+        margin = (high - low) * 0.06 or abs(high) * 0.1
+        margin = 1.0 if margin < _SMALLEST else margin
+        return cls(low=low - margin, high=high + margin)
 
     def x(self, number: int, count: int) -> float:
         return round(_LEFT + 8 + (_WIDTH - _LEFT - _RIGHT - 16) * number / max(1, count - 1), 1)

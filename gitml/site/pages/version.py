@@ -1,28 +1,28 @@
-"""What a version's page says: its review, its signature, where it comes from, how to get it."""
+"""What a version's page shows: its review, its signature, its lineage, how to fetch it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from gitml.entities import ModelEvent, ModelVersion, Run
 from gitml.registry.promotion.decisions import STAGES, Decision
 from gitml.site.catalogue import Catalogue, PageLink, experiment_link
-from gitml.site.pages import review as reviews
 from gitml.site.pages.model import EventRow, event_row
-from gitml.site.pages.review import ReviewView
+from gitml.site.pages.review import ReviewView, review_view
 from gitml.site.text import commands, formats, markdown, urls
 
 if TYPE_CHECKING:
     from gitml.site.pages.signature import SignatureView
 
-_MOST_RELATED = 20
+K = TypeVar("K")
+_MAX_RELATED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
+class VersionLineage:
     """Where a version comes from, and what else comes from there.
 
     Attributes:
@@ -35,10 +35,10 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionPage:
+class VersionView:
     """A version's page. Times are ms since the Unix epoch.
 
-    ``decided`` tells whether ``review`` is what was decided on, or what would be judged now.
+    ``decided`` is True if ``review`` is what was decided on, False if it would be judged so now.
     """
 
     name: str
@@ -59,106 +59,117 @@ class VersionPage:
     signature: SignatureView | None
     serve: str
     ask: str
-    lineage: Lineage
+    lineage: VersionLineage
     usage: tuple[tuple[str, str], ...]
     events: tuple[EventRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Relations:
-    """Versions by what they were made from.
+    """Versions by what they were made from, computed at the first use."""
 
-    Attributes:
-        runs: Every catalogue run by its id.
-        by_run: Run id → versions.
-        by_code: Commit → versions.
-        by_data: (name, digest) of a data set → versions.
-    """
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
 
-    runs: Mapping[str, Run]
-    by_run: Mapping[str, Sequence[ModelVersion]]
-    by_code: Mapping[str, Sequence[ModelVersion]]
-    by_data: Mapping[tuple[str, str], Sequence[ModelVersion]]
+    @cached_property
+    def runs(self) -> Mapping[str, Run]:
+        """Every run of the site by its id."""
+        return {run.info.run_id: run for run in self._catalogue.runs}
+
+    @cached_property
+    def by_run(self) -> Mapping[str, Sequence[ModelVersion]]:
+        """Run id → versions."""
+        return self._grouped(lambda version: [version.run_id])
+
+    @cached_property
+    def by_code(self) -> Mapping[str, Sequence[ModelVersion]]:
+        """Commit → versions."""
+        return self._grouped(lambda version: [version.code_commit or ""])
+
+    @cached_property
+    def by_data(self) -> Mapping[tuple[str, str], Sequence[ModelVersion]]:
+        """(name, digest) of a dataset → versions."""
+        return self._grouped(self._datasets)
+
+    def _datasets(self, version: ModelVersion) -> Iterable[tuple[str, str]]:
+        run = self.runs.get(version.run_id)
+        return {(data.name, data.digest) for data in run.inputs.dataset_inputs} if run else ()
+
+    def _grouped(
+        self, origins: Callable[[ModelVersion], Iterable[K]]
+    ) -> Mapping[K, Sequence[ModelVersion]]:
+        groups: dict[K, list[ModelVersion]] = {}
+        for name in sorted(self._catalogue.versions):
+            for version in self._catalogue.versions[name]:
+                for origin in origins(version):
+                    groups.setdefault(origin, []).append(version)
+        return groups
 
 
-def relations(catalogue: Catalogue) -> Relations:
-    """Sort all versions by what they were made from."""
-    runs = {run.info.run_id: run for run in catalogue.runs}
-    by_run: dict[str, list[ModelVersion]] = defaultdict(list)
-    by_code: dict[str, list[ModelVersion]] = defaultdict(list)
-    by_data: dict[tuple[str, str], list[ModelVersion]] = defaultdict(list)
-    for name in sorted(catalogue.versions):
-        for one in catalogue.versions[name]:
-            run = runs.get(one.run_id)
-            by_run[one.run_id].append(one)
-            by_code[one.code_commit or ""].append(one)
-            for key in {(d.name, d.digest) for d in run.inputs.dataset_inputs} if run else ():
-                by_data[key].append(one)
-    return Relations(runs=runs, by_run=by_run, by_code=by_code, by_data=by_data)
-
-
-def version(
-    catalogue: Catalogue, known: Relations, item: ModelVersion, decisions: Sequence[Decision]
-) -> VersionPage:
+def version_view(
+    catalogue: Catalogue,
+    relations: Relations,
+    version: ModelVersion,
+    decisions: Sequence[Decision],
+) -> VersionView:
     """Fill a version's page.
 
     Args:
         catalogue: What the site shows.
-        known: All versions by what they were made from.
-        item: The version.
+        relations: All versions by what they were made from.
+        version: The version.
         decisions: What was decided on its model, newest first.
     """
-    from gitml.site.pages import signature as signatures  # brings PyYAML, which only a build needs
+    from gitml.site.pages.signature import signature_view  # imports PyYAML, only a build needs it
 
-    decision = _decisive(item, decisions)
-    found = decision.comparison if decision else catalogue.source.considered(item)
-    events = [e for e in catalogue.source.events(item.name) if e.version == item.version]
-    signature = signatures.view(catalogue.source.signature(item))
-    body = _example(catalogue, item) or (signature.request if signature else "")
-    numbers = sorted(one.version for one in catalogue.versions[item.name])
-    at = numbers.index(item.version)
-    return VersionPage(
-        name=formats.name(item.name),
-        model=PageLink(text=formats.name(item.name), address=urls.model_page(item.name)),
-        version=item.version,
-        stage=item.current_stage,
-        aliases=tuple(map(formats.name, item.aliases)),
-        description=markdown.render(item.description),
-        created=item.creation_timestamp,
-        user=formats.name(item.user_id),
-        digest=item.digest,
-        tags=formats.pairs(item.tags),
-        newer=_link(item.name, numbers[at + 1]) if numbers[at + 1 :] else None,
-        older=_link(item.name, numbers[at - 1]) if at else None,
+    decision, name = _decisive(version, decisions), version.name
+    comparison = decision.comparison if decision else catalogue.source.considered(version)
+    events = [e for e in catalogue.source.events(name) if e.version == version.version]
+    signature = signature_view(catalogue.source.signature(version))
+    body = _example(catalogue, version) or (signature.request if signature else "")
+    numbers = sorted(sibling.version for sibling in catalogue.versions[name])
+    position = numbers.index(version.version)
+    return VersionView(
+        name=formats.name(name),
+        model=PageLink(text=formats.name(name), address=urls.model_page(name)),
+        version=version.version,
+        stage=version.current_stage,
+        aliases=tuple(map(formats.name, version.aliases)),
+        description=markdown.render(version.description),
+        created=version.creation_timestamp,
+        user=formats.name(version.user_id),
+        digest=version.digest,
+        tags=formats.pairs(version.tags),
+        newer=_link(name, numbers[position + 1]) if numbers[position + 1 :] else None,
+        older=_link(name, numbers[position - 1]) if position else None,
         decided=decision is not None,
         promotion=_promotion(decision) if decision else None,
-        review=reviews.review(catalogue, found) if found else None,
+        review=review_view(catalogue, comparison) if comparison else None,
         signature=signature,
-        serve=commands.serve_version(item.name, item.version),
-        ask=commands.ask_version(item.name, item.version, body) if body else "",
-        lineage=Lineage(
-            back=tuple(_back(catalogue, item, known.runs.get(item.run_id))),
-            forward=tuple(_forward(known, item)),
+        serve=commands.serve_version(name, version.version),
+        ask=commands.ask_version(name, version.version, body) if body else "",
+        lineage=VersionLineage(
+            back=tuple(_back(catalogue, version, relations.runs.get(version.run_id))),
+            forward=tuple(_forward(relations, version)),
         ),
-        usage=tuple(_usage(catalogue, item, events)),
+        usage=tuple(_usage(catalogue, version, events)),
         events=tuple(event_row(event) for event in reversed(events)),
     )
 
 
-def _example(catalogue: Catalogue, item: ModelVersion) -> str:
-    """The file of the model that a served one takes, behind ``@``; empty where it has none."""
+def _example(catalogue: Catalogue, version: ModelVersion) -> str:
+    """Return the serving example of a version, behind ``@``; an empty text if it has none."""
     from gitml.models.examples import SERVING_FILE
 
-    folder = item.source.removeprefix(f"runs:/{item.run_id}/")
-    files = catalogue.source.artifacts(item.run_id) if item.run_id in catalogue.links else ()
-    return f"@{SERVING_FILE}" if f"{folder}/{SERVING_FILE}" in {one.path for one in files} else ""
+    folder = version.source.removeprefix(f"runs:/{version.run_id}/")
+    files = catalogue.source.artifacts(version.run_id) if version.run_id in catalogue.links else ()
+    return f"@{SERVING_FILE}" if f"{folder}/{SERVING_FILE}" in {file.path for file in files} else ""
 
 
-def _decisive(item: ModelVersion, decisions: Sequence[Decision]) -> Decision | None:
-    """The newest decision on a version; one for Production before one for another stage."""
-    own = [one for one in decisions if one.entry.version == item.version]
+def _decisive(version: ModelVersion, decisions: Sequence[Decision]) -> Decision | None:
+    """Return the newest decision on a version; one for Production before one for another stage."""
+    own = [decision for decision in decisions if decision.entry.version == version.version]
     order = [stage.value for stage in STAGES]
-    return min(own, key=lambda one: order.index(one.comparison.stage), default=None)
+    return min(own, key=lambda decision: order.index(decision.comparison.stage), default=None)
 
 
 def _link(name: str, number: int) -> PageLink:
@@ -166,21 +177,21 @@ def _link(name: str, number: int) -> PageLink:
 
 
 def _promotion(decision: Decision) -> PageLink:
-    found = decision.comparison
-    address = urls.promotion_page(found.model, decision.entry.tag)
-    return PageLink(text=f"promotion to {found.stage}", address=address)
+    comparison = decision.comparison
+    address = urls.promotion_page(comparison.model, decision.entry.tag)
+    return PageLink(text=f"promotion to {comparison.stage}", address=address)
 
 
 def _usage(
-    catalogue: Catalogue, item: ModelVersion, events: Sequence[ModelEvent]
+    catalogue: Catalogue, version: ModelVersion, events: Sequence[ModelEvent]
 ) -> Iterator[tuple[str, str]]:
-    yield "In Python", commands.load_model(f"models:/{item.name}/{item.version}")
-    yield "The files", commands.download_version(item.name, item.version)
+    yield "In Python", commands.load_model(f"models:/{version.name}/{version.version}")
+    yield "The files", commands.download_version(version.name, version.version)
     tag = next((e.tag for e in events if e.kind == "registered"), "")
     if tag:
-        place = catalogue.source.forge.address or "."
-        yield "With DVC alone", commands.dvc_get(place, tag)
-        yield "With GTO: what is where", commands.gto_show(place, tag)
+        address = catalogue.source.forge.address or "."
+        yield "With DVC alone", commands.dvc_get(address, tag)
+        yield "With GTO: what is where", commands.gto_show(address, tag)
         yield "With git: what was registered", commands.show_tag(tag)
 
 
@@ -188,46 +199,49 @@ def _usage(
 
 
 def _back(
-    catalogue: Catalogue, item: ModelVersion, run: Run | None
+    catalogue: Catalogue, version: ModelVersion, run: Run | None
 ) -> Iterator[tuple[str, PageLink, str]]:
     if run is None:
-        yield "Run", PageLink(text=item.run_id[:8] or "none"), "deleted, or not recorded here"
+        yield "Run", PageLink(text=version.run_id[:8] or "none"), "deleted, or not recorded here"
     else:
         remark = f"{run.info.status.lower()}, by {formats.name(run.info.user_id)}"
-        yield "Run", catalogue.links[item.run_id], remark
+        yield "Run", catalogue.links[version.run_id], remark
         yield "Experiment", experiment_link(catalogue.experiments[run.info.experiment_id]), ""
         parent = catalogue.links.get(run.parent_run_id or "")
         if parent:
             yield "Parent run", parent, ""
-    commit = item.code_commit or (run.source.commit if run else "") or ""
+    commit = version.code_commit or (run.source.commit if run else "") or ""
     if commit:
-        place = PageLink(text=commit[:12], address=catalogue.source.forge.commit(commit))
+        link = PageLink(text=commit[:12], address=catalogue.source.forge.commit(commit))
         branch = f"on {formats.name(run.source.branch)}" if run and run.source.branch else ""
-        yield "Code", place, branch
+        yield "Code", link, branch
     if run and run.source.dirty:
-        page = catalogue.links[item.run_id].address
-        place = PageLink(text="the patch", address=page if "#" in page else f"{page}#code")
-        yield "Uncommitted changes", place, ""
+        page = catalogue.links[version.run_id].address
+        link = PageLink(text="the patch", address=page if "#" in page else f"{page}#code")
+        yield "Uncommitted changes", link, ""
     for data in run.inputs.dataset_inputs if run else ():
         used = f"{data.digest}, {data.context}" if data.context else data.digest
         yield "Data set", PageLink(text=formats.name(data.name)), formats.name(used)
 
 
-def _forward(known: Relations, item: ModelVersion) -> Iterator[tuple[str, tuple[PageLink, ...]]]:
-    run = known.runs.get(item.run_id)
-    groups = [("Same run", known.by_run.get(item.run_id, ()) if item.run_id else ())]
-    if item.code_commit:
-        groups.append(("Same code", known.by_code.get(item.code_commit, ())))
+def _forward(
+    relations: Relations, version: ModelVersion
+) -> Iterator[tuple[str, tuple[PageLink, ...]]]:
+    run = relations.runs.get(version.run_id)
+    groups = [("Same run", relations.by_run.get(version.run_id, ()) if version.run_id else ())]
+    if version.code_commit:
+        groups.append(("Same code", relations.by_code.get(version.code_commit, ())))
     for data in run.inputs.dataset_inputs if run else ():
         label = f"Same dataset {formats.name(data.name)}"
-        groups.append((label, known.by_data.get((data.name, data.digest), ())))
-    for label, many in groups:
-        others = [one for one in many if (one.name, one.version) != (item.name, item.version)]
+        groups.append((label, relations.by_data.get((data.name, data.digest), ())))
+    identity = (version.name, version.version)
+    for label, versions in groups:
+        others = [other for other in versions if (other.name, other.version) != identity]
         if others:
-            yield label, tuple(map(_named, others[:_MOST_RELATED]))
+            yield label, tuple(map(_named, others[:_MAX_RELATED]))
 
 
-def _named(one: ModelVersion) -> PageLink:
-    stage = f" ({one.current_stage})" if one.current_stage not in ("None", "") else ""
-    text = f"{formats.name(one.name)} v{one.version}{stage}"
-    return PageLink(text=text, address=urls.version_page(one.name, one.version))
+def _named(version: ModelVersion) -> PageLink:
+    stage = f" ({version.current_stage})" if version.current_stage not in ("None", "") else ""
+    text = f"{formats.name(version.name)} v{version.version}{stage}"
+    return PageLink(text=text, address=urls.version_page(version.name, version.version))

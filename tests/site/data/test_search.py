@@ -63,13 +63,10 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
     def written(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
         runs = [example_run(n, tags=note) for n in range(1000 - count, 1000)]
         catalogue = Catalogue.of(content(1, runs=runs, experiments=content(1).experiments), 3)
-        blocks: dict[str, Any] = {}
-
-        def block(key: str, runs: Any) -> str:
-            blocks[key] = search.table(catalogue, runs)
-            return key
-
-        return search.index(catalogue, (), block), blocks
+        blocks = {
+            key: search.table(catalogue, runs) for key, runs in search.blocks(catalogue).items()
+        }
+        return search.index(catalogue, (), dict.fromkeys(blocks, "address")), blocks
 
     head, blocks = written(42)
     assert (head["paged"], head["left"], len(blocks)) == (3, 15, 5)
@@ -83,7 +80,7 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
 def test_notes_share_the_size_of_a_block(content: Any, example_run: Any) -> None:
     note = {"mlflow.note.content": "x" * 5_000}
     runs = [example_run(n, tags=note) for n in range(1_000)]
-    head = search.index(Catalogue.of(content(1, runs=runs), 5), (), lambda key, table: key)
+    head = search.index(Catalogue.of(content(1, runs=runs), 5), (), {})
     assert len(json.dumps(head)) < search.BLOCK_CHARS + 200_000
 
 

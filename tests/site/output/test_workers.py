@@ -22,11 +22,11 @@ from gitml.site import SiteOptions, build
 from gitml.site.output import bundle, workers
 from gitml.site.output.no_gc import without_collector
 from gitml.site.pages import older_runs
+from gitml.site.pages.run import RunPage
 from tests.conftest import ended
 from tests.site.previews.test_parquet import GOOD
 from tests.site.test_build import snapshot
 
-build_module = sys.modules["gitml.site.build"]  # which a function of its name hides
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
@@ -35,8 +35,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processors, and small work is worth sharing."""
     monkeypatch.setattr(workers, "_processors", lambda: 2)
     monkeypatch.setattr(older_runs, "RUNS", 4)
-    monkeypatch.setattr(build_module, "_GROUP", 4)
-    monkeypatch.setattr(build_module, "_PAGE", 1.0)  # s, so that it is worth sharing
+    monkeypatch.setattr(RunPage, "seconds", 1.0)  # so that it is worth sharing
 
 
 @pytest.fixture

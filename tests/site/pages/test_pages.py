@@ -19,7 +19,9 @@ from gitml.site import previews
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.charts import specs
 from gitml.site.output import templates
-from gitml.site.pages import home, model as model_pages, run as run_pages
+from gitml.site.pages import home
+from gitml.site.pages.model import model_view
+from gitml.site.pages.run_view import RunMetricRow, run_view
 from gitml.site.source import RepositoryWarning
 from gitml.site.text import formats, markdown, urls
 from tests.site.conftest import START, event
@@ -39,7 +41,7 @@ def test_importing_the_site_loads_no_heavy_library() -> None:
 
 def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> None:
     catalogue = Catalogue.of(content(), 5000)
-    first = home.home(catalogue)
+    first = home.home_view(catalogue)
     assert (first.runs, len(first.newest), first.newest[0].run.text) == (
         72,
         home.NEWEST,
@@ -60,7 +62,7 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
         newest="3.48",
         best="2.6067",
         run=catalogue.links[best.info.run_id],
-        way="lowest",
+        extreme="lowest",
         lowest="2.6067",
         highest="3.7793",
     )
@@ -71,7 +73,7 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
 
 
 def test_home_tells_a_move_between_stages_once(content: Any) -> None:
-    first = home.home(Catalogue.of(content(), 5000))
+    first = home.home_view(Catalogue.of(content(), 5000))
     assert [change.event.what for change in first.changes] == [
         "Alias champion on version 2",
         "Version 2 to Production",
@@ -86,7 +88,7 @@ def test_home_tells_a_move_between_stages_once(content: Any) -> None:
         event("stage", 1, "Production", "FuelModel#Production#3", START + 2000),
     ]
     moved[1] = dataclasses.replace(moved[1], detail=moved[2].detail)
-    first = home.home(Catalogue.of(content(events=lambda name: moved), 5000))
+    first = home.home_view(Catalogue.of(content(events=lambda name: moved), 5000))
     assert [change.event.what for change in first.changes] == [
         "Version 1 to Production",
         "Version 1 to Staging",
@@ -96,7 +98,7 @@ def test_home_tells_a_move_between_stages_once(content: Any) -> None:
 def test_home_begins_with_the_experiments_that_people_work_on(content: Any) -> None:
     empty = Experiment(experiment_id="new", name="new", creation_time=START)
     catalogue = Catalogue.of(content(experiments=[empty, *content().experiments]), 5000)
-    names = [card.link.text for card in home.home(catalogue).experiments]
+    names = [card.link.text for card in home.home_view(catalogue).experiments]
     assert names == ["fuel economy", "seattle weather", "new"]
 
 
@@ -108,7 +110,7 @@ def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
         *(RepositoryWarning(text=f"Tag {n} is odd.", model="Gone") for n in range(12)),
     ]
     catalogue = Catalogue.of(content(warnings=lambda: warnings), 5000)
-    first = home.home(catalogue)
+    first = home.home_view(catalogue)
     assert first.warnings[:3] == (
         (warnings[0].text, PageLink(text="FuelModel", address=urls.model_page("FuelModel"))),
         (warnings[1].text, catalogue.links[run.info.run_id]),
@@ -139,11 +141,11 @@ def test_only_the_newest_and_the_registered_runs_get_a_page(content: Any) -> Non
 
 def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
     catalogue = Catalogue.of(content(better={"rmse": "lower", "r2": ""}.get), 5000)
-    page = run_pages.run(catalogue, catalogue.runs[0], [], True)
+    page = run_view(catalogue, catalogue.runs[0], [], True)
     assert page.params == (
         ("learning_rate", "0.1"), ("max_depth", "2"), ("model", "forest"), ("seed", "7"),
     )  # fmt: skip
-    assert page.metrics[2] == run_pages.MetricRow(
+    assert page.metrics[2] == RunMetricRow(
         name="rmse", last="3.48", best="3.38", min="3.38", max="9", step=39, count=40
     )
     assert page.children == (catalogue.links[catalogue.runs[1].info.run_id],)
@@ -164,7 +166,7 @@ def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(cont
     heads = [
         re.findall(r"<th scope=\"col\"[^>]*>(\w+)<", text[text.index('id="metrics"') :])
         for run in (curved, single)
-        for text in [look.run(run_pages.run(catalogue, run, [], False))]
+        for text in [look.run(run_view(catalogue, run, [], False))]
     ]
     assert heads[0][:6] == ["metric", "last", "best", "min", "max", "step"]
     assert heads[1][:3] == ["metric", "value", "parameter"]
@@ -173,7 +175,7 @@ def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(cont
 def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
     full = content()
     decisions = full.decisions("FuelModel")
-    page = model_pages.model(Catalogue.of(full, 5000), full.models[0], decisions)
+    page = model_view(Catalogue.of(full, 5000), full.models[0], decisions)
     assert [row.version for row in page.versions] == [2, 1]
     assert page.versions[0].run.text == "forest-0"
     assert [event.what for event in page.events][:3] == [
@@ -308,8 +310,8 @@ def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any
     changed = dataclasses.replace(full, runs=[*full.runs[:5], run, *full.runs[6:]])
     catalogue = Catalogue.of(changed, 5000)
 
-    assert home.home(catalogue).failed[0].error == "ValueError: no data"
-    assert run_pages.run(catalogue, run, [], False).error == "ValueError: no data"
+    assert home.home_view(catalogue).failed[0].error == "ValueError: no data"
+    assert run_view(catalogue, run, [], False).error == "ValueError: no data"
 
 
 MLMODEL = b"""flavors: {sklearn: {}}
@@ -367,7 +369,7 @@ def test_a_model_that_cannot_be_read_has_no_signature(mlmodel: bytes | None) -> 
 
 def test_a_run_says_how_to_make_it_again(content: Any) -> None:
     catalogue = Catalogue.of(content(run_oid=lambda key: "77" * 20), 5000)
-    page = run_pages.run(catalogue, catalogue.runs[0], [], False)
+    page = run_view(catalogue, catalogue.runs[0], [], False)
     tree = "77" * 20
     assert page.reproduce.splitlines() == [
         "git worktree add ../run-cfcd2084 3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
@@ -394,7 +396,7 @@ def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) 
         runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
     )
     catalogue = Catalogue.of(everything, 5000)
-    assert run_pages.run(catalogue, catalogue.runs[0], [], False).datasets[0].size == size
+    assert run_view(catalogue, catalogue.runs[0], [], False).datasets[0].size == size
 
 
 @pytest.mark.parametrize(
@@ -414,4 +416,4 @@ def test_a_data_set_says_where_it_came_from(content: Any, source: str, place: st
         runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
     )
     catalogue = Catalogue.of(everything, 5000)
-    assert run_pages.run(catalogue, catalogue.runs[0], [], False).datasets[0].source == place
+    assert run_view(catalogue, catalogue.runs[0], [], False).datasets[0].source == place

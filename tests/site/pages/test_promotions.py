@@ -16,10 +16,10 @@ from gitml.models.schema import Schema
 from gitml.site import SiteOptions, build
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages import home
-from gitml.site.pages.promotion import decided, proposed
-from gitml.site.pages.signature import Field, view
-from gitml.site.pages.stages import timeline
-from gitml.site.pages.version import relations, version
+from gitml.site.pages.promotion import decision_view, proposal_view
+from gitml.site.pages.signature import SignatureField, signature_view
+from gitml.site.pages.stages import stage_timeline
+from gitml.site.pages.version import Relations, version_view
 from tests.site.promotions import SIGNATURE
 from tests.site.test_build import snapshot
 
@@ -31,7 +31,7 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
     catalogue = Catalogue.of(full, 5000)
     newer, older = catalogue.versions["FuelModel"]
     decisions = full.decisions("FuelModel")
-    page = version(catalogue, relations(catalogue), newer, decisions)
+    page = version_view(catalogue, Relations(catalogue), newer, decisions)
     assert (page.older, page.newer, page.decided) == (
         PageLink(text="version 1", address=f"{HTML}/1.html"), None, True,
     )  # fmt: skip
@@ -59,17 +59,17 @@ def test_a_version_that_nobody_proposed_is_judged_as_if(content: Any) -> None:
     full = content(decisions=lambda name: [])
     catalogue = Catalogue.of(full, 5000)
     one = catalogue.versions["FuelModel"][0]
-    assert version(catalogue, relations(catalogue), one, []).review is None
+    assert version_view(catalogue, Relations(catalogue), one, []).review is None
     found = full.proposals()[0].comparison
     full = dataclasses.replace(full, considered=lambda version: found)
-    page = version(Catalogue.of(full, 5000), relations(catalogue), one, [])
+    page = version_view(Catalogue.of(full, 5000), Relations(catalogue), one, [])
     assert page.review is not None and (page.decided, page.promotion) == (False, None)
 
 
 def test_promotions_tell_who_when_why_and_on_what_evidence(content: Any) -> None:
     full = content()
     catalogue = Catalogue.of(full, 5000)
-    newest, first = (decided(catalogue, one) for one in full.decisions("FuelModel"))
+    newest, first = (decision_view(catalogue, one) for one in full.decisions("FuelModel"))
     assert (newest.state, newest.forced, first.state, first.until) == (
         "live", True, "past", 1_772_000_180_000,
     )  # fmt: skip
@@ -78,18 +78,20 @@ def test_promotions_tell_who_when_why_and_on_what_evidence(content: Any) -> None
     )  # fmt: skip
     assert newest.facts[1] == ("Merged by", PageLink(text="Bo Reviewer"))
     assert newest.command[1] == "git show --no-patch 'FuelModel#Production#3'"
-    waiting = proposed(catalogue, full.proposals()[0])
+    waiting = proposal_view(catalogue, full.proposals()[0])
     assert (waiting.state, waiting.review.mark, waiting.review.forced) == (
         "open", "bad", "beats the incumbent by 4 %",
     )  # fmt: skip
-    (card,) = home.home(catalogue).promotions
+    (card,) = home.home_view(catalogue).promotions
     assert (card.link.text, card.link.address) == ("version 1 to Production", waiting.address)
 
 
 def test_stages_over_time_are_bars_that_end_where_the_next_begins(content: Any) -> None:
     full = content()
     events = full.events("FuelModel")
-    found = timeline("FuelModel", events, frozenset({2}), frozenset({"FuelModel#Production#3"}))
+    found = stage_timeline(
+        "FuelModel", events, frozenset({2}), frozenset({"FuelModel#Production#3"})
+    )
     assert found is not None
     assert [(bar.version, bar.label) for bar in found.bars] == [(1, "v1"), (2, "v2")]
     one, two = ((float(bar.x[:-1]), float(bar.width[:-1])) for bar in found.bars)
@@ -102,7 +104,7 @@ def test_stages_over_time_are_bars_that_end_where_the_next_begins(content: Any) 
         None,
     )
     assert (first.version.address, first.promotion) == ("", "")
-    assert timeline("FuelModel", [], frozenset(), frozenset()) is None
+    assert stage_timeline("FuelModel", [], frozenset(), frozenset()) is None
 
 
 def test_pages_of_a_model_are_taken_over_until_something_about_it_changes(
@@ -161,21 +163,24 @@ def test_the_pages_are_linked_and_read_well_without_scripts(
 
 
 def test_a_signature_is_shown_with_a_request_that_fits() -> None:
-    found = view(
+    found = signature_view(
         {**SIGNATURE, "params": '[{"name": "n", "type": "long", "default": 3, "shape": null}]'}
     )
     assert found is not None
-    assert found.inputs == (Field(name="weight", type="double"), Field(name="it's", type="string"))
-    assert found.outputs == (Field(name="0", type="float64 [any]"),)
-    assert found.params == (Field(name="n", type="long", note="default 3"),)
+    assert found.inputs == (
+        SignatureField(name="weight", type="double"),
+        SignatureField(name="it's", type="string"),
+    )
+    assert found.outputs == (SignatureField(name="0", type="float64 [any]"),)
+    assert found.params == (SignatureField(name="n", type="long", note="default 3"),)
     assert found.request == (
         '{"dataframe_split": {"columns": ["weight", "it\'s"], "data": [[0.0, ""]]}}'
     )
-    tensor = view({"inputs": json.dumps(
+    tensor = signature_view({"inputs": json.dumps(
         [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]
     )})  # fmt: skip
     assert tensor is not None and tensor.request == '{"inputs": [[0.0, 0.0, 0.0]]}'
-    big = view({"inputs": json.dumps(
+    big = signature_view({"inputs": json.dumps(
         [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 999, 999]}}]
     )})  # fmt: skip
     assert big is not None and big.request == ""
@@ -206,7 +211,7 @@ def test_a_request_fits_the_signature_it_is_made_from(columns: list[dict[str, An
     import pandas as pd
 
     schema = Schema.from_json(json.dumps(columns))
-    found = view({"inputs": json.dumps(columns)})
+    found = signature_view({"inputs": json.dumps(columns)})
     assert found is not None
     body = json.loads(found.request)
     if "inputs" in body:  # a server reads lists as arrays of the signature's types
@@ -224,7 +229,9 @@ def test_a_version_is_asked_with_the_example_it_was_logged_with(content: Any) ->
     def asked(*files: str) -> str:
         full = content(artifacts=lambda key: [Artifact(path=path, size=1) for path in files])
         catalogue = Catalogue.of(full, 5000)
-        return version(catalogue, relations(catalogue), catalogue.versions["FuelModel"][0], ()).ask
+        return version_view(
+            catalogue, Relations(catalogue), catalogue.versions["FuelModel"][0], ()
+        ).ask
 
     assert asked("model/serving_input_example.json").splitlines() == [
         "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d \\",
@@ -249,5 +256,5 @@ JSON: Any = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["inputs", "outputs", "params"]), JSON.map(json.dumps)))
 def test_any_signature_is_shown_or_left_out(form: dict[str, str]) -> None:
-    found = view(form)
+    found = signature_view(form)
     assert found is None or isinstance(found.request, str)

@@ -123,7 +123,7 @@ def measured(content: Any, example_run: Any, **more: Any) -> Any:
 
 def test_a_step_is_named_with_its_commit_and_its_direction(content: Any, example_run: Any) -> None:
     catalogue = Catalogue.of(measured(content, example_run), 10)
-    found = timeline.timeline(catalogue, catalogue.experiments["fuel"], line(20))
+    found = timeline.timeline_view(catalogue, catalogue.experiments["fuel"], line(20))
     assert (found.commits, found.runs) == (16, 32)
     assert (found.dirty, found.elsewhere, found.unfinished) == (1, 1, 1)
     by_name = {metric.name: metric for metric in found.metrics}
