@@ -210,6 +210,30 @@ def test_concurrent_builds_wait_for_each_other(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "many", "site"]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_build_survives_another_that_sweeps_its_folder_before_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    swept, lock = [], output.files.lock_folder
+
+    def sweep_first(folder: Path, *, wait: bool = True) -> int:
+        if swept or not folder.name.endswith(".new"):
+            return lock(folder, wait=wait)
+        swept.append(folder)
+        if late:
+            descriptor = lock(folder, wait=wait)
+            folder.rmdir()
+            return descriptor
+        folder.rmdir()
+        return lock(folder, wait=wait)
+
+    monkeypatch.setattr(output.files, "lock_folder", sweep_first)
+    with output.Output(folder=tmp_path / "site") as out:
+        out.write("a.txt", b"a")
+        out.mark({})
+    assert (len(swept), snapshot(tmp_path / "site")["a.txt"]) == (1, b"a")
+
+
 def test_full_blocks_of_a_table_are_not_made_again(
     content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,11 +95,22 @@ class Output:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._look()
             self._sweep()
-            self._aside.mkdir()
-            self._locks.append(files.lock_folder(self._aside))
+            self._locks.append(self._make_aside())
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         return self
+
+    def _make_aside(self) -> int:
+        """Make the folder aside and return its lock; a sweep may remove it before the lock."""
+        while True:
+            self._aside.mkdir(exist_ok=True)
+            try:
+                lock = files.lock_folder(self._aside)
+            except FileNotFoundError:
+                continue
+            if self._aside.is_dir():
+                return lock
+            os.close(lock)
 
     def __exit__(
         self,
