@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,40 +17,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parents[1]  # gitml/site
 _FOLDERS = (_PACKAGE / "_templates", _PACKAGE.parent.parent / "site_templates")
-ASSETS = (
-    "gitml.css",
-    "registry.css",
-    "timeline.css",
-    "table.css",
-    "theme.js",
-    "page.js",
-    "copy.js",
-    "find.js",
-    "search.js",
-    "missing.js",
-    "older.js",
-    "filter.js",
-    "filter-edit.js",
-    "complete.js",
-    "columns.js",
-    "table.js",
-    "sheet.js",
-    "headings.js",
-    "trends.js",
-    "chosen.js",
-    "groups.js",
-    "columns-menu.js",
-    "export.js",
-    "charts.js",
-    "parallel.js",
-    "plots.js",
-    "curves.js",
-    "experiment.js",
-    "experiment-charts.js",
-    "run.js",
-    "compare.js",
-    "live.js",
-)
+_ASSET = re.compile(r"assets/([\w-]{1,80}\.(?:css|js))", re.ASCII)  # no subfolders, no odd names
 LIVE = "live.js"
 NOTICES = "THIRD_PARTY.txt"
 _RUN = "run_main.html"
@@ -107,7 +75,7 @@ def load(own: Path | None = None, cache: Path | None = None) -> Templates:
         ),
         run=lambda page: _used(_RUN, lambda: _run_main(environment, page)),
         digest=total.hexdigest()[:16],
-        assets={name: source(f"assets/{name}") for name in ASSETS},
+        assets={match[1]: source(match[0]) for match in map(_ASSET.fullmatch, names) if match},
         notices=source(f"assets/{NOTICES}"),
     )
 
