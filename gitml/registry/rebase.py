@@ -79,7 +79,7 @@ class Reconciler:
         self._shared = SentTags(state)
         self._newest = NewestTags(state)
 
-    def is_ours(self, name: str) -> bool:
+    def is_registry_tag(self, name: str) -> bool:
         """Tell a tag of the registry from the user's other tags."""
         return parse(name) is not None
 

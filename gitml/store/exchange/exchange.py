@@ -63,7 +63,7 @@ class Settled:
 class TagRules(Protocol):
     """The registry's rules for its tags."""
 
-    def is_ours(self, name: str) -> bool:
+    def is_registry_tag(self, name: str) -> bool:
         """Return True if a tag is one of the registry's."""
 
     def settle(self, arrival: Arrival) -> Settled:
@@ -259,13 +259,17 @@ class Exchange:
     def _tags(self) -> dict[str, str]:
         """Return full names and ids of this clone's registry tags."""
         tags = self._git.tags()
-        return {f"{_TAGS}{tag.name}": tag.oid for tag in tags if self._rules.is_ours(tag.name)}
+        return {
+            f"{_TAGS}{tag.name}": tag.oid for tag in tags if self._rules.is_registry_tag(tag.name)
+        }
 
     def _fetch(self) -> _Fetched:
         """Fetch the remote's branch and its registry tags."""
         refs = self._git.remote_refs(self._remote, self._branch.ref, f"{_TAGS}*")
         tip = refs.pop(self._branch.ref, None)
-        tags = {n: oid for n, oid in refs.items() if self._rules.is_ours(n.removeprefix(_TAGS))}
+        tags = {
+            n: oid for n, oid in refs.items() if self._rules.is_registry_tag(n.removeprefix(_TAGS))
+        }
         branch = []
         if tip and tip != self._git.ref(self._branch.tracking_ref):
             branch = [f"+{self._branch.ref}:{self._branch.tracking_ref}"]

@@ -56,7 +56,7 @@ def merged(
         files.update(_merged_run(in_run, read, local, remote, folder))
         joined += any(change.path == f"{folder}/{run_folder.RECORD}" for change in in_run)
     written = {path for path, data in files.items() if data is not None}
-    files |= dict.fromkeys(_in_the_way(unchanged | written))
+    files |= dict.fromkeys(_clashes(unchanged | written))
     absent = {change.path for change in changes if change.old is None}
     return {p: data for p, data in files.items() if data is not None or p not in absent}, joined
 
@@ -69,14 +69,14 @@ def removes_records(changes: Iterable[Change]) -> bool:
     return any(change.new is None and _is_record(change.path) for change in changes)
 
 
-def _in_the_way(paths: set[str]) -> set[str]:
+def _clashes(paths: set[str]) -> set[str]:
     """Return the files that have to be removed from those that cannot be in one tree."""
-    clashes = set()
+    removed = set()
     for path in paths:
         for parent in _parents(path):
             if parent in paths:
-                clashes.add(path if _is_record(parent) else parent)
-    return clashes
+                removed.add(path if _is_record(parent) else parent)
+    return removed
 
 
 def _parents(path: str) -> Iterable[str]:
