@@ -34,7 +34,7 @@ def models(folder: Path) -> Registry:
     return Registry.of(repo(folder))
 
 
-def register(folder: Path, name: str = "Price", **told: Any) -> ModelVersion:
+def register(folder: Path, name: str = "Price", **options: Any) -> ModelVersion:
     """Register a version of a model that an empty run has, without its files."""
     client = gitml.MlflowClient(folder)
     experiment = client.repository.experiments.create("shared", {}, exist_ok=True)
@@ -50,16 +50,16 @@ def register(folder: Path, name: str = "Price", **told: Any) -> ModelVersion:
         dvc_file=b"outs: []\n",
         mlmodel=b"flavors: {}\n",
     )
-    return models(folder).register(name, source, **told)
+    return models(folder).register(name, source, **options)
 
 
 def exchange(*folders: Path) -> list[ExchangeReport]:
     """Push and pull in turn until nobody has news; returns all reports."""
-    told: list[ExchangeReport] = []
+    all_reports: list[ExchangeReport] = []
     for _ in range(ROUNDS):
         reports = [push_pull.push(repo(folder)).exchange for folder in folders]
         reports += [push_pull.pull(repo(folder)) for folder in folders]
-        told += reports
+        all_reports += reports
         if not any(report.changed or report.renumbered for report in reports):
-            return told
+            return all_reports
     raise AssertionError("these clones do not come to rest")

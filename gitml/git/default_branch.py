@@ -45,6 +45,8 @@ def local(repo: GitRepo, remote: str) -> DefaultBranch | None:
     if name and commit:
         return DefaultBranch(remote=remote, branch=name, commit=commit)
     branches = _tracked(repo, remote)
+    if not branches:
+        return None
     name = _obvious(repo, branches, complete=_has_all_branches(repo, remote))
     return DefaultBranch(remote=remote, branch=name, commit=branches[name]) if name else None
 

@@ -28,7 +28,7 @@ class Host:
     packages: dict[str, bytes] = field(default_factory=dict)
     releases: list[dict[str, list[str]]] = field(default_factory=list)
     readonly: bool = False
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def review(self, who: str, state: str, commit: str, member: str = "MEMBER") -> None:
         """Let somebody review the pull request."""
@@ -39,7 +39,7 @@ class Host:
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> _Answer:
         """Answer a request."""
-        self.asked.append(f"{method} {path}")
+        self.requests.append(f"{method} {path}")
         if self.readonly and method != "GET":
             return 403, {"message": "Resource not accessible by integration"}
         routes: list[tuple[str, str, Callable[..., _Answer]]] = [
@@ -58,11 +58,11 @@ class Host:
             ("PUT", r"/projects/42/packages/generic/(.+)", self._uploaded),
             ("POST", r"/projects/42/releases", self._released),
         ]
-        for wanted, pattern, act in routes:
-            found = re.fullmatch(pattern, path)
-            if wanted == method and found:
-                given = found.groups() if method == "GET" else (*found.groups(), body)
-                status, value = act(*given)
+        for verb, pattern, act in routes:
+            match = re.fullmatch(pattern, path)
+            if verb == method and match:
+                arguments = match.groups() if method == "GET" else (*match.groups(), body)
+                status, value = act(*arguments)
                 if isinstance(value, list) and method == "GET":
                     size, page = (int(query[key][0]) for key in ("per_page", "page"))
                     value = value[size * (page - 1) : size * page]
@@ -73,30 +73,32 @@ class Host:
         return 200, self.merged.get(commit, [])
 
     def _commented(self, body: bytes) -> _Answer:
-        one = {
+        note = {
             "id": len(self.comments), "user": {"type": "Bot"}, "author": {"id": 5},
             **json.loads(body),
         }  # fmt: skip
-        self.comments.append(one)
-        return 201, one
+        self.comments.append(note)
+        return 201, note
 
     def _edited(self, number: str, body: bytes) -> _Answer:
         self.comments[int(number)].update(json.loads(body))
         return 200, self.comments[int(number)]
 
     def _approvals(self) -> _Answer:
-        approved = [one for one in self.reviews if one["state"] == "APPROVED"]
-        return 200, {"approved_by": [{"user": {"username": o["user"]["login"]}} for o in approved]}
+        approved = [review for review in self.reviews if review["state"] == "APPROVED"]
+        return 200, {
+            "approved_by": [{"user": {"username": review["user"]["login"]}} for review in approved]
+        }
 
     def _uploaded(self, path: str, body: bytes) -> _Answer:
         self.packages[path] = body
         return 201, {}
 
     def _released(self, body: bytes) -> _Answer:
-        told = parse_qs(body.decode())
-        if any(one["tag_name"] == told["tag_name"] for one in self.releases):
+        fields = parse_qs(body.decode())
+        if any(release["tag_name"] == fields["tag_name"] for release in self.releases):
             return 409, {"message": "Release already exists"}
-        self.releases.append(told)
+        self.releases.append(fields)
         return 201, {}
 
 
@@ -110,14 +112,14 @@ def serving() -> Iterator[Host]:
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(length)
             parts = urlsplit(self.path)
-            known = (
+            authorized = (
                 self.headers.get("Authorization") == f"Bearer {TOKEN}"
                 or TOKEN in (self.headers.get("PRIVATE-TOKEN"), self.headers.get("JOB-TOKEN"))
             )  # fmt: skip
             status, value = (401, {"message": "Bad credentials"})
-            if known:
-                told = host.answer(self.command, parts.path, parse_qs(parts.query), body)
-                status, value = told
+            if authorized:
+                query = parse_qs(parts.query)
+                status, value = host.answer(self.command, parts.path, query, body)
             data = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

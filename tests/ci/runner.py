@@ -29,34 +29,34 @@ class Done:
         code: Exit code of the step that ended it, 0 where all went well.
         log: Everything that was printed.
         outputs: Outputs of the steps, as ``<step id>.<name>``.
-        place: The job's clone.
+        folder: The job's clone.
         skipped: Names of the steps that need GitHub.
     """
 
     code: int
     log: str
-    place: Path
+    folder: Path
     outputs: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """What a job's processes see: nothing of ours but where gitml is; pip asks nobody."""
-    kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
+    inherited = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
     dvc = {key: value for key, value in os.environ.items() if key.startswith("DVC_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {
-        **kept, **dvc, "PATH": path, "PYTHONPATH": str(ROOT), "PIP_NO_INDEX": "1",
+        **inherited, **dvc, "PATH": path, "PYTHONPATH": str(ROOT), "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "GIT_CONFIG_NOSYSTEM": "1", "CI": "true", "RUNNER_TEMP": str(home), **more,
     }  # fmt: skip
 
 
-def bash(script: str, place: Path, env: Mapping[str, str]) -> tuple[int, str]:
+def bash(script: str, folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
     """Run a script as a runner does; returns exit code and output."""
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        cwd=place, env=dict(env), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=folder, env=dict(env), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -68,26 +68,26 @@ def install(script: str, package: str) -> tuple[int, str]:
     return bash(script, ROOT, environment(ROOT, GITML=package))
 
 
-def checkout(remote: Path, place: Path, ref: str) -> None:
+def checkout(remote: Path, folder: Path, ref: str) -> None:
     """Make the clone that a job begins with: detached or on a branch, without an identity."""
-    place.mkdir(parents=True)
-    git(place, "init", "-q", "-b", "nothing")
-    git(place, "remote", "add", "origin", f"file://{remote}")
-    git(place, "fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*",
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q", "-b", "nothing")
+    git(folder, "remote", "add", "origin", f"file://{remote}")
+    git(folder, "fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*",
         "+refs/tags/*:refs/tags/*", f"+{ref}:refs/remotes/origin/checked-out")  # fmt: skip
-    commit = git(place, "rev-parse", "refs/remotes/origin/checked-out")
-    git(place, "update-ref", "-d", "refs/remotes/origin/checked-out")
+    commit = git(folder, "rev-parse", "refs/remotes/origin/checked-out")
+    git(folder, "update-ref", "-d", "refs/remotes/origin/checked-out")
     if ref.startswith("refs/heads/"):
-        git(place, "checkout", "-q", "-B", ref.removeprefix("refs/heads/"), commit)
+        git(folder, "checkout", "-q", "-B", ref.removeprefix("refs/heads/"), commit)
     else:
-        git(place, "checkout", "-q", "--detach", commit)
+        git(folder, "checkout", "-q", "--detach", commit)
 
 
 def github_job(
     workflow: Path,
     name: str,
     remote: Path,
-    place: Path,
+    folder: Path,
     *,
     ref: str,
     values: Mapping[str, str],
@@ -99,34 +99,34 @@ def github_job(
         workflow: The file.
         name: The job.
         remote: The bare repository.
-        place: Where the job's clone goes.
+        folder: Where the job's clone goes.
         ref: What the event checks out where the job does not say.
         values: What each ``${{ … }}`` of the steps' ``env`` stands for.
         env: The runner's own variables.
     """
-    told = yaml.safe_load(workflow.read_text())
-    scratch = place.with_name(f"{place.name}-runner")
+    definition = yaml.safe_load(workflow.read_text())
+    scratch = folder.with_name(f"{folder.name}-runner")
     scratch.mkdir()
     output, summary = scratch / "output", scratch / "summary.md"
     base = environment(scratch, GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(output),
                        GITHUB_STEP_SUMMARY=str(summary), **env)  # fmt: skip
-    done = Done(code=0, log="", place=place)
-    for step in told["jobs"][name]["steps"]:
+    done = Done(code=0, log="", folder=folder)
+    for step in definition["jobs"][name]["steps"]:
         if step.get("uses", "").startswith("actions/checkout@"):
             own = step.get("with", {}).get("ref")
-            checkout(remote, place, f"refs/heads/{own}" if own else ref)
+            checkout(remote, folder, f"refs/heads/{own}" if own else ref)
         elif step.get("name") in ELSEWHERE:
             done.skipped.append(step["name"])
         elif "run" in step:
             output.write_text("")
-            given = {**told.get("env", {}), **step.get("env", {})}
-            known = {**values, **{f"steps.{k}": v for k, v in done.outputs.items()}}
-            filled = {key: _filled(str(value), known) for key, value in given.items()}
+            variables = {**definition.get("env", {}), **step.get("env", {})}
+            expressions = {**values, **{f"steps.{k}": v for k, v in done.outputs.items()}}
+            filled = {key: _filled(str(value), expressions) for key, value in variables.items()}
             assert "${{" not in step["run"], "names reach a shell only through env"
             if step["name"] == "Install gitml":
                 done.code, text = install(step["run"], filled["GITML"])
             else:
-                done.code, text = bash(step["run"], place, {**base, **filled})
+                done.code, text = bash(step["run"], folder, {**base, **filled})
             done.log += text
             for line in output.read_text().splitlines():
                 key, _, value = line.partition("=")
@@ -137,18 +137,18 @@ def github_job(
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: values[found[1]], text)
+    return re.sub(r"\$\{\{ (.+?) \}\}", lambda match: values[match[1]], text)
 
 
-def gitlab_job(config: Path, name: str, place: Path, env: Mapping[str, str]) -> Done:
+def gitlab_job(config: Path, name: str, folder: Path, env: Mapping[str, str]) -> Done:
     """Run a job of a GitLab pipeline in a clone that is there already; see ``github_job``."""
-    told: dict[str, Any] = yaml.safe_load(config.read_text())
-    job = {**told[told[name]["extends"]], **told[name]}
-    base = environment(place, GITLAB_CI="true", **env)
+    definition: dict[str, Any] = yaml.safe_load(config.read_text())
+    job = {**definition[definition[name]["extends"]], **definition[name]}
+    base = environment(folder, GITLAB_CI="true", **env)
     for key, value in job["variables"].items():
-        base[key] = re.sub(r"\$([A-Z_]+)", lambda found: base[found[1]], str(value))
+        base[key] = re.sub(r"\$([A-Z_]+)", lambda match: base[match[1]], str(value))
     first, *more = job["before_script"]
     code, log = install(first, base["GITML"])
     assert code == 0, log
-    code, log = bash("\n".join([*more, *job["script"]]), place, base)
-    return Done(code=code, log=log, place=place)
+    code, log = bash("\n".join([*more, *job["script"]]), folder, base)
+    return Done(code=code, log=log, folder=folder)

@@ -85,12 +85,12 @@ class Team:
 
     def merge(self, ref: str = "refs/heads/main") -> str:
         """Merge the proposal as a host does; returns the merge commit."""
-        place = self.scratch / f"merge-{ref.replace('/', '-')}"
-        checkout(self.remote, place, "refs/heads/main")
-        git(place, "-c", "user.name=Bo Reviewer", "merge", "-q", "--no-ff", self.proposed,
+        folder = self.scratch / f"merge-{ref.replace('/', '-')}"
+        checkout(self.remote, folder, "refs/heads/main")
+        git(folder, "-c", "user.name=Bo Reviewer", "merge", "-q", "--no-ff", self.proposed,
             "-m", f"Merge pull request #7 from team/{self.branch}")  # fmt: skip
-        git(place, "push", "-q", "origin", f"HEAD:{ref}")
-        commit = git(place, "rev-parse", "HEAD")
+        git(folder, "push", "-q", "origin", f"HEAD:{ref}")
+        commit = git(folder, "rev-parse", "HEAD")
         if ref == "refs/heads/main":
             merged = {**self.host.pull, "merged_at": "2026-01-01", "state": "merged", "iid": 7}
             self.host.merged[commit] = [merged]
@@ -100,10 +100,10 @@ class Team:
         """Run one job of a workflow for GitHub."""
         event = self.scratch / "event.json"
         event.write_text(json.dumps({"pull_request": self.host.pull} if "pull" in ref else {}))
-        place = self.scratch / f"{name}-{len(list(self.scratch.iterdir()))}"
+        folder = self.scratch / f"{name}-{len(list(self.scratch.iterdir()))}"
         return github_job(
             self.clone / ".github" / "workflows" / f"gitml-{workflow}.yml", name, self.remote,
-            place, ref=ref,
+            folder, ref=ref,
             values={"github.token": TOKEN, "github.repository": "team/prices",
                     "secrets.GITML_SIGNING_KEY": self.key.read_text().strip(), **values},
             env={"GITHUB_API_URL": self.host.address, "GITHUB_REPOSITORY": "team/prices",
@@ -142,9 +142,9 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     forked = github.job("review", "review", "refs/pull/7/merge")
     assert forked.code == 0, forked.log
     assert "Could not comment on the pull request: POST" in forked.log and "403" in forked.log
-    summary = forked.place.with_name(f"{forked.place.name}-runner") / "summary.md"
+    summary = forked.folder.with_name(f"{forked.folder.name}-runner") / "summary.md"
     assert summary.read_text().startswith(MARKER)
-    written = {path.name for path in (forked.place / "model-review").iterdir()}
+    written = {path.name for path in (forked.folder / "model-review").iterdir()}
     assert {"report.md", "report.json"} <= written
 
     host.readonly = False
@@ -187,22 +187,22 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     assert released.code == 0, released.log
     assert released.outputs == {"pack.outputs.version": "Price@v2.0.0"}
     assert released.skipped == ["Publish the release"]
-    place = released.place / "model-release"
-    told = json.loads((place / "release.json").read_text())
-    packed = (place / "Price-v2.tar.gz").read_bytes()
-    assert told["sha256"] == hashlib.sha256(packed).hexdigest()
+    folder = released.folder / "model-release"
+    release = json.loads((folder / "release.json").read_text())
+    packed = (folder / "Price-v2.tar.gz").read_bytes()
+    assert release["sha256"] == hashlib.sha256(packed).hexdigest()
     assert contents(packed)["Price-v2/data.txt"] == b"weights"
-    assert "    approved by   bo\n" in (place / "notes.md").read_text()
+    assert "    approved by   bo\n" in (folder / "notes.md").read_text()
 
     built = github.job("dashboard", "build")
     assert built.code == 0, built.log
-    pages = [path.read_text() for path in (built.place / "_site" / "models").rglob("*.html")]
+    pages = [path.read_text() for path in (built.folder / "_site" / "models").rglob("*.html")]
     assert any("Production" in page for page in pages)
-    before = git(built.place, "status", "--porcelain=2", "--branch")
-    code, log = bash("gitml site publish", built.place, environment(built.place))
+    before = git(built.folder, "status", "--porcelain=2", "--branch")
+    code, log = bash("gitml site publish", built.folder, environment(built.folder))
     assert code == 0, log
     assert "index.html" in git(github.remote, "ls-tree", "--name-only", "gh-pages").splitlines()
-    assert git(built.place, "status", "--porcelain=2", "--branch") == before
+    assert git(built.folder, "status", "--porcelain=2", "--branch") == before
 
 
 @pytest.mark.slow
@@ -212,9 +212,9 @@ def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: P
         f"https://gitml:{TOKEN}@gitlab.example.org:443/team/prices.git")  # fmt: skip
 
     def job(name: str, ref: str, **env: str) -> Done:
-        place = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
-        checkout(gitlab.remote, place, ref)
-        return gitlab_job(config, name, place, {
+        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
+        checkout(gitlab.remote, folder, ref)
+        return gitlab_job(config, name, folder, {
             "CI_API_V4_URL": host.address, "CI_PROJECT_ID": "42", "CI_PROJECT_NAME": "prices",
             "CI_PROJECT_PATH": "team/prices", "CI_SERVER_HOST": "gitlab.example.org",
             "CI_SERVER_PORT": "443", "CI_SERVER_PROTOCOL": "https", "CI_DEFAULT_BRANCH": "main",
@@ -252,4 +252,4 @@ def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: P
     )
     built = job("pages", "refs/heads/gitml/runs")
     assert built.code == 0, built.log
-    assert (built.place / "public" / "index.html").is_file()
+    assert (built.folder / "public" / "index.html").is_file()

@@ -31,21 +31,21 @@ def lint(program: str, *args: str, folder: Path) -> None:
 
 def workflows(folder: Path) -> dict[str, Any]:
     """The files, read as YAML 1.1 does, which takes the key `on` for a truth."""
-    found = (folder / ".github" / "workflows").glob("*.yml")
-    return {path.stem.removeprefix("gitml-"): yaml.safe_load(path.read_text()) for path in found}
+    files = (folder / ".github" / "workflows").glob("*.yml")
+    return {path.stem.removeprefix("gitml-"): yaml.safe_load(path.read_text()) for path in files}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="actionlint's package has no other binaries")
 @pytest.mark.parametrize("ours", [False, True])
-def test_actionlint_and_shellcheck_find_nothing(cli: Cli, repository: Path, ours: bool) -> None:
+def test_actionlint_and_shellcheck_report_nothing(cli: Cli, repository: Path, own: bool) -> None:
     cli("init", "--ci", "github")
-    files = sorted(((ROOT if ours else repository) / ".github" / "workflows").glob("*.yml"))
+    files = sorted(((ROOT if own else repository) / ".github" / "workflows").glob("*.yml"))
 
     assert files
     lint("actionlint", *map(str, files), folder=repository)
 
 
-def test_zizmor_finds_no_way_in(cli: Cli, repository: Path) -> None:
+def test_zizmor_reports_nothing(cli: Cli, repository: Path) -> None:
     cli("init", "--ci", "github")
 
     config = str(ROOT / ".github" / "zizmor.yml")
@@ -69,13 +69,13 @@ def test_gitlab_takes_the_files(cli: Cli, repository: Path) -> None:
 
 def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, repository: Path) -> None:
     cli("init", "--ci", "github")
-    found = workflows(repository)
+    written = workflows(repository)
 
-    assert sorted(found) == sorted(NAMES)
+    assert sorted(written) == sorted(NAMES)
     granted = {
-        f"{name}/{job}": set((told.get("permissions") or {}).items())
-        for name, workflow in found.items()
-        for job, told in workflow["jobs"].items()
+        f"{name}/{job}": set((definition.get("permissions") or {}).items())
+        for name, workflow in written.items()
+        for job, definition in workflow["jobs"].items()
     }
     assert granted == {
         "review/review": {("contents", "read"), ("pull-requests", "write")},
@@ -87,7 +87,7 @@ def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, reposito
         "dashboard/publish": {("pages", "write"), ("id-token", "write")},
         "records/dashboard": {("actions", "write")},
     }
-    for workflow in found.values():
+    for workflow in written.values():
         assert workflow["permissions"] == {}
         assert "pull_request_target" not in workflow[True]
         for job in workflow["jobs"].values():
@@ -97,21 +97,21 @@ def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, reposito
 def test_our_demo_is_published_as_the_workflow_of_others_does(cli: Cli, repository: Path) -> None:
     cli("init", "--ci", "github")
     demo = yaml.safe_load((ROOT / ".github" / "workflows" / "demo.yml").read_text())
-    theirs = workflows(repository)["dashboard"]
+    written = workflows(repository)["dashboard"]
 
-    assert demo["jobs"]["publish"] == theirs["jobs"]["publish"]
-    assert demo["concurrency"] == theirs["concurrency"]
+    assert demo["jobs"]["publish"] == written["jobs"]["publish"]
+    assert demo["concurrency"] == written["concurrency"]
 
 
 def test_names_of_branches_are_those_of_the_repository(cli: Cli, repository: Path) -> None:
     (repository / "gitml.yaml").write_text("branch: lab's\n")
     git(repository, "checkout", "-q", "-b", 'trunk-"x"')
     cli("init", "--ci", "github")
-    found = workflows(repository)
+    files = workflows(repository)
 
-    assert found["registry"][True]["push"]["branches"] == ['trunk-"x"']
-    assert found["records"][True]["push"]["branches"] == ["lab's"]
-    assert found["release"][True]["push"]["tags"] == ["**#Production#*"]
+    assert files["registry"][True]["push"]["branches"] == ['trunk-"x"']
+    assert files["records"][True]["push"]["branches"] == ["lab's"]
+    assert files["release"][True]["push"]["tags"] == ["**#Production#*"]
     assert git(repository, "show", "lab's:.github/workflows/gitml-records.yml") == (
         (repository / ".github" / "workflows" / "gitml-records.yml").read_text().strip()
     )
@@ -139,13 +139,13 @@ def test_a_second_time_changes_nothing_and_an_edit_is_not_overwritten(
     assert "--force is for workflows" in cli("init", "--force", code=2).stderr
 
 
-def test_an_own_gitlab_file_is_told_what_to_include(cli: Cli, repository: Path) -> None:
+def test_init_prints_the_include_for_an_existing_gitlab_file(cli: Cli, repository: Path) -> None:
     own = repository / ".gitlab-ci.yml"
     own.write_text("test: {script: make test}\n")
 
-    told = cli("init", "--ci", "gitlab", "--force")
+    result = cli("init", "--ci", "gitlab", "--force")
     assert own.read_text() == "test: {script: make test}\n"
-    assert "    include:\n      - project: $CI_PROJECT_PATH\n" in told.stdout
+    assert "    include:\n      - project: $CI_PROJECT_PATH\n" in result.stdout
     own.write_text(f"{own.read_text()}include: [{{project: a/b, file: /.gitlab/gitml.yml}}]\n")
     assert "add this" not in cli("init", "--ci", "gitlab").stderr
 

@@ -68,9 +68,9 @@ def test_a_version_that_got_another_number_is_named(
     for folder in (repository, tmp_path / "second"):
         monkeypatch.chdir(folder)
         cli("registry", "register", log_model(folder, log_run(folder)), "Price")
-        told = cli("push").stdout.splitlines()
+        result = cli("push").stdout.splitlines()
 
-    assert told == ["renumbered: Price 1 → 2", "Sent 1 run and 1 model tag to origin."]
+    assert result == ["renumbered: Price 1 → 2", "Sent 1 run and 1 model tag to origin."]
     assert loaded(cli("push", "--json"))["exchange"]["renumbered"] == []
     assert {v["version"] for v in loaded(cli("registry", "list", "--json"))[0]["latest_versions"]} \
         == {2}  # fmt: skip
@@ -110,15 +110,15 @@ def test_status_tells_what_is_not_pushed_and_where_artifacts_are(
     cli("registry", "register", model, "Price")
     cli("registry", "transition", "Price", "1", "Production")
 
-    found = loaded(cli("status", "--json"))
-    assert set(found) == {
+    status = loaded(cli("status", "--json"))
+    assert set(status) == {
         "repository", "branch", "runs", "deleted_runs", "experiments", "problems", "in_progress",
         "in_batches", "not_pushed", "artifacts", "models",
     }  # fmt: skip
-    assert found["branch"]["name"] == "gitml/runs"
-    assert (found["runs"], found["not_pushed"]) == (1, {"new": 1, "changed": 0})
-    assert found["artifacts"]["shared"] is False
-    assert found["models"] == [{"name": "Price", "stages": {"Production": 1}, "aliases": {}}]
+    assert status["branch"]["name"] == "gitml/runs"
+    assert (status["runs"], status["not_pushed"]) == (1, {"new": 1, "changed": 0})
+    assert status["artifacts"]["shared"] is False
+    assert status["models"] == [{"name": "Price", "stages": {"Production": 1}, "aliases": {}}]
     text = cli("status").stdout
     assert "1 run: `gitml push`" in text and "on this machine only" in text
     cli("push")
@@ -128,9 +128,9 @@ def test_status_tells_what_is_not_pushed_and_where_artifacts_are(
 
 
 def test_status_works_before_the_first_run(cli: Cli, repository: Path) -> None:
-    found = loaded(cli("status", "--json"))
+    status = loaded(cli("status", "--json"))
 
-    assert (found["branch"]["commit"], found["runs"], found["models"]) == (None, 0, [])
+    assert (status["branch"]["commit"], status["runs"], status["models"]) == (None, 0, [])
     assert "gitml/runs (no run yet)" in cli("status").stdout
 
 
@@ -138,8 +138,8 @@ def test_status_shows_runs_in_progress(cli: Cli, repository: Path) -> None:
     client = gitml.MlflowClient(repository)
     run = client.create_run(client.create_experiment("house"), run_name="training")
 
-    (found,) = loaded(cli("status", "--json"))["in_progress"]
-    assert found == {
+    (entry,) = loaded(cli("status", "--json"))["in_progress"]
+    assert entry == {
         "run_id": run.info.run_id, "run_name": "training", "start_time": run.info.start_time,
     }  # fmt: skip
     lines = cli("status").stdout.splitlines()
@@ -158,5 +158,5 @@ def test_status_counts_the_runs_that_a_batch_still_holds(cli: Cli, repository: P
         assert loaded(cli("status", "--json"))["in_batches"] == 1
         assert "1 run, seen here once the batch commits them" in cli("status").stdout
         client.set_terminated(run.info.run_id)
-    found = loaded(cli("status", "--json"))
-    assert (found["in_batches"], found["runs"]) == (0, 1)
+    status = loaded(cli("status", "--json"))
+    assert (status["in_batches"], status["runs"]) == (0, 1)

@@ -41,11 +41,11 @@ def move(folder: Path, version: int, stage: str, *, archive: bool = False, why: 
 def seen(folder: Path) -> dict[str, Any]:
     """All that the registry says, and the refs behind it."""
     registry = models(folder)
-    found = registry.search_registered_models()
+    registered = registry.search_registered_models()
     return {
-        "models": found,
+        "models": registered,
         "versions": registry.search_model_versions(order_by=["version_number ASC"]),
-        "history": [registry.history(model.name) for model in found],
+        "history": [registry.history(model.name) for model in registered],
         "tags": git(folder, "for-each-ref", "refs/tags"),
         "tree": git(folder, "rev-parse", "gitml/runs^{tree}"),
         "ignored": registry.ignored_tags(),
@@ -53,9 +53,10 @@ def seen(folder: Path) -> dict[str, Any]:
 
 
 def stages(folder: Path) -> dict[int, str]:
-    found = models(folder).search_model_versions("name='Price'")
+    versions = models(folder).search_model_versions("name='Price'")
     return {
-        version.version: version.current_stage for version in sorted(found, key=lambda v: v.version)
+        version.version: version.current_stage
+        for version in sorted(versions, key=lambda v: v.version)
     }
 
 
@@ -65,11 +66,11 @@ def gto_stages(folder: Path, name: str = "Price") -> dict[str, str]:
     done = subprocess.run(
         [program, "show", "--json"], cwd=folder, capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)[name]
-    assert found["version"] == f"v{max(stages(folder))}.0.0"
+    output = json.loads(done.stdout)[name]
+    assert output["version"] == f"v{max(stages(folder))}.0.0"
     return {
         stage: version
-        for stage, version in found["stage"].items()
+        for stage, version in output["stage"].items()
         if version and not stage.startswith("alias/")
     }
 
@@ -100,11 +101,11 @@ def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     first, second = clones
-    mine = register(first, description="from the first", tags={"who": "first"})
-    theirs = register(second, description="from the second", tags={"who": "second"})
+    earlier = register(first, description="from the first", tags={"who": "first"})
+    later = register(second, description="from the second", tags={"who": "second"})
     move(second, 2, "Staging", why="models:/Price/2 beats models:/Price/1")
     models(second).set_registered_model_alias("Price", "champion", 2)
-    assert (mine.version, theirs.version) == (2, 2)
+    assert (earlier.version, later.version) == (2, 2)
 
     push_pull.push(repo(first))
     report = push_pull.push(repo(second))
@@ -113,17 +114,17 @@ def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
     settled(clones, tmp_path)
     two, three = (models(first).get_model_version("Price", number) for number in (2, 3))
     assert (two.run_id, two.description, two.tags) == (
-        mine.run_id, "from the first", {"who": "first"},
+        earlier.run_id, "from the first", {"who": "first"},
     )  # fmt: skip
     assert (three.run_id, three.description, three.tags, three.source) == (
-        theirs.run_id, "from the second", {"who": "second"}, theirs.source,
+        later.run_id, "from the second", {"who": "second"}, later.source,
     )  # fmt: skip
     assert (three.current_stage, three.aliases, three.digest) == (
-        "Staging", ("champion",), theirs.digest,
+        "Staging", ("champion",), later.digest,
     )  # fmt: skip
-    assert three.creation_timestamp == theirs.creation_timestamp
+    assert three.creation_timestamp == later.creation_timestamp
     (moved,) = [e for e in models(first).history("Price") if e.kind == "stage"]
-    assert (moved.version, moved.detail["version"], moved.detail["run_id"]) == (3, 3, theirs.run_id)
+    assert (moved.version, moved.detail["version"], moved.detail["run_id"]) == (3, 3, later.run_id)
     assert moved.detail["reason"] == "models:/Price/3 beats models:/Price/1"
     assert json.loads(git(first, "show", "Price@v3.0.0:version.json"))["version"] == 3
     assert "version 3" in git(first, "show", "Price@v3.0.0^{}", "--no-patch", "--format=%s")
@@ -266,11 +267,11 @@ class _SlowRules(Reconciler):
     other: Path | None = None
 
     def settle(self, arrival: Arrival) -> Settled:
-        found = super().settle(arrival)
+        settlement = super().settle(arrival)
         other, self.other = self.other, None
         if other:
             push_pull.push(repo(other))
-        return found
+        return settlement
 
 
 @pytest.mark.slow
@@ -280,11 +281,11 @@ def test_a_push_between_our_look_and_our_push_is_seen(
     first, second = clones
     move(first, 1, "Production")
     move(second, 1, "Staging")
-    mine = repo(second)
-    rules = _SlowRules(mine.git, mine.branch, state=mine.state, remote="origin")
+    repository = repo(second)
+    rules = _SlowRules(repository.git, repository.branch, state=repository.state, remote="origin")
     rules.other = first
 
-    assert Exchange(mine.branch, "origin", rules).push().tags == 2  # left, entered
+    assert Exchange(repository.branch, "origin", rules).push().tags == 2  # left, entered
 
     settled(clones, tmp_path)
     assert stages(first) == {1: "Staging"}
@@ -297,7 +298,7 @@ def test_renumbering_that_is_cut_off_happens_whole_the_next_time(
 ) -> None:
     first, second = clones
     register(first, description="from the first")
-    theirs = register(second, description="from the second")
+    later = register(second, description="from the second")
     push_pull.push(repo(first))
     hook, pid = second / ".git" / "hooks" / "reference-transaction", tmp_path / "pid"
     hook.write_text(
@@ -325,7 +326,7 @@ exit 1
     assert not hook.exists()
     settled(clones, tmp_path)
     three = models(first).get_model_version("Price", 3)
-    assert (three.run_id, three.description) == (theirs.run_id, "from the second")
+    assert (three.run_id, three.description) == (later.run_id, "from the second")
 
 
 @pytest.mark.slow
@@ -352,8 +353,8 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
         else:
             push_pull.pull(repo(folder))
 
-    found = settled(clones, tmp_path)
-    assert {version.run_id for version in found["versions"]} == registered
+    state_of_all = settled(clones, tmp_path)
+    assert {version.run_id for version in state_of_all["versions"]} == registered
     for number in stages(clones[0]):
         state = next(
             v
@@ -377,7 +378,7 @@ def test_clones_that_register_and_push_from_processes_at_once_agree(
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
 
-    found = settled(clones, tmp_path)
-    assert len({version.run_id for version in found["versions"]}) == 7
-    assert [version.version for version in found["versions"]] == list(range(1, 8))
+    state_of_all = settled(clones, tmp_path)
+    assert len({version.run_id for version in state_of_all["versions"]}) == 7
+    assert [version.version for version in state_of_all["versions"]] == list(range(1, 8))
     assert sum(stage == "Production" for stage in stages(clones[0]).values()) == 1

@@ -77,24 +77,26 @@ class Clones(RuleBasedStateMachine):
 
     def _all(self, folder: Path) -> list[gitml.Run]:
         client = gitml.MlflowClient(folder)
-        ids = [one.experiment_id for one in client.search_experiments(view_type=3)]
+        ids = [item.experiment_id for item in client.search_experiments(view_type=3)]
         return list(client.search_runs(ids, run_view_type=3, max_results=1000)) if ids else []
 
-    def _one(self, at: int, pick: int, *, deleted_too: bool = False) -> str | None:
-        here = {run.info.run_id: run.info.lifecycle_stage for run in self._all(self.folders[at])}
-        known = [one for one in self.runs if deleted_too or here.get(one) == "active"]
-        known = [one for one in known if one in here]
-        return known[pick % len(known)] if known else None
+    def _pick(self, clone: int, pick: int, *, deleted_too: bool = False) -> str | None:
+        stages = {
+            run.info.run_id: run.info.lifecycle_stage for run in self._all(self.folders[clone])
+        }
+        allowed = ("active", "deleted") if deleted_too else ("active",)
+        run_ids = [run_id for run_id in self.runs if stages.get(run_id) in allowed]
+        return run_ids[pick % len(run_ids)] if run_ids else None
 
     # Steps --------------------------------------------------------------------------------------
 
-    @rule(at=clones, experiment=st.sampled_from(["house", "car"]), value=st.integers(0, 9))
-    def log(self, at: int, experiment: str, value: int) -> None:
+    @rule(clone=clones, experiment=st.sampled_from(["house", "car"]), value=st.integers(0, 9))
+    def log(self, clone: int, experiment: str, value: int) -> None:
         tallies["steps"] += 1
-        client = gitml.MlflowClient(self.folders[at])
+        client = gitml.MlflowClient(self.folders[clone])
         identifier = client.repository.experiments.create(experiment, {}, exist_ok=True)
         self.experiments[identifier].add(experiment)
-        run_id = client.create_run(identifier, run_name=f"by {at}").info.run_id
+        run_id = client.create_run(identifier, run_name=f"by {clone}").info.run_id
         client.log_metric(run_id, "rmse", value, step=0)
         client.log_param(run_id, "lr", value)
         client.set_terminated(run_id)
@@ -102,22 +104,22 @@ class Clones(RuleBasedStateMachine):
         self.points[run_id].add(("rmse", float(value), 0))
         self.params[run_id, "lr"].add(str(value))
 
-    @rule(at=clones, pick=st.integers(0, 9), shared=st.booleans(), value=st.sampled_from("abc"))
-    def tag(self, at: int, pick: int, shared: bool, value: str) -> None:
+    @rule(clone=clones, pick=st.integers(0, 9), shared=st.booleans(), value=st.sampled_from("abc"))
+    def tag(self, clone: int, pick: int, shared: bool, value: str) -> None:
         tallies["steps"] += 1
-        run_id = self._one(at, pick)
+        run_id = self._pick(clone, pick)
         if run_id:
-            key = "mlflow.note.content" if shared else f"own {at}"
-            gitml.MlflowClient(self.folders[at]).set_tag(run_id, key, value)
+            key = "mlflow.note.content" if shared else f"own {clone}"
+            gitml.MlflowClient(self.folders[clone]).set_tag(run_id, key, value)
             self.values[run_id, key].add(value)
             if not shared:
                 self.own[run_id, key] = value
 
-    @rule(at=clones, pick=st.integers(0, 9), value=st.integers(0, 9), step=st.integers(1, 3))
-    def late(self, at: int, pick: int, value: int, step: int) -> None:
+    @rule(clone=clones, pick=st.integers(0, 9), value=st.integers(0, 9), step=st.integers(1, 3))
+    def late(self, clone: int, pick: int, value: int, step: int) -> None:
         tallies["steps"] += 1
-        run_id = self._one(at, pick)
-        client = gitml.MlflowClient(self.folders[at])
+        run_id = self._pick(clone, pick)
+        client = gitml.MlflowClient(self.folders[clone])
         if run_id is None:
             return
         client.log_metric(run_id, "late", value, step=step)
@@ -126,31 +128,31 @@ class Clones(RuleBasedStateMachine):
             client.log_param(run_id, "depth", value)
             self.params[run_id, "depth"].add(str(value))
 
-    @rule(at=clones, pick=st.integers(0, 9), gone=st.booleans())
-    def delete_or_restore(self, at: int, pick: int, gone: bool) -> None:
+    @rule(clone=clones, pick=st.integers(0, 9), deleted=st.booleans())
+    def delete_or_restore(self, clone: int, pick: int, deleted: bool) -> None:
         tallies["steps"] += 1
-        run_id = self._one(at, pick, deleted_too=True)
+        run_id = self._pick(clone, pick, deleted_too=True)
         if run_id:
-            client = gitml.MlflowClient(self.folders[at])
-            (client.delete_run if gone else client.restore_run)(run_id)
-            self.stages[run_id].append((at, "deleted" if gone else "active"))
+            client = gitml.MlflowClient(self.folders[clone])
+            (client.delete_run if deleted else client.restore_run)(run_id)
+            self.stages[run_id].append((clone, "deleted" if deleted else "active"))
 
-    @rule(at=clones, pick=st.integers(0, 9), new=st.sampled_from(["flat", "boat"]))
-    def rename(self, at: int, pick: int, new: str) -> None:
+    @rule(clone=clones, pick=st.integers(0, 9), new=st.sampled_from(["flat", "boat"]))
+    def rename(self, clone: int, pick: int, new: str) -> None:
         tallies["steps"] += 1
-        client = gitml.MlflowClient(self.folders[at])
-        found = [one for one in client.search_experiments() if one.experiment_id != "0"]
-        name = f"{new} {at}"
-        if found and name not in {one.name for one in found}:
-            one = found[pick % len(found)]
-            client.rename_experiment(one.experiment_id, name)
-            self.experiments[one.experiment_id].add(name)
+        client = gitml.MlflowClient(self.folders[clone])
+        named = [item for item in client.search_experiments() if item.experiment_id != "0"]
+        name = f"{new} {clone}"
+        if named and name not in {item.name for item in named}:
+            experiment = named[pick % len(named)]
+            client.rename_experiment(experiment.experiment_id, name)
+            self.experiments[experiment.experiment_id].add(name)
 
-    @rule(at=clones)
-    def die(self, at: int) -> None:
+    @rule(clone=clones)
+    def die(self, clone: int) -> None:
         """A process is killed while it logs: what it leaves is a journal that nobody locks."""
         tallies["steps"] += 1
-        client = gitml.MlflowClient(self.folders[at])
+        client = gitml.MlflowClient(self.folders[clone])
         identifier = client.repository.experiments.create("house", {}, exist_ok=True)
         self.experiments[identifier].add("house")
         run_id = client.create_run(identifier).info.run_id
@@ -160,64 +162,64 @@ class Clones(RuleBasedStateMachine):
         self.points[run_id].add(("rmse", 5.0, 7))
         self.values[run_id, "gitml.recovered"].add("true")
 
-    @rule(at=clones)
-    def register(self, at: int) -> None:
+    @rule(clone=clones)
+    def register(self, clone: int) -> None:
         tallies["steps"] += 1
-        run_id = register(self.folders[at]).run_id
+        run_id = register(self.folders[clone]).run_id
         self.versions.add(run_id)
-        run = gitml.MlflowClient(self.folders[at]).get_run(run_id)
+        run = gitml.MlflowClient(self.folders[clone]).get_run(run_id)
         self.experiments[run.info.experiment_id].add("shared")  # another one if that was renamed
 
     @precondition(lambda self: self.versions)
-    @rule(at=clones, pick=st.integers(0, 9), stage=st.sampled_from(["Production", "Staging"]),
+    @rule(clone=clones, pick=st.integers(0, 9), stage=st.sampled_from(["Production", "Staging"]),
           archive=st.booleans())  # fmt: skip
-    def move(self, at: int, pick: int, stage: str, archive: bool) -> None:
+    def move(self, clone: int, pick: int, stage: str, archive: bool) -> None:
         tallies["steps"] += 1
-        registry = models(self.folders[at])
-        found = registry.search_model_versions()
-        if found:
-            number = found[pick % len(found)].version
+        registry = models(self.folders[clone])
+        versions = registry.search_model_versions()
+        if versions:
+            number = versions[pick % len(versions)].version
             registry.transition_model_version_stage(
                 "Price", number, stage, archive_existing_versions=archive
             )
 
     @precondition(lambda self: self.versions)
-    @rule(at=clones, pick=st.integers(0, 9), alias=st.sampled_from(["champion", "next"]))
-    def alias(self, at: int, pick: int, alias: str) -> None:
+    @rule(clone=clones, pick=st.integers(0, 9), alias=st.sampled_from(["champion", "next"]))
+    def alias(self, clone: int, pick: int, alias: str) -> None:
         tallies["steps"] += 1
-        registry = models(self.folders[at])
-        found = registry.search_model_versions()
-        if found:
-            number = found[pick % len(found)].version
+        registry = models(self.folders[clone])
+        versions = registry.search_model_versions()
+        if versions:
+            number = versions[pick % len(versions)].version
             registry.set_registered_model_alias("Price", alias, number)
             self.aliases.add(alias)
 
-    @rule(at=clones)
-    def push(self, at: int) -> None:
+    @rule(clone=clones)
+    def push(self, clone: int) -> None:
         tallies["steps"] += 1
-        push_pull.push(repo(self.folders[at]))
+        push_pull.push(repo(self.folders[clone]))
 
-    @rule(at=clones)
-    def pull(self, at: int) -> None:
+    @rule(clone=clones)
+    def pull(self, clone: int) -> None:
         tallies["steps"] += 1
-        push_pull.pull(repo(self.folders[at]))
+        push_pull.pull(repo(self.folders[clone]))
 
-    @rule(at=clones)
-    def drop_index(self, at: int) -> None:
+    @rule(clone=clones)
+    def drop_index(self, clone: int) -> None:
         tallies["steps"] += 1
-        self._forget(self.folders[at])
+        self._forget(self.folders[clone])
 
-    @rule(at=clones, depth=st.booleans())
-    def clone_anew(self, at: int, depth: bool) -> None:
+    @rule(clone=clones, depth=st.booleans())
+    def clone_anew(self, clone: int, depth: bool) -> None:
         tallies["steps"] += 1
-        old = self.folders[at]
+        old = self.folders[clone]
         push_pull.push(repo(old))
         self._check_user(old)
         self._forget(old)
         shutil.rmtree(old)
         new = self._clone(f"c{next(self.names)}", depth=depth)
         self.users[new] = self._users_state(new, make=True)
-        self.folders[at] = new
+        self.folders[clone] = new
 
     def _forget(self, folder: Path) -> None:
         """As after the end of the process, with the index gone."""
@@ -261,41 +263,41 @@ class Clones(RuleBasedStateMachine):
 
     def _check_runs(self, folder: Path) -> None:
         client = gitml.MlflowClient(folder)
-        found = {run.info.run_id: run for run in self._all(folder)}
-        assert set(found) == {*self.runs, *self.versions}
+        runs = {run.info.run_id: run for run in self._all(folder)}
+        assert set(runs) == {*self.runs, *self.versions}
         for run_id, points in self.points.items():
-            kept = {
+            history = {
                 (point.key, point.value, point.step)
                 for key in ("rmse", "late")
                 for point in client.get_metric_history(run_id, key)
             }
-            assert kept == points
+            assert history == points
         for (run_id, key), written in self.params.items():
-            run = found[run_id]
+            run = runs[run_id]
             lost = run.conflicts.get(f"params.{key}", ())
             assert {run.data.params[key], *lost} == written
         for (run_id, key), written in self.values.items():
-            assert found[run_id].data.tags[key] in written
+            assert runs[run_id].data.tags[key] in written
         for (run_id, key), value in self.own.items():
-            assert found[run_id].data.tags[key] == value
+            assert runs[run_id].data.tags[key] == value
         for run_id, written in self.stages.items():
-            alone = len({at for at, _ in written}) == 1
+            alone = len({clone for clone, _ in written}) == 1
             possible = {written[-1][1]} if alone else {stage for _, stage in written}
-            assert found[run_id].info.lifecycle_stage in possible
+            assert runs[run_id].info.lifecycle_stage in possible
         for identifier, names in self.experiments.items():
             assert client.get_experiment(identifier).name in names
 
     def _check_registry(self, folder: Path) -> None:
         registry = models(folder)
-        found = registry.search_model_versions()
-        assert {version.run_id for version in found} == self.versions
-        assert {version.version for version in found} == set(range(1, len(found) + 1))
+        versions = registry.search_model_versions()
+        assert {version.run_id for version in versions} == self.versions
+        assert {version.version for version in versions} == set(range(1, len(versions) + 1))
         assert registry.ignored_tags() == []
-        if found:
+        if versions:
             assert set(registry.get_registered_model("Price").aliases) == self.aliases
             assert all(
-                len(one.stages) <= 1
-                for one in model_state.fold(registry.repo.tags()).models["Price"].active
+                len(version.stages) <= 1
+                for version in model_state.fold(registry.repo.tags()).models["Price"].active
             )
 
 
@@ -385,21 +387,21 @@ def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
 def test_runs_that_somebody_removed_with_git_come_back(origin: Path) -> None:
     first, second = origin.parent / "c0", origin.parent / "c1"
     git(origin.parent, "clone", "-q", "origin.git", "c1")
-    kept, removed = log_run(first), log_run(first)
+    left_alone, removed = log_run(first), log_run(first)
     exchange(first, second)
     git(second, "worktree", "add", "-q", "../by-hand", BRANCH)
     by_hand = origin.parent / "by-hand"
     git(by_hand, "rm", "-rq", f"runs/shared/{removed[:2]}/{removed}", "experiments/shared.json")
     git(by_hand, "commit", "-qm", "Remove a run")
     git(by_hand, "push", "-q", "origin", BRANCH)
-    assert ids(second) == {kept}
+    assert ids(second) == {left_alone}
 
     push_pull.pull(repo(first))
-    assert ids(first) == {kept, removed}
+    assert ids(first) == {left_alone, removed}
     exchange(first, second)
     git(origin.parent, "clone", "-q", "origin.git", "fresh")
     for folder in (first, second, origin.parent / "fresh"):
-        assert ids(folder) == {kept, removed}
+        assert ids(folder) == {left_alone, removed}
     assert git(first, "rev-parse", BRANCH) == git(second, "rev-parse", BRANCH)
 
 

@@ -94,12 +94,12 @@ def differences(local: Tree, remote: Tree) -> tuple[list[Change], Callable[[str]
     return changes, read
 
 
-def merge_trees(ours: Tree, theirs: Tree) -> Tree:
+def merge_trees(local: Tree, remote: Tree) -> Tree:
     """What ``ours`` is after ``theirs`` was merged into it."""
-    changes, read = differences(ours, theirs)
-    blobs = {oid(data): data for tree in (ours, theirs) for _, data in tree.values()}
+    changes, read = differences(local, remote)
+    blobs = {oid(data): data for tree in (local, remote) for _, data in tree.values()}
     files, _ = merged(changes, read, "ours", "theirs")
-    result = dict(ours)
+    result = dict(local)
     for path, data in files.items():
         if data is None:
             del result[path]
