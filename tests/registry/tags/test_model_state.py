@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from gitml.entities import ModelEvent
 from gitml.git import Tag
-from gitml.registry.tags.detail import TagDetail
+from gitml.registry.tags.detail import TagDetail, TagLink
 from gitml.registry.tags.grammar import slug
 from gitml.registry.tags.messages import format_message
-from gitml.registry.tags.model_state import IgnoredTag, fold, history
+from gitml.registry.tags.model_state import (
+    IgnoredTag,
+    ModelState,
+    VersionState,
+    event_order,
+    fold,
+    history,
+    is_event,
+)
 
 
 def tag(
@@ -98,3 +107,153 @@ def test_true_names_come_from_messages() -> None:
         ("registered", 1, ""),
         ("alias", 1, "préféré"),
     ]
+
+
+def test_a_model_is_folded_into_all_of_its_state() -> None:
+    tags = [
+        tag("m@v2.0.0", "b", 20),
+        tag("m#Staging#7", "a", 30),
+        tag("m@v1.0.0", "a", 10),
+        tag("m#Production#3", "a", 40),
+        tag("m#alias/best#4", "b", 50),
+        tag("m@v1.2.0-rc1", "c", 60),
+        tag("other@v1.0.0", "d", 99),
+    ]
+    state = fold(tags)
+    first = VersionState(
+        version="v1.0.0", commit="a" * 40, tag="m@v1.0.0", active=True, registered=10, updated=40,
+        stages={"Staging": 30, "Production": 40},
+    )  # fmt: skip
+    second = VersionState(
+        version="v2.0.0", commit="b" * 40, tag="m@v2.0.0", active=True, registered=20, updated=50,
+        aliases={"best": 50},
+    )  # fmt: skip
+    foreign = VersionState(
+        version="v1.2.0-rc1", commit="c" * 40, tag="m@v1.2.0-rc1", active=True, registered=60,
+        updated=60,
+    )  # fmt: skip
+    assert state.models["m"] == ModelState(
+        slug="m",
+        name="m",
+        versions=(foreign, first, second),
+        tags=frozenset(item.name for item in tags[:-1]),
+        first=10,
+        newest=60,
+        last=TagLink(tag="m@v1.2.0-rc1", oid="f" * 40),
+        counter=7,
+        highest=2,
+    )
+    assert list(state.models) == ["m", "other"]
+    assert (first.number, first.label, first.stage) == (1, 1, "Production")
+    assert (foreign.number, foreign.label, foreign.stage) == (None, "v1.2.0-rc1", "None")
+    assert state.models["m"].find(2) == second
+    assert state.models["m"].find(9) is None
+
+
+def test_versions_are_ordered_by_number_with_those_of_gitml_last() -> None:
+    names = ["v10.0.0", "v9.0.0", "v1.10.0", "v1.9.0", "v1.9.0-rc1", "v1.9.1+b"]
+    state = fold([tag(f"m@{name}", f"{i}", i) for i, name in enumerate(names)]).models["m"]
+    assert [version.version for version in state.versions] == [
+        "v1.9.0-rc1",
+        "v1.9.0",
+        "v1.9.1+b",
+        "v1.10.0",
+        "v9.0.0",
+        "v10.0.0",
+    ]
+
+
+def test_the_latest_of_a_stage_is_the_highest_numbered_version_that_is_active() -> None:
+    state = fold([
+        tag("m@v1.0.0", "a", 1),
+        tag("m@v2.0.0", "b", 2),
+        tag("m@v3.0.0", "c", 3),
+        tag("m@v1.1.0", "d", 3),
+        tag("m#Staging#1", "b", 4),
+        tag("m#Staging#2", "a", 5),
+        tag("m#Production#3", "d", 6),
+        tag("m@v3.0.0!", "c", 7),
+    ]).models["m"]  # fmt: skip
+    assert {stage: version.number for stage, version in state.latest.items()} == {"Staging": 2}
+
+
+def test_an_alias_of_two_versions_belongs_to_the_one_that_got_it_last() -> None:
+    versions = [tag("m@v1.0.0", "a", 1), tag("m@v2.0.0", "b", 1)]
+    later = fold([*versions, tag("m#alias/x#1", "b", 2), tag("m#alias/x#2", "a", 3)])
+    equal = fold([*versions, tag("m#alias/x#1", "b", 2), tag("m#alias/x#2", "a", 2)])
+    assert {alias: v.number for alias, v in later.models["m"].aliases.items()} == {"x": 1}
+    assert {alias: v.number for alias, v in equal.models["m"].aliases.items()} == {"x": 2}
+
+
+def test_events_of_one_second_take_effect_by_kind_then_by_counter() -> None:
+    names = [
+        "m@deprecated",
+        "m@v1.0.0",
+        "m@v1.0.0!",
+        "m#Staging#1",
+        "m#Staging#2",
+        "m#alias/x#1",
+        "m#Staging!#1",
+        "m#alias/x!#1",
+    ]
+    tags = [tag(name, "a", 5) for name in names]
+    assert sorted(tags[::-1], key=event_order) == tags
+    assert event_order(tag("v1.0", "a", 5)) == (5, -1, 0)
+    assert event_order(tag("m#Staging#9", "a", 5))[::2] == (5, 9)
+
+
+def test_a_date_is_valid_from_1970_for_some_thousand_years() -> None:
+    dates = [-1, 0, 2**38 - 1, 2**38]
+    assert [is_event(tag("m@v1.0.0", "a", date)) for date in dates] == [False, True, True, False]
+    assert not is_event(tag("m@v1.0.0", "a", 1, annotated=False))
+    state = fold([tag("m@v1.0.0", "a", -1), tag("m@v2.0.0", "a", 1, annotated=False)])
+    assert state.models == {}
+    assert state.ignored == (
+        IgnoredTag(tag="m@v1.0.0", reason="its date is out of range"),
+        IgnoredTag(tag="m@v2.0.0", reason="not an annotated tag on a commit"),
+    )
+
+
+def test_a_stage_on_a_commit_without_a_version_says_why_it_is_ignored() -> None:
+    state = fold([tag("m@v1.0.0", "a", 1), tag("m#Staging#1", "b", 2)])
+    reason = "its commit is not the commit of exactly one version of this model"
+    assert state.ignored == (IgnoredTag(tag="m#Staging#1", reason=reason),)
+
+
+def test_a_version_that_was_deleted_can_be_registered_again() -> None:
+    tags = [tag("m@v1.0.0", "a", 1), tag("m@v1.0.0!", "a", 2), tag("m@v1.0.0#3", "a", 3)]
+    assert not fold(tags[:2]).models["m"].versions[0].active
+    version = fold(tags).models["m"].versions[0]
+    assert (version.active, version.registered, version.updated) == (True, 1, 3)
+
+
+def test_a_model_is_hidden_only_by_a_deprecation_newer_than_all_else() -> None:
+    tags = [tag("m@v1.0.0", "a", 5), tag("m@deprecated", "a", 5)]
+    assert fold(tags).models["m"].deprecated is None
+    assert fold([tags[0], tag("m@deprecated#2", "a", 6)]).models["m"].deprecated == 6
+
+
+def test_the_history_of_a_model_has_every_event_in_full() -> None:
+    name, key = "Prix élevé", slug("préféré", "alias")
+    message = format_message("Prix élevé alias set", TagDetail.of(alias="préféré", reason="good"))
+    tags = [
+        tag("m#alias/" + key + "!#3", "a", 4),
+        tag("m#alias/" + key + "#2", "a", 3, message=message),
+        tag("m@v1.0.0", "a", 1, message="registered"),
+        tag("m#Staging#4", "c", 5),
+        tag("m@v1.5.0", "b", 6),
+        tag("other@v1.0.0", "a", 2),
+    ]
+    alias = {"kind": "alias", "version": 1, "value": "préféré", "commit": "a" * 40}
+    alias |= {"tag": f"m#alias/{key}#2", "timestamp": 3000, "user": "Ada", "model": name}
+    alias |= {"email": "ada@example.org", "message": "Prix élevé alias set"}
+    events = history(tags, "m", name)
+    assert events[1] == ModelEvent(**alias, detail={"alias": "préféré", "reason": "good"})
+    assert [(e.kind, e.version, e.value, e.commit[0], e.timestamp) for e in events] == [
+        ("registered", 1, "", "a", 1000),
+        ("alias", 1, "préféré", "a", 3000),
+        ("unalias", 1, "préféré", "a", 4000),
+        ("stage", None, "Staging", "c", 5000),
+        ("registered", None, "v1.5.0", "b", 6000),
+    ]
+    assert events[0].message == "registered"
