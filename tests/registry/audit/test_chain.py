@@ -75,6 +75,129 @@ def test_an_event_that_cannot_have_happened_is_reported(
     assert faults(*FINE, extra) == expected
 
 
+FAILED = {
+    "gate": "metrics.x < 1",
+    "measured": "2 < 1",
+    "holds": False,
+    "values": {"metrics.x": 2.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (tag("m@v1.0.0#7", "c", 16, version=1), "v1.0.0 was registered before."),
+        (tag("m@v3.0.0!", "b", 16, version=3), "There was no v3.0.0 of its commit to delete."),
+        (
+            tag("m#Staging!#5", "a", 16, version=1),
+            "Version 1 was not in Staging, so it cannot leave it.",
+        ),
+        (tag("m#Staging#5", "a", 16, version=1), "Version 1 is in Production and Staging by then."),
+        (tag("m#Staging#5", "z", 16, version=1), "Its commit is that of no registered version."),
+        (
+            tag("m#Staging#4", "b", 16, version=2),
+            "Its counter is not above 4, which an earlier tag has.",
+        ),
+        (tag("m#Staging#5", "b", 16, version=1), "Its message is about version 1, not 2."),
+        (tag("m#Staging#5", "b", 16, version=2, model="n"), "Its message is about 'n'."),
+        (
+            tag("m#alias/champion#5", "a", 16, version=1),
+            "The alias names the versions 2 and 1 by then.",
+        ),
+        (
+            tag("m#Staging#5", "b", 16, version=2, to="Staging", gates=[FAILED]),
+            "It entered although a gate failed: metrics.x < 1.",
+        ),
+        (
+            tag("m#Staging#5", "b", 16, version=2, forced=True, gates=[{"gate": "metrics.x < 1"}]),
+            "A gate is not recorded with its values.",
+        ),
+    ],
+)
+def test_a_fault_says_what_cannot_have_happened(extra: Tag, reason: str) -> None:
+    assert [(fault.tag, fault.reason) for fault in audit([*FINE, extra]).faults] == [
+        (extra.name, reason)
+    ]
+
+
+def test_a_version_that_gitml_does_not_number_is_called_by_its_semantic_version() -> None:
+    foreign = tag("m@v1.5.0", "c", 16)
+    leaving = tag("m#Staging!#5", "c", 17)
+    (fault,) = audit([*FINE, foreign, leaving]).faults
+    assert fault.reason == "Version v1.5.0 was not in Staging, so it cannot leave it."
+
+
+def test_a_deleted_version_is_in_nothing_any_more() -> None:
+    deleted = tag("m@v2.0.0!", "b", 16, version=2)
+    alias = tag("m#alias/champion#5", "a", 17, version=1, alias="champion")
+    stage = tag("m#Staging#6", "b", 18, version=2, to="Staging")
+    assert faults(*FINE, deleted, alias) == []
+    (fault,) = audit([*FINE, deleted, alias, stage]).faults
+    assert (fault.tag, fault.reason) == (stage.name, "Its commit is that of a deleted version.")
+    again = tag("m@v2.0.0!#7", "b", 19, version=2)
+    assert faults(*FINE, deleted, again) == [("m@v2.0.0!#7", "inconsistent")]
+
+
+def test_a_tag_that_names_a_later_one_as_the_previous_is_reported() -> None:
+    later, earlier = tag("m#Staging#6", "b", 17, version=2), tag("m#alias/x#5", "a", 16)
+    earlier = replace(earlier, message=linked(earlier.message, TagLink.to(later)))
+    (fault,) = audit([*FINE, earlier, later]).faults
+    assert fault.problem == TagProblem.INCONSISTENT
+    assert fault.reason == "It names m#Staging#6 as the previous event, which came later."
+
+
+def test_an_inserted_tag_is_told_between_which_two_it_stands() -> None:
+    (fault,) = audit([*FINE, tag("m#alias/x", "a", 13)]).faults
+    assert fault.reason == (
+        "It did not exist when m@v2.0.0 was written, which follows m#Production#3."
+    )
+
+
+def test_values_of_a_gate_are_collected_with_the_version_they_were_measured_on() -> None:
+    live = [tag("m#Production#5", "b", 17, version=2, to="Production")]
+    text = "metrics.x < 9 and production.metrics.x < 9 and staging.metrics.x is null"
+    verdict = gates.judge(
+        gates.read(text),
+        {"metrics": {"x": 1.0}},
+        {"production": {"metrics": {"x": 2.0}}, "staging": None},
+    )
+    gate = {"gate": text, "measured": verdict.measured, "holds": verdict.holds,
+            "values": dict(verdict.values)}  # fmt: skip
+    third = [
+        tag("m@v3.0.0", "c", 18, version=3),
+        tag("m#Archived#6", "c", 20, version=3, to="Archived", gates=[gate]),
+    ]
+    result = audit([*FINE, *live, *third])
+    assert [(m.tag, m.commit, m.value, m.field.stage) for m in result.measured] == [
+        ("m#Archived#6", "c", 1.0, ""),
+        ("m#Archived#6", "b", 2.0, "production"),
+    ], result.faults
+
+
+def test_a_waived_gate_may_be_recorded_as_met_and_a_cut_text_cannot_be_judged() -> None:
+    failed = {"gate": "metrics.x < 1", "measured": "2 < 1", "values": {"metrics.x": 2.0}}
+    assert gate_problem({**failed, "holds": True, "note": "waived: first version"}) == ""
+    wrong = "The gate 'metrics.x < 1' is recorded as one that {}: 2 < 1."
+    assert gate_problem({**failed, "holds": True, "note": "x"}) == wrong.format("holds")
+    assert gate_problem({**failed, "holds": False}) == ""
+    passed = {**failed, "measured": "0.5 < 1", "values": {"metrics.x": 0.5}, "holds": False}
+    assert gate_problem({**passed, "note": "waived"}) == (
+        "The gate 'metrics.x < 1' is recorded as one that fails: 0.5 < 1."
+    )
+
+
+def test_approvals_are_those_that_the_tag_names() -> None:
+    document = {"gate": "approvals.count >= 2", "measured": "2 >= 2", "holds": True,
+                "values": {"approvals.count": 2.0}}  # fmt: skip
+    recorded = RecordedGate.from_yaml(document)
+    assert gate_replay.gate_problem(recorded, 2) == ""
+    assert gate_replay.gate_problem(recorded, 3) == (
+        "The gate 'approvals.count >= 2' was judged by other approvals than the tag names."
+    )
+    entry = tag("m#Staging#5", "b", 16, version=2, approved_by=["bo", "cy"], gates=[document])
+    assert faults(*FINE, entry) == []
+
+
 def test_a_tag_slipped_in_between_is_reported() -> None:
     for when in (12, 13, 14):
         assert faults(*FINE, tag("m#alias/x", "a", when)) == [("m#alias/x", "inserted")]

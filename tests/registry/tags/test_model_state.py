@@ -196,8 +196,8 @@ def test_events_of_one_second_take_effect_by_kind_then_by_counter() -> None:
         "m#Staging!#1",
         "m#alias/x!#1",
     ]
-    tags = [tag(name, "a", 5) for name in names]
-    assert sorted(tags[::-1], key=event_order) == tags
+    backwards = [tag(name, "a", 5) for name in reversed(names)]
+    assert [item.name for item in sorted(backwards, key=event_order)] == names
     assert event_order(tag("v1.0", "a", 5)) == (5, -1, 0)
     assert event_order(tag("m#Staging#9", "a", 5))[::2] == (5, 9)
 
