@@ -202,7 +202,7 @@ def test_events_of_one_second_take_effect_by_kind_then_by_counter() -> None:
     assert event_order(tag("m#Staging#9", "a", 5))[::2] == (5, 9)
 
 
-def test_a_date_is_valid_from_1970_for_some_thousand_years() -> None:
+def test_a_date_is_valid_from_1970_for_eight_thousand_years() -> None:
     dates = [-1, 0, 2**38 - 1, 2**38]
     assert [is_event(tag("m@v1.0.0", "a", date)) for date in dates] == [False, True, True, False]
     assert not is_event(tag("m@v1.0.0", "a", 1, annotated=False))
