@@ -13,6 +13,7 @@ import pytest
 
 import gitml
 from gitml.config import RegistrySettings, Settings, SiteSettings
+from gitml.errors import InvalidInput
 from gitml.forge import ForgeKind
 from gitml.formats import schemas
 from gitml.registry.tags import grammar
@@ -41,7 +42,7 @@ def values_of(path: str, data: bytes) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)
-def test_every_schema_is_one(name: str) -> None:
+def test_every_schema_is_valid(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schemas.schema(name))
 
 
@@ -68,7 +69,7 @@ def test_every_file_of_a_repository_fits_its_schema(tracked: Path, tmp_path: Pat
     assert seen == {*schemas.NAMES} - {"gitml.yaml"}
 
 
-def test_our_validator_says_what_a_complete_one_says(tmp_path: Path) -> None:
+def test_our_checker_agrees_with_a_complete_implementation(tmp_path: Path) -> None:
     good = branch.make_good(tmp_path / "project")
     chance = random.Random(5)
     compared = 0
@@ -92,15 +93,15 @@ def test_our_validator_says_what_a_complete_one_says(tmp_path: Path) -> None:
 def names(rules: Any) -> set[str]:
     """Every property of a schema."""
     if isinstance(rules, list):
-        return {name for one in rules for name in names(one)}
+        return {name for item in rules for name in names(item)}
     if not isinstance(rules, dict):
         return set()
-    return {*rules.get("properties", {})}.union(*(names(one) for one in rules.values()))
+    return {*rules.get("properties", {})}.union(*(names(item) for item in rules.values()))
 
 
 @pytest.mark.parametrize("name", [name for name in schemas.NAMES if name != "gitml.yaml"])
 def test_format_md_names_every_property(name: str) -> None:
-    assert [one for one in names(schemas.schema(name)) if f"`{one}`" not in FORMAT] == []
+    assert [key for key in names(schemas.schema(name)) if f"`{key}`" not in FORMAT] == []
     assert f"schemas/{name}.json" in FORMAT
 
 
@@ -118,3 +119,44 @@ def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
                 assert rules[item.name]["default"] == value
     assert properties["forge"]["enum"] == ["", *ForgeKind]
     assert re.search(r"schemas/gitml\.yaml\.json", FORMAT)
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        ([], "the file must be a mapping of keys, not a list", None),
+        ({"branch": None}, "branch must be a string, not null", schemas._NULL),
+        ({"branch": 5}, "branch must be a string, not 5", None),
+        ({"allow_pickles": "no"}, "allow_pickles must be true or false, not 'no'", None),
+        ({"site": {"run_pages": -1}}, "site.run_pages must be 0 or greater, not -1", None),
+        ({"site": {"run_pages": 5.0}}, "site.run_pages must be an integer, not 5.0", None),
+        (
+            {"site": {"titel": "x"}},
+            "site has an unknown key 'titel'",
+            "Did you mean 'title'?",
+        ),
+        (
+            {"owner": {}},
+            "the file has an unknown key 'owner'",
+            "Known: branch, git_remote, forge, allow_pickles, site, registry.",
+        ),
+        (
+            {"registry": {"signers": {"Price": {"Production": [5]}}}},
+            "registry.signers.Price.Production[0] must be a string, not 5",
+            'For example: {"Price*": {"Production": ["ada@example.org"]}}.',
+        ),
+        ({"site": {3: "x"}}, "site has the key 3, which must be a string", "Put it in quotes."),
+    ],
+)
+def test_a_mismatch_names_the_key_the_rule_and_the_value(
+    value: Any, message: str, hint: str | None
+) -> None:
+    (mismatch,) = schemas.faults_in_yaml(value, schemas.schema("gitml.yaml"))
+    assert (mismatch.message, mismatch.hint) == (message, hint)
+
+
+def test_require_names_the_file() -> None:
+    with pytest.raises(InvalidInput) as error:
+        schemas.require({}, {"required": ["view"], "properties": {"view": {}}}, "a.md", "the block")
+    assert error.value.message == "a.md: the block has no key 'view'."
+    assert error.value.hint == "Known: view."
