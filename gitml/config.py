@@ -1,4 +1,4 @@
-"""Settings: ``gitml.yaml`` at the root of the work tree, and environment variables.
+"""Read settings: ``gitml.yaml`` at the root of the work tree, and environment variables.
 
 The only reader of ``os.environ``. Every key and variable is listed in the README.
 """
@@ -70,11 +70,11 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What ``gitml.yaml`` can say.
+    """The settings of ``gitml.yaml``.
 
     Attributes:
         branch: Branch that holds the records.
-        git_remote: git remote that ``gitml push`` and ``pull`` talk to.
+        git_remote: git remote of ``gitml push`` and ``pull``.
         forge: Whose web pages the remote's host has where its name does not tell: ``github``,
             ``gitlab``, ``bitbucket`` or ``gitea``; GitHub's where empty.
         allow_pickles: Whether models that were saved as pickles may be loaded, which runs code.
@@ -92,7 +92,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What environment variables say; None or empty where unset.
+    """Values of the environment variables; None or empty if unset.
 
     Attributes:
         tracking_uri: ``GITML_TRACKING_URI``: path of the repository to log to.
@@ -111,7 +111,7 @@ class Environment:
 
 
 def tracking_uri() -> str | None:
-    """Read ``GITML_TRACKING_URI`` alone, which every call looks at; None where it is not set."""
+    """Read ``GITML_TRACKING_URI`` alone, which every call needs; None if it is not set."""
     return os.environ.get("GITML_TRACKING_URI") or None
 
 
@@ -130,17 +130,17 @@ def environment() -> Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The CI job that this process is a step of, as its host's variables tell.
+    """The CI job that this process is a step of.
 
     Attributes:
         host: ``github`` or ``gitlab``.
         api: Address of the host's API.
-        project: Whose repository it is.
-        token: What the API is asked with; empty for none.
-        request: Number of the pull request that the job is for, None for none.
-        base: Branch that the pull request is to go into; empty where there is none.
-        output: File that takes the step's outputs, None where the host has no such thing.
-        summary: File that takes Markdown for the job's page, likewise.
+        project: The repository, as the API names it.
+        token: Token for the API; empty for none.
+        request: Number of the job's pull request, None for none.
+        base: Target branch of the pull request; empty for none.
+        output: File for the step's outputs, None if the host has no such file.
+        summary: File for Markdown on the job's page, likewise.
     """
 
     host: str
@@ -154,7 +154,7 @@ class Job:
 
 
 def job() -> Job | None:
-    """Read what GitHub Actions or GitLab CI tell of the job; None outside of both."""
+    """Read the job from the variables of GitHub Actions or GitLab CI; None outside of both."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         pull = _event().get("pull_request")
         pull = pull if isinstance(pull, dict) else {}
@@ -182,7 +182,7 @@ def job() -> Job | None:
 
 
 def _event() -> dict[str, Any]:
-    """What started the job, as GitHub tells it."""
+    """Read the event that started a job of GitHub Actions; empty if there is none."""
     path = _file("GITHUB_EVENT_PATH")
     try:
         value = json.loads(path.read_bytes()) if path else {}
@@ -202,16 +202,16 @@ def _number(value: object) -> int | None:
 
 
 def child_environment(**changes: str | None) -> dict[str, str]:
-    """The environment for a program that we start: ours, with changes; None removes a variable."""
+    """Return this process's environment with changes; None removes a variable."""
     changed = {**os.environ, **changes}
     return {name: value for name, value in changed.items() if value is not None}
 
 
 def load(root: Path | None) -> Settings:
-    """Read ``gitml.yaml`` below a work tree's root; the defaults where there is none.
+    """Read ``gitml.yaml`` below a work tree's root; the defaults if there is none.
 
     Raises:
-        InvalidInput: It is not YAML, or a key or a value is not one we know.
+        InvalidInput: It is not valid YAML, or a key or a value is not valid.
     """
     path = root / FILE_NAME if root else None
     if path is None or not path.is_file():
@@ -223,7 +223,7 @@ def parse(data: bytes) -> Settings:
     """Read the bytes of a ``gitml.yaml``.
 
     Raises:
-        InvalidInput: It is not YAML, or a key or a value is not one we know.
+        InvalidInput: It is not valid YAML, or a key or a value is not valid.
     """
     import yaml
 
@@ -273,5 +273,5 @@ def _fill(settings: Any, value: dict[str, Any]) -> Any:
 
 
 def now_ms() -> int:
-    """Now, in ms since the Unix epoch."""
+    """Return the time in ms since the Unix epoch."""
     return time.time_ns() // 1_000_000

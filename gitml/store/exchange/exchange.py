@@ -75,7 +75,7 @@ class TagRules(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeReport:
-    """What was moved.
+    """What a push or a pull moved.
 
     Attributes:
         runs: Runs that the receiving side did not have.
@@ -83,7 +83,7 @@ class ExchangeReport:
         tags: Tags that the receiving side did not have.
         changed: Whether anything was moved at all.
         renumbered: Model versions of this clone that got another number.
-        lost: Requests of this clone to the registry that mean nothing any more, in words.
+        lost: Requests of this clone to the registry that no longer apply, in words.
     """
 
     runs: int = 0
