@@ -28,7 +28,7 @@ def artifacts() -> None:
 @artifacts.command("list")
 @click.argument("run", metavar="RUN_OR_URI", required=False)
 @click.argument("path", default="")
-@click.option("-r", "--run-id", metavar="RUN", help="As RUN_OR_URI.")
+@click.option("-r", "--run-id", metavar="RUN", help="Same as RUN_OR_URI.")
 @as_json
 def list_command(run: str | None, path: str, run_id: str | None, json_: bool) -> None:
     """List a folder of a run's files.
@@ -36,7 +36,7 @@ def list_command(run: str | None, path: str, run_id: str | None, json_: bool) ->
     RUN_OR_URI is a run id, its first digits, a run's name, or a runs:/ or models:/ URI.
     """
     client = MlflowClient()
-    target = _target(client, _only(run, run_id), path)
+    target = _target(client, _only("RUN_OR_URI or --run-id", run, run_id), path)
     files = client.repository.files(target.run_id).artifacts
     infos = _listing(files, target)
     if json_:
@@ -69,9 +69,9 @@ def _listing(files: tuple[Artifact, ...], target: RunUri) -> list[FileInfo]:
 @artifacts.command()
 @click.argument("run", metavar="RUN_OR_URI", required=False)
 @click.argument("path", default="")
-@click.option("-r", "--run-id", metavar="RUN", help="As RUN_OR_URI.")
-@click.option("-u", "--artifact-uri", metavar="URI", help="As RUN_OR_URI.")
-@click.option("-a", "--artifact-path", default="", metavar="PATH", help="As PATH.")
+@click.option("-r", "--run-id", metavar="RUN", help="Same as RUN_OR_URI.")
+@click.option("-u", "--artifact-uri", metavar="URI", help="Same as RUN_OR_URI.")
+@click.option("-a", "--artifact-path", default="", metavar="PATH", help="Same as PATH.")
 @click.option(
     "-o",
     "-d",
@@ -79,7 +79,7 @@ def _listing(files: tuple[Artifact, ...], target: RunUri) -> list[FileInfo]:
     "output",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder to put the files into; default artifacts-<first digits of the run's id>.",
+    help="Folder for the files; default: artifacts-<first digits of the run's id>.",
 )
 @as_json
 def download(
@@ -91,14 +91,18 @@ def download(
     output: Path | None,
     json_: bool,
 ) -> None:
-    """Download a file or folder of a run or model, and print where it is.
+    """Download a file or folder of a run or model, and print its path.
 
     RUN_OR_URI is a run id, its first digits, a run's name, or a URI such as
     runs:/<run id>/model, models:/Price/2, models:/Price/Production or models:/Price@champion.
-    PATH is a file or folder below it; all files without one.
+    PATH is a file or folder below it; default: all files.
     """
     client = MlflowClient()
-    target = _target(client, _only(run, run_id, artifact_uri), path or artifact_path)
+    target = _target(
+        client,
+        _only("RUN_OR_URI, --run-id or --artifact-uri", run, run_id, artifact_uri),
+        path or artifact_path,
+    )
     folder = output or Path(f"artifacts-{target.run_id[:8]}")
     _fetch(client, target)
     path_on_disk = client.download_artifacts(target.run_id, target.path, folder)
@@ -108,10 +112,10 @@ def download(
         say(path_on_disk)
 
 
-def _only(*texts: str | None) -> str:
+def _only(names: str, *texts: str | None) -> str:
     given = [text for text in texts if text]
     if len(given) != 1:
-        raise InvalidInput("Give either RUN_OR_URI, --run-id or --artifact-uri.")
+        raise InvalidInput(f"Give exactly one of {names}.")
     return given[0]
 
 

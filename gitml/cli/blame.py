@@ -27,8 +27,8 @@ _LISTED = 15  # runs, datasets, metrics or params: what fits on a screen
 def blame(what: str, json_: bool) -> None:
     """Trace a model to its run, code and data, or these to live models.
 
-    WHAT is models:/NAME/STAGE, models:/NAME/VERSION or models:/NAME@ALIAS; or a commit, the digest
-    of a dataset, or a run id, of which the first digits are enough.
+    WHAT is models:/NAME/STAGE, models:/NAME/VERSION or models:/NAME@ALIAS; or the first digits of a
+    commit, of a dataset's digest or of a run id.
     """
     result = trace(MlflowClient().repository, what)
     if json_:

@@ -59,10 +59,13 @@ def _checked(text: str) -> str:
         return key
     if kind in _KINDS and key:
         return f"{kind}.{key}"
+    attributes = ", ".join((*_ATTRIBUTES, EXPERIMENT_NAME))
     raise InvalidInput(
         f"No column {text!r:.80}.",
-        hint=f"Use metrics.KEY, params.KEY, tags.KEY or one of {', '.join(_ATTRIBUTES)}, "
-        f"{EXPERIMENT_NAME}.",
+        hint=f"Use metrics.KEY, params.KEY, tags.KEY or one of {attributes}."
+        if dot
+        else f"Is it metrics.{text:.80}, params.{text:.80} or tags.{text:.80}? "
+        f"Attributes are {attributes}.",
     )
 
 

@@ -18,8 +18,8 @@ from gitml.text import plural
 def demo(folder: Path, json_: bool) -> None:
     """Create a repository with scripts, runs, a model and a dashboard to try out.
 
-    Makes a git repository in DIR (default: gitml-demo) with training scripts to read and change,
-    their runs, a registered model and the dashboard. A second call finishes or keeps what is there.
+    Creates a git repository in DIR (default: gitml-demo) with training scripts to read and change,
+    their runs, a registered model and the dashboard. A second call finishes an interrupted demo.
     """
     result = run_demo(folder, report=talk)
     if json_:

@@ -21,7 +21,7 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 def doctor(ctx: click.Context, json_: bool) -> None:
     """Check git, remotes, DVC and the records, and suggest fixes.
 
-    Exits with 1 if there is a problem; warnings are fine.
+    The exit code is 1 if there is a problem; warnings do not count.
     """
     findings = list(examine(Path(resolve_path(config.environment().tracking_uri or "."))))
     healthy = all(finding.level != Level.PROBLEM for finding in findings)

@@ -21,10 +21,10 @@ def experiments() -> None:
 
 
 @experiments.command("list")
-@click.option("--all", "everything", is_flag=True, help="Deleted experiments too.")
+@click.option("--all", "everything", is_flag=True, help="Include deleted experiments.")
 @as_json
 def list_command(everything: bool, json_: bool) -> None:
-    """List experiments with how many runs they have, newest first."""
+    """List experiments with their number of runs, newest first."""
     client = MlflowClient()
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     documents = [_document(client, e) for e in client.search_experiments(view, None)]
@@ -88,7 +88,7 @@ def rename(experiment: str, name: str, json_: bool) -> None:
 @click.argument("experiment")
 @as_json
 def delete(experiment: str, json_: bool) -> None:
-    """Hide an experiment; `gitml experiments restore` brings it back."""
+    """Hide an experiment until `gitml experiments restore`."""
     client = MlflowClient()
     chosen = lookup.experiment(client, experiment).experiment_id
     client.delete_experiment(chosen)
@@ -101,7 +101,7 @@ def delete(experiment: str, json_: bool) -> None:
 @click.argument("experiment")
 @as_json
 def restore(experiment: str, json_: bool) -> None:
-    """Bring a deleted experiment back."""
+    """Restore a deleted experiment."""
     client = MlflowClient()
     chosen = lookup.experiment(client, experiment).experiment_id
     client.restore_experiment(chosen)

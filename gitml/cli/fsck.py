@@ -22,7 +22,7 @@ _LISTED = 20  # foreign paths
 def fsck(ctx: click.Context, repair: bool, remote: bool, json_: bool) -> None:
     """Check records, artifacts, tags and local state, and repair them.
 
-    Exits with 1 if problems remain.
+    The exit code is 1 if problems remain.
     """
     repository = TrackingClient().repository
     work = checks.repair if repair else checks.check

@@ -29,7 +29,7 @@ def as_csv(command: _F) -> _F:
 def git_remote(command: _F) -> _F:
     """Add ``--remote``."""
     return click.option(
-        "--remote", metavar="NAME", help="git remote to talk to; default that of gitml.yaml."
+        "--remote", metavar="NAME", help="git remote; default: that of gitml.yaml."
     )(command)
 
 

@@ -21,24 +21,24 @@ from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, parse
 from gitml.sharing import push_pull
 
-_why = click.option("-m", "--reason", required=True, metavar="WHY", help="Becomes the message.")
+_why = click.option("-m", "--reason", required=True, metavar="WHY", help="Message of the commit.")
 
 _approved_by = click.option(
     "--approved-by",
     multiple=True,
     metavar="NAME",
-    help="Who approved the pull request; give it again for each.",
+    help="Approver of the pull request; repeatable.",
 )
 
 _output = click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Write it to a .md file, or to a folder with JSON and charts beside it.",
+    help="Write the report to a .md file, or to a folder with JSON and charts.",
 )
 
 _in_ci = click.option(
-    "--ci", is_flag=True, help="As a job of GitHub Actions or GitLab CI: ask and tell the host."
+    "--ci", is_flag=True, help="In a job of GitHub Actions or GitLab CI: use its pull request."
 )
 
 
@@ -62,18 +62,20 @@ def _client() -> MlflowClient:
 
 @click.command()
 @_approved_by
-@click.option("--base", metavar="REV", help="Compare with REV; default the remote's main branch.")
+@click.option(
+    "--base", metavar="REV", help="Compare with REV; default: the remote's default branch."
+)
 @_in_ci
 @_output
 @as_json
 def check(
     approved_by: tuple[str, ...], base: str | None, ci: bool, output: Path | None, json_: bool
 ) -> None:
-    """Judge what registry/*.yaml changes, and print the review report.
+    """Evaluate the changes of registry/*.yaml, and print the review report.
 
-    Validates the files of the work tree and evaluates the gates against what is live now. Markdown
-    for a pull request's comment; exit code 4 when a gate fails. With --ci the pull request gives
-    base and approvals, and gets the report as a comment, which later reports replace.
+    Validates the files of the work tree and evaluates the gates against what is live now. The
+    report is Markdown; the exit code is 4 if a gate fails. With --ci, base and approvals come from
+    the pull request, and the report becomes a comment on it, which later reports replace.
     """
     job = _job() if ci else None
     client = _client()
@@ -168,9 +170,9 @@ def _write(registry: Registry, review: Review, output: Path) -> None:
 @_why
 @as_json
 def propose(name: str, version: str, stage: str, reason: str, json_: bool) -> None:
-    """Ask for the review of a promotion: a pushed branch with one changed line.
+    """Propose a promotion: push a branch that changes one line.
 
-    Nothing is checked out. A pull request is opened with gh or glab where they are installed.
+    Nothing is checked out. Opens a pull request if gh or glab is installed.
     """
     _tell_proposal(promotion.propose(_client().registry, name, version, stage, reason), json_)
 
@@ -181,9 +183,9 @@ def propose(name: str, version: str, stage: str, reason: str, json_: bool) -> No
 @_why
 @as_json
 def rollback(name: str, stage: str, reason: str, json_: bool) -> None:
-    """Propose the version that was in a stage before the present one.
+    """Propose the version that was in a stage before the current one.
 
-    Its files are verified to be in their remote first.
+    Checks first that its files are in their remote.
     """
     client = _client()
     made = promotion.rollback(client.registry, client.repository, name, stage, reason)
@@ -205,17 +207,17 @@ def _tell_proposal(made: Proposal, json_: bool) -> None:
 
 @click.command()
 @_approved_by
-@click.option("--push", is_flag=True, help="Push the tags, those that start workflows last.")
+@click.option("--push", is_flag=True, help="Push the tags; those that start workflows last.")
 @_in_ci
 @as_json
 def apply(approved_by: tuple[str, ...], push: bool, ci: bool, json_: bool) -> None:
-    """Let the tags say what registry/*.yaml of HEAD declares.
+    """Tag what registry/*.yaml of HEAD declares.
 
-    Repeatable: where all is as declared nothing happens. The tags tell who merged the declaration,
-    in which pull request, who approved it, and every gate with its measured values. --approved-by
-    counts for what HEAD itself changed; else the trailers of the merge commit do. With --ci the
-    merged pull requests tell who approved, and the step's output `entered` lists the pushed tags
-    that let a version enter Production.
+    Idempotent: does nothing if the tags match the files. The tags record who merged the
+    declaration, in which pull request, who approved it, and every gate with its measured values.
+    --approved-by counts for changes of HEAD itself, the trailers of the merge commit for others.
+    With --ci the approvals come from the merged pull requests, and the step's output `entered`
+    lists the pushed tags of versions that entered Production.
     """
     job = _job() if ci else None
     reviews = pull_requests.of(job).approvers_of if job and job.token else None
@@ -258,7 +260,7 @@ def release(what: str, output: Path, json_: bool) -> None:
     """Pack a version for a release, and print the git tag of the version.
 
     TAG_OR_URI is a tag such as Price#Production#7 or Price@v2.0.0, or a URI such as
-    models:/Price/Production. DIR gets the packed model directory, notes.md and release.json.
+    models:/Price/Production. Writes the packed model directory, notes.md and release.json to DIR.
     """
     made = releases.pack(_client(), what, output)
     if json_:

@@ -159,13 +159,19 @@ def _gate_summary(gates: Sequence[Verdict], forced: bool) -> str:
 @click.argument("uri")
 @click.argument("name")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the version.")
-@click.option("-m", "--description", default="", metavar="TEXT", help="Of the version, Markdown.")
+@click.option(
+    "-m",
+    "--description",
+    default="",
+    metavar="TEXT",
+    help="Description of the version, in Markdown.",
+)
 @as_json
 def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_: bool) -> None:
     """Register a logged model as the next version of NAME.
 
-    URI is runs:/<run id>/<path>; `gitml runs show` lists the models of a run. A model of that name
-    is made where there is none.
+    URI is runs:/<run id>/<path>; `gitml runs show` lists the models of a run. The registered
+    model is created if it does not exist.
     """
     labels = key_values(tags)
     client = MlflowClient()
@@ -178,8 +184,8 @@ def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_
 @click.argument("version")
 @click.argument("stage")
 @_reason
-@click.option("--archive-existing", is_flag=True, help="Archive what is in that stage now.")
-@click.option("--force", is_flag=True, help="Move it although gates fail; needs -m, is recorded.")
+@click.option("--archive-existing", is_flag=True, help="Archive the versions in that stage.")
+@click.option("--force", is_flag=True, help="Ignore failing gates; needs -m and is recorded.")
 @as_json
 def transition(
     name: str,
@@ -209,7 +215,7 @@ def _tell(version: ModelVersion, json_: bool, sentence: str) -> None:
 
 @registry.group()
 def alias() -> None:
-    """Let names such as `champion` stand for versions."""
+    """Set and remove names such as `champion` for versions."""
 
 
 @alias.command("set")
@@ -219,7 +225,7 @@ def alias() -> None:
 @_reason
 @as_json
 def set_(name: str, alias: str, version: str, reason: str, json_: bool) -> None:
-    """Let an alias name a version, whatever it named before."""
+    """Point an alias to a version."""
     client = MlflowClient()
     client.set_registered_model_alias(name, alias, version, reason)
     _tell_aliases(client, name, json_)
@@ -247,7 +253,7 @@ def _tell_aliases(client: MlflowClient, name: str, json_: bool) -> None:
 
 @registry.command()
 @click.argument("name")
-@click.option("--edits", is_flag=True, help="Also edits of descriptions and tags.")
+@click.option("--edits", is_flag=True, help="Include edits of descriptions and tags.")
 @as_json
 def history(name: str, edits: bool, json_: bool) -> None:
     """Show who changed what, when and why, oldest first."""

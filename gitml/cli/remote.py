@@ -33,14 +33,14 @@ def remote() -> None:
 @click.argument("url")
 @as_json
 def add(name: str, url: str, json_: bool) -> None:
-    """Keep all artifacts at URL from now on.
+    """Store all artifacts at URL from now on.
 
     URL is a folder, or an address that DVC knows: s3://, gs://, azure://, ssh://, webdavs:// and
-    others. It is tried before it is saved, the artifacts that are here are sent there, and one
-    commit on the runs branch tells all clones.
+    others. It is tested before it is saved, existing artifacts are sent to it, and one commit on
+    the runs branch announces it to all clones.
 
-    A repository has one home for its artifacts: adding another replaces it. DVC knows it as
-    'gitml', whatever NAME says; that keeps it apart from the remotes of your own data.
+    A repository has one remote for artifacts: adding another replaces it. DVC knows it as 'gitml',
+    whatever NAME is, apart from the remotes of your own data.
     """
     if not _NAME.fullmatch(name):
         raise InvalidInput(
@@ -76,7 +76,7 @@ def _absolute(url: str) -> str:
 @remote.command("list")
 @as_json
 def list_command(json_: bool) -> None:
-    """List where artifacts and records go."""
+    """List the remotes of artifacts and records."""
     repository = TrackingClient().repository
     remotes = [_artifact_remote(repository)]
     for name, url in sorted(repository.git.remotes().items()):

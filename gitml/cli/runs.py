@@ -33,9 +33,9 @@ def runs() -> None:
 @click.option("--max-results", type=int, default=100, show_default=True, metavar="N")
 @click.option(
     "--columns", "columns_", multiple=True, metavar="NAMES",
-    help='What to show, such as "run_name,metrics.rmse,params.depth,tags.team".',
+    help='Columns, such as "run_name,metrics.rmse,params.depth,tags.team".',
 )  # fmt: skip
-@click.option("--all", "view", flag_value="all", help="Deleted runs too.")
+@click.option("--all", "view", flag_value="all", help="Include deleted runs.")
 @click.option("--deleted", "view", flag_value="deleted", help="Only deleted runs.")
 @as_csv
 @as_json
@@ -51,9 +51,9 @@ def list_command(
 ) -> None:
     """List runs, newest first.
 
-    --filter takes MLflow's language: metrics., params., tags., datasets. and attributes.,
-    joined with AND, OR, NOT; a param compared with a number counts as one; start_time and
-    duration are in ms.
+    --filter is in MLflow's language: metrics., params., tags., datasets. and attributes.,
+    combined with AND, OR and NOT. A param compared with a number counts as a number; start_time
+    and duration are in ms.
     --columns names attributes (run_id, run_name, experiment_name, status, start_time, duration,
     user_id, commit …), metrics.KEY, params.KEY and tags.KEY.
     """
@@ -68,7 +68,7 @@ def list_command(
 @click.option("--experiment", multiple=True, metavar="NAME", help="Only runs of this experiment.")
 @click.option("--order-by", multiple=True, metavar="KEY", help='Such as "metrics.rmse ASC".')
 @click.option("--max-results", type=int, default=50_000, show_default=True, metavar="N")
-@click.option("--all", "view", flag_value="all", help="Deleted runs too.")
+@click.option("--all", "view", flag_value="all", help="Include deleted runs.")
 @as_csv
 @as_json
 def search(
@@ -156,13 +156,13 @@ def _print_list(runs: Sequence[Run], names: Names) -> None:
 
 @runs.command()
 @click.argument("runs_", metavar="RUN RUN…", nargs=-1, required=True)
-@click.option("--all", "all_", is_flag=True, help="Also what is the same.")
+@click.option("--all", "all_", is_flag=True, help="Also show what is the same.")
 @as_json
 def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
-    """Show in what runs differ: params, metrics, tags, data, code, environment.
+    """Show the differences of runs: params, metrics, tags, data, code, environment.
 
     RUN is an id, its first digits, or a name. Long values are cut to where they begin to differ;
-    --json has them whole.
+    --json prints them in full.
     """
     if len(runs_) < 2:
         raise InvalidInput("`gitml runs compare` needs at least two runs.")
@@ -225,7 +225,7 @@ def _name_of(client: MlflowClient, run: Run) -> str:
 @click.argument("run")
 @as_json
 def delete(run: str, json_: bool) -> None:
-    """Hide a run; `gitml runs restore` brings it back."""
+    """Hide a run until `gitml runs restore`."""
     client = MlflowClient()
     run_id = lookup.run_id(client, run)
     client.delete_run(run_id)
@@ -237,7 +237,7 @@ def delete(run: str, json_: bool) -> None:
 @click.argument("run")
 @as_json
 def restore(run: str, json_: bool) -> None:
-    """Bring a deleted run back."""
+    """Restore a deleted run."""
     client = MlflowClient()
     run_id = lookup.run_id(client, run)
     client.restore_run(run_id)

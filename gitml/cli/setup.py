@@ -57,16 +57,18 @@ Next:
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--ci", type=click.Choice([host.value for host in Host]), help="Write its workflows.")
-@click.option("--force", is_flag=True, help="Let --ci replace files that differ.")
+@click.option(
+    "--ci", type=click.Choice([host.value for host in Host]), help="Write workflows for this host."
+)
+@click.option("--force", is_flag=True, help="With --ci: overwrite files that differ.")
 def init(folder: Path, ci: str | None, force: bool) -> None:
     """Set up a repository for tracking.
 
-    The repository is the one that DIR (default: the current folder) is in; where there is none, or
-    DIR does not exist yet, a new one is made there. Doing it again changes nothing.
+    Uses the repository that contains DIR (default: the current folder), or creates one in DIR.
+    Doing it again changes nothing.
 
-    --ci adds workflows that put the review report into pull requests, apply what was merged,
-    release what enters Production, and publish the dashboard.
+    --ci adds workflows that post the review report on pull requests, apply merged declarations,
+    release versions that enter Production, and publish the dashboard.
     """
     if force and ci is None:
         raise InvalidInput("--force needs --ci github or --ci gitlab.")

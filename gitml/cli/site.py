@@ -20,9 +20,9 @@ from gitml.tracking.client import TrackingClient
 _FOLDER = Path("_site")
 _POLL_INTERVAL = 3_000  # ms
 _port = click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port; default any free one."
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port; default: any free one."
 )
-_title = click.option("--title", metavar="TEXT", help="Heading; default that of gitml.yaml.")
+_title = click.option("--title", metavar="TEXT", help="Heading; default: that of gitml.yaml.")
 
 
 @click.group()
@@ -44,7 +44,7 @@ def site() -> None:
 def build(output: Path, title: str | None, json_: bool) -> None:
     """Build the dashboard as a folder of static pages.
 
-    It opens from disk and can be put on any web server. A site that is there is replaced.
+    It opens from disk and works on any web server. An existing site in DIR is replaced.
     """
     with without_collector(last=True):
         report = _build(output, title)
@@ -67,9 +67,11 @@ def serve(folder: Path, port: int, open_: bool) -> None:
 
 @site.command()
 @click.option("--branch", default="gh-pages", show_default=True, metavar="NAME")
-@click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Push there.")
-@click.option("--no-push", is_flag=True, help="Only commit.")
-@click.option("--no-history", is_flag=True, help="Replace what was published before by one commit.")
+@click.option(
+    "--remote", default="origin", show_default=True, metavar="NAME", help="git remote to push to."
+)
+@click.option("--no-push", is_flag=True, help="Commit without pushing.")
+@click.option("--no-history", is_flag=True, help="Replace the branch by one commit.")
 @_title
 @as_json
 def publish(
@@ -77,8 +79,8 @@ def publish(
 ) -> None:
     """Build the dashboard, commit it to a branch and push that.
 
-    The work tree, the index and the branch you are on are not touched. A branch that holds
-    something else is refused.
+    The work tree, the index and the current branch are not touched. A branch with other content is
+    refused.
     """
     repository = TrackingClient().repository
     report = _build(repository.state / "published", title)
@@ -99,14 +101,14 @@ def publish(
 
 
 @click.command()
-@click.option("--no-open", is_flag=True, help="Only print the address.")
+@click.option("--no-open", is_flag=True, help="Do not open the browser.")
 @_port
 @_title
 def ui(no_open: bool, port: int, title: str | None) -> None:
     """Build the dashboard, open it in the browser and keep it up to date.
 
-    It is kept in the repository's .git folder and served on this machine until Ctrl-C. New runs,
-    and what a run logs while it goes on, appear by themselves.
+    It is stored in the repository's .git folder and served on this machine until Ctrl-C. New runs
+    and metrics of running ones appear by themselves.
     """
     from gitml.site.serve import serve_live
 

@@ -37,7 +37,7 @@ def push(remote: str | None, json_: bool) -> None:
 def pull(remote: str | None, json_: bool) -> None:
     """Fetch and merge the team's runs and model tags.
 
-    Artifacts follow when they are used.
+    Artifacts are downloaded when they are used.
     """
     repository = TrackingClient().repository
     report = clones.pull(repository, git_remote=remote)

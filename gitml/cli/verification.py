@@ -19,11 +19,11 @@ _NAMED = 20
 @as_json
 @click.pass_context
 def verify(ctx: click.Context, name: str | None, json_: bool) -> None:
-    """Replay every tag of the registry, or of the model NAME, and say what is wrong.
+    """Replay every tag of the registry, or of the model NAME, and report problems.
 
-    Names tags that were deleted, moved or slipped in, events that cannot have happened, gates that
-    their recorded values do not meet, versions whose commit is another, and signatures that are
-    missing, forged or not of someone allowed. Exits with 1 if there are any. Nothing is changed.
+    Reports tags that were deleted, moved or inserted, impossible events, gates that do not hold for
+    their recorded values, versions with another commit, and signatures that are missing, forged or
+    of a signer who is not allowed. The exit code is 1 if there are any. Nothing is changed.
     """
     result = promotion.verify(MlflowClient().registry, name)
     if json_:

@@ -26,10 +26,10 @@ def test_columns_are_chosen_and_may_be_quoted(cli: Cli, repository: Path) -> Non
     assert found == [{"run_id": run_id, "metrics.rmse": 1.5}]
 
 
-def test_an_unknown_column_is_named(cli: Cli) -> None:
+def test_unknown_column_lists_the_columns_that_may_be_meant(cli: Cli) -> None:
     result = cli("runs", "list", "--columns", "speed", code=2)
     assert "No column 'speed'" in result.stderr
-    assert "metrics.KEY" in result.stderr
+    assert "Is it metrics.speed, params.speed or tags.speed?" in result.stderr
 
 
 def test_search_prints_all_fields_as_csv_and_json(cli: Cli, repository: Path) -> None:
