@@ -109,12 +109,12 @@ def test_the_demo_tells_its_story_once(tmp_path: Path, monkeypatch: pytest.Monke
     check_runs(folder)
     check_registry(folder)
 
-    before, told = refs(folder), len(lines)
+    before, count = refs(folder), len(lines)
     result.site.unlink()
     assert run_demo(folder, report=lines.append) == result
     assert refs(folder) == before
     assert result.site.is_file()
-    assert lines[told:] == [
+    assert lines[count:] == [
         f"The demo in {folder} is already complete.", "Building the dashboard.",
     ]  # fmt: skip
     check_commands(result)
@@ -134,27 +134,27 @@ def test_a_repository_that_is_no_demo_is_refused(repository: Path) -> None:
     assert refs(repository) == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_file_instead_of_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("")
     with pytest.raises(InvalidInput, match="cannot be used: File exists"):
         run_demo(tmp_path / "demo", report=print)
 
 
 def test_an_interrupted_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    def stop_at_training(line: str) -> None:
+    def stop_before_training(line: str) -> None:
         if line.startswith("Training"):
             raise KeyboardInterrupt
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run_demo(tmp_path / "demo", report=stop_at_training)
+            run_demo(tmp_path / "demo", report=stop_before_training)
     assert git(tmp_path / "demo", "log", "--format=%s") == (
         "Predict fuel economy and the weather in Seattle"
     )
     assert (tmp_path / "demo" / ".git" / "gitml" / "demo.steps").read_text() == "scripts\n"
 
 
-def test_a_new_shell_is_told_how_to_find_the_programs(
+def test_commands_activate_the_environment_in_a_new_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activate = tmp_path / "my venv" / "bin" / "activate"

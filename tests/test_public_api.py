@@ -23,7 +23,7 @@ set_model_version_tag set_registry_uri set_tag set_tags set_tracking_uri start_r
 
 
 @pytest.mark.parametrize("name", MLFLOW_NAMES)
-def test_mlflows_name_is_there(name: str) -> None:
+def test_mlflow_name_exists(name: str) -> None:
     assert callable(getattr(gitml, name))
     assert name in dir(gitml)
 
@@ -40,7 +40,7 @@ def test_type_checkers_see_the_same_names_as_programs() -> None:
     assert typed == set(gitml.__all__) - {"__version__"}
 
 
-def test_mlflows_submodules_are_there() -> None:
+def test_mlflow_submodules_exist() -> None:
     from gitml.exceptions import MlflowException
     from gitml.tracking import MlflowClient
 

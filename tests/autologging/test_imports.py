@@ -36,7 +36,7 @@ def test_the_action_runs_after_the_import_and_once(module: str) -> None:
     assert seen == [1]
 
 
-def test_the_action_runs_at_once_where_the_module_is_there(module: str) -> None:
+def test_action_runs_immediately_if_the_module_is_imported(module: str) -> None:
     importlib.import_module(module)
     seen: list[str] = []
     when_imported(module, lambda: seen.append("now"))

@@ -11,7 +11,7 @@ def _fail() -> None:
     raise ZeroDivisionError("division by nothing")
 
 
-def test_a_failure_is_told_once_and_goes_no_further(caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_is_logged_once_and_not_raised(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert safely("the test of once", _fail) is None
         assert safely("the test of once", _fail) is None
@@ -20,7 +20,7 @@ def test_a_failure_is_told_once_and_goes_no_further(caplog: pytest.LogCaptureFix
     ]
 
 
-def test_silence_can_be_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_silent_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert safely("the test of silence", _fail, silent=True) is None
     assert caplog.records == []
@@ -30,7 +30,7 @@ def test_success_passes_through() -> None:
     assert safely("a number", lambda: 3) == 3
 
 
-def test_ctrl_c_is_not_held_back() -> None:
+def test_keyboard_interrupt_is_raised() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 

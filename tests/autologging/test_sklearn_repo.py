@@ -40,8 +40,8 @@ def autologging(tracked: Path) -> Iterator[None]:
 
 def all_runs() -> list[Run]:
     """Every run of the repository, oldest first."""
-    found = gitml.search_runs(search_all_experiments=True, output_format="list")
-    return sorted(found, key=lambda run: (run.info.start_time, run.parent_run_id is not None))
+    runs = gitml.search_runs(search_all_experiments=True, output_format="list")
+    return sorted(runs, key=lambda run: (run.info.start_time, run.parent_run_id is not None))
 
 
 def the_run() -> Run:
@@ -63,8 +63,8 @@ def test_a_fit_becomes_a_finished_run_with_mlflows_names() -> None:
         "training_precision_score", "training_recall_score", "training_f1_score",
         "training_accuracy_score", "training_log_loss", "training_roc_auc", "training_score",
     }  # fmt: skip
-    wanted = ("estimator_name", "estimator_class", "mlflow.autologging")
-    assert {key: run.data.tags[key] for key in wanted} == {
+    keys = ("estimator_name", "estimator_class", "mlflow.autologging")
+    assert {key: run.data.tags[key] for key in keys} == {
         "estimator_name": "LogisticRegression",
         "estimator_class": "sklearn.linear_model._logistic.LogisticRegression",
         "mlflow.autologging": "sklearn",
@@ -285,7 +285,7 @@ print(run and run.data.tags["estimator_name"])
         ("gitml.autolog(); gitml.autolog(disable=True)", "", "None"),
     ],
 )
-def test_one_call_switches_scikit_learn_imported_before_or_after(
+def test_autolog_switches_scikit_learn_imported_before_or_after(
     tracked: Path, before: str, after: str, printed: str
 ) -> None:
     done = subprocess.run(

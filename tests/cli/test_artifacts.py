@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Cli, loaded, log_run
 
 
-def test_a_folder_is_listed_one_level_at_a_time(cli: Cli, repository: Path) -> None:
+def test_artifacts_list_prints_single_level(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
     assert loaded(cli("artifacts", "list", "first", "--json")) == [
@@ -34,12 +34,12 @@ def test_a_run_is_downloaded(
     assert (tmp_path / "out" / "notes" / "hello.txt").read_text() == "hello"
 
 
-def test_without_a_folder_files_go_into_one_of_their_own(cli: Cli, repository: Path) -> None:
+def test_download_makes_a_folder_named_after_the_run(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
-    found = loaded(cli("artifacts", "download", "first", "--json"))
+    document = loaded(cli("artifacts", "download", "first", "--json"))
     folder = f"artifacts-{run_id[:8]}"
-    assert found == {"run_id": run_id, "artifact_path": "", "path": folder}
+    assert document == {"run_id": run_id, "artifact_path": "", "path": folder}
     assert (repository / folder / "notes" / "hello.txt").read_text() == "hello"
 
 

@@ -59,12 +59,12 @@ def test_blame_prints_the_whole_chain_of_a_live_model(
     commit = git(tracked, "rev-parse", "HEAD")
     before = refs(tracked)
     printed = cli("blame", "models:/Price/Production").stdout
-    told = dict(re.findall(r"^([^:]+): +(.*)$", printed, re.MULTILINE))
+    facts = dict(re.findall(r"^([^:]+): +(.*)$", printed, re.MULTILINE))
 
     tip = git(tracked, "rev-parse", "gitml/runs")
     folder = f"{tip[:12]}:runs/{gitml.get_run(promoted).info.experiment_id}/{promoted[:2]}"
     assert {
-        key: told[key]
+        key: facts[key]
         for key in ("Model", "Stage", "Moved by", "Reason", "Gate of Production", "Tag")
     } == {
         "Model": "Price version 2",
@@ -74,28 +74,28 @@ def test_blame_prints_the_whole_chain_of_a_live_model(
         "Gate of Production": "holds: metrics.rmse < 3.5 (3.25 < 3.5)",
         "Tag": "Price#Production#4",
     }
-    assert told["Run"] == f"{promoted} baseline" and told["Experiment"] == "houses"
-    assert (told["Metrics"], told["Params"]) == ("rmse=3.25", "depth=3")
-    assert told["Data"] == f"{DIGEST} prices, train"
-    assert told["Code"] == f"{commit} Add training, on main"
-    assert told["Not committed"] == f"1 file: git show {folder}/{promoted}/source.patch"
-    assert told["Parent run"].endswith(" sweep")
-    assert told["Environment"].startswith("Python 3.")
-    assert (told["Before it"], told["Aliases"]) == ("version 1", "champion")
-    assert told["Go back"] == "gitml registry rollback Price Production -m WHY"
+    assert facts["Run"] == f"{promoted} baseline" and facts["Experiment"] == "houses"
+    assert (facts["Metrics"], facts["Params"]) == ("rmse=3.25", "depth=3")
+    assert facts["Data"] == f"{DIGEST} prices, train"
+    assert facts["Code"] == f"{commit} Add training, on main"
+    assert facts["Not committed"] == f"1 file: git show {folder}/{promoted}/source.patch"
+    assert facts["Parent run"].endswith(" sweep")
+    assert facts["Environment"].startswith("Python 3.")
+    assert (facts["Before it"], facts["Aliases"]) == ("version 1", "champion")
+    assert facts["Go back"] == "gitml registry rollback Price Production -m WHY"
     assert len(printed.splitlines()) <= 25  # one screen
-    patch = git(tracked, *told["Not committed"].removeprefix("1 file: git ").split())
+    patch = git(tracked, *facts["Not committed"].removeprefix("1 file: git ").split())
     assert "+print('changed')" in patch
     assert cli("blame", "models:/Price@champion").stdout == printed
     assert refs(tracked) == before
 
 
 def test_show_and_json_tell_the_same_chain(cli: Cli, tracked: Path, promoted: str) -> None:
-    shown = loaded(cli("registry", "show", "Price", "2", "--json"))
+    version = loaded(cli("registry", "show", "Price", "2", "--json"))
     blamed = loaded(cli("blame", "models:/Price/2", "--json"))
-    stages = shown.pop("stages")
-    assert shown.pop("lineage") | {"version": shown, "stages": stages} == blamed
-    assert [one["reason"] for one in stages["Production"]] == ["4 % better"]
+    stages = version.pop("stages")
+    assert version.pop("lineage") | {"version": version, "stages": stages} == blamed
+    assert [entry["reason"] for entry in stages["Production"]] == ["4 % better"]
     assert blamed["run"]["run_id"] == promoted
     assert blamed["run"]["inputs"][0]["digest"] == DIGEST
     assert [m["path"] for m in blamed["run"]["models"]] == []  # written by hand, not logged
@@ -119,12 +119,12 @@ def test_a_commit_leads_to_its_runs_and_to_what_is_live(
 ) -> None:
     commit = git(tracked, "rev-parse", "HEAD")
     for text in (commit, commit[:7], commit[:7].upper(), "HEAD", "main"):
-        found = loaded(cli("blame", text, "--json"))
-        assert (found["origin"], found["id"], found["names"]) == (
+        document = loaded(cli("blame", text, "--json"))
+        assert (document["origin"], document["id"], document["names"]) == (
             "commit", commit, ["Add training"],
         )  # fmt: skip
-        assert [run["run_name"] for run in found["runs"]] == ["baseline", "first", "sweep"]
-    assert [v["version"] for run in found["runs"] for v in run["versions"]] == [2, 1]
+        assert [run["run_name"] for run in document["runs"]] == ["baseline", "first", "sweep"]
+    assert [v["version"] for run in document["runs"] for v in run["versions"]] == [2, 1]
     printed = cli("blame", commit[:7]).stdout.splitlines()
     assert printed[:2] == [
         f"Commit {commit} Add training",
@@ -143,7 +143,7 @@ def test_a_digest_or_a_run_leads_to_what_is_live(cli: Cli, promoted: str) -> Non
     assert "No version of it is live." in cli("blame", "77777777").stdout
 
 
-def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promoted: str) -> None:
+def test_blame_reports_unknown_names(cli: Cli, tracked: Path, promoted: str) -> None:
     def refused(text: str, code: int = 3) -> str:
         result = cli("blame", text, code=code)
         assert result.stdout == ""
@@ -158,25 +158,25 @@ def test_what_is_not_known_is_said_in_a_sentence(cli: Cli, tracked: Path, promot
     git(tracked, "commit", "-q", "--allow-empty", "-m", "Tidy")
     assert "(Tidy)" in refused("HEAD") and "No run was made by commit" in refused("HEAD")
     train(tracked, "twin", DIGEST[:6] + "00")
-    told = refused(DIGEST[:5])
-    assert f"2 things are called '{DIGEST[:5]}'." in told
-    assert f"dataset {DIGEST[:6]}00, dataset {DIGEST}" in told
+    error = refused(DIGEST[:5])
+    assert f"2 things are called '{DIGEST[:5]}'." in error
+    assert f"dataset {DIGEST[:6]}00, dataset {DIGEST}" in error
 
 
-def test_who_approved_is_told() -> None:
+def test_placement_names_the_approvers() -> None:
     entered = StageEntry(version=1, timestamp=0, approved_by=("Bo <bo@example.org>", "Cy"),
                          approvals_from="trailers")  # fmt: skip
     version = ModelVersion(name="m", version=1, creation_timestamp=0, last_updated_timestamp=0,
                            current_stage="Production")  # fmt: skip
-    told = dict(placement(Lineage(version=version, stages={"Production": (entered,)})))
-    assert told["Approved by"] == "Bo <bo@example.org>, Cy (from trailers)"
+    facts = dict(placement(Lineage(version=version, stages={"Production": (entered,)})))
+    assert facts["Approved by"] == "Bo <bo@example.org>, Cy (from trailers)"
 
 
-def test_a_commit_that_the_clone_lacks_is_still_found(cli: Cli, tracked: Path) -> None:
+def test_blame_traces_a_commit_that_the_clone_lacks(cli: Cli, tracked: Path) -> None:
     with gitml.start_run() as run:
         pass
     client = gitml.MlflowClient(tracked)
-    gone = "ab" * 20
-    client.set_tag(run.info.run_id, "mlflow.source.git.commit", gone)
+    missing = "ab" * 20
+    client.set_tag(run.info.run_id, "mlflow.source.git.commit", missing)
 
-    assert loaded(cli("blame", "abababab", "--json"))["id"] == gone
+    assert loaded(cli("blame", "abababab", "--json"))["id"] == missing

@@ -45,15 +45,15 @@ def test_a_cell_is_short_for_people_and_whole_for_programs(
     assert (for_people(cell, NOW), for_programs(cell)) == (people, programs)
 
 
-def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
+def test_times_beyond_the_calendar_are_formatted_as_numbers() -> None:
     assert for_people(When(10**18), NOW) == f"{10**18} ms"
 
 
-def test_values_on_one_line_are_sorted() -> None:
+def test_pairs_are_sorted() -> None:
     assert pairs({"b": 0.123456789, "a": "x"}) == "a=x b=0.12346"
 
 
-def test_the_widest_columns_give_way() -> None:
+def test_the_widest_columns_shrink_first() -> None:
     assert fitted([4, 30, 10], 40) == [4, 26, 10]
     assert fitted([4, 10], 40) == [4, 10]
     assert fitted([30, 30], 2) == [4, 4]

@@ -24,7 +24,7 @@ def test_long_texts_are_cut_around_their_first_difference() -> None:
 @given(st.lists(st.text(max_size=40) | st.none(), min_size=2, max_size=4), st.integers(12, 30))
 def test_excerpts_fit_and_keep_the_first_difference(values: list[str | None], room: int) -> None:
     short = excerpts(values, room)
-    assert all(one is None or len(one) <= room for one in short)
+    assert all(value is None or len(value) <= room for value in short)
     assert (len(set(values)) > 1) == (len(set(short)) > 1)
 
 
@@ -36,7 +36,7 @@ def test_a_comparison_of_long_notes_stays_readable(cli: Cli, repository: Path) -
 
     lines = cli("runs", "compare", *ids).stdout.splitlines()
     assert max(map(len, lines)) <= 150
-    (told,) = (line for line in lines if "mlflow.note.content" in line)
-    assert "worked." in told and "failed." in told
+    (note,) = (line for line in lines if "mlflow.note.content" in line)
+    assert "worked." in note and "failed." in note
     rows = loaded(cli("runs", "compare", *ids, "--json"))["rows"]
     assert note + "It worked." in next(r for r in rows if "note" in r["name"])["values"]

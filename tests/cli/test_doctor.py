@@ -19,18 +19,18 @@ def diagnosis(cli: Cli, code: int = 0) -> dict[str, dict[str, Any]]:
     """Findings by what was checked; of several the last."""
     value = json.loads(cli("doctor", "--json", code=code).stdout)
     assert value["ok"] is (code == 0)
-    return {one["check"]: one for one in value["checks"]}
+    return {check["check"]: check for check in value["checks"]}
 
 
 def test_a_new_repository_has_warnings_and_no_problem(cli: Cli, repository: Path) -> None:
-    found = diagnosis(cli)
+    checks = diagnosis(cli)
 
-    assert {name for name, one in found.items() if one["level"] == "warning"} >= {
+    assert {name for name, check in checks.items() if check["level"] == "warning"} >= {
         "branch", "git remote origin", "DVC remote",
     }  # fmt: skip
-    assert found["branch"]["fix"] == "gitml init"
-    assert found["git"]["level"] == found["identity"]["level"] == found["DVC"]["level"] == "ok"
-    assert all(bool(one["fix"]) == (one["level"] != "ok") for one in found.values())
+    assert checks["branch"]["fix"] == "gitml init"
+    assert checks["git"]["level"] == checks["identity"]["level"] == checks["DVC"]["level"] == "ok"
+    assert all(bool(check["fix"]) == (check["level"] != "ok") for check in checks.values())
 
 
 def test_an_identity_that_git_does_not_know_is_a_warning(
@@ -51,9 +51,9 @@ def test_remotes_that_do_not_answer_are_problems(
     assert diagnosis(cli, code=1)["DVC remote"]["level"] == "ok"
     (tmp_path / "store").rename(tmp_path / "gone")
 
-    found = diagnosis(cli, code=1)
-    assert found["git remote origin"]["level"] == found["DVC remote"]["level"] == "problem"
-    assert found["git remote origin"]["fix"] == "git ls-remote origin"
+    checks = diagnosis(cli, code=1)
+    assert checks["git remote origin"]["level"] == checks["DVC remote"]["level"] == "problem"
+    assert checks["git remote origin"]["fix"] == "git ls-remote origin"
 
 
 def test_a_shared_branch_tells_how_far_it_is_from_the_remote(
@@ -67,8 +67,8 @@ def test_a_shared_branch_tells_how_far_it_is_from_the_remote(
     assert diagnosis(cli)["branch"]["level"] == "ok"
     cli("runs", "delete", "first")
 
-    found = diagnosis(cli)["branch"]
-    assert found["message"] == "gitml/runs is 1 commit ahead, 0 behind"
+    check = diagnosis(cli)["branch"]
+    assert check["message"] == "gitml/runs is 1 commit ahead, 0 behind"
 
 
 def test_records_that_cannot_be_read_are_named(cli: Cli, repository: Path) -> None:
@@ -76,8 +76,8 @@ def test_records_that_cannot_be_read_are_named(cli: Cli, repository: Path) -> No
     path = f"runs/house/{run_id[:2]}/{run_id}/run.json"
     gitml.MlflowClient().repository.branch.update(lambda _: ({path: b"{"}, "broken\n"))
 
-    found = diagnosis(cli, code=1)["records"]
-    assert (found["level"], found["message"].partition(":")[0]) == ("problem", path)
+    check = diagnosis(cli, code=1)["records"]
+    assert (check["level"], check["message"].partition(":")[0]) == ("problem", path)
 
 
 def test_tags_that_are_no_events_are_named(cli: Cli, repository: Path) -> None:
@@ -86,13 +86,13 @@ def test_tags_that_are_no_events_are_named(cli: Cli, repository: Path) -> None:
     assert "Price@v1.0.0 is ignored" in diagnosis(cli)["registry"]["message"]
 
 
-def test_a_run_left_behind_is_told_and_recorded(cli: Cli, repository: Path) -> None:
+def test_doctor_reports_and_records_a_run_of_a_dead_process(cli: Cli, repository: Path) -> None:
     script = "import gitml, os; gitml.start_run(run_name='died'); os._exit(1)"
     subprocess.run([sys.executable, "-c", script], cwd=repository, check=False)
 
     assert diagnosis(cli)["left behind"]["message"].startswith("1 run of processes that died")
-    (found,) = json.loads(cli("runs", "list", "--json").stdout)
-    assert (found["run_name"], found["status"]) == ("died", "FAILED")
+    (run,) = json.loads(cli("runs", "list", "--json").stdout)
+    assert (run["run_name"], run["status"]) == ("died", "FAILED")
     assert diagnosis(cli)["left behind"]["level"] == "ok"
 
 
@@ -114,6 +114,6 @@ def test_outside_a_repository_the_fix_is_init(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
-    found = diagnosis(cli, code=1)
-    assert "gitml init" in found["repository"]["fix"]
-    assert found["DVC"]["level"] == "ok"
+    checks = diagnosis(cli, code=1)
+    assert "gitml init" in checks["repository"]["fix"]
+    assert checks["DVC"]["level"] == "ok"

@@ -82,7 +82,7 @@ def prepared(cli: Cli, repository: Path, model: str) -> Path:
         (2, ["site", "serve", "--port", "99999"]),
     ],
 )
-def test_bad_input_is_one_sentence_and_writes_nothing(
+def test_bad_input_is_a_sentence_and_writes_nothing(
     cli: Cli, prepared: Path, code: int, args: list[str]
 ) -> None:
     before = refs(prepared)
@@ -98,18 +98,18 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 
 
 def test_an_ambiguous_beginning_of_an_id_lists_the_ids(cli: Cli, repository: Path) -> None:
-    known = Repository.open(repository)
+    repository_ = Repository.open(repository)
     ids = [f"abcd{n}{'0' * 27}" for n in range(2)]
     run = log_run(repository)
-    record = known.branch.read(f"runs/house/{run[:2]}/{run}/run.json")
+    record = repository_.branch.read(f"runs/house/{run[:2]}/{run}/run.json")
     assert record
     files = {
-        f"{run_records.run_folder('house', one)}/run.json": record.replace(
-            run.encode(), one.encode()
+        f"{run_records.run_folder('house', run_id)}/run.json": record.replace(
+            run.encode(), run_id.encode()
         )
-        for one in ids
+        for run_id in ids
     }
-    known.branch.update(lambda _: (files, "two runs\n"))
+    repository_.branch.update(lambda _: (files, "two runs\n"))
 
     result = cli("runs", "show", "abcd", code=2)
     assert result.stderr.splitlines() == [
@@ -118,9 +118,7 @@ def test_an_ambiguous_beginning_of_an_id_lists_the_ids(cli: Cli, repository: Pat
     ]
 
 
-def test_a_git_remote_that_does_not_answer_leaves_everything_here(
-    cli: Cli, prepared: Path, tmp_path: Path
-) -> None:
+def test_push_to_a_silent_remote_changes_nothing(cli: Cli, prepared: Path, tmp_path: Path) -> None:
     git(prepared, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
     before = refs(prepared)
 
@@ -147,7 +145,7 @@ def test_a_dvc_remote_that_does_not_answer_stops_a_push_before_records_go(
 
 
 @pytest.mark.slow
-def test_a_place_that_cannot_be_written_is_named(cli: Cli, prepared: Path, tmp_path: Path) -> None:
+def test_unwritable_path_is_in_the_message(cli: Cli, prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     before = refs(prepared)
 
@@ -161,7 +159,7 @@ def test_a_place_that_cannot_be_written_is_named(cli: Cli, prepared: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_where_nothing_can_be_written_one_sentence_says_so(repository: Path) -> None:
+def test_readonly_repository_is_reported_in_a_sentence(repository: Path) -> None:
     log_run(repository)
     state = repository / ".git" / "gitml"
     state.rename(repository.parent / "away")

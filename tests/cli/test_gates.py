@@ -45,8 +45,8 @@ def test_a_transition_obeys_the_gates_and_the_tag_tells_them(cli: Cli, repositor
     }
     assert [gate["measured"] for gate in last] == ["2 < 3.5", "2 <= 0.9 * 3"]
     assert "2 of 2 gates hold" in cli("registry", "history", "Price").stdout
-    shown = cli("registry", "show", "Price", "3").stdout
-    assert "Gates of Production" in shown and "2 <= 0.9 * 3" in shown
+    printed = cli("registry", "show", "Price", "3").stdout
+    assert "Gates of Production" in printed and "2 <= 0.9 * 3" in printed
 
 
 def test_forcing_needs_a_reason_and_stays_visible(cli: Cli, repository: Path) -> None:
@@ -60,8 +60,8 @@ def test_forcing_needs_a_reason_and_stays_visible(cli: Cli, repository: Path) ->
     event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
     assert (event["forced"], event["reason"]) == (True, "fire drill")
     assert [gate["holds"] for gate in event["gates"]] == [False, False]
-    told = cli("registry", "history", "Price").stdout
-    assert "(0 of 2 gates hold, forced past its gates)  fire drill" in told
+    printed = cli("registry", "history", "Price").stdout
+    assert "(0 of 2 gates hold, forced past its gates)  fire drill" in printed
     (entry,) = loaded(cli("registry", "show", "Price", "1", "--json"))["stages"]["Production"]
     assert (entry["forced"], entry["reason"], entry["until"]) == (True, "fire drill", None)
     assert [(gate["measured"], gate["holds"]) for gate in entry["gates"]] == [

@@ -66,7 +66,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(repository: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_one_sentence(repository: Path) -> None:
+def test_full_disk_is_reported_in_a_sentence(repository: Path) -> None:
     log_run(repository)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*PROGRAM, "runs", "list", "--json"], cwd=repository, stdout=full,
@@ -86,7 +86,7 @@ class Broken(entry.Program):
         return click.Command(cmd_name, callback=fail)
 
 
-def test_the_unforeseen_is_one_sentence_and_a_traceback_on_demand() -> None:
+def test_unexpected_error_is_a_sentence_or_a_traceback() -> None:
     broken = Broken("gitml", params=program.params)
 
     result = CliRunner().invoke(broken, ["runs"])
@@ -145,17 +145,15 @@ def test_a_progress_bar_has_no_thread_that_would_keep_work_from_being_shared() -
         "    report(1, 2)\n"
         "    print(threading.active_count(), 'thread')\n"
     )
-    ours, theirs = os.openpty()
-    with ended(
-        subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs)
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while part := _read_terminal(ours):
-            shown += part
+    terminal, end = os.openpty()
+    with ended(subprocess.Popen([sys.executable, "-c", code], stdout=end, stderr=end)) as process:
+        os.close(end)
+        printed = b""
+        while part := _read_terminal(terminal):
+            printed += part
         assert process.wait(timeout=LIMIT) == 0
-    os.close(ours)
-    assert b"Building" in shown and b"1/2" in shown and b"1 thread" in shown
+    os.close(terminal)
+    assert b"Building" in printed and b"1/2" in printed and b"1 thread" in printed
 
 
 def _read_terminal(descriptor: int) -> bytes:

@@ -102,14 +102,14 @@ def test_a_promotion_is_proposed_reviewed_merged_and_applied(
     ]  # fmt: skip
 
     blamed = cli("blame", "models:/Price/Production").stdout
-    for told in (
+    for text in (
         r"Reason: +3\.0 is fine",
         r"Merged by: +Ada Example <",
         r"Pull request: +#7",
         rf"Merge commit: +{event['merge_commit']}",
         r"holds: metrics\.rmse < 3\.5 \(3 < ",
     ):
-        assert re.search(told, blamed)
+        assert re.search(text, blamed)
 
     unchanged = refs(repository), refs(team)
     assert (
@@ -143,9 +143,9 @@ def test_the_report_shows_candidate_beside_incumbent(
     assert "| `rmse` ↓ | `2` | `3` | -1 (-33.3%) | 🟢 better |" in text
     assert "↓ lower is better, as a gate says: `rmse`" in text
     assert "<summary>History of Production</summary>" in text
-    told = loaded(cli("registry", "check", "--base", "main", "--json"))
-    (change,) = told["changes"]
-    assert (told["holds"], change["version"], change["incumbent"]) == (True, 2, 1)
+    report = loaded(cli("registry", "check", "--base", "main", "--json"))
+    (change,) = report["changes"]
+    assert (report["holds"], change["version"], change["incumbent"]) == (True, 2, 1)
     assert change["metrics"] == [
         {
             "metric": "rmse", "candidate": 2.0, "incumbent": 3.0, "difference": -1.0,
@@ -154,14 +154,14 @@ def test_the_report_shows_candidate_beside_incumbent(
     ]  # fmt: skip
     assert change["candidate"]["files"] == 2
     assert change["size_difference"] == 0
-    assert [(one["version"], one["reason"]) for one in change["history"]] == [(1, "why 1")]
+    assert [(entry["version"], entry["reason"]) for entry in change["history"]] == [(1, "why 1")]
 
     cli("registry", "check", "--base", "main", "--output", str(tmp_path / "report"))
     written = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
     stem = "Price-v2-production-differences"
     assert set(written) == {"report.md", "report.json", f"{stem}.svg", f"{stem}.png"}
     assert written["report.md"].decode() == text
-    assert json.loads(written["report.json"]) == told
+    assert json.loads(written["report.json"]) == report
     assert b"Version 2 compared with version 1" in written[f"{stem}.svg"]
     assert written[f"{stem}.png"].startswith(b"\x89PNG")
     nowhere = cli("registry", "report", "Price", "2", "--output", "train.py/x", code=2)
@@ -209,8 +209,8 @@ def test_a_rollback_brings_the_previous_version_back(
     assert loaded(cli("registry", "apply", "--push", "--json"))["done"] == [
         "Price version 1 is in Production."
     ]
-    shown = loaded(cli("registry", "show", "Price", "--json"))["versions"]
-    assert [(one["version"], one["current_stage"]) for one in shown] == [
+    versions = loaded(cli("registry", "show", "Price", "--json"))["versions"]
+    assert [(version["version"], version["current_stage"]) for version in versions] == [
         (3, "None"), (2, "Archived"), (1, "Production"),
     ]  # fmt: skip
     event = loaded(cli("registry", "history", "Price", "--json"))[-1]["detail"]
@@ -241,7 +241,7 @@ def test_a_revert_of_the_merge_rolls_back_too_and_a_colleague_loads_the_old_mode
     assert live() == runs[1]
 
 
-def declare_the_way_back(cli: Cli, repository: Path, aliases: str) -> None:
+def declare_the_previous_version(cli: Cli, repository: Path, aliases: str) -> None:
     """Promote versions 1 and 2, then revert the second and name aliases; nothing applied yet."""
     for version in ("1", "2"):
         promote(cli, repository, version, int(version))
@@ -256,7 +256,7 @@ def declare_the_way_back(cli: Cli, repository: Path, aliases: str) -> None:
 def test_more_than_three_tags_are_pushed_with_the_trigger_last(
     cli: Cli, repository: Path, team: Path
 ) -> None:
-    declare_the_way_back(cli, repository, "{best: 1, newest: 2, other: 3}")
+    declare_the_previous_version(cli, repository, "{best: 1, newest: 2, other: 3}")
     log = team / "pushes"
     hook = team / "hooks" / "post-receive"
     hook.write_text(f"#!/bin/sh\necho push >> {log}\ncut -d' ' -f3 >> {log}\n")
@@ -264,8 +264,8 @@ def test_more_than_three_tags_are_pushed_with_the_trigger_last(
 
     cli("registry", "apply", "--push")
     pushes = [part.split() for part in log.read_text().split("push\n")[1:]]
-    names = [[one.rpartition("#")[0] for one in push if "tags" in one] for push in pushes]
-    assert [[one.removeprefix("refs/tags/Price#") for one in push] for push in names] == [
+    names = [[ref.rpartition("#")[0] for ref in push if "tags" in ref] for push in pushes]
+    assert [[ref.removeprefix("refs/tags/Price#") for ref in push] for push in names] == [
         ["Archived!"],
         ["Production!", "Archived", "Production"],
         ["alias/best", "alias/newest", "alias/other"],
@@ -278,7 +278,7 @@ def test_more_than_three_tags_are_pushed_with_the_trigger_last(
 def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
     cli: Cli, repository: Path, team: Path, tmp_path: Path
 ) -> None:
-    declare_the_way_back(cli, repository, "{best: 1, newest: 2}")
+    declare_the_previous_version(cli, repository, "{best: 1, newest: 2}")
     hook = team / "hooks" / "update"
     seen = []
     for refused in ("Archived!", "Production!", "Archived#", "Production#", "alias/newest"):
@@ -301,13 +301,13 @@ def test_a_push_refused_midway_shows_no_half_promotion_and_can_be_repeated(
 
 def live_on(team: Path) -> dict[str, list[int]]:
     """Which versions stock GTO's rules put where, by the tags that the remote has."""
-    found = gto.api.show(str(team), name="Price", versions_per_stage=-1)
+    versions = gto.api.show(str(team), name="Price", versions_per_stage=-1)
     stages: dict[str, list[int]] = {}
-    for version in found:
-        for one in version["stages"]:
-            if not one["stage"].startswith("alias/"):
+    for version in versions:
+        for entry in version["stages"]:
+            if not entry["stage"].startswith("alias/"):
                 number = int(version["version"][1:].split(".")[0])
-                stages.setdefault(one["stage"], []).append(number)
+                stages.setdefault(entry["stage"], []).append(number)
     return stages
 
 
@@ -338,8 +338,8 @@ def test_a_pull_request_is_opened_with_gh_where_it_is_present(
     url = "https://github.com/team/prices"
     git(repository, "config", f"url.{team}.insteadOf", url)
     git(repository, "remote", "set-url", "origin", url)
-    told = cli("registry", "propose", "Price", "1", "Production", "-m", "good").stdout
-    assert told.splitlines()[1] == (
+    printed = cli("registry", "propose", "Price", "1", "Production", "-m", "good").stdout
+    assert printed.splitlines()[1] == (
         "Open the pull request at "
         "https://github.com/team/prices/compare/main...promote/Price-v1-production?expand=1"
     )
@@ -349,8 +349,8 @@ def test_a_pull_request_is_opened_with_gh_where_it_is_present(
     program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho {url}/pull/9\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    told = cli("registry", "propose", "Price", "2", "Staging", "-m", "try").stdout
-    assert told.splitlines()[1] == f"Review it at {url}/pull/9"
+    printed = cli("registry", "propose", "Price", "2", "Staging", "-m", "try").stdout
+    assert printed.splitlines()[1] == f"Review it at {url}/pull/9"
     assert (tmp_path / "asked").read_text() == (
         "pr create --head promote/Price-v2-staging --base main "
         "--title Promote Price version 2 to Staging --body try\n"
@@ -407,8 +407,8 @@ def test_a_forced_incumbent_stays_visible_in_the_report(cli: Cli, repository: Pa
 
     text = cli("registry", "report", "Price", "2").stdout
     assert "⚠️ Version 1 was forced past its gates: `fire @drill`" in text
-    told = loaded(cli("registry", "report", "Price", "2", "--json"))
-    assert told["changes"][0]["incumbent_forced"] == "fire @drill"
+    report = loaded(cli("registry", "report", "Price", "2", "--json"))
+    assert report["changes"][0]["incumbent_forced"] == "fire @drill"
     assert "# Model registry: no gates are declared" in cli(
         "registry", "report", "Price", "2", "Staging"
     ).stdout  # fmt: skip
@@ -502,7 +502,7 @@ def test_approvals_come_from_the_workflow_or_from_trailers_of_the_merge(
     assert (first["approved_by"], second["approvals_from"]) == (["Bo"], "trailers")
 
 
-def test_an_evaluation_and_a_signature_can_be_asked_for(cli: Cli, repository: Path) -> None:
+def test_gates_read_evaluations_and_signatures(cli: Cli, repository: Path) -> None:
     client = gitml.MlflowClient(repository)
     run_id = log_run(repository)
     for digest, context in (("d1", "train"), ("d2", "eval")):

@@ -68,17 +68,17 @@ def publish(repository: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_file_is_told_with_its_line_by_check_and_apply(
+def test_check_and_apply_report_the_line_of_an_error(
     cli: Cli, repository: Path, file: Path
 ) -> None:
     before = refs(repository)
     for text, (problem, hint) in WRONG.items():
         file.write_text(text)
-        told = cli("registry", "check", code=2)
-        first, second = told.stderr.splitlines()
+        result = cli("registry", "check", code=2)
+        first, second = result.stderr.splitlines()
         assert first.startswith(f"error: registry/Price.yaml, {problem}"), first
         assert second.startswith("hint: ") and hint in second, second
-        assert told.stdout == ""
+        assert result.stdout == ""
     assert refs(repository) == before
     publish(repository)  # the last one: marks of a merge on the default branch
     before = refs(repository)
@@ -98,8 +98,8 @@ def test_a_gate_on_what_the_run_lacks_fails_and_does_not_crash(
     cli: Cli, repository: Path, file: Path
 ) -> None:
     file.write_text(f"{GOOD}gates:\n  Production:\n    - metrics.mae < 3\n    - params.alpha = x\n")
-    told = cli("registry", "check", code=2)
-    assert "line 7: The gate cannot be read" in told.stderr
+    result = cli("registry", "check", code=2)
+    assert "line 7: The gate cannot be read" in result.stderr
 
     file.write_text(f"{GOOD}gates:\n  Production:\n    - metrics.mae < 3\n")
     publish(repository)
@@ -138,9 +138,9 @@ def test_a_version_that_only_this_clone_knows_is_not_proposed(
 ) -> None:
     cli("registry", "register", log_model(repository, log_run(repository)), "Price")
 
-    told = cli("registry", "propose", "Price", "3", "Production", "-m", "new", code=2)
-    assert "Version 3 of 'Price' is not on 'origin' yet." in told.stderr
-    assert "gitml push" in told.stderr
+    result = cli("registry", "propose", "Price", "3", "Production", "-m", "new", code=2)
+    assert "Version 3 of 'Price' is not on 'origin' yet." in result.stderr
+    assert "gitml push" in result.stderr
     cli("push")
     cli("registry", "propose", "Price", "3", "Production", "-m", "new")
 
@@ -150,9 +150,9 @@ def test_what_was_not_merged_is_not_applied(cli: Cli, repository: Path, file: Pa
     git(repository, "checkout", "-q", "promote/Price-v2-production")
     before = refs(repository)
 
-    told = cli("registry", "apply", "--push", code=1)
-    assert "origin/main declares something else" in told.stderr
-    assert "Merge it into main and push that" in told.stderr
+    result = cli("registry", "apply", "--push", code=1)
+    assert "origin/main declares something else" in result.stderr
+    assert "Merge it into main and push that" in result.stderr
     assert refs(repository) == before
 
 
@@ -181,11 +181,11 @@ def test_a_shallow_clone_applies_what_is_newest_and_refuses_what_is_not(
         publish(repository)
     monkeypatch.chdir(tmp_path / "shallow")
 
-    told = cli("registry", "apply", "--push", code=1 if stale else 0)
+    result = cli("registry", "apply", "--push", code=1 if stale else 0)
     if stale:
-        assert "Check out the newest main (`git pull`)" in told.stderr
-    there = git(tmp_path / "remote.git", "tag", "--list", "Price#*")
-    assert there == ("" if stale else "Price#Production#1")
+        assert "Check out the newest main (`git pull`)" in result.stderr
+    pushed = git(tmp_path / "remote.git", "tag", "--list", "Price#*")
+    assert pushed == ("" if stale else "Price#Production#1")
 
 
 def test_comments_stay_where_a_proposal_edits(cli: Cli, repository: Path, file: Path) -> None:

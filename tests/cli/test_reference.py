@@ -19,15 +19,15 @@ def commands(command: click.Command, *words: str) -> Iterator[tuple[str, click.C
         return
     with click.Context(command) as context:
         for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None
-            yield from commands(found, *words, name)
+            command_ = command.get_command(context, name)
+            assert command_ is not None
+            yield from commands(command_, *words, name)
 
 
 COMMANDS = dict(commands(program, "gitml"))
 
 
-def test_every_command_has_one_line_of_help() -> None:
+def test_every_command_has_a_first_line_of_help() -> None:
     first = {text: (command.help or "").splitlines()[:1] for text, command in COMMANDS.items()}
 
     assert [text for text, line in first.items() if not line or not line[0].endswith(".")] == []

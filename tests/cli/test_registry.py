@@ -19,14 +19,14 @@ def test_a_model_goes_from_registration_to_production(cli: Cli, model: str) -> N
     aliases = loaded(cli("registry", "alias", "set", "Price", "best", "2", "--json"))
 
     assert aliases == {"name": "Price", "aliases": {"best": 2}}
-    shown = loaded(cli("registry", "show", "Price", "--json"))
-    assert [(v["version"], v["current_stage"], v["aliases"]) for v in shown["versions"]] == [
+    document = loaded(cli("registry", "show", "Price", "--json"))
+    assert [(v["version"], v["current_stage"], v["aliases"]) for v in document["versions"]] == [
         (2, "Production", ["best"]), (1, "Archived", []),
     ]  # fmt: skip
     second = loaded(cli("registry", "show", "Price", "2", "--json"))
     assert second.pop("lineage")["entered"]["reason"] == "better"
-    assert second.pop("stages")["Production"] == [shown["stages"]["Production"][1]]
-    assert second == shown["versions"][0]
+    assert second.pop("stages")["Production"] == [document["stages"]["Production"][1]]
+    assert second == document["versions"][0]
     (listed,) = loaded(cli("registry", "list", "--json"))
     assert (listed["name"], listed["aliases"]) == ("Price", {"best": 2})
     line = cli("registry", "list").stdout.splitlines()[1].split()
@@ -48,17 +48,17 @@ def test_history_tells_who_changed_what_and_why(cli: Cli, model: str) -> None:
     assert lines[2].split("  ")[1:] == ["version 1 moved to Staging", "worth a try", "Ada Example"]
 
 
-def test_history_tells_edits_when_asked(cli: Cli, model: str) -> None:
+def test_history_includes_edits_with_the_option(cli: Cli, model: str) -> None:
     cli("registry", "register", model, "Price")
     cli("registry", "alias", "set", "Price", "best", "1", "-m", "wins the sweep")
     gitml.MlflowClient().set_model_version_tag("Price", 1, "audited", True, reason="by law")
 
     assert "audited" not in cli("registry", "history", "Price").stdout
-    told = cli("registry", "history", "Price", "--edits").stdout
-    assert re.search(r"alias best set to version 1 +wins the sweep +Ada Example", told)
-    assert re.search(r"version 1 tags.audited set +by law +Ada Example", told)
+    printed = cli("registry", "history", "Price", "--edits").stdout
+    assert re.search(r"alias best set to version 1 +wins the sweep +Ada Example", printed)
+    assert re.search(r"version 1 tags.audited set +by law +Ada Example", printed)
     events = loaded(cli("registry", "history", "Price", "--edits", "--json"))
-    assert sorted(one["kind"] for one in events) == ["alias", "edited", "registered"]
+    assert sorted(event["kind"] for event in events) == ["alias", "edited", "registered"]
 
 
 def test_an_alias_is_removed(cli: Cli, model: str) -> None:
@@ -69,6 +69,6 @@ def test_an_alias_is_removed(cli: Cli, model: str) -> None:
     assert (result.stdout, result.stderr) == ("", "No aliases.\n")
 
 
-def test_nothing_registered_is_said(cli: Cli) -> None:
+def test_list_without_models_says_so(cli: Cli) -> None:
     assert cli("registry", "list").stderr == "No registered models.\n"
     assert loaded(cli("registry", "list", "--json")) == []

@@ -16,14 +16,14 @@ def test_list_filters_orders_and_cuts(cli: Cli, repository: Path) -> None:
     ids = [log_run(repository, f"run {n}", rmse=n) for n in range(3)]
     other = log_run(repository, "elsewhere", "garden", rmse=0.5)
 
-    found = loaded(cli("runs", "list", "--json"))
-    assert {run["run_id"] for run in found} == {*ids, other}
-    assert set(found[0]) == KEYS
-    found = loaded(
+    runs = loaded(cli("runs", "list", "--json"))
+    assert {run["run_id"] for run in runs} == {*ids, other}
+    assert set(runs[0]) == KEYS
+    runs = loaded(
         cli("runs", "list", "--experiment", "house", "--filter", "metrics.rmse >= 1",
             "--order-by", "metrics.rmse DESC", "--json")
     )  # fmt: skip
-    assert [(run["run_name"], run["metrics"]) for run in found] == [
+    assert [(run["run_name"], run["metrics"]) for run in runs] == [
         ("run 2", {"rmse": 2}), ("run 1", {"rmse": 1}),
     ]  # fmt: skip
     cut = cli("runs", "list", "--max-results", "1")
@@ -50,7 +50,7 @@ def test_an_empty_repository_lists_nothing(cli: Cli) -> None:
     assert loaded(cli("experiments", "list", "--json")) == []
 
 
-def test_a_run_is_found_by_id_by_its_beginning_and_by_name(cli: Cli, repository: Path) -> None:
+def test_show_accepts_an_id_its_first_digits_and_a_name(cli: Cli, repository: Path) -> None:
     log_run(repository, 'it\'s "mine"')
     newest = log_run(repository, 'it\'s "mine"')
 
@@ -61,13 +61,13 @@ def test_a_run_is_found_by_id_by_its_beginning_and_by_name(cli: Cli, repository:
 def test_show_tells_everything(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
-    shown = loaded(cli("runs", "show", "first", "--json"))
-    assert set(shown) == KEYS | {
+    document = loaded(cli("runs", "show", "first", "--json"))
+    assert set(document) == KEYS | {
         "summaries", "source", "inputs", "models", "artifacts", "conflicts",
     }  # fmt: skip
-    assert (shown["run_id"], shown["experiment_name"]) == (run_id, "house")
-    assert shown["summaries"]["rmse"]["count"] == 1
-    assert [one["path"] for one in shown["artifacts"]] == ["notes/hello.txt"]
+    assert (document["run_id"], document["experiment_name"]) == (run_id, "house")
+    assert document["summaries"]["rmse"]["count"] == 1
+    assert [artifact["path"] for artifact in document["artifacts"]] == ["notes/hello.txt"]
     text = cli("runs", "show", "first").stdout
     for part in (run_id, "alpha:  0.5", "rmse:  1.5", "notes/hello.txt:  5", "  # A note\n"):
         assert part in text
@@ -79,8 +79,8 @@ def test_a_deleted_run_is_hidden_until_it_is_restored(cli: Cli, repository: Path
     assert run_id in cli("runs", "delete", "first").stderr
     assert loaded(cli("runs", "list", "--json")) == []
     for flag in ("--deleted", "--all"):
-        (found,) = loaded(cli("runs", "list", flag, "--json"))
-        assert (found["run_id"], found["lifecycle_stage"]) == (run_id, "deleted")
+        (run,) = loaded(cli("runs", "list", flag, "--json"))
+        assert (run["run_id"], run["lifecycle_stage"]) == (run_id, "deleted")
     restored = loaded(cli("runs", "restore", "first", "--json"))
     assert (restored["lifecycle_stage"], restored["experiment_name"]) == ("active", "house")
     assert [run["run_id"] for run in loaded(cli("runs", "list", "--json"))] == [run_id]
@@ -90,14 +90,16 @@ def test_experiments_are_counted_renamed_deleted_and_restored(cli: Cli, reposito
     run_id = log_run(repository)
     assert cli("experiments", "create", "garden / shed").stdout == "garden%20%2F%20shed\n"
 
-    found = {one["name"]: one for one in loaded(cli("experiments", "list", "--json"))}
-    assert {name: (one["runs"], one["last_run_id"]) for name, one in found.items()} == {
-        "house": (1, run_id), "garden / shed": (0, None),
-    }  # fmt: skip
+    experiments = {
+        experiment["name"]: experiment
+        for experiment in loaded(cli("experiments", "list", "--json"))
+    }
+    counts = {name: (e["runs"], e["last_run_id"]) for name, e in experiments.items()}
+    assert counts == {"house": (1, run_id), "garden / shed": (0, None)}
     renamed = loaded(cli("experiments", "rename", "house", "home", "--json"))
     assert (renamed["name"], renamed["experiment_id"]) == ("home", "house")
     cli("experiments", "delete", "home")
-    names = [one["name"] for one in loaded(cli("experiments", "list", "--json"))]
+    names = [experiment["name"] for experiment in loaded(cli("experiments", "list", "--json"))]
     assert names == ["garden / shed"]
     assert loaded(cli("runs", "list", "--json")) == []
     cli("experiments", "restore", "house")  # its id is still that of its first name

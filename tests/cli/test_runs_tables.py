@@ -22,8 +22,8 @@ def test_columns_are_chosen_and_may_be_quoted(cli: Cli, repository: Path) -> Non
     ).stdout.splitlines()
     assert heading.split() == ["RUN_NAME", "metrics.rmse", "params.alpha", "tags.x"]
     assert line.split() == ["first", "1.5", "0.5", "-"]
-    found = loaded(cli("runs", "list", "--columns", "attributes.run_id, metrics.rmse", "--json"))
-    assert found == [{"run_id": run_id, "metrics.rmse": 1.5}]
+    rows = loaded(cli("runs", "list", "--columns", "attributes.run_id, metrics.rmse", "--json"))
+    assert rows == [{"run_id": run_id, "metrics.rmse": 1.5}]
 
 
 def test_unknown_column_lists_the_columns_that_may_be_meant(cli: Cli) -> None:
@@ -41,8 +41,8 @@ def test_search_prints_all_fields_as_csv_and_json(cli: Cli, repository: Path) ->
     assert (row["run_id"], row["run_name"], row["experiment_name"]) == (run_id, "one", "house")
     assert (float(row["metrics.rmse"]), row["params.alpha"]) == (1 / 3, "0.5")
     assert row["tags.mlflow.note.content"] == r"# A note\nwith two lines"
-    (found,) = loaded(cli("runs", "search", "metrics.rmse < 1", "--json"))
-    assert (found["run_id"], found["params"]) == (run_id, {"alpha": "0.5"})
+    (run,) = loaded(cli("runs", "search", "metrics.rmse < 1", "--json"))
+    assert (run["run_id"], run["params"]) == (run_id, {"alpha": "0.5"})
     assert len(cli("runs", "search", "").stdout.splitlines()) == 3
 
 
@@ -55,7 +55,7 @@ def test_no_cell_becomes_a_formula(text: str) -> None:
                    status="FINISHED", start_time=0)  # fmt: skip
     run = Run(info=info, data=RunData(params={"x": "-0.5"}, metrics={text: -1.5}))
     chosen = columns.everything([run])
-    lines = list(columns.to_csv(chosen, [[columns.cell(run, one, text) for one in chosen]]))
+    lines = list(columns.to_csv(chosen, [[columns.cell(run, column, text) for column in chosen]]))
     titles, cells = csv.reader(lines)
 
     row = dict(zip(titles, cells, strict=True))
@@ -97,7 +97,7 @@ def test_compare_tells_code_and_environment(tracked: Path, cli: Cli) -> None:
 
     rows = loaded(cli("runs", "compare", *ids, "--all", "--json"))["rows"]
     (changes,) = [row for row in rows if row["name"] == "uncommitted changes"]
-    assert changes["differs"] and all(one.startswith("patch ") for one in changes["values"])
+    assert changes["differs"] and all(value.startswith("patch ") for value in changes["values"])
     (commit,) = [row for row in rows if (row["kind"], row["name"]) == ("source", "commit")]
     assert not commit["differs"]
     assert {"python", "click"} <= {row["name"] for row in rows if row["kind"] == "environment"}

@@ -35,7 +35,7 @@ def test_init_makes_branch_and_settings_and_a_second_run_changes_nothing(
     assert refs(repository) == before
 
 
-def test_init_makes_a_repository_where_there_is_none(tmp_path: Path) -> None:
+def test_init_creates_a_missing_repository(tmp_path: Path) -> None:
     result = CliRunner().invoke(program, ["init", str(tmp_path / "new")])
 
     assert result.exit_code == 0, result.output
@@ -72,8 +72,8 @@ def test_the_settings_that_init_writes_are_the_defaults(cli: Cli, repository: Pa
 def test_init_refuses_a_file_and_bad_settings_before_it_makes_anything(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "gitml.yaml").write_text("branches: x\n")
-    for place in ("file", "."):
-        result = CliRunner().invoke(program, ["init", str(tmp_path / place)])
+    for argument in ("file", "."):
+        result = CliRunner().invoke(program, ["init", str(tmp_path / argument)])
         assert result.exit_code == 2, result.output
         assert result.stderr.startswith("error: ")
     assert not (tmp_path / ".git").exists()

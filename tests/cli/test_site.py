@@ -27,7 +27,7 @@ def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository
 
 
 @pytest.mark.slow
-def test_the_title_is_the_one_given_then_that_of_the_settings_then_the_folders(
+def test_title_comes_from_option_settings_or_folder(
     cli: Cli, repository: Path, tmp_path: Path
 ) -> None:
     log_run(repository)

@@ -28,23 +28,23 @@ def pushed_by_somebody(folder: Path, run_id: str, name: str) -> None:
 
 def on_terminal(folder: Path, *args: str) -> str:
     """What a command writes to a terminal 100 columns wide."""
-    ours, theirs = pty.openpty()
+    terminal, end = pty.openpty()
     environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
-    command = subprocess.Popen([*PROGRAM, *args], cwd=folder, stdout=theirs, stderr=theirs,
+    command = subprocess.Popen([*PROGRAM, *args], cwd=folder, stdout=end, stderr=end,
                                stdin=subprocess.DEVNULL, env=environment)  # fmt: skip
     with ended(command) as process:
-        os.close(theirs)
+        os.close(end)
         data = b""
         while True:
             try:
-                part = os.read(ours, 65536)
+                part = os.read(terminal, 65536)
             except OSError:  # the other end is closed
                 break
             if not part:
                 break
             data += part
         assert process.wait(timeout=LIMIT) == 0, data
-    os.close(ours)
+    os.close(terminal)
     return data.decode()
 
 
@@ -54,9 +54,9 @@ def test_names_with_markup_marks_and_emoji_are_printed_as_they_are(
 ) -> None:
     log_run(repository, name)
 
-    shown = name.replace("\u202e", "\\u202e").replace("\u200f", "\\u200f")
-    assert shown in cli("runs", "list").stdout
-    assert f"{shown}\n" in cli("runs", "show", name).stdout
+    escaped = name.replace("\u202e", "\\u202e").replace("\u200f", "\\u200f")
+    assert escaped in cli("runs", "list").stdout
+    assert f"{escaped}\n" in cli("runs", "show", name).stdout
     assert loaded(cli("runs", "list", "--json"))[0]["run_name"] == name
     assert "\u202e" not in cli("runs", "list", "--json").stdout
 

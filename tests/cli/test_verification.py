@@ -60,9 +60,9 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(cli: Cli, promoted: Path)
     git(promoted, "tag", "-d", "Price#Archived#3")
     git(promoted, "tag", "Price@v9.0.0")
 
-    told = cli("registry", "verify", code=1)
-    assert told.stdout.startswith("Price#Archived#3: deleted. Price#Production#4 knows it as ")
-    assert told.stderr == "Price@v9.0.0: foreign, not an annotated tag on a commit\n"
+    result = cli("registry", "verify", code=1)
+    assert result.stdout.startswith("Price#Archived#3: deleted. Price#Production#4 knows it as ")
+    assert result.stderr == "Price@v9.0.0: foreign, not an annotated tag on a commit\n"
     value = json.loads(cli("registry", "verify", "--json", code=1).stdout)
     assert (value["holds"], value["faults"][0]["problem"]) == (False, "deleted")
 
@@ -85,9 +85,9 @@ def test_gates_that_do_not_agree_with_their_values_are_named(
 ) -> None:
     forged(promoted, "Price#Production#5", old, new)
 
-    told = loaded_failure(cli)
-    assert {fault["tag"] for fault in told} == {"Price#Production#5"}
-    assert any(problem in fault["reason"] for fault in told)
+    result = loaded_failure(cli)
+    assert {fault["tag"] for fault in result} == {"Price#Production#5"}
+    assert any(problem in fault["reason"] for fault in result)
 
 
 def loaded_failure(cli: Cli) -> list[dict[str, str]]:

@@ -52,7 +52,7 @@ def test_the_recorded_model_names_its_run(tracked: Path, fitted: Any) -> None:
     assert metadata.signature == info.signature == infer_signature(X, fitted.predict(X))
 
 
-def test_logging_without_a_run_starts_one(tracked: Path, fitted: Any) -> None:
+def test_log_model_starts_a_run(tracked: Path, fitted: Any) -> None:
     info = gitml.sklearn.log_model(fitted, "m")
     active = gitml.active_run()
     assert active is not None

@@ -44,9 +44,9 @@ def end_of(repository: Path, ending: str, *, start: str = START) -> tuple[str, d
     ],
 )
 def test_the_status_tells_how_the_process_ended(repository: Path, ending: str, status: str) -> None:
-    found, tags = end_of(repository, ending)
+    actual, tags = end_of(repository, ending)
 
-    assert found == status
+    assert actual == status
     assert "gitml.recovered" not in tags
 
 
@@ -72,7 +72,7 @@ def test_sigterm_still_ends_the_process_with_its_own_code(repository: Path) -> N
     assert done.returncode == -signal.SIGTERM
 
 
-def test_a_handler_of_the_program_is_left_in_place(repository: Path) -> None:
+def test_signal_handler_of_the_program_stays(repository: Path) -> None:
     script = (
         "import signal\nmine = lambda *_: None\nsignal.signal(signal.SIGTERM, mine)\n"
         + START
@@ -126,7 +126,7 @@ def test_everything_acknowledged_before_a_kill_is_in_the_record(repository: Path
     assert steps[: max([200, *acknowledged]) + 1] == list(range(max([200, *acknowledged]) + 1))
 
 
-def test_several_processes_log_to_one_run(tracked: Path) -> None:
+def test_several_processes_log_to_a_run(tracked: Path) -> None:
     script = (
         "import gitml, sys\n"
         "with gitml.start_run(run_id=sys.argv[1]):\n"
@@ -143,15 +143,15 @@ def test_several_processes_log_to_one_run(tracked: Path) -> None:
         assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
         gitml.log_metric("mine", 1)
 
-    found = gitml.get_run(run.info.run_id)
-    assert found.info.status == "FINISHED"
-    assert found.data.metrics == {f"worker {n}": 49.0 for n in range(3)} | {"mine": 1.0}
-    assert {summary.count for summary in found.data.summaries.values()} == {50, 1}
+    logged = gitml.get_run(run.info.run_id)
+    assert logged.info.status == "FINISHED"
+    assert logged.data.metrics == {f"worker {n}": 49.0 for n in range(3)} | {"mine": 1.0}
+    assert {summary.count for summary in logged.data.summaries.values()} == {50, 1}
     assert list((tracked / ".git" / "gitml" / "runs").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_many_processes_write_runs_at_once(repository: Path) -> None:
+def test_processes_write_runs_concurrently(repository: Path) -> None:
     script = (
         "import gitml\n"
         "for i in range(5):\n"

@@ -40,7 +40,7 @@ def record_of(repository: Path, run_id: str) -> dict[str, object]:
     return value
 
 
-def test_a_run_is_one_commit_that_reads_like_a_notebook(tracked: Path) -> None:
+def test_run_is_a_commit_that_reads_like_a_notebook(tracked: Path) -> None:
     gitml.set_experiment("prices")
     with gitml.start_run(run_name="baseline", description="First *try*.") as run:
         gitml.log_param("depth", 3)
@@ -80,9 +80,9 @@ def test_everything_logged_is_in_the_record(tracked: Path) -> None:
     assert record["source"]["commit"] == git(tracked, "rev-parse", "main")  # type: ignore[index]
     assert record["tags"]["team"] == "blue" and "gone" not in record["tags"]  # type: ignore[index,operator]
     assert record["inputs"][0]["context"] == "train"  # type: ignore[index]
-    found = gitml.get_run(run.info.run_id)
-    assert found.data.params == {"a": "1", "b": "x"}
-    assert math.isnan(found.data.metrics["nan"])
+    run_ = gitml.get_run(run.info.run_id)
+    assert run_.data.params == {"a": "1", "b": "x"}
+    assert math.isnan(run_.data.metrics["nan"])
     history = gitml.MlflowClient(tracked).get_metric_history(run.info.run_id, "loss")
     assert [(point.value, point.step) for point in history] == [(2.0, 1), (1.0, 2)]
     assert history[0].timestamp == 1_700_000_000_000
@@ -107,7 +107,7 @@ def test_logging_leaves_the_users_repository_byte_for_byte_alone(tracked: Path) 
     assert state_of(tracked) == before
 
 
-def test_uncommitted_changes_are_kept_as_a_patch_that_applies(tracked: Path) -> None:
+def test_uncommitted_changes_are_recorded_as_a_patch_that_applies(tracked: Path) -> None:
     (tracked / "train.py").write_text("print('changed \u00e9')\n")
     with gitml.start_run() as run:
         pass
@@ -141,7 +141,7 @@ def test_a_param_cannot_change_its_value_but_may_be_repeated(tracked: Path) -> N
     assert gitml.get_run(run.info.run_id).data.params == {"lr": "0.1"}
 
 
-def test_a_batch_with_one_bad_value_logs_nothing(tracked: Path) -> None:
+def test_log_batch_with_a_bad_value_logs_nothing(tracked: Path) -> None:
     with gitml.start_run() as run:
         with pytest.raises(InvalidInput, match="not a number"):
             gitml.log_metrics({"good": 1, "bad": "high"})
@@ -156,9 +156,9 @@ def test_a_run_that_raises_ends_failed_and_the_error_goes_on(tracked: Path) -> N
     with pytest.raises(ZeroDivisionError), gitml.start_run() as run:
         gitml.log_metric("m", 1 / 0)
 
-    found = gitml.get_run(run.info.run_id)
-    assert found.info.status == "FAILED"
-    assert found.data.tags["gitml.error"] == "ZeroDivisionError: division by zero"
+    run_ = gitml.get_run(run.info.run_id)
+    assert run_.info.status == "FAILED"
+    assert run_.data.tags["gitml.error"] == "ZeroDivisionError: division by zero"
     assert gitml.active_run() is None
 
 
@@ -177,8 +177,8 @@ def test_nested_runs_know_their_parent(tracked: Path) -> None:
             assert gitml.active_run() is child
         assert gitml.active_run() is parent
 
-    found = gitml.get_parent_run(child.info.run_id)
-    assert found is not None and found.info.run_id == parent.info.run_id
+    run_ = gitml.get_parent_run(child.info.run_id)
+    assert run_ is not None and run_.info.run_id == parent.info.run_id
     assert gitml.get_parent_run(parent.info.run_id) is None
 
 
@@ -192,9 +192,9 @@ def test_a_finished_run_can_be_resumed(tracked: Path) -> None:
         gitml.log_param("late", "yes")
         gitml.log_text("two", "two.txt")
 
-    found = gitml.get_run(run.info.run_id)
-    assert (found.info.status, found.data.metrics) == ("FINISHED", {"loss": 1.0})
-    assert found.data.params == {"late": "yes"}
+    run_ = gitml.get_run(run.info.run_id)
+    assert (run_.info.status, run_.data.metrics) == ("FINISHED", {"loss": 1.0})
+    assert run_.data.params == {"late": "yes"}
     client = gitml.MlflowClient(tracked)
     assert [info.path for info in client.list_artifacts(run.info.run_id)] == ["one.txt", "two.txt"]
 
@@ -202,13 +202,13 @@ def test_a_finished_run_can_be_resumed(tracked: Path) -> None:
 def test_a_run_in_progress_is_visible_in_searches(tracked: Path) -> None:
     with gitml.start_run() as run:
         gitml.log_metric("m", 1)
-        (found,) = gitml.search_runs(output_format="list")
-        assert (found.info.run_id, found.info.status) == (run.info.run_id, "RUNNING")
-        assert found.data.metrics == {"m": 1.0}
+        (run_,) = gitml.search_runs(output_format="list")
+        assert (run_.info.run_id, run_.info.status) == (run.info.run_id, "RUNNING")
+        assert run_.data.metrics == {"m": 1.0}
         gitml.log_metric("m", 2)
-        (found,) = gitml.search_runs(filter_string="metrics.m = 2", output_format="list")
-    (found,) = gitml.search_runs(output_format="list")
-    assert found.info.status == "FINISHED"
+        (run_,) = gitml.search_runs(filter_string="metrics.m = 2", output_format="list")
+    (run_,) = gitml.search_runs(output_format="list")
+    assert run_.info.status == "FINISHED"
 
 
 def test_search_returns_mlflows_table(tracked: Path) -> None:
@@ -274,9 +274,9 @@ def test_awkward_names_work_for_experiments_and_runs(tracked: Path, name: str) -
     with gitml.start_run(run_name=name) as run:
         gitml.log_text("x", "x.txt")
 
-    found = gitml.get_run(run.info.run_id)
-    assert found.info.run_name == name
-    assert gitml.get_experiment(found.info.experiment_id).name == name
+    run_ = gitml.get_run(run.info.run_id)
+    assert run_.info.run_name == name
+    assert gitml.get_experiment(run_.info.experiment_id).name == name
     assert git(tracked, "fsck") == ""
 
 
@@ -301,7 +301,7 @@ def test_a_metric_that_is_no_number_is_refused(tracked: Path, value: object) -> 
         gitml.log_metric("m", value)  # type: ignore[arg-type]
 
 
-def test_a_param_of_100_kb_is_kept_whole(tracked: Path) -> None:
+def test_param_of_100_kb_is_stored_in_full(tracked: Path) -> None:
     with gitml.start_run() as run:
         gitml.log_param("prompt", "x" * 100_000)
 
@@ -327,7 +327,7 @@ def test_a_missing_file_is_named(tracked: Path) -> None:
             gitml.log_artifacts(tracked / "nowhere")
 
 
-def test_unknown_ids_are_not_found(tracked: Path) -> None:
+def test_unknown_ids_raise_not_found(tracked: Path) -> None:
     with pytest.raises(NotFound, match="No run " + "ab" * 16):
         gitml.get_run("ab" * 16)
     with pytest.raises(InvalidInput, match="not a run id"):
@@ -338,7 +338,7 @@ def test_unknown_ids_are_not_found(tracked: Path) -> None:
         gitml.set_experiment(experiment_id="nope")
 
 
-def test_outside_a_repository_one_sentence_says_to_run_init(tmp_path: Path) -> None:
+def test_error_outside_a_repository_suggests_init(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import gitml; gitml.start_run()"],
         cwd=tmp_path, capture_output=True, text=True,

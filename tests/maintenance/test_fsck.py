@@ -39,7 +39,7 @@ def test_a_sound_repository_has_no_faults(good: Good) -> None:
     assert git(good.folder, "for-each-ref") == before
 
 
-def test_what_is_derived_is_rebuilt_as_one_commit(good: Good) -> None:
+def test_repair_rebuilds_derived_files_in_a_commit(good: Good) -> None:
     repository = Repository.open(good.folder)
     record = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
     value = json.loads(good.files[record])
@@ -49,22 +49,22 @@ def test_what_is_derived_is_rebuilt_as_one_commit(good: Good) -> None:
     put(good, "artifacts.dvc", b"outs: []\n")
     listed = manifest.parse(good.files[record.replace("run.json", "artifacts.json")])
     digest = manifest.directory_hash(listed)
-    places = [repository.artifacts.cache.path(digest),
+    paths = [repository.artifacts.cache.path(digest),
               repository.default_remote / "files" / "md5" / digest[:2] / digest[2:]]  # fmt: skip
-    for place in places:
-        place.unlink()
+    for path in paths:
+        path.unlink()
     git(good.folder, "update-ref", "refs/gitml/tmp/x", "HEAD")
     commits = int(git(good.folder, "rev-list", "--count", "gitml/runs"))
 
-    found = fsck.check(repository)
-    assert {fault.place.rpartition("/")[2] for fault in found.faults if fault.repairable} >= {
+    report = fsck.check(repository)
+    assert {fault.place.rpartition("/")[2] for fault in report.faults if fault.repairable} >= {
         "run.json", "artifacts.dvc", "artifacts",
     }  # fmt: skip
     report = fsck.repair(repository)
     assert report.faults == ()
     assert int(git(good.folder, "rev-list", "--count", "gitml/runs")) == commits + 1
     assert branch.files_of(good.folder) == good.files
-    assert all(place.exists() for place in places)
+    assert all(path.exists() for path in paths)
     assert "fsck: rebuild 2 derived files" in git(good.folder, "log", "-1", "gitml/runs")
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_derived_is_named_and_left(
 def test_lost_and_corrupt_bytes_are_named(good: Good) -> None:
     repository = Repository.open(good.folder)
     listed = repository.files(good.runs[0]).artifacts
-    text = next(one for one in listed if one.path == "notes/hello.txt")
+    text = next(artifact for artifact in listed if artifact.path == "notes/hello.txt")
     for folder in (repository.state / "cache", repository.default_remote):
         path = folder / "files" / "md5" / text.md5[:2] / text.md5[2:]
         path.unlink()
@@ -117,7 +117,7 @@ def test_tags_that_disagree_with_their_commit_are_named(good: Good) -> None:
     assert "Price@v8.0.0" in faults
 
 
-def test_odd_modes_and_strangers_are_told_apart(good: Good) -> None:
+def test_fsck_distinguishes_odd_modes_and_foreign_files(good: Good) -> None:
     record = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
     link = next(p for p in good.files if good.runs[1] in p and p.endswith("run.json"))
     entries = [

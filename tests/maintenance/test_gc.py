@@ -153,15 +153,15 @@ def test_neither_gc_removes_what_the_other_keeps(good: Good, tmp_path: Path) -> 
     dvc(good.folder, "add", "-q", "rows.csv")
     dvc(good.folder, "push", "-q")
     repository = Repository.open(good.folder)
-    ours = objects(repository.state / "cache"), objects(repository.default_remote)
-    theirs = objects(good.folder / ".dvc" / "cache"), objects(data)
-    assert theirs[0] and theirs[1]
+    of_gitml = objects(repository.state / "cache"), objects(repository.default_remote)
+    of_project = objects(good.folder / ".dvc" / "cache"), objects(data)
+    assert of_project[0] and of_project[1]
 
     dvc(good.folder, "gc", "-w", "-c", "-f")
-    assert (objects(repository.state / "cache"), objects(repository.default_remote)) == ours
+    assert (objects(repository.state / "cache"), objects(repository.default_remote)) == of_gitml
     stray(good)
     collect(good)
-    assert (objects(good.folder / ".dvc" / "cache"), objects(data)) == theirs
+    assert (objects(good.folder / ".dvc" / "cache"), objects(data)) == of_project
 
 
 @pytest.mark.slow

@@ -47,9 +47,9 @@ TWO = signed(ColSpec("long", "a"), ColSpec("double", "b", required=False))
         ("boolean", pd.Series([True], dtype=object), "bool"),
     ],
 )
-def test_numbers_are_widened(wanted: str, given: Any, dtype: str) -> None:
+def test_numbers_are_widened(expected: str, given: Any, dtype: str) -> None:
     data = pd.DataFrame({"a": given})
-    result = enforce(data, signed(ColSpec(wanted, "a")))  # type: ignore[arg-type]
+    result = enforce(data, signed(ColSpec(expected, "a")))  # type: ignore[arg-type]
     assert str(result["a"].dtype) == dtype
     assert result["a"].isna().tolist() == data["a"].isna().tolist()
 
@@ -64,9 +64,9 @@ def test_numbers_are_widened(wanted: str, given: Any, dtype: str) -> None:
         ("datetime", pd.to_datetime(["2020-01-01", None])),
     ],
 )
-def test_columns_of_the_right_type_stay_as_they_are(wanted: str, given: Any) -> None:
+def test_columns_of_the_right_type_stay_as_they_are(expected: str, given: Any) -> None:
     data = pd.DataFrame({"a": given})
-    pd.testing.assert_frame_equal(enforce(data, signed(ColSpec(wanted, "a"))), data)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(enforce(data, signed(ColSpec(expected, "a"))), data)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_columns_of_the_right_type_stay_as_they_are(wanted: str, given: Any) -> 
     ],
 )
 def test_what_would_lose_or_invent_something_is_refused(
-    wanted: str, given: Any, message: str
+    expected: str, given: Any, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=f"Column 'a' .*{message}"):
-        enforce(pd.DataFrame({"a": given}), signed(ColSpec(wanted, "a")))  # type: ignore[arg-type]
+        enforce(pd.DataFrame({"a": given}), signed(ColSpec(expected, "a")))  # type: ignore[arg-type]
 
 
 def test_columns_are_ordered_and_others_dropped() -> None:
@@ -191,7 +191,7 @@ def test_other_arrays_are_refused(data: Any, message: str) -> None:
         enforce(data, MATRIX)
 
 
-def test_named_arrays_are_picked_and_must_be_there() -> None:
+def test_named_arrays_are_required_and_others_dropped() -> None:
     signature = signed(TensorSpec("float64", (-1,), "p"), TensorSpec("int64", (-1,), "q"))
     arrays = {"p": np.zeros(2), "q": np.zeros(2, "int64"), "extra": 1}
     assert list(enforce(arrays, signature)) == ["p", "q"]

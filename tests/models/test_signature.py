@@ -198,7 +198,7 @@ def test_an_inconsistent_schema_is_refused(specs: list[Any], message: str) -> No
         Schema(specs)
 
 
-def test_two_params_of_one_name_are_refused() -> None:
+def test_params_with_the_same_name_are_refused() -> None:
     spec = ParamSpec("t", DataType.double, 0.5)
     with pytest.raises(InvalidInput, match="'t' is described twice"):
         ParamSchema([spec, spec])

@@ -115,7 +115,7 @@ def test_an_option_that_gitml_lacks_is_refused(fitted: Any, tmp_path: Path) -> N
         flavor.save(fitted, tmp_path / "m", conda_env={})  # type: ignore[call-arg]
 
 
-def test_what_is_there_is_not_overwritten(fitted: Any, tmp_path: Path) -> None:
+def test_existing_folder_is_not_overwritten(fitted: Any, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     flavor.save(fitted, tmp_path / "m")
     with pytest.raises(AlreadyExists, match="already exists"):

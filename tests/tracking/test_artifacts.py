@@ -88,7 +88,7 @@ def test_a_table_grows_in_a_later_session(tracked: Path) -> None:
         (lambda: gitml.log_text("x", ""), "is empty"),
     ],
 )
-def test_what_cannot_be_logged_is_said_and_leaves_no_file(
+def test_invalid_artifacts_raise_and_leave_no_file(
     tracked: Path, log: object, message: str
 ) -> None:
     with gitml.start_run() as run, pytest.raises(InvalidInput, match=message):

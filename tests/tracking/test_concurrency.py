@@ -47,7 +47,7 @@ def check_all_whole(repository: Path, names: set[str]) -> None:
         assert run.data.metrics == {"m": 4.0 * i}
         history = client.get_metric_history(run.info.run_id, "m")
         assert [point.step for point in history] == [0, 1, 2, 3, 4]
-        listed = [one.path for one in client.list_artifacts(run.info.run_id)]
+        listed = [artifact.path for artifact in client.list_artifacts(run.info.run_id)]
         assert listed == (["note.txt"] if i % 5 == 0 else [])
     assert client.repository.index().problems() == []
     assert list((repository / ".git" / "gitml" / "runs").iterdir()) == []
@@ -55,7 +55,7 @@ def check_all_whole(repository: Path, names: set[str]) -> None:
     assert git(repository, "fsck", "--no-dangling", "--no-progress") == ""
 
 
-def write_at_once(repository: Path, processes: int, runs: int) -> set[str]:
+def write_concurrently(repository: Path, processes: int, runs: int) -> set[str]:
     workers = [start(repository, WRITER, f"w{n}", str(runs)) for n in range(processes)]
     assert [worker.wait(timeout=120) for worker in workers] == [0] * processes
     return {f"w{n}/{i}" for n in range(processes) for i in range(runs)}
@@ -63,12 +63,12 @@ def write_at_once(repository: Path, processes: int, runs: int) -> set[str]:
 
 @pytest.mark.soak
 def test_sixteen_processes_write_fifty_runs_each(repository: Path) -> None:
-    names = write_at_once(repository, 16, 50)
+    names = write_concurrently(repository, 16, 50)
 
     check_all_whole(repository, names)
 
 
-def log_into_one_run(repository: Path, processes: int, points: int) -> None:
+def log_to_run(repository: Path, processes: int, points: int) -> None:
     gitml.set_tracking_uri(repository)
     with gitml.start_run() as run:
         workers = [
@@ -77,25 +77,25 @@ def log_into_one_run(repository: Path, processes: int, points: int) -> None:
         ]
         assert [worker.wait(timeout=120) for worker in workers] == [0] * processes
     client = gitml.MlflowClient(repository)
-    found = client.get_run(run.info.run_id)
-    assert found.info.status == "FINISHED"
+    logged = client.get_run(run.info.run_id)
+    assert logged.info.status == "FINISHED"
     for n in range(processes):
         steps = [p.step for p in client.get_metric_history(run.info.run_id, f"worker {n}")]
         assert steps == list(range(points))
-        assert found.data.tags[f"worker {n}"] == "done"
-    listed = [one.path for one in client.list_artifacts(run.info.run_id)]
+        assert logged.data.tags[f"worker {n}"] == "done"
+    listed = [artifact.path for artifact in client.list_artifacts(run.info.run_id)]
     assert listed == [f"worker {n}.txt" for n in range(processes)]
 
 
 @pytest.mark.slow
-def test_four_processes_log_into_one_run(tracked: Path) -> None:
-    log_into_one_run(tracked, 4, 100)
+def test_four_processes_log_to_a_run(tracked: Path) -> None:
+    log_to_run(tracked, 4, 100)
 
 
 @pytest.mark.soak
-def test_four_processes_log_much_into_one_run(tracked: Path) -> None:
+def test_four_processes_log_many_points_to_a_run(tracked: Path) -> None:
     for _ in range(10):
-        log_into_one_run(tracked, 4, 5_000)
+        log_to_run(tracked, 4, 5_000)
 
 
 def work(repository: Path, rounds: int) -> list[str]:

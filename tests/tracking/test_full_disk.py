@@ -53,8 +53,8 @@ def check_earlier_run(repository: Path) -> None:
     client = gitml.MlflowClient(repository)
     (run,) = client.search_runs(["Default"], "attributes.run_name = 'earlier'")
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"m": 1.0})
-    kept = Path(client.download_artifacts(run.info.run_id, "kept.txt"))
-    assert kept.read_text() == "kept"
+    file = Path(client.download_artifacts(run.info.run_id, "kept.txt"))
+    assert file.read_text() == "kept"
     assert git(repository, "fsck", "--no-dangling") == ""
 
 
@@ -138,19 +138,19 @@ print("full", flush=True)
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system of its own")
 @pytest.mark.parametrize("on_error", ["raise", "warn"])
 def test_a_disk_that_is_really_full(tmp_path: Path, on_error: str) -> None:
-    told = on_small_disk(tmp_path, BEFORE + FILLER + LOG_ON, GITML_ON_ERROR=on_error)
+    printed = on_small_disk(tmp_path, BEFORE + FILLER + LOG_ON, GITML_ON_ERROR=on_error)
 
-    assert ("trained" in told) == (on_error == "warn")
-    assert f"exit {int(on_error == 'raise')}" in told
-    (listed,) = [line for line in told if line.startswith("[{")]
+    assert ("trained" in printed) == (on_error == "warn")
+    assert f"exit {int(on_error == 'raise')}" in printed
+    (listed,) = [line for line in printed if line.startswith("[{")]
     assert '"earlier"' in listed and '"later"' in listed
 
 
 def test_a_full_disk_can_be_read(tmp_path: Path) -> None:
     search = "print(sorted(r.info.run_name for r in gitml.MlflowClient().search_runs(['Default'])))"
-    told = on_small_disk(tmp_path, BEFORE + FILLER + search, GITML_ON_ERROR="warn")
+    printed = on_small_disk(tmp_path, BEFORE + FILLER + search, GITML_ON_ERROR="warn")
 
-    assert "['earlier', 'later']" in told
+    assert "['earlier', 'later']" in printed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system read-only")
