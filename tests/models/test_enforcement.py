@@ -33,7 +33,7 @@ TWO = signed(ColSpec("long", "a"), ColSpec("double", "b", required=False))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given", "dtype"),
+    ("expected", "given", "dtype"),
     [
         ("double", np.array([1], "int32"), "float64"),
         ("double", np.array([1], "int64"), "float64"),
@@ -55,7 +55,7 @@ def test_numbers_are_widened(expected: str, given: Any, dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given"),
+    ("expected", "given"),
     [
         ("string", ["x", None]),
         ("string", pd.Categorical(["x", "y"])),
@@ -70,7 +70,7 @@ def test_columns_of_the_right_type_stay_as_they_are(expected: str, given: Any) -
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given", "message"),
+    ("expected", "given", "message"),
     [
         ("integer", np.array([1], "int64"), "holds long, the model takes integer"),
         ("long", [1.0], "holds double, the model takes long"),
