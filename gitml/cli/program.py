@@ -52,7 +52,8 @@ Complete commands with the Tab key, once per shell:
   fish  _GITML_COMPLETE=fish_source gitml | source     in ~/.config/fish/config.fish
 
 \b
-Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 a gate failed."""
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 a gate failed,
+130 and 143 ended by Ctrl-C and by SIGTERM."""
 
 
 class Failure(click.ClickException):

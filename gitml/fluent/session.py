@@ -41,13 +41,14 @@ class ActiveRun:
         writer: Appends to its journal.
     """
 
-    def __init__(self, run: Run, client: TrackingClient, writer: Writer) -> None:
+    def __init__(self, run: Run, client: TrackingClient, writer: Writer, session: Session) -> None:
         self.info = run.info
         self.data = run.data
         self.inputs = run.inputs
         self.outputs = run.outputs
         self.client = client
         self.writer = writer
+        self._session = session
 
     def __enter__(self) -> ActiveRun:
         """Return the run itself."""
@@ -60,7 +61,7 @@ class ActiveRun:
         trace: TracebackType | None,
     ) -> None:
         """End the run: FINISHED, or FAILED after an exception, or KILLED after Ctrl-C."""
-        if session.is_open(self):  # not ended inside the block
+        if self._session.is_open(self):  # not ended inside the block
             self._finish(kind, error)
 
     @forgiving
@@ -69,7 +70,7 @@ class ActiveRun:
         if status == RunStatus.FAILED and kind is not None:
             reason = one_line(f"{kind.__name__}: {error}", _REASON_LENGTH)
             self.client.set_tag(self.info.run_id, ERROR_TAG, reason)
-        session.end(self, status)
+        self._session.end(self, status)
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.info.run_name!r} {self.info.run_id}>"
@@ -214,7 +215,7 @@ class Session:
         assert writer is not None  # create_run opened it
         files = {"source.patch": code.patch, "requirements.txt": code.requirements}
         writer.record_source(dict(code.source), files)
-        return ActiveRun(run, client, writer)
+        return ActiveRun(run, client, writer, self)
 
     def _code(self, client: TrackingClient) -> Context:
         """Capture the code that runs; once in a batch."""
@@ -246,7 +247,7 @@ class Session:
             client.update_run(run_id, name=run_name)
         if tags:
             client.log_batch(run_id, tags=[RunTag(key=key, value=v) for key, v in tags.items()])
-        return ActiveRun(client.get_run(run_id), client, writer)
+        return ActiveRun(client.get_run(run_id), client, writer, self)
 
     def open(self, run: ActiveRun) -> ActiveRun:
         """Make a run the active one of this thread and watch for the end of the process."""
