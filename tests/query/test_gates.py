@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gitml.errors import InvalidInput
+from gitml.query.gate_nodes import GateField, Literal, Node, Operation
 from gitml.query.gate_parser import parse
-from gitml.query.gates import Verdict, judge, read
+from gitml.query.gates import Verdict, format_value, judge, read
 
 CANDIDATE: Any = {
     "metrics": {"rmse": 3.1, "val/loss": 0.5, "nan": math.nan},
@@ -158,3 +159,139 @@ def test_a_comparison_and_its_negation_never_agree(a: float, b: float) -> None:
     assert plain.holds is (a < b)
     assert negated.holds is not plain.holds
     assert plain.values == {"metrics.a": a, "metrics.b": b}
+
+
+def test_a_verdict_has_the_expression_the_values_and_why() -> None:
+    assert verdict("  metrics.rmse < 3.5 ") == Verdict(
+        gate="metrics.rmse < 3.5",
+        measured="3.1 < 3.5",
+        holds=True,
+        values={"metrics.rmse": 3.1},
+    )
+    assert verdict("metrics.nope < 1 or params.kind < 1") == Verdict(
+        gate="metrics.nope < 1 or params.kind < 1",
+        measured="(missing) < 1 or 'ridge' < 1",
+        holds=False,
+        note="metrics.nope is missing",
+        values={"metrics.nope": None, "params.kind": "ridge"},
+    )
+
+
+def test_every_vacant_stage_is_named() -> None:
+    text = "production.metrics.rmse < 1 and staging.metrics.rmse < 1"
+    assert judge(read(text), CANDIDATE, {}).note == "nothing is live in Production, Staging"
+
+
+def test_a_candidate_without_any_field_of_a_kind_lacks_the_value() -> None:
+    result = judge(read("metrics.rmse < 1"), {}, {})
+    assert (result.holds, result.note) == (False, "metrics.rmse is missing")
+    live = judge(read("production.metrics.rmse < 1"), {}, {"production": {}})
+    assert (live.holds, live.note) == (False, "production.metrics.rmse is missing")
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("params.off = false", True),
+        ("params.off = true", False),
+        ("params.one != params.two", True),
+        ("params.one != params.one", False),
+        ("params.one != 1", False),
+        ("abs(params.two) = 2", True),
+        ("metrics.inf = metrics.inf", True),
+    ],
+)
+def test_labels_are_compared_as_what_they_are_compared_with(text: str, holds: bool) -> None:
+    facts: Any = {
+        "params": {"off": " False ", "one": "1.0", "two": "-2"},
+        "metrics": {"inf": math.inf},
+    }
+    assert judge(read(text), facts, {}).holds is holds
+
+
+def test_a_calculation_without_a_number_fails() -> None:
+    facts: Any = {"metrics": {"inf": math.inf}}
+    result = judge(read("metrics.inf - metrics.inf < 1"), facts, {})
+    assert (result.holds, result.note) == (False, "the calculation gives no number")
+    assert result.measured == "inf - inf < 1"
+
+
+def test_long_texts_are_cut_shorter_in_the_expression_than_in_the_values() -> None:
+    for length in (40, 41, 120, 121):
+        text = "x" * length
+        result = judge(read("params.kind = 'y'"), {"params": {"kind": text}}, {})
+        measured = text if length <= 40 else text[:40] + "…"
+        recorded = text if length <= 120 else text[:120] + "…"
+        assert result.measured == f"'{measured}' = 'y'"
+        assert result.values == {"params.kind": recorded}
+
+
+def test_values_are_formatted_as_they_stand_in_an_expression() -> None:
+    values = [None, True, "a", 1.23456789, 3.0, math.inf, -math.inf]
+    expected = ["(missing)", "true", "'a'", "1.234568", "3", "inf", "-inf"]
+    assert [format_value(value) for value in values] == expected
+    assert format_value(None, vacant=True) == "(nothing live)"
+
+
+@pytest.mark.parametrize(
+    ("text", "node"),
+    [
+        ("1 < 2", Operation(operator="<", items=(Literal(value=1.0), Literal(value=2.0)))),
+        ("1 <> .5e1", Operation(operator="!=", items=(Literal(value=1.0), Literal(value=5.0)))),
+        ("not TRUE", Operation(operator="not", items=(Literal(value=True),))),
+        (
+            "1 is Not Null",
+            Operation(operator="is not null", items=(Literal(value=1.0),)),
+        ),
+        (
+            ' Staging.Params.`a b` = "it""s"',
+            Operation(
+                operator="=",
+                items=(
+                    GateField(stage="staging", kind="params", key="a b", start=1, end=21),
+                    Literal(value='it"s'),
+                ),
+            ),
+        ),
+        (
+            "MAX(1, -2) >= params.a.b:c",
+            Operation(
+                operator=">=",
+                items=(
+                    Operation(
+                        operator="max",
+                        items=(
+                            Literal(value=1.0),
+                            Operation(operator="-", items=(Literal(value=2.0),)),
+                        ),
+                    ),
+                    GateField(stage="", kind="params", key="a.b:c", start=14, end=26),
+                ),
+            ),
+        ),
+        (
+            "true or false and false",
+            Operation(
+                operator="or",
+                items=(
+                    Literal(value=True),
+                    Operation(operator="and", items=(Literal(value=False), Literal(value=False))),
+                ),
+            ),
+        ),
+    ],
+)
+def test_a_gate_is_parsed_into_its_operations(text: str, node: Node) -> None:
+    assert parse(text) == node
+
+
+def test_the_largest_gates_are_parsed() -> None:
+    assert parse("1 = 1" + " " * 1995)
+    with pytest.raises(InvalidInput, match="has 2001 characters") as error:
+        parse("1 = 1" + " " * 1996)
+    assert error.value.hint == "Split it into several gates: all of them must hold."
+    deepest = "(" * 39 + "true" + ")" * 39
+    assert parse(f"{deepest} and {deepest}")
+    for opening in ("(", "not ", "- "):
+        with pytest.raises(InvalidInput, match="at most 40 levels of parentheses, not and -"):
+            parse(opening * 41 + "true")
