@@ -81,8 +81,12 @@ def run(module: str, tests: str) -> list[Mutant]:
     (folder / "pyproject.toml").write_text(project + configuration, encoding="utf-8")
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
     with (folder / "mutmut.log").open("wb") as log:
-        subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": ""}, check=True,
-                       stdout=log, stderr=subprocess.STDOUT)  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": ""}
+        process = subprocess.run(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    if process.returncode:
+        sys.exit(f"mutmut failed on {module}; do its tests pass? See {log.name}")
     mutated = folder / "mutants" / "gitml" / f"{module}.py"
     codes = json.loads(mutated.with_suffix(".py.meta").read_text())["exit_code_by_key"]
     return list(_mutants(mutated.read_text(encoding="utf-8"), codes))
