@@ -154,138 +154,159 @@ MATCHES = (
 REFUSED = (
     (
         "metrics.rmse == 3",
-        "The filter cannot be read at character 14: expected a comparison such as =, !=, >, "
-        ">=, <, <=, BETWEEN, IN or IS NULL, found '== 3'. Write = for equality.",
+        "Invalid filter at character 14: expected a comparison such as =, !=, >, >=, <, <=, "
+        "BETWEEN, IN or IS NULL, found '== 3'. Write = for equality.",
     ),
     (
         "params.alpha = fast",
-        "The filter cannot be read at character 16: expected a text in quotes, because "
-        "params.alpha is a text, found 'fast'. Write 'fast' with the quotes.",
+        "Invalid filter at character 16: expected a string in quotes, because params.alpha is a"
+        " string, found 'fast'. Write 'fast' with the quotes.",
     ),
     (
         "metrics.rmse < '3'",
-        "The filter cannot be read at character 16: expected a number without quotes, "
-        "because metrics.rmse is a number, found \"'3'\".",
+        "Invalid filter at character 16: expected a number without quotes, because metrics.rmse"
+        " is a number, found \"'3'\".",
     ),
     (
         "metrics.rmse LIKE '3%'",
-        "The filter cannot be read at character 14: expected =, !=, >, >=, <, <=, BETWEEN, "
-        "IN or IS NULL, because metrics.rmse is a number, found \"LIKE '3%'\".",
+        "Invalid filter at character 14: expected =, !=, >, >=, <, <=, BETWEEN, IN or IS NULL, "
+        "because metrics.rmse is a number, found \"LIKE '3%'\".",
     ),
     (
         "rmse < 3",
-        "The filter cannot be read at character 1: expected an attribute of the run (run_id, "
-        "run_name, status, start_time, end_time, artifact_uri, user_id, experiment_id, "
-        "duration, source, commit, dirty), found 'rmse < 3'. Write metrics., params. or "
-        "tags. before other keys.",
+        "Unknown field 'rmse' at character 1. Did you mean metrics.rmse, params.rmse or tags.rmse?",
     ),
     (
         "metrcs.rmse < 3",
-        "The filter cannot be read at character 1: expected one of metrics, params, tags, "
-        "datasets or attributes before the dot, found 'metrcs.rmse < 3'.",
+        "Unknown field 'metrcs.rmse' at character 1. Did you mean metrics.rmse?",
     ),
     (
         "metrics.rmse < 3 metrics.mae < 2",
-        "The filter cannot be read at character 18: expected AND, OR or the end, found "
-        "'metrics.mae < 2'.",
+        "Invalid filter at character 18: expected AND, OR or the end, found 'metrics.mae < 2'.",
     ),
     (
         "metrics.rmse < 3;",
-        "The filter cannot be read at character 17: expected AND, OR or the end, found ';'. "
-        "A filter is one expression without a semicolon.",
+        "Invalid filter at character 17: expected AND, OR or the end, found ';'. A filter is "
+        "one expression without a semicolon.",
     ),
     (
         "(metrics.rmse < 3",
-        "The filter cannot be read at character 18: expected AND, OR or ), but it ends there.",
+        "Invalid filter at character 18: expected AND, OR or ), but it ends there.",
     ),
     (
         "metrics.rmse <",
-        "The filter cannot be read at character 15: expected a number without quotes, "
-        "because metrics.rmse is a number, but it ends there.",
+        "Invalid filter at character 15: expected a number without quotes, because metrics.rmse"
+        " is a number, but it ends there.",
     ),
     (
         "metrics.rmse < nan",
-        "The filter cannot be read at character 16: expected a number without quotes, "
-        "because metrics.rmse is a number, found 'nan'.",
+        "Invalid filter at character 16: expected a number without quotes, because metrics.rmse"
+        " is a number, found 'nan'.",
     ),
     (
         "params.a = 'x",
-        "The filter cannot be read at character 12: expected a text in quotes, because "
-        'params.a is a text, found "\'x".',
+        "Invalid filter at character 12: expected a string in quotes, because params.a is a "
+        'string, found "\'x".',
     ),
     (
         "params.a IN ()",
-        "The filter cannot be read at character 14: expected a text in quotes, because "
-        "params.a is a text, found ')'.",
+        "Invalid filter at character 14: expected a string in quotes, because params.a is a "
+        "string, found ')'.",
     ),
     (
         "metrics. < 3",
-        "The filter cannot be read at character 9: expected a key behind metrics., quoted "
-        "with ` where it has spaces, found ' < 3'.",
+        "Invalid filter at character 9: expected a key after metrics. (in backticks if it has "
+        "spaces), found ' < 3'.",
     ),
     (
         "datasets.source = 'x'",
-        "The filter cannot be read at character 10: expected one of name, digest, context "
-        "behind datasets., found \"source = 'x'\".",
+        "Invalid filter at character 10: expected one of name, digest, context after datasets.,"
+        " found \"source = 'x'\".",
     ),
     (
         "params.a IS 3",
-        "The filter cannot be read at character 13: expected NULL or NOT NULL, found '3'.",
+        "Invalid filter at character 13: expected NULL or NOT NULL, found '3'.",
     ),
     (
         "metrics.a BETWEEN 1, 2",
-        "The filter cannot be read at character 20: expected AND and the upper bound of "
-        "BETWEEN, found ', 2'.",
+        "Invalid filter at character 20: expected AND and the upper bound of BETWEEN, found ', 2'.",
     ),
     (
         "params.alpha > '3'",
-        "The filter cannot be read at character 14: expected =, !=, LIKE, ILIKE, IN or IS "
-        "NULL, because params.alpha is a text, found \"> '3'\". Compare it with a number "
-        "without quotes.",
+        "Invalid filter at character 14: expected =, !=, LIKE, ILIKE, IN or IS NULL, because "
+        "params.alpha is a string, found \"> '3'\". Compare it with a number without quotes.",
     ),
     (
         "params.alpha NOT BETWEEN 'a' AND 'b'",
-        "The filter cannot be read at character 14: expected =, !=, LIKE, ILIKE, IN or IS "
-        "NULL, because params.alpha is a text, found \"NOT BETWEEN 'a' AND 'b'\". Compare "
-        "it with a number without quotes.",
-    ),
-    (
-        "params.alpha LIKE 3",
-        "The filter cannot be read at character 19: expected a text in quotes, because "
-        "params.alpha is a text, found '3'. Write '3' with the quotes.",
-    ),
-    (
-        "params.alpha > fast",
-        "The filter cannot be read at character 14: expected =, !=, LIKE, ILIKE, IN or IS "
-        "NULL, because params.alpha is a text, found '> fast'. Compare it with a number "
+        "Invalid filter at character 14: expected =, !=, LIKE, ILIKE, IN or IS NULL, because "
+        "params.alpha is a string, found \"NOT BETWEEN 'a' AND 'b'\". Compare it with a number "
         "without quotes.",
     ),
     (
+        "params.alpha LIKE 3",
+        "Invalid filter at character 19: expected a string in quotes, because params.alpha is a"
+        " string, found '3'. Write '3' with the quotes.",
+    ),
+    (
+        "params.alpha > fast",
+        "Invalid filter at character 14: expected =, !=, LIKE, ILIKE, IN or IS NULL, because "
+        "params.alpha is a string, found '> fast'. Compare it with a number without quotes.",
+    ),
+    (
         "datasets.name > 3",
-        "The filter cannot be read at character 15: expected =, !=, LIKE, ILIKE, IN or IS "
-        "NULL, because datasets.name is a text, found '> 3'.",
+        "Invalid filter at character 15: expected =, !=, LIKE, ILIKE, IN or IS NULL, because "
+        "datasets.name is a string, found '> 3'.",
     ),
     (
         "datasets.name = cars",
-        "The filter cannot be read at character 17: expected a text in quotes, because "
-        "datasets.name is a text, found 'cars'. Write 'cars' with the quotes.",
+        "Invalid filter at character 17: expected a string in quotes, because datasets.name is "
+        "a string, found 'cars'. Write 'cars' with the quotes.",
     ),
     (
         "datasets.Name = 'x'",
-        "The filter cannot be read at character 10: expected one of name, digest, context "
-        "behind datasets., found \"Name = 'x'\".",
+        "Invalid filter at character 10: expected one of name, digest, context after datasets.,"
+        " found \"Name = 'x'\".",
     ),
     (
         "duration = '3'",
-        "The filter cannot be read at character 12: expected a number without quotes, "
-        "because attributes.duration is a number, found \"'3'\".",
+        "Invalid filter at character 12: expected a number without quotes, because "
+        "attributes.duration is a number, found \"'3'\".",
     ),
     (
         "datasets = 'x'",
-        "The filter cannot be read at character 1: expected an attribute of the run (run_id, "
-        "run_name, status, start_time, end_time, artifact_uri, user_id, experiment_id, "
-        "duration, source, commit, dirty), found \"datasets = 'x'\". Write metrics., params. "
-        "or tags. before other keys.",
+        "Invalid filter at character 9: expected a dot and a key after datasets, found \" = 'x'\".",
+    ),
+    (
+        "statsu = 'x'",
+        "Unknown field 'statsu' at character 1. Did you mean status or start_time?",
+    ),
+    (
+        "metrics = 3",
+        "Invalid filter at character 8: expected a dot and a key after metrics, found ' = 3'.",
+    ),
+    (
+        "params.`my param`.x = 1",
+        "Invalid filter at character 18: expected a comparison such as =, !=, LIKE, ILIKE, IN "
+        "or IS NULL, found '.x = 1'.",
+    ),
+    (
+        "'a b' = 1",
+        "Invalid filter at character 1: expected a field such as metrics.rmse, params.alpha or "
+        "tags.team, found \"'a b' = 1\".",
+    ),
+    (
+        '"val loss" < 1',
+        "Unknown field 'val loss' at character 1. Did you mean metrics.`val loss`, params.`val "
+        "loss` or tags.`val loss`?",
+    ),
+    (
+        "run.nope = 'x'",
+        "Unknown field 'nope' at character 5. Did you mean metrics.nope, params.nope or tags.nope?",
+    ),
+    (
+        "x.y = 1",
+        "Unknown field 'x.y' at character 1. Fields start with metrics., params., tags., "
+        "datasets. or attributes.",
     ),
 )
-"""Texts that are no filters, and what is said of them."""
+"""Texts that are not filters, and the error messages for them."""

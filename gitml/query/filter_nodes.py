@@ -1,4 +1,4 @@
-"""Hides how a filter is represented once it is read, and which fields may be asked about."""
+"""The parsed form of a filter, and the fields it can use. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Literal = str | Number
 
 
 class Entity(StrEnum):
-    """The kinds of thing a condition can be about."""
+    """The kinds of fields."""
 
     METRIC = "metrics"
     PARAM = "params"
@@ -22,7 +22,7 @@ class Entity(StrEnum):
 
 
 class Operator(StrEnum):
-    """How a value is tested; each is spelled as in a filter."""
+    """How a value is tested; spelled as in a filter."""
 
     EQUAL = "="
     UNEQUAL = "!="
@@ -44,12 +44,12 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterField:
-    """What a condition or a sort key is about.
+    """The field of a condition or of a sort key.
 
     Attributes:
         entity: Its kind.
-        key: The metric, param or tag; the attribute's or data set's own field otherwise.
-        numeric: Whether its values are numbers; they are texts otherwise.
+        key: Name of the metric, param, tag, attribute or field of a dataset.
+        numeric: True if its values are numbers; they are strings otherwise.
     """
 
     entity: Entity
@@ -65,8 +65,8 @@ class FilterField:
 class Condition:
     """One condition.
 
-    It holds if any value of the field passes, so it never holds where the field is absent,
-    ``IS NULL`` excepted. NaN passes no test.
+    It is true if any value of the field passes, so it is never true if the field is missing, except
+    for ``IS NULL``. NaN passes no test.
 
     Attributes:
         field: What is tested.
@@ -81,21 +81,21 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class And:
-    """Holds where every item does."""
+    """True if every item is."""
 
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Or:
-    """Holds where at least one item does."""
+    """True if at least one item is."""
 
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Not:
-    """Holds exactly where its item does not, absent fields included."""
+    """True if its item is not, also if a field is missing."""
 
     item: Node
 
@@ -105,7 +105,7 @@ Node = And | Or | Not | Condition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderKey:
-    """One sort key: NaN comes after all numbers, absent values come last, in both directions."""
+    """One sort key: NaN comes after all numbers, missing values come last, in both directions."""
 
     field: FilterField
     descending: bool = False
@@ -113,12 +113,12 @@ class OrderKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What can be searched for, and by which fields.
+    """What can be searched, and by which fields.
 
     Attributes:
-        name: The word for it in messages.
-        entities: Kinds besides attributes, by each name a filter may use.
-        attributes: Each name and alias of an attribute, with the true one.
+        name: What messages call it.
+        entities: Kinds other than attributes, by every name that a filter can use.
+        attributes: Every name and alias of an attribute, with its true name.
         numeric: Attributes that are numbers.
     """
 
@@ -155,7 +155,7 @@ RUNS = Target(
     }),
     numeric=frozenset({"start_time", "end_time", "duration"}),
 )  # fmt: skip
-"""The dashboard's script ``filter.js`` reads the same language and gives the same messages."""
+"""The dashboard's script ``filter.js`` parses the same language with the same messages."""
 
 EXPERIMENTS = Target(
     name="experiment",

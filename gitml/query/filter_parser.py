@@ -1,18 +1,18 @@
-"""Hides the grammar of filters and sort keys: MLflow's, and more of SQL's.
+"""Parse filters and sort keys: MLflow's grammar, and more of SQL's. Pure.
 
 ::
 
-    filter     = any, {"OR", any}                     a trailing AND is taken, as MLflow does
+    filter     = any, {"OR", any}                     a trailing AND is allowed, as in MLflow
     any        = single, {"AND", single}
     single     = "NOT", single | "(", filter, ")" | field, test
     test       = ("=" | "!=" | "<>" | ">" | ">=" | "<" | "<="), value
-               | ["NOT"], ("LIKE" | "ILIKE"), text
+               | ["NOT"], ("LIKE" | "ILIKE"), string
                | ["NOT"], "IN", "(", value, {",", value}, ")"
                | ["NOT"], "BETWEEN", number, "AND", number
                | "IS", ["NOT"], "NULL"
     field      = [entity, "."], key                   split at the first dot
     key        = word | `anything` | "anything"
-    text       = 'anything' | "anything"              a doubled quote stands for one quote
+    string     = 'anything' | "anything"              a doubled quote stands for one quote
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from gitml.query.filter_nodes import (
     Target,
 )
 from gitml.query.scanner import Scanner
+from gitml.text import short_repr
 
 MAX_DEPTH = 50
 """Levels of parentheses and NOT."""
@@ -57,8 +58,9 @@ _COMPARISONS = {symbol.value: symbol for symbol in (
     Operator.EQUAL, Operator.UNEQUAL, Operator.GREATER, Operator.AT_LEAST, Operator.LESS,
     Operator.AT_MOST,
 )} | {"<>": Operator.UNEQUAL}  # fmt: skip
-_TEXTUAL = ("LIKE", "ILIKE")
+_PATTERNS = ("LIKE", "ILIKE")
 _ORDERED = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_CLOSE = 3  # first letters that a suggestion shares with a misspelled name
 _NUMBER_HINT = "Compare it with a number without quotes."
 _HINTS = {
     "==": "Write = for equality.",
@@ -69,50 +71,50 @@ _HINTS = {
 
 
 def parse_filter(text: str | None, target: Target = RUNS) -> Node | None:
-    """Read a filter.
+    """Parse a filter.
 
     Args:
         text: The filter, such as ``metrics.rmse < 3.5 AND params.alpha = '0.1'``.
-        target: What is searched for.
+        target: What is searched.
 
     Returns:
-        Its conditions; None where there are none.
+        Its conditions; None if it is empty.
 
     Raises:
-        InvalidInput: It is no such filter; the message gives the position and what was expected.
+        InvalidInput: It is not a filter; the message gives the position and what is expected.
     """
     if text is None:
         return None
     if not isinstance(text, str):
-        raise InvalidInput(f"A filter is a text, not {text!r:.60}.")
+        raise InvalidInput(f"A filter must be a string, not {short_repr(text)}.")
     if not text.strip():
         return None
     return _FilterParser(text, target, "filter").filter()
 
 
 def parse_order_by(items: Iterable[str] | None, target: Target = RUNS) -> tuple[OrderKey, ...]:
-    """Read sort keys, one per item, such as ``metrics.rmse DESC``.
+    """Parse sort keys, one per item, such as ``metrics.rmse DESC``.
 
     Raises:
-        InvalidInput: One of them cannot be read; the message gives the position.
+        InvalidInput: An item is not a sort key; the message gives the position.
     """
     if isinstance(items, str):
         raise InvalidInput(
-            f"order_by is a list of texts, not the text {items!r:.60}.",
-            hint=f"Write [{items!r:.60}].",
+            f"order_by must be a list of strings, not the string {short_repr(items)}.",
+            hint=f"Write [{short_repr(items)}].",
         )
     keys = [_FilterParser(item, target, "order_by item").order_key() for item in items or ()]
     if len(keys) > MAX_ORDER_KEYS:
-        raise InvalidInput(f"order_by has {len(keys)} keys; at most {MAX_ORDER_KEYS} are taken.")
+        raise InvalidInput(f"order_by has {len(keys)} keys; at most {MAX_ORDER_KEYS} are allowed.")
     return tuple(keys)
 
 
 class _FilterParser(Scanner):
-    """Reads one filter or sort key."""
+    """Parses one filter or sort key."""
 
     def __init__(self, text: str, target: Target, what: str) -> None:
         if not isinstance(text, str):
-            raise InvalidInput(f"An {what} is a text, not {text!r:.60}.")
+            raise InvalidInput(f"An {what} must be a string, not {short_repr(text)}.")
         super().__init__(text, what, word=_WORD, hints=_HINTS)
         self._target = target
         self._depth = 0
@@ -122,7 +124,7 @@ class _FilterParser(Scanner):
     def _limit(self, count: int, limit: int, what: str) -> None:
         if count > limit:
             raise InvalidInput(
-                f"The filter has more than {limit} {what} (at character {self.at + 1}).",
+                f"The filter has more than {limit} {what} (at character {self.position + 1}).",
                 hint="Split it into several searches.",
             )
 
@@ -166,14 +168,14 @@ class _FilterParser(Scanner):
         self._conditions += 1
         self._limit(self._conditions, MAX_CONDITIONS, "conditions")
         field = self._field()
-        at = self.at
+        position = self.position
         operator = self._operator(field)
-        textual = operator.removeprefix("NOT ") in _TEXTUAL
-        if field.entity is Entity.PARAM and not textual and self._number_follows():
-            field = replace(field, numeric=True)  # a param is a text that may well be a number
+        by_pattern = operator.removeprefix("NOT ") in _PATTERNS
+        if field.entity is Entity.PARAM and not by_pattern and self._number_follows():
+            field = replace(field, numeric=True)  # a param is a string that may hold a number
         if operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
             return Condition(field=field, operator=operator)
-        self._check_test(field, operator, at)
+        self._check_test(field, operator, position)
         if operator in (Operator.IN, Operator.NOT_IN):
             return Condition(field=field, operator=operator, values=self._list(field))
         values = [self._value(field)]
@@ -186,49 +188,59 @@ class _FilterParser(Scanner):
     # Fields -------------------------------------------------------------------------------------
 
     def _field(self) -> FilterField:
-        at = self.at
+        position = self.position
         entity = self.key(_ENTITY)
         if entity is None:
             raise self.wrong("a field such as metrics.rmse, params.alpha or tags.team")
         if not self.follows("."):
+            if entity in self._target.entities:
+                raise self.wrong(f"a dot and a key after {entity}")
             self.space()
-            return self._attribute(entity, at)
-        self.at += 1
-        key_at = self.at
+            return self._attribute(entity, position)
+        self.position += 1
+        key_position = self.position
         key = self.key(_WORD)
         if key is None:
-            raise self.wrong(f"a key behind {entity}., quoted with ` where it has spaces")
+            raise self.wrong(f"a key after {entity}. (in backticks if it has spaces)")
         self.space()
         if entity in ATTRIBUTE_WORDS:
-            return self._attribute(key, key_at)
+            return self._attribute(key, key_position)
         if entity not in self._target.entities:
-            known = ", ".join(dict.fromkeys(self._target.entities.values()))
-            raise self.wrong(f"one of {known} or attributes before the dot", at)
+            raise self._unknown_entity(entity, key, position)
         kind = self._target.entities[entity]
         if kind is Entity.DATASET and key not in DATASET_FIELDS:
-            raise self.wrong(f"one of {', '.join(DATASET_FIELDS)} behind datasets.", key_at)
+            raise self.wrong(f"one of {', '.join(DATASET_FIELDS)} after datasets.", key_position)
         return FilterField(entity=kind, key=key, numeric=kind is Entity.METRIC)
 
-    def _attribute(self, name: str, at: int) -> FilterField:
+    def _attribute(self, name: str, position: int) -> FilterField:
         true_name = self._target.attributes.get(name)
         if true_name is None:
-            names: dict[str, str] = {}
-            for spelled, known in self._target.attributes.items():
-                names.setdefault(known, spelled)
-            kinds = dict.fromkeys(self._target.entities.values())
-            keyed = [f"{kind}." for kind in kinds if kind is not Entity.DATASET]
-            raise self.wrong(
-                f"an attribute of the {self._target.name} ({', '.join(names.values())})",
-                at,
-                hint=f"Write {_either(keyed)} before other keys.",
-            )
+            raise self._unknown_attribute(name, position)
         numeric = true_name in self._target.numeric
         return FilterField(entity=Entity.ATTRIBUTE, key=true_name, numeric=numeric)
+
+    def _unknown_attribute(self, name: str, position: int) -> InvalidInput:
+        attributes = dict.fromkeys(self._target.attributes.values())
+        entities = dict.fromkeys(self._target.entities.values())
+        close = _close(name, attributes) or [
+            _with_key(entity, name) for entity in entities if entity is not Entity.DATASET
+        ]
+        return self.unknown(name, position, f"Did you mean {_either(close)}?")
+
+    def _unknown_entity(self, entity: str, key: str, position: int) -> InvalidInput:
+        entities = [*dict.fromkeys(self._target.entities.values()), "attributes"]
+        close = [_with_key(name, key) for name in _close(entity, entities)]
+        hint = (
+            f"Did you mean {_either(close)}?"
+            if close
+            else f"Fields start with {_either([f'{name}.' for name in entities])}"
+        )
+        return self.unknown(f"{entity}.{key}", position, hint)
 
     # Tests --------------------------------------------------------------------------------------
 
     def _operator(self, field: FilterField) -> Operator:
-        at = self.at
+        position = self.position
         symbol = self.skip(_SYMBOL)
         if symbol and symbol[0] in _COMPARISONS:
             return _COMPARISONS[symbol[0]]
@@ -242,23 +254,23 @@ class _FilterParser(Scanner):
             word = self.keyword("LIKE", "ILIKE", "IN", "BETWEEN")
             if word:
                 return Operator(f"NOT {word}" if negated else word)
-        raise self.wrong(f"a comparison such as {_some_tests(field)}", at)
+        raise self.wrong(f"a comparison such as {_tests_of(field)}", position)
 
     def _number_follows(self) -> bool:
-        word = _FIRST_VALUE.match(self.text, self.at)
+        word = _FIRST_VALUE.match(self.text, self.position)
         return word is not None and NUMBER.fullmatch(word[1]) is not None
 
-    def _check_test(self, field: FilterField, operator: Operator, at: int) -> None:
-        textual = operator.removeprefix("NOT ") in _TEXTUAL
+    def _check_test(self, field: FilterField, operator: Operator, position: int) -> None:
+        by_pattern = operator.removeprefix("NOT ") in _PATTERNS
         ordered = operator in _ORDERED or operator.endswith("BETWEEN")
-        if textual if field.numeric else ordered:
-            kind = "a number" if field.numeric else "a text"
+        if by_pattern if field.numeric else ordered:
+            kind = "a number" if field.numeric else "a string"
             hint = _NUMBER_HINT if ordered and field.entity is Entity.PARAM else None
-            raise self.wrong(f"{_some_tests(field)}, because {field} is {kind}", at, hint)
+            raise self.wrong(f"{_tests_of(field)}, because {field} is {kind}", position, hint)
 
     def _list(self, field: FilterField) -> tuple[Literal, ...]:
         if not self.sign("("):
-            raise self.wrong("a list in parentheses behind IN")
+            raise self.wrong("a list in parentheses after IN")
         values = [self._value(field)]
         while self.sign(","):
             values.append(self._value(field))
@@ -272,28 +284,28 @@ class _FilterParser(Scanner):
         return self._number(field) if field.numeric else self._quoted_text(field)
 
     def _number(self, field: FilterField) -> Number:
-        at = self.at
+        position = self.position
         word = self.skip(_WORD)
         if not word or not NUMBER.fullmatch(word[0]):
-            raise self.wrong(f"a number without quotes, because {field} is a number", at)
+            raise self.wrong(f"a number without quotes, because {field} is a number", position)
         return number(word[0], whole=field.entity is Entity.ATTRIBUTE)
 
     def _quoted_text(self, field: FilterField) -> str:
-        at = self.at
-        found = self.quoted()
-        if found is None:
-            word = _WORD.match(self.text, at)
+        position = self.position
+        text = self.quoted()
+        if text is None:
+            word = _WORD.match(self.text, position)
             hint = f"Write '{word[0][:40]}' with the quotes." if word else None
-            raise self.wrong(f"a text in quotes, because {field} is a text", at, hint)
-        return found
+            raise self.wrong(f"a string in quotes, because {field} is a string", position, hint)
+        return text
 
     # Sort keys ----------------------------------------------------------------------------------
 
     def order_key(self) -> OrderKey:
-        at = self.at
+        position = self.position
         field = self._field()
         if field.entity is Entity.DATASET:
-            raise self.wrong("a field with one value per run", at)
+            raise self.wrong("a field with one value per run", position)
         direction = self.keyword("ASC", "DESC")
         if not self.ended:
             raise self.wrong("ASC, DESC or the end")
@@ -301,7 +313,7 @@ class _FilterParser(Scanner):
 
 
 def number(word: str, *, whole: bool) -> Number:
-    """Read a number; as an integer only where the field's values are, and 64 bits hold it."""
+    """Parse a number; an integer if the field holds integers and it fits in 64 bits."""
     value = float(word)
     if whole and math.isfinite(value) and re.fullmatch(r"[+-]?\d{1,19}", word):
         exact = int(word)
@@ -310,11 +322,22 @@ def number(word: str, *, whole: bool) -> Number:
 
 
 def _either(words: Sequence[str]) -> str:
-    *some, last = words
-    return f"{', '.join(some)} or {last}" if some else last
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
-def _some_tests(field: FilterField) -> str:
+def _close(name: str, names: Iterable[str]) -> list[str]:
+    """Return the names that begin as a misspelled one does."""
+    start = name[:_CLOSE].lower()
+    return [item for item in names if len(start) == _CLOSE and item.startswith(start)]
+
+
+def _with_key(entity: str, key: str) -> str:
+    bare = _WORD.fullmatch(key) is not None
+    return f"{entity}.{key[:40]}" if bare else f"{entity}.`{key[:40]}`"
+
+
+def _tests_of(field: FilterField) -> str:
     if field.numeric:
         return "=, !=, >, >=, <, <=, BETWEEN, IN or IS NULL"
     return "=, !=, LIKE, ILIKE, IN or IS NULL"

@@ -1,6 +1,6 @@
-"""Hides what a search means: the query, which runs a filter holds for, and their order.
+"""Search values: queries, filters, order and page tokens. Pure.
 
-Everything here works on values and is the reference for what the index does with SQL.
+This is the reference for what the index does with SQL.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from gitml.query.filter_nodes import (
     OrderKey,
 )
 from gitml.query.filter_parser import NUMBER, parse_filter, parse_order_by
+from gitml.text import short_repr
 
 __all__ = [
     "RunQuery",
@@ -52,7 +53,7 @@ MAX_RESULTS = 50_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T", Run, Experiment)
 Getter = Callable[[FilterField], Sequence[Literal]]
-"""Values of a field of one thing: none where it is absent, several for data sets."""
+"""Returns the values of a field: none if it is missing, several for datasets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +61,15 @@ class RunQuery:
     """A search for runs.
 
     Attributes:
-        experiment_ids: Where to look; None for everywhere.
+        experiment_ids: The experiments; None for all.
         filter_string: Conditions in MLflow's filter language.
-        order_by: Sort keys; newest first where they leave a tie.
+        order_by: Sort keys; ties are ordered newest first.
         run_view_type: Which lifecycle stages.
-        max_results: Longest page, 1 to 50,000.
-        page_token: The token that came with the previous page.
+        max_results: Runs of a page, 1 to 50,000.
+        page_token: The token of the previous page.
 
     Raises:
-        InvalidInput: One of them cannot be taken.
+        InvalidInput: A value is not valid.
     """
 
     experiment_ids: tuple[str, ...] | None = None
@@ -79,30 +80,32 @@ class RunQuery:
     page_token: str | None = None
 
     def __post_init__(self) -> None:
-        """Check what does not depend on the index."""
+        """Check the values."""
         ids = () if self.experiment_ids is None else self.experiment_ids
-        if isinstance(ids, str) or not all(isinstance(one, str) for one in ids):
+        if isinstance(ids, str) or not all(isinstance(item, str) for item in ids):
             raise InvalidInput(
-                f"experiment_ids is {ids!r:.60}.", hint='Give a list of texts, such as ["1", "2"].'
+                f"experiment_ids must be a list of strings, not {short_repr(ids)}.",
+                hint='For example ["1", "2"].',
             )
         check_max_results(self.max_results)
         if self.run_view_type not in list(ViewType):
             raise InvalidInput(
-                f"run_view_type is {self.run_view_type!r:.60}.", hint="Use gitml.entities.ViewType."
+                f"run_view_type must be a ViewType, not {short_repr(self.run_view_type)}.",
+                hint="Use gitml.entities.ViewType.",
             )
         decode_token(self.page_token)
 
 
 def check_max_results(max_results: int) -> None:
-    """Refuse a page length that is not a whole number from 1 to 50,000.
+    """Check the length of a page.
 
     Raises:
-        InvalidInput: It is not.
+        InvalidInput: It is not a whole number from 1 to 50,000.
     """
     if type(max_results) is not int or not 1 <= max_results <= MAX_RESULTS:
         raise InvalidInput(
-            f"max_results is {max_results!r:.60}.",
-            hint=f"Give a whole number from 1 to {MAX_RESULTS}.",
+            f"max_results must be a whole number from 1 to {MAX_RESULTS:,}, not "
+            f"{short_repr(max_results)}."
         )
 
 
@@ -110,15 +113,15 @@ def check_max_results(max_results: int) -> None:
 
 
 def encode_token(offset: int) -> str:
-    """Make the token of the page that starts behind ``offset`` results."""
+    """Return the token of the page that starts after ``offset`` results."""
     return base64.urlsafe_b64encode(json.dumps({"offset": offset}).encode()).decode()
 
 
 def decode_token(token: str | None) -> int:
-    """Read where a page starts; 0 without a token.
+    """Return where a page starts; 0 without a token.
 
     Raises:
-        InvalidInput: It is not a token of ours.
+        InvalidInput: It is not a page token.
     """
     if not token:
         return 0
@@ -129,7 +132,7 @@ def decode_token(token: str | None) -> int:
     offset = value.get("offset") if isinstance(value, dict) else None
     if type(offset) is not int or not 1 <= offset < 2**63:
         raise InvalidInput(
-            f"{token!r:.60} is not a page token.", hint="Pass on the one the last page came with."
+            f"{short_repr(token)} is not a page token.", hint="Pass the token of the previous page."
         )
     return offset
 
@@ -138,49 +141,49 @@ def decode_token(token: str | None) -> int:
 
 
 def matches(node: Node | None, run: Run) -> bool:
-    """Tell whether a filter holds for a run."""
+    """Return True if a filter matches a run."""
     return node is None or holds(node, _getter(run))
 
 
 def holds(node: Node, values: Getter) -> bool:
-    """Tell whether a filter holds for something, given the values of its fields."""
+    """Return True if a filter matches something, given the values of its fields."""
     if isinstance(node, And):
         return all(holds(item, values) for item in node.items)
     if isinstance(node, Or):
         return any(holds(item, values) for item in node.items)
     if isinstance(node, Not):
         return not holds(node.item, values)
-    found = values(node.field)
+    field_values = values(node.field)
     if node.operator is Operator.IS_NULL:
-        return not found
-    return any(_passes(node, value) for value in found)
+        return not field_values
+    return any(_passes(node, value) for value in field_values)
 
 
 def _passes(node: Condition, value: Any) -> bool:
-    operator, wanted = node.operator, node.values
+    operator, operands = node.operator, node.values
     if operator is Operator.IS_NOT_NULL:
         return True
     if isinstance(value, float) and math.isnan(value):
         return False
     name = operator.removeprefix("NOT ")
     if isinstance(value, str):
-        value, wanted = plain(value), tuple(plain(str(text)) for text in wanted)
-    return _TESTS[name](value, wanted) is not operator.startswith("NOT ")
+        value, operands = plain(value), tuple(plain(str(text)) for text in operands)
+    return _TESTS[name](value, operands) is not operator.startswith("NOT ")
 
 
 @lru_cache(256)
 def like(pattern: str, ignore_case: bool) -> Callable[[str], re.Match[str] | None]:
-    """Compile a LIKE pattern: ``%`` stands for any text, ``_`` for one character.
+    """Compile a LIKE pattern: ``%`` matches any text, ``_`` one character.
 
-    Each part between two ``%`` is taken where it is first found and not tried further on (an
-    atomic group), so that no pattern can take more than length of pattern * length of text steps.
+    Each part between two ``%`` is matched at its first occurrence only (an atomic group), so that
+    no pattern takes more than length of pattern * length of text steps.
 
     Args:
         pattern: The pattern.
-        ignore_case: Whether upper and lower case are the same.
+        ignore_case: True if upper and lower case are equal.
 
     Returns:
-        A function that is given a text and returns None where the pattern does not fit.
+        A function of a text that returns None if the pattern does not match.
     """
     first, *others = (
         "".join("." if sign == "_" else re.escape(sign) for sign in part)
@@ -193,16 +196,16 @@ def like(pattern: str, ignore_case: bool) -> Callable[[str], re.Match[str] | Non
 
 
 _TESTS: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
-    "=": lambda value, wanted: bool(value == wanted[0]),
-    "!=": lambda value, wanted: bool(value != wanted[0]),
-    ">": lambda value, wanted: bool(value > wanted[0]),
-    ">=": lambda value, wanted: bool(value >= wanted[0]),
-    "<": lambda value, wanted: bool(value < wanted[0]),
-    "<=": lambda value, wanted: bool(value <= wanted[0]),
-    "LIKE": lambda value, wanted: like(wanted[0], False)(value) is not None,
-    "ILIKE": lambda value, wanted: like(wanted[0], True)(value) is not None,
-    "IN": lambda value, wanted: value in wanted,
-    "BETWEEN": lambda value, wanted: bool(wanted[0] <= value <= wanted[1]),
+    "=": lambda value, operands: bool(value == operands[0]),
+    "!=": lambda value, operands: bool(value != operands[0]),
+    ">": lambda value, operands: bool(value > operands[0]),
+    ">=": lambda value, operands: bool(value >= operands[0]),
+    "<": lambda value, operands: bool(value < operands[0]),
+    "<=": lambda value, operands: bool(value <= operands[0]),
+    "LIKE": lambda value, operands: like(operands[0], False)(value) is not None,
+    "ILIKE": lambda value, operands: like(operands[0], True)(value) is not None,
+    "IN": lambda value, operands: value in operands,
+    "BETWEEN": lambda value, operands: bool(operands[0] <= value <= operands[1]),
 }
 
 
@@ -220,8 +223,8 @@ def _getter(run: Run) -> Getter:
 
     def values(field: FilterField) -> Sequence[Literal]:
         if field.entity is Entity.DATASET:
-            found = (getattr(dataset, field.key) for dataset in run.inputs.dataset_inputs)
-            return [text for text in found if text or field.key != "context"]
+            texts = (getattr(dataset, field.key) for dataset in run.inputs.dataset_inputs)
+            return [text for text in texts if text or field.key != "context"]
         if field.entity is Entity.ATTRIBUTE:
             value = _attribute(run, field.key)
         else:
@@ -234,11 +237,11 @@ def _getter(run: Run) -> Getter:
 
 
 def _attribute(run: Run, name: str) -> Any:
-    """Read an attribute; a duration beyond 64 bits is a float, as SQLite has it."""
+    """Return an attribute; a duration beyond 64 bits is a float, as in SQLite."""
     if name == "duration":
         end = run.info.end_time
-        took = None if end is None else end - run.info.start_time
-        return took if took is None or -(2**63) <= took < 2**63 else float(took)
+        duration = None if end is None else end - run.info.start_time
+        return duration if duration is None or -(2**63) <= duration < 2**63 else float(duration)
     if name == "source":
         return run.source.name or None
     if name == "dirty":
@@ -247,7 +250,7 @@ def _attribute(run: Run, name: str) -> Any:
 
 
 def as_number(text: str) -> float | None:
-    """Read a param as a number; None where it is none."""
+    """Return a param as a number; None if it is not one."""
     return float(text) if NUMBER.fullmatch(text.strip()) else None
 
 
@@ -262,7 +265,7 @@ def _experiment_getter(experiment: Experiment) -> Getter:
 
 
 def experiment_matches(node: Node | None, experiment: Experiment) -> bool:
-    """Tell whether a filter holds for an experiment."""
+    """Return True if a filter matches an experiment."""
     return node is None or holds(node, _experiment_getter(experiment))
 
 
@@ -270,7 +273,7 @@ def experiment_matches(node: Node | None, experiment: Experiment) -> bool:
 
 
 def sort_runs(runs: Iterable[Run], keys: Sequence[OrderKey]) -> list[Run]:
-    """Sort runs; ties and the lack of keys leave the newest first, then the smallest id."""
+    """Sort runs; ties are ordered newest first, then by id."""
     ordered = sorted(runs, key=lambda run: (run.info.run_id, run.info.experiment_id))
     ordered.sort(key=lambda run: run.info.start_time, reverse=True)
     for key in reversed(keys):
@@ -281,24 +284,24 @@ def sort_runs(runs: Iterable[Run], keys: Sequence[OrderKey]) -> list[Run]:
 def sort_experiments(
     experiments: Iterable[Experiment], keys: Sequence[OrderKey]
 ) -> list[Experiment]:
-    """Sort experiments; ties and the lack of keys leave the newest first, then the smallest id."""
-    ordered = sorted(experiments, key=lambda one: (-one.creation_time, one.experiment_id))
+    """Sort experiments; ties are ordered newest first, then by id."""
+    ordered = sorted(experiments, key=lambda item: (-item.creation_time, item.experiment_id))
     for key in reversed(keys):
         ordered = _sorted(ordered, key, _experiment_getter)
     return ordered
 
 
-def _sorted(things: list[_T], key: OrderKey, getter: Callable[[_T], Getter]) -> list[_T]:
-    """Sort stably by one key; NaN behind the numbers, absent values last, both ways."""
+def _sorted(items: list[_T], key: OrderKey, getter: Callable[[_T], Getter]) -> list[_T]:
+    """Sort stably by one key; NaN after the numbers, missing values last, in both directions."""
     groups: tuple[list[tuple[Any, _T]], list[_T], list[_T]] = ([], [], [])
-    for thing in things:
-        values = getter(thing)(key.field)
+    for item in items:
+        values = getter(item)(key.field)
         if not values:
-            groups[2].append(thing)
+            groups[2].append(item)
         elif isinstance(values[0], float) and math.isnan(values[0]):
-            groups[1].append(thing)
+            groups[1].append(item)
         else:
             value = values[0]
-            groups[0].append((plain(value) if isinstance(value, str) else value, thing))
+            groups[0].append((plain(value) if isinstance(value, str) else value, item))
     groups[0].sort(key=lambda pair: pair[0], reverse=key.descending)
-    return [thing for _, thing in groups[0]] + groups[1] + groups[2]
+    return [item for _, item in groups[0]] + groups[1] + groups[2]

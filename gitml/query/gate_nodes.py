@@ -1,4 +1,4 @@
-"""Hides how a gate's expression is represented once it is read, and what its fields can be."""
+"""The parsed expression of a gate, and the fields it can use. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 
 class Type(StrEnum):
-    """What a part of an expression is, as far as its text tells."""
+    """The type of a part of an expression, as far as it is known before judging."""
 
     NUMBER = "a number"
-    TEXT = "a text"
+    TEXT = "a string"
     BOOLEAN = "a boolean"
-    LABEL = "a param or tag"  # a text that is read as whatever it is compared with
+    LABEL = "a param or tag"  # a string that is converted to the type it is compared with
 
 
 FIELDS = MappingProxyType({
@@ -23,7 +23,7 @@ FIELDS = MappingProxyType({
 })  # fmt: skip
 """Type of each kind of field; of ``source`` only ``dirty`` is a boolean."""
 APPROVAL_KINDS = ("approvals", "approved_by")
-"""Kinds that tell of the promotion, not of a version: no stage stands before them."""
+"""Kinds that belong to the promotion, not to a version: they take no stage."""
 APPROVAL_KEYS = ("count",)
 SOURCE_KEYS = ("branch", "commit", "dirty", "name", "python", "remote", "type")
 SIGNATURE_KEYS = ("inputs", "outputs", "params")
@@ -32,21 +32,21 @@ FUNCTIONS = ("min", "max", "abs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Literal:
-    """A value that stands in the expression."""
+    """A value written in the expression."""
 
     value: float | str | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateField:
-    """Something measured.
+    """A measured value.
 
     Attributes:
-        stage: Lower-case stage whose present version is meant; empty for the candidate.
+        stage: Lower-case stage whose current version is meant; empty for the candidate.
         kind: A key of ``FIELDS``.
         key: Name of the metric, param, and so on.
-        start: Where it begins in the expression.
-        end: Where it ends.
+        start: Index of its first character in the expression.
+        end: Index after its last character.
     """
 
     stage: str
@@ -58,7 +58,7 @@ class GateField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An operator or a function with what it is applied to; ``-`` of one item negates."""
+    """An operator or a function with its operands; ``-`` of one operand negates."""
 
     operator: str
     items: tuple[Node, ...]
@@ -68,7 +68,7 @@ Node = Literal | GateField | Operation
 
 
 def type_of(node: Node) -> Type:
-    """Tell what a part of an expression is."""
+    """Return the type of a part of an expression."""
     if isinstance(node, GateField):
         if (node.kind, node.key) == ("source", "dirty"):
             return Type.BOOLEAN

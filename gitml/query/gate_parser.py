@@ -1,4 +1,4 @@
-"""Hides the grammar of gates. A parser, never ``eval``; all pure.
+"""Parse the expressions of gates, without ``eval``. Pure.
 
 ::
 
@@ -10,13 +10,13 @@
     sum        = product, {("+" | "-"), product}
     product    = factor, {("*" | "/"), factor}
     factor     = "-", factor | "(", any, ")" | function, "(", sum, {",", sum}, ")"
-               | number | text | "true" | "false" | field
+               | number | string | "true" | "false" | field
     field      = [stage, "."], kind, ".", key
     key        = word | `anything` | "anything"
-    text       = 'anything' | "anything"              a doubled quote stands for one quote
+    string     = 'anything' | "anything"              a doubled quote stands for one quote
 
-Words are taken in any case. Keys with other characters than letters, digits, ``_``, ``.`` and
-``:`` are quoted, because ``-`` and ``/`` calculate.
+Words may have any case. Keys with other characters than letters, digits, ``_``, ``.`` and
+``:`` are quoted, because ``-`` and ``/`` are operators.
 """
 
 from __future__ import annotations
@@ -56,53 +56,53 @@ _HINTS = {"==": "Write = for equality.", "&&": "Write and.", "||": "Write or."}
 
 
 def parse(text: str) -> Node:
-    """Read a gate's expression, such as ``metrics.rmse <= 0.98 * production.metrics.rmse``.
+    """Parse a gate's expression, such as ``metrics.rmse <= 0.98 * production.metrics.rmse``.
 
     Raises:
-        InvalidInput: It is none; the message gives the position and what was expected.
+        InvalidInput: It is not valid; the message gives the position and what is expected.
     """
     if len(text) > MAX_LENGTH:
         raise InvalidInput(
-            f"The gate has {len(text)} characters; at most {MAX_LENGTH} are taken.",
+            f"The gate has {len(text)} characters; at most {MAX_LENGTH} are allowed.",
             hint="Split it into several gates: all of them must hold.",
         )
     return _GateParser(text).gate()
 
 
 class _GateParser(Scanner):
-    """Reads one gate."""
+    """Parses one gate."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, "gate", word=_WORD, hints=_HINTS)
         self._depth = 0
 
-    def _typed(self, node: Node, at: int, *types: Type) -> Node:
-        found = type_of(node)
-        if found not in types:
-            raise self.wrong(f"{types[0].value}, not {found.value}", at)
+    def _typed(self, node: Node, position: int, *types: Type) -> Node:
+        actual = type_of(node)
+        if actual not in types:
+            raise self.wrong(f"{types[0].value}, not {actual.value}", position)
         return node
 
     # Logic --------------------------------------------------------------------------------------
 
     def gate(self) -> Node:
-        at = self.at
+        position = self.position
         node = self._any()
         if not self.ended:
             raise self.wrong("and, or or the end")
         if type_of(node) is not Type.BOOLEAN:
-            raise self.wrong("a comparison such as metrics.rmse < 3.5", at)
+            raise self.wrong("a comparison such as metrics.rmse < 3.5", position)
         return node
 
     def _any(self) -> Node:
         return self._joined("or", lambda: self._joined("and", self._single))
 
     def _joined(self, word: str, part: Callable[[], Node]) -> Node:
-        at = self.at
+        position = self.position
         node: Node = part()
         while self.keyword(word):
-            self._typed(node, at, Type.BOOLEAN)
-            at_next = self.at
-            after = self._typed(part(), at_next, Type.BOOLEAN)
+            self._typed(node, position, Type.BOOLEAN)
+            next_position = self.position
+            after = self._typed(part(), next_position, Type.BOOLEAN)
             node = Operation(operator=word, items=(node, after))
         return node
 
@@ -110,8 +110,8 @@ class _GateParser(Scanner):
         if not self.keyword("not"):
             return self._test()
         self._deeper()
-        at = self.at
-        item = self._typed(self._single(), at, Type.BOOLEAN)
+        position = self.position
+        item = self._typed(self._single(), position, Type.BOOLEAN)
         self._depth -= 1
         return Operation(operator="not", items=(item,))
 
@@ -121,7 +121,7 @@ class _GateParser(Scanner):
             raise self.wrong(f"at most {MAX_DEPTH} levels of parentheses, not and -")
 
     def _test(self) -> Node:
-        left_at = self.at
+        left_position = self.position
         left = self._sum()
         if self.keyword("is"):
             operator = "is not null" if self.keyword("not") else "is null"
@@ -134,17 +134,18 @@ class _GateParser(Scanner):
         if not symbol:
             return left
         operator = "!=" if symbol[0] == "<>" else symbol[0]
-        right_at = self.at
+        right_position = self.position
         right = self._sum()
-        self._comparable(operator, left, left_at, right, right_at)
+        self._comparable(operator, (left, left_position), (right, right_position))
         return Operation(operator=operator, items=(left, right))
 
-    def _comparable(self, operator: str, left: Node, left_at: int, right: Node, at: int) -> None:
+    def _comparable(self, operator: str, *sides: tuple[Node, int]) -> None:
+        (left, _), (right, position) = sides
         if operator not in ("=", "!="):
-            for node, where in ((left, left_at), (right, at)):
-                self._typed(node, where, Type.NUMBER, Type.LABEL)
+            for node, start in sides:
+                self._typed(node, start, Type.NUMBER, Type.LABEL)
         elif type_of(left) is not Type.LABEL:
-            self._typed(right, at, type_of(left), Type.LABEL)
+            self._typed(right, position, type_of(left), Type.LABEL)
 
     # Arithmetic ---------------------------------------------------------------------------------
 
@@ -152,12 +153,12 @@ class _GateParser(Scanner):
         return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._factor))
 
     def _chain(self, signs: tuple[str, ...], part: Callable[[], Node]) -> Node:
-        at = self.at
+        position = self.position
         node: Node = part()
         while sign := self.sign(*signs):
-            self._typed(node, at, Type.NUMBER, Type.LABEL)
-            next_at = self.at
-            after = self._typed(part(), next_at, Type.NUMBER, Type.LABEL)
+            self._typed(node, position, Type.NUMBER, Type.LABEL)
+            next_position = self.position
+            after = self._typed(part(), next_position, Type.NUMBER, Type.LABEL)
             node = Operation(operator=sign, items=(node, after))
         return node
 
@@ -169,8 +170,8 @@ class _GateParser(Scanner):
 
     def _inner(self) -> Node:
         if self.sign("-"):
-            at = self.at
-            item = self._typed(self._factor(), at, Type.NUMBER, Type.LABEL)
+            position = self.position
+            item = self._typed(self._factor(), position, Type.NUMBER, Type.LABEL)
             return Operation(operator="-", items=(item,))
         if self.sign("("):
             node = self._any()
@@ -186,14 +187,14 @@ class _GateParser(Scanner):
         text = self.quoted()
         if text is not None:
             return Literal(value=text)
-        at = self.at
-        word = _WORD.match(self.text, at)
+        position = self.position
+        word = _WORD.match(self.text, position)
         name = word[0].lower() if word else ""
-        behind = self.text[word.end() :].lstrip()[:1] if word else ""
-        if name in ("true", "false") and behind != ".":
+        following = self.text[word.end() :].lstrip()[:1] if word else ""
+        if name in ("true", "false") and following != ".":
             self.skip(_WORD)
             return Literal(value=name == "true")
-        if behind == "(":
+        if following == "(":
             return self._function(name)
         return self._field()
 
@@ -204,8 +205,8 @@ class _GateParser(Scanner):
         self.sign("(")
         items: list[Node] = []
         while not items or self.sign(","):
-            at = self.at
-            items.append(self._typed(self._sum(), at, Type.NUMBER, Type.LABEL))
+            position = self.position
+            items.append(self._typed(self._sum(), position, Type.NUMBER, Type.LABEL))
         if name == "abs" and len(items) > 1:
             raise self.wrong("abs with one value")
         if not self.sign(")"):
@@ -215,28 +216,28 @@ class _GateParser(Scanner):
     # Fields -------------------------------------------------------------------------------------
 
     def _field(self) -> GateField:
-        start = self.at
+        start = self.position
         stage = ""
         kind = self._before_dot(start)
         if kind in STAGES:
             stage = kind
-            kind = self._before_dot(self.at)
+            kind = self._before_dot(self.position)
         if kind not in FIELDS:
-            known = ", ".join(f"{name}." for name in FIELDS)
+            kinds = ", ".join(f"{name}." for name in FIELDS)
             raise self.wrong(
-                f"a value such as metrics.rmse, 3.5, 'text' or true (fields begin with {known} "
+                f"a value such as metrics.rmse, 3.5, 'text' or true (fields start with {kinds} "
                 "or a stage)",
                 start,
             )
         if stage and kind in APPROVAL_KINDS:
             raise self.wrong(f"{kind}. without a stage: only a promotion has approvals", start)
-        key_at = self.at
+        key_position = self.position
         key = self.key(PLAIN_KEY)
         if key is None:
-            raise self.wrong(f"a key behind {kind}., quoted with ` where it has signs")
+            raise self.wrong(f"a key after {kind}. (in backticks if it has signs)")
         if kind in _KEYS and key not in _KEYS[kind]:
-            raise self.wrong(f"one of {', '.join(_KEYS[kind])} behind {kind}.", key_at)
-        end = self.at
+            raise self.wrong(f"one of {', '.join(_KEYS[kind])} after {kind}.", key_position)
+        end = self.position
         self.space()
         return GateField(stage=stage, kind=kind, key=key, start=start, end=end)
 
@@ -244,5 +245,5 @@ class _GateParser(Scanner):
         word = _WORD.match(self.text, start)
         if not word or not self.text.startswith(".", word.end()):
             return ""
-        self.at = word.end() + 1
+        self.position = word.end() + 1
         return word[0].lower()

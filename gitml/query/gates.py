@@ -1,9 +1,9 @@
-"""Hides how a gate is judged: values in, verdict out. All pure.
+"""Judge gates: values in, verdict out. Pure.
 
-A value can be missing (the run lacks the metric, it is NaN, a param is no number, a division by
-zero): what depends on it is unknown, and a gate that stays unknown fails and says why. Where
-nothing is live in a stage that a gate names, the comparison with it is vacant: it neither helps
-nor harms the rest of the gate, and the verdict says so. ``is null`` asks for missing values.
+A value can be missing (the run lacks the metric, it is NaN, a param is not a number, a division by
+zero): what depends on it is unknown, and a gate that stays unknown fails and says why. If no
+version is live in a stage that a gate names, the comparison with it is vacant: it does not change
+the result of the rest of the gate, and the verdict says so. ``is null`` is true for missing values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gitml.text import format_number
 
 Value = float | str | bool
 Facts = Mapping[str, Mapping[str, Value]]
-"""What is known of one version: kind of field (``metrics``, …), then key, to value."""
+"""The values of a version: kind of field (``metrics``, …), then key, to value."""
 
 _LONGEST = 120  # characters of a text in a verdict
 _SHORT = 40  # within the expression
@@ -35,7 +35,7 @@ _COMPARE: Mapping[str, Callable[[Value, Value], bool]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One criterion: its text, and what was read from it."""
+    """One criterion: its text and its parsed expression."""
 
     text: str
     node: Node
@@ -43,15 +43,15 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one gate.
+    """The result of one gate.
 
     Attributes:
         gate: The expression.
         measured: The expression with the measured values in it.
-        holds: Whether it is met.
-        note: Why it fails or holds where the numbers do not tell.
-        values: Each field and its value; None where it is missing.
-        pending: Whether it does not hold yet and only approvals are wanting.
+        holds: True if it is met.
+        note: Why it fails or holds, if the numbers alone do not explain it.
+        values: Each field and its value; None if it is missing.
+        pending: True if it does not hold yet and lacks only approvals.
     """
 
     gate: str
@@ -64,14 +64,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """A value that is not there, and why."""
+    """A missing value, and why it is missing."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Vacant:
-    """A value of the version in a stage where none is."""
+    """A value of the version in a stage that has no version."""
 
     stage: str
 
@@ -80,10 +80,10 @@ _Result = Value | _Missing | _Vacant
 
 
 def read(text: str) -> Gate:
-    """Read a gate.
+    """Parse a gate.
 
     Raises:
-        InvalidInput: It cannot be read; the message gives the position.
+        InvalidInput: It is not valid; the message gives the position.
     """
     return Gate(text=text.strip(), node=parse(text.strip()))
 
@@ -93,31 +93,30 @@ def judge(gate: Gate, candidate: Facts, incumbents: Mapping[str, Facts | None]) 
 
     Args:
         gate: The criterion.
-        candidate: What is known of the candidate.
-        incumbents: By lower-case stage, what is known of the version that is in it now; None or
-            absent where nothing is.
+        candidate: The values of the candidate.
+        incumbents: The values of the version that is live in a stage, by lower-case stage; None or
+            absent if there is none.
     """
-    bench = _Bench(candidate, incumbents)
-    result = bench.value(gate.node)
-    fields = fields_of(gate.node)
-    found = {one: bench.value(one) for one in fields}
+    evaluator = _Evaluator(candidate, incumbents)
+    result = evaluator.value(gate.node)
+    values = {field: evaluator.value(field) for field in fields_of(gate.node)}
     return Verdict(
         gate=gate.text,
-        measured=_filled(gate.text, found),
+        measured=_filled(gate.text, values),
         holds=result is True or isinstance(result, _Vacant),
-        note=_note(result, found.values()),
-        values={gate.text[one.start : one.end]: _recorded(value) for one, value in found.items()},
+        note=_note(result, values.values()),
+        values={gate.text[field.start : field.end]: _recorded(v) for field, v in values.items()},
     )
 
 
-def _note(result: _Result, found: Iterable[_Result]) -> str:
+def _note(result: _Result, values: Iterable[_Result]) -> str:
     if isinstance(result, _Missing):
         return result.why
-    vacant = dict.fromkeys(one.stage for one in found if isinstance(one, _Vacant))
+    vacant = dict.fromkeys(value.stage for value in values if isinstance(value, _Vacant))
     return f"nothing is live in {', '.join(s.capitalize() for s in vacant)}" if vacant else ""
 
 
-class _Bench:
+class _Evaluator:
     """Evaluates the nodes of one gate."""
 
     def __init__(self, candidate: Facts, incumbents: Mapping[str, Facts | None]) -> None:
@@ -140,12 +139,12 @@ class _Bench:
             return not item if isinstance(item, bool) else item
         return _calculated(node.operator, [self._number(item) for item in node.items])
 
-    def _field(self, one: GateField) -> _Result:
-        facts = self._incumbents.get(one.stage) if one.stage else self._candidate
+    def _field(self, field: GateField) -> _Result:
+        facts = self._incumbents.get(field.stage) if field.stage else self._candidate
         if facts is None:
-            return _Vacant(one.stage)
-        value = facts.get(one.kind, {}).get(one.key)
-        name = f"{one.stage}.{one.kind}.{one.key}".lstrip(".")
+            return _Vacant(field.stage)
+        value = facts.get(field.kind, {}).get(field.key)
+        name = f"{field.stage}.{field.kind}.{field.key}".lstrip(".")
         if value is None:
             return _Missing(f"{name} is missing")
         if isinstance(value, float) and math.isnan(value):
@@ -160,7 +159,7 @@ class _Bench:
         if Type.NUMBER in types or sign not in ("=", "!="):
             pair = [self._number(left), self._number(right)]
         elif Type.BOOLEAN in types:
-            pair = [_as_boolean(self.value(one), one) for one in (left, right)]
+            pair = [_as_boolean(self.value(node), node) for node in (left, right)]
         else:
             pair = [self.value(left), self.value(right)]
         unknown = _unknown(pair)
@@ -171,14 +170,14 @@ class _Bench:
 
 
 def _unknown(items: Iterable[_Result]) -> _Missing | _Vacant | None:
-    """What makes a result unknown: something missing before something vacant."""
+    """Return what makes a result unknown: a missing value, or else a vacant one."""
     items = list(items)
     missing = next((item for item in items if isinstance(item, _Missing)), None)
     return missing or next((item for item in items if isinstance(item, _Vacant)), None)
 
 
 def _joined(word: str, left: _Result, right: _Result) -> _Result:
-    """Three-valued logic; of what is vacant the other side decides, except in favour of OR."""
+    """Join by three-valued logic; a vacant side leaves the result to the other, except for OR."""
     decisive = word == "or"
     if left is decisive or right is decisive:
         return decisive
@@ -190,10 +189,10 @@ def _joined(word: str, left: _Result, right: _Result) -> _Result:
     return _unknown(unknown) or not decisive
 
 
-def _null(item: _Result, wanted: bool) -> _Result:
+def _null(item: _Result, expected: bool) -> _Result:
     if isinstance(item, _Vacant):
         return item
-    return isinstance(item, _Missing) is wanted
+    return isinstance(item, _Missing) is expected
 
 
 def _calculated(sign: str, items: list[_Result]) -> _Result:
@@ -210,7 +209,7 @@ def _calculated(sign: str, items: list[_Result]) -> _Result:
         return _Missing("it divides by zero")
     else:
         result = _CALCULATE[sign](*numbers)
-    return _Missing("the calculation gives no number") if math.isnan(result) else result
+    return _Missing("the result is not a number") if math.isnan(result) else result
 
 
 def _as_number(item: _Result, node: Node) -> _Result:
@@ -220,7 +219,9 @@ def _as_number(item: _Result, node: Node) -> _Result:
         number = float(item)
     except ValueError:
         number = math.nan
-    return _Missing(f"{_name(node)} is {item!r:.60}, no number") if math.isnan(number) else number
+    return (
+        _Missing(f"{_name(node)} is {item!r:.60}, not a number") if math.isnan(number) else number
+    )
 
 
 def _as_boolean(item: _Result, node: Node) -> _Result:
@@ -228,7 +229,7 @@ def _as_boolean(item: _Result, node: Node) -> _Result:
         return item
     if item.strip().lower() in ("true", "false"):
         return item.strip().lower() == "true"
-    return _Missing(f"{_name(node)} is {item!r:.60}, neither true nor false")
+    return _Missing(f"{_name(node)} is {item!r:.60}, not true or false")
 
 
 def _name(node: Node) -> str:
@@ -237,16 +238,16 @@ def _name(node: Node) -> str:
     )
 
 
-# Words ------------------------------------------------------------------------------------------
+# Texts ------------------------------------------------------------------------------------------
 
 
-def _filled(text: str, found: Mapping[GateField, _Result]) -> str:
-    parts, at = [], 0
-    for one, value in found.items():
-        spelled = format_value(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))
-        parts += [text[at : one.start], spelled]
-        at = one.end
-    return "".join([*parts, text[at:]])
+def _filled(text: str, values: Mapping[GateField, _Result]) -> str:
+    parts, end = [], 0
+    for item, value in values.items():
+        formatted = format_value(_recorded(value, _SHORT), vacant=isinstance(value, _Vacant))
+        parts += [text[end : item.start], formatted]
+        end = item.end
+    return "".join([*parts, text[end:]])
 
 
 def format_value(value: Value | None, *, vacant: bool = False) -> str:

@@ -1,7 +1,7 @@
-"""Hides how texts in our small languages are taken apart, and how faults are located. Pure.
+"""Scan filters and gates token by token, and locate errors in them. Pure.
 
-These are filters and gates. Both quote alike: keys in backticks or double quotes, texts in single
-or double quotes where a doubled quote stands for one. Space behind a token belongs to it.
+Both languages quote alike: keys in backticks or double quotes, strings in single or double quotes,
+where a doubled quote stands for one. Space after a token belongs to it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 
 from gitml.errors import InvalidInput
+from gitml.text import clip
 
 _SPACE = re.compile(r"\s*")
 _KEY = re.compile(r'`([^`]+)`|"([^"]+)"')
 _TEXT = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"")
-_SHOWN = 25  # characters of the text that a message quotes
+_LONGEST_NAME = 40  # characters of a field that a message quotes
+_EXCERPT = 25  # characters of the text that a message quotes
 
 
 class Scanner:
@@ -22,96 +24,103 @@ class Scanner:
 
     Args:
         text: The text.
-        what: The word for it in messages, such as ``filter``.
-        word: What a keyword has to match as a whole.
-        hints: What to write instead, by signs that other languages have.
+        what: What messages call it, such as ``filter``.
+        word: Pattern of a whole keyword.
+        hints: What to write instead of operators of other languages.
 
     Attributes:
         text: The text.
-        at: Position of the next character, from 0.
+        position: Index of the next character.
     """
 
     def __init__(
         self, text: str, what: str, *, word: re.Pattern[str], hints: Mapping[str, str]
     ) -> None:
         self.text = text
-        self.at = 0
+        self.position = 0
         self._what, self._word, self._hints = what, word, hints
         self.space()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left."""
-        return self.at >= len(self.text)
+        """True at the end of the text."""
+        return self.position >= len(self.text)
 
     def follows(self, sign: str) -> bool:
-        """Tell whether the text goes on with a sign."""
-        return self.text.startswith(sign, self.at)
+        """Return True if the rest starts with a sign."""
+        return self.text.startswith(sign, self.position)
 
     def space(self) -> None:
-        """Step over space."""
-        found = _SPACE.match(self.text, self.at)
-        self.at = found.end() if found else self.at
+        """Skip space."""
+        match = _SPACE.match(self.text, self.position)
+        self.position = match.end() if match else self.position
 
     def skip(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Step over what a pattern matches here, and over the space behind it."""
-        found = pattern.match(self.text, self.at)
-        if found:
-            self.at = found.end()
+        """Skip what a pattern matches, and the space after it; None if it does not match."""
+        match = pattern.match(self.text, self.position)
+        if match:
+            self.position = match.end()
             self.space()
-        return found
+        return match
 
     def sign(self, *signs: str) -> str | None:
-        """Step over the first of some signs that is here."""
+        """Skip the first of the signs that follows, and return it."""
         for sign in signs:
             if self.follows(sign):
-                self.at += len(sign)
+                self.position += len(sign)
                 self.space()
                 return sign
         return None
 
     def keyword(self, *words: str) -> str | None:
-        """Step over one of some words, in any case; returns it as it is given here."""
-        found = self._word.match(self.text, self.at)
-        written = found[0].lower() if found else ""
+        """Skip one of the words, in any case, and return it as it is given."""
+        match = self._word.match(self.text, self.position)
+        next_word = match[0].lower() if match else ""
         for word in words:
-            if word.lower() == written:
+            if word.lower() == next_word:
                 self.skip(self._word)
                 return word
         return None
 
     def key(self, bare: re.Pattern[str]) -> str | None:
-        """Read a key, quoted or as a pattern has it; the space behind it stays."""
-        quoted = _KEY.match(self.text, self.at)
-        found = quoted or bare.match(self.text, self.at)
-        if not found:
+        """Read a key, quoted or matching a pattern; the space after it is not skipped."""
+        quoted = _KEY.match(self.text, self.position)
+        match = quoted or bare.match(self.text, self.position)
+        if not match:
             return None
-        self.at = found.end()
-        return (found[1] or found[2]) if quoted else found[0]
+        self.position = match.end()
+        return (match[1] or match[2]) if quoted else match[0]
 
     def quoted(self) -> str | None:
-        """Read a quoted text."""
-        found = self.skip(_TEXT)
-        if found is None:
+        """Read a quoted string."""
+        match = self.skip(_TEXT)
+        if match is None:
             return None
-        if found[1] is not None:
-            return found[1].replace("''", "'")
-        return found[2].replace('""', '"')
+        if match[1] is not None:
+            return match[1].replace("''", "'")
+        return match[2].replace('""', '"')
 
-    def wrong(self, expected: str, at: int | None = None, hint: str | None = None) -> InvalidInput:
-        """Describe what is wrong, for raising.
+    def wrong(
+        self, expected: str, position: int | None = None, hint: str | None = None
+    ) -> InvalidInput:
+        """Return the error for an unexpected token, to be raised.
 
         Args:
-            expected: What could stand there.
-            at: Where; default here.
-            hint: What to write; default what ``hints`` has for the sign that is there.
+            expected: What is valid there.
+            position: Where; default the next character.
+            hint: What to write; default that of ``hints`` for the token.
         """
-        at = self.at if at is None else at
-        rest = self.text[at : at + _SHOWN].split("\n")[0].rstrip()
+        position = self.position if position is None else position
+        rest = self.text[position : position + _EXCERPT].split("\n")[0].rstrip()
         if hint is None:
-            hint = next((told for sign, told in self._hints.items() if rest.startswith(sign)), None)
-        found = f"found {rest!r}" if rest else "but it ends there"
+            hint = next((hint for sign, hint in self._hints.items() if rest.startswith(sign)), None)
+        actual = f"found {rest!r}" if rest else "but it ends there"
         return InvalidInput(
-            f"The {self._what} cannot be read at character {at + 1}: expected {expected}, {found}.",
+            f"Invalid {self._what} at character {position + 1}: expected {expected}, {actual}.",
             hint=hint,
         )
+
+    def unknown(self, field: str, position: int, hint: str) -> InvalidInput:
+        """Return the error for a field that does not exist, to be raised."""
+        name = clip(field, _LONGEST_NAME)
+        return InvalidInput(f"Unknown field {name!r} at character {position + 1}.", hint=hint)

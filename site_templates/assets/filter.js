@@ -58,7 +58,7 @@ gitml.filter = (() => {
     const place = from => [...text.slice(0, from)].length + 1;
     const wrong = (expected, from = at, hint) => {
       const rest = [...text.slice(from)].slice(0, 25).join("").split("\n")[0].trimEnd(), told = hint ?? HINTS[Object.keys(HINTS).find(key => rest.startsWith(key))];
-      const trouble = new Trouble(`The filter cannot be read at character ${place(from)}: expected ${expected}, ${rest ? `found ${repr(rest)}` : "but it ends there"}.${told ? ` ${told}` : ""}`);
+      const trouble = new Trouble(`Invalid filter at character ${place(from)}: expected ${expected}, ${rest ? `found ${repr(rest)}` : "but it ends there"}.${told ? ` ${told}` : ""}`);
       return Object.assign(trouble, {at: from});
     };
     const limit = (count, most, what) => {
@@ -66,23 +66,44 @@ gitml.filter = (() => {
     };
 
     // ---- fields
+    const clip = name => { const signs = [...name]; return signs.length <= 40 ? name : `${signs.slice(0, 39).join("")}…`; };
+    const nameless = (name, from, hint) => Object.assign(new Trouble(`Unknown field ${repr(clip(name))} at character ${place(from)}. ${hint}`), {at: from});
+    const close = (name, names) => {
+      const start = [...name].slice(0, 3).join("").toLowerCase();
+      return [...start].length === 3 ? names.filter(item => item.startsWith(start)) : [];
+    };
+    const keyed = (kind, name) => {
+      const key = [...name].slice(0, 40).join(""), bare = new RegExp(`^(?:${WORD.source})$`).test(name);
+      return bare ? `${kind}.${key}` : `${kind}.\`${key}\``;
+    };
+    const mean = names => `Did you mean ${names.length > 1 ? `${names.slice(0, -1).join(", ")} or ` : ""}${names.at(-1)}?`;
     const piece = bare => { const quoted = step(peek(KEY)), found = quoted || step(peek(bare)); return found && (quoted ? found[1] || found[2] : found[0]); };
     const attribute = (name, from) => {
       const known = ATTRIBUTES.includes(name) ? name : ALIASES[name];
-      if (!known) throw wrong(`an attribute of the run (${ATTRIBUTES.join(", ")})`, from, "Write metrics., params. or tags. before other keys.");
+      if (!known) {
+        const alike = close(name, ATTRIBUTES);
+        throw nameless(name, from, mean(alike.length ? alike : ["metrics", "params", "tags"].map(kind => keyed(kind, name))));
+      }
       return {kind: "attributes", name: known, numeric: NUMERIC.includes(known)};
     };
     const field = () => {
       const from = at, entity = piece(ENTITY);
       if (entity === null) throw wrong("a field such as metrics.rmse, params.alpha or tags.team");
-      if (text[at] !== ".") { space(); return attribute(entity, from); }
+      if (text[at] !== ".") {
+        if (KINDS[entity]) throw wrong(`a dot and a key after ${entity}`);
+        space();
+        return attribute(entity, from);
+      }
       const behind = ++at, name = piece(WORD);
-      if (name === null) throw wrong(`a key behind ${entity}., quoted with \` where it has spaces`);
+      if (name === null) throw wrong(`a key after ${entity}. (in backticks if it has spaces)`);
       space();
       if (OWN.includes(entity)) return attribute(name, behind);
       const kind = KINDS[entity];
-      if (!kind) throw wrong("one of metrics, params, tags, datasets or attributes before the dot", from);
-      if (kind === "datasets" && !INPUTS.includes(name)) throw wrong(`one of ${INPUTS.join(", ")} behind datasets.`, behind);
+      if (!kind) {
+        const alike = close(entity, [...new Set(Object.values(KINDS)), "attributes"]).map(kind => keyed(kind, name));
+        throw nameless(`${entity}.${name}`, from, alike.length ? mean(alike) : "Fields start with metrics., params., tags., datasets. or attributes.");
+      }
+      if (kind === "datasets" && !INPUTS.includes(name)) throw wrong(`one of ${INPUTS.join(", ")} after datasets.`, behind);
       return {kind, name, numeric: kind === "metrics"};
     };
 
@@ -113,7 +134,7 @@ gitml.filter = (() => {
         return found;
       }
       const found = skip(TEXT), word = !found && peek(WORD)?.[0];
-      if (!found) throw wrong(`a text in quotes, because ${said(key)} is a text`, from, word ? `Write '${[...word].slice(0, 40).join("")}' with the quotes.` : undefined);
+      if (!found) throw wrong(`a string in quotes, because ${said(key)} is a string`, from, word ? `Write '${[...word].slice(0, 40).join("")}' with the quotes.` : undefined);
       return found[1] === undefined ? found[2].replaceAll('""', '"') : found[1].replaceAll("''", "'");
     };
 
@@ -135,9 +156,9 @@ gitml.filter = (() => {
         return {...rest, test: name === "IS NULL" ? row => !test(row) : test};
       }
       const ordered = "<>".includes(name[0]) || name === "BETWEEN";
-      if (key.numeric ? name.endsWith("LIKE") : ordered) throw wrong(`${some(key)}, because ${said(key)} is a ${key.numeric ? "number" : "text"}`, from, ordered && key.kind === "params" ? "Compare it with a number without quotes." : undefined);
+      if (key.numeric ? name.endsWith("LIKE") : ordered) throw wrong(`${some(key)}, because ${said(key)} is a ${key.numeric ? "number" : "string"}`, from, ordered && key.kind === "params" ? "Compare it with a number without quotes." : undefined);
       if (name === "IN") {
-        if (!sign("(")) throw wrong("a list in parentheses behind IN");
+        if (!sign("(")) throw wrong("a list in parentheses after IN");
         const set = new Set();
         do set.add(value(key)); while (sign(","));
         if (!sign(")")) throw wrong(", or )");

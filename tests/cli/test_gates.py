@@ -78,4 +78,4 @@ def test_gates_that_cannot_be_read_refuse_the_transition(cli: Cli, repository: P
     declare(repository, "metrics.rmse <")
 
     refused = cli("registry", "transition", "Price", "1", "Production", code=2)
-    assert "registry/Price.yaml, line 4: The gate cannot be read" in refused.stderr
+    assert "registry/Price.yaml, line 4: Invalid gate" in refused.stderr

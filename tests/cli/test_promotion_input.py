@@ -35,7 +35,7 @@ WRONG = {
     "model: Prices\n": ("line 1: model 'Prices' has its file elsewhere", "registry/Prices.yaml"),
     "model: Price\naliases:\n  best: 7\n": ("line 3: Model 'Price' has no version 7", "1, 2"),
     "model: Price\ngates:\n  Production:\n    - metrics.rmse << 3\n": (
-        "line 4: The gate cannot be read at character 15", "README",
+        "line 4: Invalid gate at character 15", "README",
     ),
     "model: Price\ngates:\n  Production: metrics.rmse < 3\n": (
         "line 3: gates of a stage are a list", "'- '",
@@ -99,7 +99,7 @@ def test_a_gate_on_what_the_run_lacks_fails_and_does_not_crash(
 ) -> None:
     file.write_text(f"{GOOD}gates:\n  Production:\n    - metrics.mae < 3\n    - params.alpha = x\n")
     result = cli("registry", "check", code=2)
-    assert "line 7: The gate cannot be read" in result.stderr
+    assert "line 7: Invalid gate" in result.stderr
 
     file.write_text(f"{GOOD}gates:\n  Production:\n    - metrics.mae < 3\n")
     publish(repository)

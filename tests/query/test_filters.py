@@ -112,7 +112,7 @@ def test_excessive_filter_is_refused_in_one_sentence(text: str, message: str) ->
 
 @pytest.mark.parametrize("text", [3, ["a"], b"metrics.a < 1"])
 def test_filter_that_is_no_text_is_refused(text: object) -> None:
-    with pytest.raises(InvalidInput, match="A filter is a text"):
+    with pytest.raises(InvalidInput, match="A filter must be a string"):
         parse_filter(text)  # type: ignore[arg-type]
 
 
@@ -133,8 +133,8 @@ def test_sort_keys_become_values() -> None:
         (["metrics.a, metrics.b"], "at character 10: expected ASC, DESC or the end"),
         (["datasets.name"], "expected a field with one value per run"),
         ([""], "expected a field such as"),
-        ([None], "An order_by item is a text, not None"),
-        ("metrics.a", "order_by is a list of texts"),
+        ([None], "An order_by item must be a string, not None"),
+        ("metrics.a", "order_by must be a list of strings"),
         (["metrics.a"] * 21, "order_by has 21 keys"),
     ],
 )
@@ -171,7 +171,7 @@ def test_experiments_are_filtered_and_sorted_by_the_same_language() -> None:
     assert sort_experiments([first, second], ()) == [second, first]
     by_name = parse_order_by(["name"], EXPERIMENTS)
     assert sort_experiments([second, first], by_name) == [first, second]
-    with pytest.raises(InvalidInput, match=r"one of tags or attributes before the dot"):
+    with pytest.raises(InvalidInput, match=r"Fields start with tags. or attributes."):
         parse_filter("metrics.a > 1", EXPERIMENTS)
 
 
@@ -216,7 +216,7 @@ def test_foreign_page_token_is_refused(token: str) -> None:
 
 @pytest.mark.parametrize("max_results", [0, -1, 50_001, 1.5, True, "5", None])
 def test_page_length_out_of_range_is_refused(max_results: int) -> None:
-    with pytest.raises(InvalidInput, match="Give a whole number from 1 to 50000"):
+    with pytest.raises(InvalidInput, match="must be a whole number from 1 to 50,000"):
         RunQuery(max_results=max_results)
 
 
@@ -227,5 +227,5 @@ def test_experiment_ids_that_are_no_list_of_texts_are_refused() -> None:
 
 
 def test_unknown_view_type_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="run_view_type is 9"):
+    with pytest.raises(InvalidInput, match="run_view_type must be a ViewType, not 9"):
         RunQuery(run_view_type=9)  # type: ignore[arg-type]

@@ -63,8 +63,8 @@ def test_a_gate_that_holds_shows_the_values(text: str, filled: str) -> None:
         ("not metrics.nope < 3", "metrics.nope is missing"),
         ("not metrics.nan > 3", "metrics.nan is NaN"),
         ("metrics.rmse < 9 and production.metrics.auc > 1", "production.metrics.auc is missing"),
-        ("params.kind < 3", "params.kind is 'ridge', no number"),
-        ("params.kind = true", "params.kind is 'ridge', neither true nor false"),
+        ("params.kind < 3", "params.kind is 'ridge', not a number"),
+        ("params.kind = true", "params.kind is 'ridge', not true or false"),
         ("metrics.rmse / 0 > 1", "it divides by zero"),
     ],
 )
@@ -98,8 +98,8 @@ def test_where_nothing_is_live_the_comparison_is_vacant(text: str, holds: bool) 
         ("metrics.rmse", "character 1: expected a comparison"),
         ("metrics.rmse <", "character 15: expected a value .* but it ends there"),
         ("metrics.rmse == 3", "character 14: .*Write = for equality"),
-        ("metrics.rmse < 'a'", "character 16: expected a number, not a text"),
-        ("source.branch < 'a'", "character 1: expected a number, not a text"),
+        ("metrics.rmse < 'a'", "character 16: expected a number, not a string"),
+        ("source.branch < 'a'", "character 1: expected a number, not a string"),
         ("metrics.rmse < 3 && true", "character 18: .*Write and"),
         ("1 < metrics.a < 3", "character 15: expected and, or or the end"),
         ("model.rmse < 3", "character 1: expected a value such as"),
@@ -112,7 +112,7 @@ def test_where_nothing_is_live_the_comparison_is_vacant(text: str, holds: bool) 
         ("true + 1 = 2", "character 1: expected a number, not a boolean"),
         ("__import__('os')", "character 1: expected one of min"),
         ("(" * 60 + "true", "at most 40 levels"),
-        ("true or " * 400, "at most 2000 are taken"),
+        ("true or " * 400, "at most 2000 are allowed"),
     ],
 )
 def test_what_is_no_gate_is_refused_with_its_position(text: str, message: str) -> None:

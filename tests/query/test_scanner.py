@@ -45,7 +45,7 @@ def test_a_fault_tells_where_and_what_was_expected() -> None:
     read.keyword("a")
     fault = read.wrong("AND")
     assert (fault.message, fault.hint) == (
-        "The verse cannot be read at character 3: expected AND, found '&& b'.",
+        "Invalid verse at character 3: expected AND, found '&& b'.",
         "Write AND.",
     )
     assert read.wrong("more", len(read.text)).message.endswith("expected more, but it ends there.")

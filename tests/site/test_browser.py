@@ -153,32 +153,31 @@ def test_the_filter_keeps_the_matching_runs(
     [
         (
             "metrics.rmse <",
-            "The filter cannot be read at character 15: expected a number without quotes,"
+            "Invalid filter at character 15: expected a number without quotes,"
             " because metrics.rmse is a number, but it ends there.",
         ),
         (
             "params.model = forest",
-            "The filter cannot be read at character 16: expected a text in quotes, because"
-            " params.model is a text, found 'forest'. Write 'forest' with the quotes.",
+            "Invalid filter at character 16: expected a string in quotes, because"
+            " params.model is a string, found 'forest'. Write 'forest' with the quotes.",
         ),
         (
             "metric.rmse < 3 metrics.r2 > 1",
-            "The filter cannot be read at character 17: expected AND, OR or the end,"
-            " found 'metrics.r2 > 1'.",
+            "Invalid filter at character 17: expected AND, OR or the end, found 'metrics.r2 > 1'.",
         ),
         (
             "(metrics.rmse < 3",
-            "The filter cannot be read at character 18: expected AND, OR or ), but it ends there.",
+            "Invalid filter at character 18: expected AND, OR or ), but it ends there.",
         ),
         (
             "colour.x = 'y'",
-            "The filter cannot be read at character 1: expected one of metrics, params, tags,"
-            " datasets or attributes before the dot, found \"colour.x = 'y'\".",
+            "Unknown field 'colour.x' at character 1. Fields start with metrics., params., tags.,"
+            " datasets. or attributes.",
         ),
         (
             "datasets.size = 'cars'",
-            "The filter cannot be read at character 10: expected one of name, digest, context "
-            "behind datasets., found \"size = 'cars'\".",
+            "Invalid filter at character 10: expected one of name, digest, context "
+            "after datasets., found \"size = 'cars'\".",
         ),
         ("params.nope = 'x'", "No run here has params.nope."),
     ],

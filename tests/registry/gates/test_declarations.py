@@ -62,7 +62,7 @@ def test_a_file_is_read() -> None:
         ("model: Price\nstages:\n - [", "line 3"),
         ("model: Price\ngates:\n  Production: metrics.a < 1", "line 3: gates .* are a list"),
         ("model: Price\ngates:\n  Production:\n  - metrics.a < 1\n  - metrics.a <",
-         "line 5: The gate cannot be read at character 12"),
+         "line 5: Invalid gate at character 12"),
         ("model: &a Price\ndescription: *a", "uses YAML references"),
         ("model: Price\ndescription: " + "x" * 300_000, "at most 262144 are taken"),
         ("model: " + "[" * 2_000, "is nested too deeply|line"),

@@ -59,7 +59,7 @@ def test_an_entry_is_short_for_an_expression(entry: str, expression: str) -> Non
         ("{}", "a gate has one key"),
         ("[a]", "a text is wanted, not a sequence"),
         ("production.approvals.count > 1", "only a promotion has approvals"),
-        ("approvals.number > 1", "one of count behind approvals."),
+        ("approvals.number > 1", "one of count after approvals."),
     ],
 )
 def test_anything_else_is_refused_with_its_line(entry: str, message: str) -> None:

@@ -88,7 +88,7 @@ def test_a_view_is_read() -> None:
         ),
         ("experiment: e\ncharts: [{x: y}]", "charts[0] has no key 'kind'."),
         ("experiment: e\nsort: metrics.x", "sort must be a list, not 'metrics.x'."),
-        ("experiment: e\nfilter: metrics.rmse <", "The filter cannot be read at character 15"),
+        ("experiment: e\nfilter: metrics.rmse <", "Invalid filter at character 15"),
         ("a: b: c", "views/x.yaml is not valid YAML: mapping values are not allowed here"),
         (
             "!!python/object/apply:os.system [x]",
