@@ -182,8 +182,15 @@ def _tracked(repo: GitRepo, remote: str) -> dict[str, str]:
 def _remote_head(repo: GitRepo, remote: str) -> str | None:
     """Return the branch that ``refs/remotes/<remote>/HEAD`` names."""
     prefix = f"refs/remotes/{remote}/"
-    out = repo.run("symbolic-ref", "--quiet", f"{prefix}HEAD", ok=(0, 1, 128))
-    target = out.decode("utf-8", "replace").strip()
+    if (repo.common_dir / "reftable").exists():
+        out = repo.run("symbolic-ref", "--quiet", f"{prefix}HEAD", ok=(0, 1, 128))
+        target = out.decode("utf-8", "replace").strip()
+    else:  # git never packs these: reading the file costs less than a process
+        try:
+            text = (repo.common_dir / f"{prefix}HEAD").read_text(errors="replace")
+        except OSError:
+            return None
+        target = text.removeprefix("ref:").strip()
     return target.removeprefix(prefix) if target.startswith(prefix) else None
 
 

@@ -41,3 +41,40 @@ def test_a_repository_without_commits_has_no_line(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     assert default_branch.tip(GitRepo.discover(tmp_path), "origin") is None
     assert RepositorySource(Repository.open(tmp_path)).commits() == []
+
+
+def test_a_default_branch_that_moved_on_the_remote_is_kept_once_it_was_asked(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(repository), "origin.git")
+    git(tmp_path, "clone", "-q", f"file://{tmp_path}/origin.git", "clone")
+    git(tmp_path / "origin.git", "branch", "trunk")
+    git(tmp_path / "origin.git", "symbolic-ref", "HEAD", "refs/heads/trunk")
+    repo = GitRepo.discover(tmp_path / "clone")
+    before = default_branch.find(repo, "origin")
+    assert before and before.branch == "main"
+    assert default_branch.require(repo, "origin").branch == "trunk"
+    after = default_branch.find(repo, "origin")
+    assert after and after.branch == "trunk"
+
+
+def test_an_origin_head_without_its_branch_does_not_count(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", f"file://{repository}", "clone")
+    clone = tmp_path / "clone"
+    git(clone, "update-ref", "refs/remotes/origin/trunk", "refs/remotes/origin/main")
+    git(clone, "update-ref", "-d", "refs/remotes/origin/main")
+    branch = default_branch.local(GitRepo.discover(clone), "origin")
+    assert branch and branch.branch == "trunk"
+
+
+def test_the_only_branch_of_a_clone_that_fetches_one_branch_does_not_count(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(repository, "branch", "feature")
+    git(
+        tmp_path, "clone", "-q", "--single-branch", "-b", "feature", f"file://{repository}", "clone"
+    )
+    repo = GitRepo.discover(tmp_path / "clone")
+    assert default_branch.local(repo, "origin") is None
+    branch = default_branch.find(repo, "origin")
+    assert branch and branch.branch == "main"
