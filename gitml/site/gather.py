@@ -10,7 +10,7 @@ from gitml.site.pages.compare import ComparePage
 from gitml.site.pages.experiment import ExperimentPage
 from gitml.site.pages.extra import ExtraPage
 from gitml.site.pages.feed import Feed
-from gitml.site.pages.fixed import NotFoundPage, SandboxPage
+from gitml.site.pages.fixed import MissingPage, SandboxPage
 from gitml.site.pages.home import HomePage
 from gitml.site.pages.older_runs import OlderRunsPage, RunLocator
 from gitml.site.pages.registered_model import RegisteredModelPages
@@ -35,7 +35,7 @@ def gather(site: SiteContext) -> list[Page]:
         RunLocator(site=site),
         ComparePage(site=site),
         SandboxPage(),
-        NotFoundPage(site=site),
+        MissingPage(site=site),
         *SearchBlock.gather(site),
         *ExtraPage.gather(site),
         ReportPages(site=site),

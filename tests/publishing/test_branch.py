@@ -28,7 +28,7 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def shown(repository: Path, commit: str) -> dict[str, str]:
+def published(repository: Path, commit: str) -> dict[str, str]:
     names = git(repository, "ls-tree", "-r", "--name-only", commit).splitlines()
     return {name: git(repository, "show", f"{commit}:{name}") for name in names}
 
@@ -50,7 +50,7 @@ def test_a_site_is_published_and_nothing_of_the_users_is_touched(
     repo = GitRepo.discover(repository)
 
     first = publish(repo, write(tmp_path / "site", runs__a="A"), "gh-pages", remote="origin")
-    assert shown(remote, "gh-pages") == {
+    assert published(remote, "gh-pages") == {
         ".gitml.json": '{"generator": "gitml"}',
         ".nojekyll": "",
         "index.html": "home",
@@ -60,7 +60,7 @@ def test_a_site_is_published_and_nothing_of_the_users_is_touched(
     assert (again.commit, again.changed, first.changed) == (first.commit, False, True)
     (tmp_path / "site" / "runs" / "a.html").unlink()
     publish(repo, write(tmp_path / "site", runs__b="B"), "gh-pages", remote="origin")
-    assert sorted(shown(remote, "gh-pages")) == [
+    assert sorted(published(remote, "gh-pages")) == [
         ".gitml.json", ".nojekyll", "index.html", "runs/b.html",
     ]  # fmt: skip
     assert count(remote, "gh-pages") == 2
@@ -71,7 +71,7 @@ def test_a_site_is_published_and_nothing_of_the_users_is_touched(
     assert git(repository, "for-each-ref", "refs/gitml") == ""
 
 
-def test_without_history_the_branch_has_one_commit(
+def test_publish_without_history_leaves_a_single_commit(
     repository: Path, remote: Path, tmp_path: Path
 ) -> None:
     repo = GitRepo.discover(repository)
@@ -79,7 +79,7 @@ def test_without_history_the_branch_has_one_commit(
         folder = write(tmp_path / "site", index=text)
         publish(repo, folder, "gh-pages", remote="origin", keep_history=False)
     assert count(remote, "gh-pages") == 1
-    assert shown(remote, "gh-pages")["index.html"] == "three"
+    assert published(remote, "gh-pages")["index.html"] == "three"
 
 
 def test_two_clones_publish_in_turn(repository: Path, remote: Path, tmp_path: Path) -> None:
@@ -89,10 +89,10 @@ def test_two_clones_publish_in_turn(repository: Path, remote: Path, tmp_path: Pa
         folder = write(tmp_path / f"site-{number}", index=f"{number}")
         publish(GitRepo.discover(clone), folder, "gh-pages", remote="origin")
     assert count(remote, "gh-pages") == 3
-    assert shown(remote, "gh-pages")["index.html"] == "2"
+    assert published(remote, "gh-pages")["index.html"] == "2"
 
 
-def test_what_was_committed_without_a_push_goes_with_the_next_one(
+def test_publish_pushes_what_was_committed_without_a_push(
     repository: Path, remote: Path, tmp_path: Path
 ) -> None:
     repo = GitRepo.discover(repository)
@@ -125,7 +125,7 @@ def test_a_branch_with_something_else_is_left_alone(
     assert before == (git(repository, "for-each-ref"), git(remote, "for-each-ref"))
 
 
-def test_a_remote_that_is_gone_is_said(repository: Path, tmp_path: Path) -> None:
+def test_publish_names_a_remote_that_does_not_answer(repository: Path, tmp_path: Path) -> None:
     git(repository, "remote", "add", "origin", str(tmp_path / "nothing.git"))
     with pytest.raises(StoreError, match="remote 'origin'"):
         folder = write(tmp_path / "site")

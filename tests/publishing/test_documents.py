@@ -29,7 +29,7 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("pages: docs", "The folder docs of extra pages does not exist"),
         ("pages: ../other", "site.pages is '../other', which is outside the repository"),
@@ -41,10 +41,10 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
         ("accent: 12", "site.accent must be a string, not 12"),
     ],
 )
-def test_settings_that_cannot_be_followed_are_said(
-    repository: Path, tmp_path: Path, text: str, said: str
+def test_build_rejects_settings_that_are_not_valid(
+    repository: Path, tmp_path: Path, text: str, message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         build_site(settings(repository, text), tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
@@ -87,7 +87,7 @@ def test_reports_and_views_are_read_from_the_work_tree(repository: Path) -> None
     ]  # fmt: skip
 
 
-def test_files_that_lead_elsewhere_or_are_no_text_are_not_shown(
+def test_links_out_of_the_repository_and_binary_files_are_not_read(
     repository: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "private").mkdir()

@@ -45,52 +45,52 @@ def run_id(tracked: Path) -> str:
     return run.info.run_id
 
 
-def test_content_has_the_runs_and_reads_the_rest_when_asked(tracked: Path, run_id: str) -> None:
+def test_source_lists_runs_and_reads_their_files_on_demand(tracked: Path, run_id: str) -> None:
     git(tracked, "remote", "add", "origin", "git@github.com:team/prices.git")
     repository = Repository.open(tracked)
-    content = RepositorySource(repository)
+    source = RepositorySource(repository)
 
-    assert (content.title, content.forge.address) == (
+    assert (source.title, source.forge.address) == (
         "project",
         "https://github.com/team/prices",
     )
-    assert content.commit == git(tracked, "rev-parse", "gitml/runs")
-    assert [one.name for one in content.experiments] == ["house"]
-    assert [run.info.run_id for run in content.runs] == [run_id]
-    assert content.history(run_id) == [
+    assert source.commit == git(tracked, "rev-parse", "gitml/runs")
+    assert [experiment.name for experiment in source.experiments] == ["house"]
+    assert [run.info.run_id for run in source.runs] == [run_id]
+    assert source.history(run_id) == [
         Metric(key="rmse", value=0.5, timestamp=1, step=1),
         Metric(key="rmse", value=1.0, timestamp=2, step=2),
     ]
-    (file,) = content.artifacts(run_id)
+    (file,) = source.artifacts(run_id)
     assert file == Artifact(path="notes/hello.txt", size=11, md5=file.md5)
-    assert content.read_artifact(run_id, "notes/hello.txt", 5) == b"hello"
-    assert content.read_artifact(run_id, "../../../../HEAD", 5) is None
-    assert "+print('dirty')" in (content.patch(run_id) or "")
-    assert "==" in (content.requirements(run_id) or "")
+    assert source.read_artifact(run_id, "notes/hello.txt", 5) == b"hello"
+    assert source.read_artifact(run_id, "../../../../HEAD", 5) is None
+    assert "+print('dirty')" in (source.patch(run_id) or "")
+    assert "==" in (source.requirements(run_id) or "")
     tree = f"gitml/runs:runs/house/{run_id[:2]}/{run_id}"
-    assert content.run_oid(run_id) == git(tracked, "rev-parse", tree)
-    kept = git(tracked, "show", f"{content.run_oid(run_id)}:source.patch")  # as the page says
-    assert kept == (content.patch(run_id) or "").strip()
+    assert source.run_oid(run_id) == git(tracked, "rev-parse", tree)
+    patch = git(tracked, "show", f"{source.run_oid(run_id)}:source.patch")  # as the page says
+    assert patch == (source.patch(run_id) or "").strip()
 
 
 def test_deleted_runs_and_experiments_are_left_out(tracked: Path, run_id: str) -> None:
     gitml.delete_run(run_id)
     gitml.delete_experiment("house")
 
-    content = RepositorySource(Repository.open(tracked))
-    assert (list(content.runs), list(content.experiments)) == ([], [])
+    source = RepositorySource(Repository.open(tracked))
+    assert (list(source.runs), list(source.experiments)) == ([], [])
 
 
-def test_a_run_in_progress_is_shown_as_it_is_and_never_taken_from_an_old_site(
+def test_run_in_progress_is_read_live_and_has_no_object_id(
     tracked: Path,
 ) -> None:
     run = gitml.start_run()
     gitml.log_text("so far", "log.txt")
 
-    content = RepositorySource(Repository.open(tracked))
-    assert [one.info.status for one in content.runs] == ["RUNNING"]
-    assert content.run_oid(run.info.run_id) == ""
-    assert content.read_artifact(run.info.run_id, "log.txt", 100) == b"so far"
+    source = RepositorySource(Repository.open(tracked))
+    assert [run.info.status for run in source.runs] == ["RUNNING"]
+    assert source.run_oid(run.info.run_id) == ""
+    assert source.read_artifact(run.info.run_id, "log.txt", 100) == b"so far"
 
 
 def test_bytes_that_are_nowhere_are_left_out(tracked: Path, run_id: str) -> None:
@@ -118,9 +118,9 @@ def test_models_come_with_their_versions_and_history(tracked: Path) -> None:
     registry = gitml.MlflowClient(tracked).registry
     registry.create_registered_model("Empty")
 
-    content = RepositorySource(Repository.open(tracked))
-    assert [model.name for model in content.models] == ["Empty"]
-    assert (content.versions("Empty"), content.events("Empty")) == ((), [])
+    source = RepositorySource(Repository.open(tracked))
+    assert [model.name for model in source.models] == ["Empty"]
+    assert (source.versions("Empty"), source.events("Empty")) == ((), [])
 
 
 def test_all_pages_of_runs_are_read(
@@ -135,7 +135,7 @@ def test_all_pages_of_runs_are_read(
 
 
 @pytest.mark.slow
-def test_settings_decide_the_title_and_how_many_runs_get_a_page(
+def test_settings_give_the_title_and_the_number_of_run_pages(
     tracked: Path, run_id: str, tmp_path: Path
 ) -> None:
     repository = Repository.open(tracked)
@@ -171,7 +171,7 @@ def test_the_dvc_command_of_a_models_page_fetches_its_files(
 
 
 @pytest.mark.slow
-def test_which_way_is_better_reaches_the_pages_that_are_there(
+def test_declared_direction_reaches_existing_run_pages(
     tracked: Path, run_id: str, tmp_path: Path
 ) -> None:
     with gitml.start_run(run_name="second"):
@@ -180,8 +180,8 @@ def test_which_way_is_better_reaches_the_pages_that_are_there(
         gitml.log_metric("tons", 2, step=3)
     repository, best = Repository.open(tracked), []
     (tracked / "registry").mkdir()
-    for way in ("lower", "higher"):
-        declared = f"model: Truck\nbetter: {{tons: {way}}}\n"
+    for direction in ("lower", "higher"):
+        declared = f"model: Truck\nbetter: {{tons: {direction}}}\n"
         (tracked / "registry" / "Truck.yaml").write_text(declared)
         build_site(repository, tmp_path / "site")
         pages = [path.read_text() for path in (tmp_path / "site" / "runs").iterdir()]

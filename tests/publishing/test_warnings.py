@@ -32,23 +32,23 @@ def declare(repository: Path, text: str) -> None:
     git(repository, "commit", "-qm", "Declare")
 
 
-def said(repository: Path) -> list[tuple[str, str]]:
+def warnings_of(repository: Path) -> list[tuple[str, str]]:
     return [(c.text, c.model) for c in RepositorySource(Repository.open(repository)).warnings()]
 
 
-def test_a_declaration_that_is_not_applied_is_said(
+def test_declaration_that_is_not_applied_is_a_warning(
     repository: Path, registered: gitml.MlflowClient
 ) -> None:
     settle = "`gitml registry apply` settles it."
-    assert said(repository) == [
+    assert warnings_of(repository) == [
         (f"Production is declared to hold version 1 and holds nothing. {settle}", "Price"),
         (f"Alias champion is declared to name version 1 and names nothing. {settle}", "Price"),
     ]
     registered.registry.transition_model_version_stage("Price", 1, "Production")
     registered.registry.set_registered_model_alias("Price", "champion", 1)
-    assert said(repository) == []
+    assert warnings_of(repository) == []
     declare(repository, "model: Price\nstages: {Production: null}\naliases: {champion: null}\n")
-    assert said(repository) == [
+    assert warnings_of(repository) == [
         (f"Production is declared empty and holds version 1. {settle}", "Price"),
         (f"Alias champion is declared to name nothing and names version 1. {settle}", "Price"),
     ]
@@ -64,16 +64,16 @@ def test_a_branch_under_review_declares_nothing_yet(
     git(repository, "remote", "set-head", "origin", "main")
     git(repository, "switch", "-qc", "promote")
     declare(repository, "model: Price\nstages: {Production: 1}\n")
-    assert said(repository) == []
+    assert warnings_of(repository) == []
 
 
-def test_a_broken_declaration_is_said(repository: Path, registered: gitml.MlflowClient) -> None:
+def test_invalid_declaration_is_a_warning(repository: Path, registered: gitml.MlflowClient) -> None:
     declare(repository, "model: Price\nstages: {Produktion: 1}\n")
-    ((text, model),) = said(repository)
+    ((text, model),) = warnings_of(repository)
     assert "registry/Price.yaml" in text and "Produktion" in text and model == ""
 
 
-def test_files_that_are_nowhere_are_said_and_another_remote_is_not_asked(
+def test_missing_files_are_a_warning_unless_the_remote_is_elsewhere(
     repository: Path, registered: gitml.MlflowClient
 ) -> None:
     declare(repository, "model: Price\n")
@@ -82,18 +82,18 @@ def test_files_that_are_nowhere_are_said_and_another_remote_is_not_asked(
         for path in filter(Path.is_file, (state / name).rglob("*")):
             path.chmod(0o600)
             path.unlink()
-    assert said(repository) == [
+    assert warnings_of(repository) == [
         ("m/MLmodel is neither in the cache nor in the remote.", "Price"),
     ]
     git(repository, "clone", "-q", ".", "../other")
     git(repository.parent / "other", "fetch", "-q", "origin", "gitml/runs:gitml/runs")
-    assert said(repository.parent / "other") == []
+    assert warnings_of(repository.parent / "other") == []
 
 
-def test_tags_that_are_no_registry_events_are_said(
+def test_tag_that_is_not_a_registry_event_is_a_warning(
     repository: Path, registered: gitml.MlflowClient
 ) -> None:
     declare(repository, "model: Price\n")
     git(repository, "tag", "Price#Production#1")
-    ((text, _),) = said(repository)
+    ((text, _),) = warnings_of(repository)
     assert text.startswith("Tag Price#Production#1 is not taken as a registry event: ")

@@ -80,16 +80,16 @@ class Firefox:
     def in_frame(self, selector: str, expression: str) -> Any:
         """Evaluate an expression in a frame of the page."""
         self._driver.switch_to_frame(self._find(selector))
-        found = self.js(expression)
+        value = self.js(expression)
         self._driver.switch_to_frame()
-        return found
+        return value
 
     def texts(self, selector: str) -> list[str]:
         """Give the visible texts of all elements that a CSS selector finds."""
-        found = self.js(
+        value = self.js(
             "[...document.querySelectorAll(arguments[0])].map(e => e.innerText)", selector
         )
-        return list(found)
+        return list(value)
 
     def click(self, selector: str) -> None:
         """Click the first element that a CSS selector finds, with a real pointer."""
@@ -99,12 +99,12 @@ class Firefox:
         """Type into an empty field."""
         self._find(selector).send_keys(text)
 
-    def until(self, check: Callable[[], Any], wanted: Any) -> None:
-        """Wait until a check gives what is wanted."""
+    def until(self, check: Callable[[], Any], expected: Any) -> None:
+        """Wait until a check gives what is expected."""
         end = time.monotonic() + 10
-        while (found := check()) != wanted and time.monotonic() < end:
+        while (value := check()) != expected and time.monotonic() < end:
             time.sleep(0.02)
-        assert found == wanted, f"{found!r} instead of {wanted!r} at {self.address}"
+        assert value == expected, f"{value!r} instead of {expected!r} at {self.address}"
 
     def wrong(self) -> list[str]:
         """Give what went wrong since the last look: errors, things thrown, requests elsewhere."""

@@ -109,7 +109,7 @@ def hostile_content() -> MemorySource:
         requirements=lambda key: f"{ATTACK}==1\n",
         versions=lambda name: _versions() if name == ATTACK else [],
         events=lambda name: _events() if name == ATTACK else [],
-        proposals=lambda: [story.proposal(one, _versions()[0], START) for one in _versions()[1:3]],
+        proposals=lambda: [story.proposal(v, _versions()[0], START) for v in _versions()[1:3]],
         decisions=lambda name: _decisions(story) if name == ATTACK else [],
         considered=lambda version: story.comparison(version, _versions()[-1], NOBODY),
         commits=lambda: [
@@ -167,8 +167,8 @@ def _named(number: int) -> Run:
         params={**keyed, "long": "x" * 100_000, "n": str(number), "\ud800": "\udfff"},
         metrics={
             **{
-                text: math.nan if number % 3 else number + place / 10
-                for place, text in enumerate(TEXTS)
+                text: math.nan if number % 3 else number + position / 10
+                for position, text in enumerate(TEXTS)
             },
             "inf": math.inf,
             "rmse": float(number),

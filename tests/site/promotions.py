@@ -69,13 +69,13 @@ class Story:
     ) -> Decision:
         """A version that entered Production."""
         approvals = Approvals(names=(self.who,), source="workflow")
-        found = self.comparison(new, old, approvals)
+        comparison = self.comparison(new, old, approvals)
         entry = StageEntry(
             version=new.version, timestamp=when, before=old.version if old else None, tag=tag,
-            user=self.who, reason=self.says, gates=found.gates, merged_by=self.who,
+            user=self.who, reason=self.says, gates=comparison.gates, merged_by=self.who,
             pull_request="#12", merge_commit="3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3", **more,
         )  # fmt: skip
-        return Decision(entry=entry, comparison=found)
+        return Decision(entry=entry, comparison=comparison)
 
     def proposal(self, new: ModelVersion, old: ModelVersion | None, when: int) -> Proposal:
         """A branch that wants a version in Production."""

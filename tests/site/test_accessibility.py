@@ -50,12 +50,12 @@ def whole() -> MemorySource:
 
 def kinds(site: Path) -> list[str]:
     """Give one address of every type of page, the richest where there are several."""
-    found: dict[str, Path] = {}
+    pages: dict[str, Path] = {}
     for path in sorted(site.rglob("*.html"), key=lambda path: path.stat().st_size):
         folder = path.parent.relative_to(site).as_posix()
-        found[folder if folder != "." else path.name] = path
-    del found["404.html"], found["sandbox.html"]  # only ever shown elsewhere
-    addresses = [path.relative_to(site).as_posix() for path in found.values()]
+        pages[folder if folder != "." else path.name] = path
+    del pages["404.html"], pages["sandbox.html"]  # only shown inside other pages
+    addresses = [path.relative_to(site).as_posix() for path in pages.values()]
     older = min((run for run in make_content().runs), key=lambda run: run.info.start_time)
     ids = ",".join(path.stem for path in sorted((site / "runs").iterdir())[:3])
     return [*addresses, f"run.html#{older.info.run_id}", f"compare.html#{ids}"]
@@ -74,10 +74,10 @@ def tab(request: pytest.FixtureRequest, chromium: Any) -> Iterator[Any]:
 def violations(page: Any) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    violated = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{item['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for item in found
+        for item in violated
         for node in item["nodes"]
     ]
 
@@ -98,8 +98,8 @@ def test_axe_finds_nothing_on_any_page(tab: Any, mixed: Path) -> None:
         tab.goto(f"{mixed.as_uri()}/{address}")
         tab.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
         ready(tab, address)
-        if found := violations(tab):
-            wrong[address] = found
+        if violated := violations(tab):
+            wrong[address] = violated
     assert wrong == {}
 
 

@@ -26,10 +26,10 @@ PART = st.integers(0, 255)
 @given(st.tuples(PART, PART, PART))
 def test_any_accent_can_be_read_in_both_themes(colour: tuple[int, int, int]) -> None:
     for ground in (branding._LIGHT, branding._DARK):
-        found = branding.legible(colour, ground)
-        assert branding.contrast(found, ground) >= branding.CONTRAST
+        legible = branding.legible(colour, ground)
+        assert branding.contrast(legible, ground) >= branding.CONTRAST
         if branding.contrast(colour, ground) >= branding.CONTRAST:
-            assert found == colour
+            assert legible == colour
 
 
 def test_contrast_is_that_of_wcag() -> None:
@@ -56,8 +56,8 @@ def test_a_logo_is_a_picture_whatever_its_name_says(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has more than 500 kB"):
         branding.logo(path)
     path.write_bytes(SVG)
-    found = branding.logo(path)
-    assert found and re.fullmatch(r"media/\w+\.svg", found.address) and found.data == SVG
+    logo = branding.logo(path)
+    assert logo and re.fullmatch(r"media/\w+\.svg", logo.address) and logo.data == SVG
     assert previews.picture_type(SVG) is None  # an artifact never becomes a file of the site
 
 
@@ -81,7 +81,7 @@ def branded(content: Any, options: SiteOptions, tmp_path: Path) -> Path:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "extra.html").write_text(
         '{% extends "layout.html" %}{% block main %}<h1>{{ heading }}</h1>'
-        "<p id='mine'>{{ bar | length }}</p>{{ text | safe }}{% endblock %}"
+        "<p id='count'>{{ bar | length }}</p>{{ text | safe }}{% endblock %}"
     )
     pages = (
         Document(name="01-team", text="# The <b>team</b>\n\n## Who\n\n<script>alert(1)</script>\n"),
@@ -106,7 +106,7 @@ def test_logo_accent_pages_and_an_overridden_template_show(page: Any, branded: P
     assert colour == "rgb({}, {}, {})".format(*branding.legible((255, 212, 0), branding._LIGHT))
     links.first.click()
     assert page.locator("h1").inner_text() == "The <b>team</b>"
-    assert page.locator("#mine").inner_text() == "2"
+    assert page.locator("#count").inner_text() == "2"
     assert page.locator("h2").inner_text() == "Who"
     page.keyboard.press("/")
     page.keyboard.type("epoch")
@@ -116,18 +116,18 @@ def test_logo_accent_pages_and_an_overridden_template_show(page: Any, branded: P
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{{ ''.__class__.__mro__ }}", "404.html: access to attribute '__class__'"),
         ("\n{% if %}", "404.html, line 2: Expected an expression"),
         ("{{ nothing }}", "404.html: 'nothing' is undefined"),
     ],
 )
-def test_a_users_template_runs_no_code_and_its_faults_are_said(
-    content: Any, options: SiteOptions, tmp_path: Path, text: str, said: str
+def test_user_template_runs_no_code_and_errors_name_its_line(
+    content: Any, options: SiteOptions, tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "404.html").write_text(text)
     changed = dataclasses.replace(options, templates=tmp_path / "own")
-    with pytest.raises(InvalidInput, match=re.escape(said)):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         build(content(1), tmp_path / "site", options=changed)

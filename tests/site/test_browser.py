@@ -18,19 +18,19 @@ from gitml.site import SiteOptions, build
 pytestmark = pytest.mark.browser
 
 
-def until(check: Callable[[], Any], wanted: Any) -> None:
-    """Wait until a check gives what is wanted; the pages' policy forbids Playwright's own way."""
+def until(check: Callable[[], Any], expected: Any) -> None:
+    """Wait until a check gives what is expected; the pages' policy forbids Playwright's own way."""
     end = time.monotonic() + 10
-    while (found := check()) != wanted and time.monotonic() < end:
+    while (value := check()) != expected and time.monotonic() < end:
         time.sleep(0.02)
-    assert found == wanted
+    assert value == expected
 
 
 def column(page: Any, title: str) -> list[str]:
     """Read a column of the runs table, as far as it is drawn."""
     heads = page.locator("#grid thead th").all_inner_texts()
-    place = [re.sub(r"\s*[↑↓]$", "", head) for head in heads].index(title)
-    return page.locator(f"#grid tbody tr > :nth-child({place + 1})").all_inner_texts()
+    position = [re.sub(r"\s*[↑↓]$", "", head) for head in heads].index(title)
+    return page.locator(f"#grid tbody tr > :nth-child({position + 1})").all_inner_texts()
 
 
 def state(page: Any) -> dict[str, str]:
@@ -139,12 +139,12 @@ def test_the_filter_keeps_the_matching_runs(
 ) -> None:
     page.goto(f"{site.as_uri()}/{experiment(site)}")
     page.locator("#filter").fill(text)
-    wanted = [
+    expected = [
         r.info.run_name for r in content().runs if r.info.experiment_id == "fuel" and keeps(r)
     ]
-    until(lambda: count(page), f"{len(wanted)} of 60 runs")
-    shown = [name for name in column(page, "run") if name]
-    assert shown == wanted[: len(shown)]
+    until(lambda: count(page), f"{len(expected)} of 60 runs")
+    listed = [name for name in column(page, "run") if name]
+    assert listed == expected[: len(listed)]
     assert state(page)["q"] == text
 
 
@@ -217,14 +217,14 @@ def test_columns_can_be_chosen(table: Any) -> None:
     assert not table.locator("#columns .sheet").is_visible()
 
 
-def axis(page: Any, place: int, axes: int) -> tuple[float, float, float]:
+def axis(page: Any, position: int, axes: int) -> tuple[float, float, float]:
     """Give an axis's x, top and bottom on the screen, after the chart was drawn."""
     box = page.locator("#parallel")
     box.scroll_into_view_if_needed()
     canvas = page.locator("#parallel canvas")
     canvas.wait_for()
     size = canvas.bounding_box()
-    x = size["x"] + 28 + place * (size["width"] - 56) / (axes - 1)
+    x = size["x"] + 28 + position * (size["width"] - 56) / (axes - 1)
     return x, size["y"] + 44, size["y"] + size["height"] - 40
 
 
@@ -241,17 +241,17 @@ def test_a_brush_writes_the_filter_and_the_table_follows(table: Any) -> None:
     drag(table, x, bottom + 5, top + (bottom - top) / 2)
     until(lambda: count(table) != "60 of 60 runs" and state(table)["q"] == filter_text(table), True)
     clause = r"metrics\.rmse >= ([\d.]+) AND metrics\.rmse <= ([\d.]+)"
-    found = re.fullmatch(clause, filter_text(table))
-    low, high = map(float, found.groups())
+    match = re.fullmatch(clause, filter_text(table))
+    low, high = map(float, match.groups())
     assert (round(low, 2), round(high, 1)) == (2.61, 3.2)
     assert all(low <= float(text) <= high for text in column(table, "rmse"))
-    kept = count(table)
+    counted = count(table)
     x, top, bottom = axis(table, 2, 6)  # model: forest, linear, tree from below
     drag(table, x, bottom - 5, bottom - 30)
     until(lambda: set(column(table, "model")), {"forest"})
     assert filter_text(table).endswith("AND params.model IN ('forest')")
     table.mouse.click(x, (top + bottom) / 2)
-    until(lambda: count(table), kept)
+    until(lambda: count(table), counted)
     table.go_back()
     until(lambda: set(column(table, "model")), {"forest"})
 
@@ -300,8 +300,8 @@ def test_the_compare_page_marks_the_best_of_each_metric(
         marked = [cell.locator("b").count() for cell in row.locator("td").all()]
         values = [metrics[metric] for metrics in three]
         assert marked == [int(value == best(values)) for value in values]
-        told = row.locator("td").nth(marked.index(1)).get_attribute("title")
-        assert told.endswith(", best")
+        title = row.locator("td").nth(marked.index(1)).get_attribute("title")
+        assert title.endswith(", best")
     row = page.locator("#side tr").filter(has=page.get_by_role("rowheader", name="fit_seconds"))
     assert row.count() == 1
     assert page.locator("#side tbody").filter(has_text="Parameters").locator("b").count() == 0
@@ -349,7 +349,7 @@ def test_the_compare_page_shows_what_differs_first(
     assert page.locator("#pictures img").count() == 2
 
 
-def test_a_compare_link_opens_at_once(page: Any, home: str, site: Path) -> None:
+def test_compare_link_opens_without_waiting(page: Any, home: str, site: Path) -> None:
     ids = runs(site)
     page.goto(f"{home}compare.html#{ids['linear-2']},{ids['linear-5']}")
     until(lambda: page.locator("h1").inner_text(), "Compare 2 runs")
@@ -369,8 +369,8 @@ def test_curves_are_drawn_and_follow_their_controls(page: Any, home: str, site: 
     page.get_by_label("log x").check()
     page.locator("#across").select_option("time")
     until(lambda: page.locator("#panels canvas").count(), 2)
-    wanted = {"smooth": "0.9", "log": "on", "log-across": "on", "across": "time"}
-    assert state(page) == wanted
+    expected = {"smooth": "0.9", "log": "on", "log-across": "on", "across": "time"}
+    assert state(page) == expected
     until(lambda: log_axes(page), (True, True))
     page.locator("#across").select_option("clock")
     until(lambda: log_axes(page), (False, True))
@@ -379,7 +379,7 @@ def test_curves_are_drawn_and_follow_their_controls(page: Any, home: str, site: 
     page.reload()
     page.locator("#curves").scroll_into_view_if_needed()
     until(lambda: page.locator("#panels canvas").count(), 2)
-    assert state(page) == wanted
+    assert state(page) == expected
     assert page.locator("#smooth").input_value() == "0.9"
     assert log_axes(page) == (True, True)
 
@@ -435,7 +435,7 @@ def test_a_table_works_without_the_scripts_of_the_charts_and_says_so(
     tab.close()
 
 
-def test_several_shards_become_one_table(
+def test_shards_are_joined_in_the_table(
     page: Any, content: Any, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gitml.site import build

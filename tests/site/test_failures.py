@@ -48,8 +48,8 @@ def test_a_run_whose_curves_cannot_be_loaded_shows_the_rest(
     run_id = runs(site)["tree-4"]
     fail(cut_off, f"data/runs/{run_id}.js")
     cut_off.goto(f"{http}runs/{run_id}.html")
-    said = f"data/runs/{run_id}.js cannot be loaded. Reload the page to try again."
-    until(lambda: cut_off.locator("#curves").inner_text(), said)
+    message = f"data/runs/{run_id}.js cannot be loaded. Reload the page to try again."
+    until(lambda: cut_off.locator("#curves").inner_text(), message)
     assert cut_off.get_by_role("row", name="max_depth").is_visible()
 
 
@@ -75,19 +75,19 @@ def test_a_table_shows_the_newest_runs_when_a_later_shard_cannot_be_loaded(
     later = next((site / "data").glob("fuel-*-*-1.*.js"))
     later.unlink()
     cut_off.goto(f"{site.as_uri()}/{experiment(site)}")
-    said = f"10 of 60 runs, data/{later.name} cannot be loaded, so the others are not shown"
-    until(lambda: count(cut_off), said)
+    message = f"10 of 60 runs, data/{later.name} cannot be loaded, so the others are not shown"
+    until(lambda: count(cut_off), message)
 
 
 @pytest.mark.parametrize("name", ["ids/*.js", "runs/*.js"])
 def test_runs_that_cannot_be_loaded_are_named_on_the_compare_page(
     cut_off: Any, http: str, site: Path, name: str
 ) -> None:
-    one, two = runs(site)["tree-4"], runs(site)["forest-0"]
+    first, second = runs(site)["tree-4"], runs(site)["forest-0"]
     fail(cut_off, f"data/{name}")
-    cut_off.goto(f"{http}compare.html#{one},{two}")
+    cut_off.goto(f"{http}compare.html#{first},{second}")
     until(lambda: cut_off.locator("#trouble").is_visible(), True)
-    assert one in cut_off.locator("#trouble").inner_text()
+    assert first in cut_off.locator("#trouble").inner_text()
 
 
 def test_every_page_can_be_read_without_scripts(

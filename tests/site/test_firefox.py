@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 def firefox() -> Iterator[Firefox]:
     path = os.environ.get("GITML_FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
     if not path:
-        pytest.skip("no Firefox here: install it, or set GITML_FIREFOX")
+        pytest.skip("no Firefox: install it, or set GITML_FIREFOX")
     with Firefox(path) as browser:
         yield browser
 
@@ -79,7 +79,7 @@ def test_charts_are_drawn_and_runs_compared(page: Firefox, home: str, site: Path
         page.until(lambda chart=chart: bool(page.texts(f"{chart} canvas")), True)
 
 
-def test_a_run_shows_its_curves_and_the_theme_is_kept(page: Firefox, home: str, site: Path) -> None:
+def test_run_page_draws_curves_and_saves_the_theme(page: Firefox, home: str, site: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     page.goto(f"{home}runs/{runs(site)['tree-4']}.html")
     page.js("document.getElementById('curves').scrollIntoView()")
@@ -120,7 +120,7 @@ def test_hostile_runs_are_filtered_and_compared(
     page.until(lambda: bool(page.texts("#panels canvas")), True)
 
 
-def test_a_page_of_a_run_is_shown_in_its_frame(page: Firefox, hostile_home: str) -> None:
+def test_logged_page_is_framed(page: Firefox, hostile_home: str) -> None:
     page.goto(f"{hostile_home}runs/{run_id(0)}.html")
     title = page.js("document.title")
     page.click(".sandboxed summary")

@@ -29,9 +29,9 @@ def attacked(site: Path) -> str:
 
 def addresses(site: Path) -> list[str]:
     """Give every page, but of the runs that differ in nothing but their name only three."""
-    found = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    addresses = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     alike = {f"runs/{run_id(number)}.html" for number in range(3, len(TEXTS))}
-    return sorted(found - alike - {"404.html", "sandbox.html"})  # these are shown elsewhere
+    return sorted(addresses - alike - {"404.html", "sandbox.html"})  # these are tested elsewhere
 
 
 OPEN = """document.querySelectorAll("details:not(.menu, .sandboxed)").forEach(box => {

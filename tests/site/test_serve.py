@@ -22,9 +22,9 @@ def ask(url: str, path: str, host: str | None = None) -> tuple[int, dict[str, st
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
     connection.request("GET", path, headers={"Host": host} if host else {})
     answer = connection.getresponse()
-    found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    response = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
     connection.close()
-    return found
+    return response
 
 
 def test_pages_are_served_with_safe_headers(http: str, site: Path) -> None:
@@ -49,7 +49,7 @@ def test_requests_that_name_another_host_are_refused(http: str, host: str, statu
     assert ask(http, "/", host)[0] == status
 
 
-def test_a_folder_without_a_site_and_a_port_in_use_are_said(site: Path, tmp_path: Path) -> None:
+def test_server_rejects_folders_without_a_site_and_ports_in_use(site: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no site in"):
         serve(tmp_path)
     with (
@@ -79,8 +79,8 @@ def test_ctrl_c_ends_serving_quietly(site: Path) -> None:
 
 def test_a_browser_that_went_away_is_no_trouble(site: Path) -> None:
     vega = next((site / "static").glob("vega.*.js"))
-    ours, theirs = socket.socketpair()
-    theirs.sendall(f"GET /static/{vega.name} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-    theirs.close()
-    with server(site) as listening, ours:
-        listening.finish_request(ours, ("127.0.0.1", 0))
+    local, remote = socket.socketpair()
+    remote.sendall(f"GET /static/{vega.name} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    remote.close()
+    with server(site) as listening, local:
+        listening.finish_request(local, ("127.0.0.1", 0))

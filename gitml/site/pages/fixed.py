@@ -20,7 +20,7 @@ class SandboxPage(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotFoundPage(Page):
+class MissingPage(Page):
     """What a web server answers for an address that does not exist."""
 
     site: SiteContext

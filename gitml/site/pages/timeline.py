@@ -43,7 +43,7 @@ class CommitPoint:
     y: float
     y_low: float
     y_high: float
-    said: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +287,7 @@ def _point(commit: CodeCommit, values: Sequence[float], scale: _Scale, x: float)
         y=scale.y(value),
         y_low=scale.y(low),
         y_high=scale.y(high),
-        said=f"{commit.commit[:8]} {subject}: {formats.number(value)}{several}",
+        label=f"{commit.commit[:8]} {subject}: {formats.number(value)}{several}",
     )
 
 

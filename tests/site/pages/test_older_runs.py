@@ -54,9 +54,7 @@ def heading(page: Any) -> str:
 
 
 @pytest.mark.browser
-def test_an_older_run_is_shown_with_its_curves_and_has_the_focus(
-    page: Any, home: str, runs: list[Any]
-) -> None:
+def test_older_run_has_its_curves_and_the_focus(page: Any, home: str, runs: list[Any]) -> None:
     run = run_with_curves(runs)
     page.goto(f"{home}run.html#{run.info.run_id}")
     until(lambda: heading(page), "tree-16")
@@ -105,14 +103,14 @@ def test_the_skip_link_keeps_the_address_of_the_run(page: Any, home: str, runs: 
         ("", "No run is named"),
     ],
 )
-def test_an_unknown_run_is_said_kindly(page: Any, home: str, fragment: str, title: str) -> None:
+def test_unknown_run_is_explained(page: Any, home: str, fragment: str, title: str) -> None:
     page.goto(f"{home}run.html#{fragment}")
     until(lambda: heading(page), title)
     assert page.locator("pre").inner_text().startswith("gitml runs show ")
 
 
 @pytest.mark.browser
-def test_a_run_with_a_page_of_its_own_is_found_under_both_addresses(
+def test_run_with_its_own_page_opens_under_both_addresses(
     page: Any, home: str, runs: list[Any]
 ) -> None:
     run = runs[0]
@@ -128,20 +126,20 @@ def test_a_run_with_a_page_of_its_own_is_found_under_both_addresses(
 def test_the_table_links_older_runs_and_they_can_be_compared(
     page: Any, home: str, older_site: Path, runs: list[Any]
 ) -> None:
-    one, two = runs[0], run_with_curves(runs)
+    first, second = runs[0], run_with_curves(runs)
     table = next((older_site / "experiments").glob("fuel-*")).name
     page.goto(f"{home}experiments/{table}#q=run_name+%3D+'tree-16'")
     page.get_by_role("link", name="tree-16").click()
-    until(lambda: page.url, f"{home}run.html#{two.info.run_id}")
-    page.goto(f"{home}compare.html#{one.info.run_id},{two.info.run_id},{'f' * 32}")
+    until(lambda: page.url, f"{home}run.html#{second.info.run_id}")
+    page.goto(f"{home}compare.html#{first.info.run_id},{second.info.run_id},{'f' * 32}")
     until(lambda: heading(page), "Compare 2 runs")
     assert page.locator("#trouble").inner_text() == f"Not in this site: {'f' * 32}."
     links = page.locator("#side thead th > a").evaluate_all("all => all.map(a => a.href)")
-    assert links == [f"{home}runs/{one.info.run_id}.html", f"{home}run.html#{two.info.run_id}"]
+    assert links == [f"{home}runs/{first.info.run_id}.html", f"{home}run.html#{second.info.run_id}"]
 
 
 @pytest.mark.browser
-def test_a_link_to_a_page_that_is_gone_leads_to_the_run(
+def test_link_to_a_removed_page_leads_to_the_run(
     chromium: Any, older_http: str, runs: list[Any]
 ) -> None:
     page = chromium.new_page()  # the answer 404 is an error in the console
@@ -155,7 +153,7 @@ def test_a_link_to_a_page_that_is_gone_leads_to_the_run(
 
 
 @pytest.mark.browser
-def test_a_shard_that_cannot_be_loaded_is_said(
+def test_older_run_names_a_script_that_cannot_be_loaded(
     chromium: Any, older_http: str, runs: list[Any]
 ) -> None:
     page = chromium.new_page()
@@ -205,10 +203,10 @@ def test_every_id_is_placed_and_the_files_stay_small(
     build(content(), tmp_path / "site", options=dataclasses.replace(options, run_pages=PAGED))
     files = sorted((tmp_path / "site" / "data" / "ids").iterdir())
     assert [path.name for path in files] == [f"{n:x}.js" for n in range(16)]
-    found = {
+    numbers = {
         path.stem + rest: int(number)
         for path in files
         for rest, number in re.findall(r'"([0-9a-f]{31})":(-?\d+)', path.read_text())
     }
-    wanted = {run.info.run_id: -1 if n < PAGED else 0 for n, run in enumerate(content().runs)}
-    assert found == wanted
+    expected = {run.info.run_id: -1 if n < PAGED else 0 for n, run in enumerate(content().runs)}
+    assert numbers == expected

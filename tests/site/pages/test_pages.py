@@ -72,7 +72,7 @@ def test_home_shows_newest_runs_what_is_live_and_what_failed(content: Any) -> No
     ]
 
 
-def test_home_tells_a_move_between_stages_once(content: Any) -> None:
+def test_home_lists_a_move_between_stages_once(content: Any) -> None:
     first = home.home_view(Catalogue.of(content(), 5000))
     assert [change.event.what for change in first.changes] == [
         "Alias champion on version 2",
@@ -95,14 +95,14 @@ def test_home_tells_a_move_between_stages_once(content: Any) -> None:
     ]
 
 
-def test_home_begins_with_the_experiments_that_people_work_on(content: Any) -> None:
+def test_home_lists_experiments_with_the_newest_runs_first(content: Any) -> None:
     empty = Experiment(experiment_id="new", name="new", creation_time=START)
     catalogue = Catalogue.of(content(experiments=[empty, *content().experiments]), 5000)
     names = [card.link.text for card in home.home_view(catalogue).experiments]
     assert names == ["fuel economy", "seattle weather", "new"]
 
 
-def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
+def test_home_lists_warnings_with_links(content: Any) -> None:
     run = content().runs[3]
     warnings = [
         RepositoryWarning(text="Production is declared to hold version 1.", model="FuelModel"),
@@ -121,10 +121,10 @@ def test_home_says_what_needs_a_look_and_where(content: Any) -> None:
 
 def test_deleted_runs_and_experiments_are_left_out(content: Any) -> None:
     full = content()
-    gone = dataclasses.replace(full.experiments[1], lifecycle_stage=LifecycleStage.DELETED)
+    deleted = dataclasses.replace(full.experiments[1], lifecycle_stage=LifecycleStage.DELETED)
     info = dataclasses.replace(full.runs[0].info, lifecycle_stage=LifecycleStage.DELETED)
     runs = [dataclasses.replace(full.runs[0], info=info), *full.runs[1:]]
-    changed = dataclasses.replace(full, experiments=[full.experiments[0], gone], runs=runs)
+    changed = dataclasses.replace(full, experiments=[full.experiments[0], deleted], runs=runs)
     catalogue = Catalogue.of(changed, 5000)
     assert list(catalogue.experiments) == ["fuel"]
     assert len(catalogue.runs) == 59
@@ -139,7 +139,7 @@ def test_only_the_newest_and_the_registered_runs_get_a_page(content: Any) -> Non
     assert catalogue.links[other].address == f"run.html#{other}"
 
 
-def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
+def test_run_page_shows_params_metrics_tags_models_and_code(content: Any) -> None:
     catalogue = Catalogue.of(content(better={"rmse": "lower", "r2": ""}.get), 5000)
     page = run_view(catalogue, catalogue.runs[0], [], True)
     assert page.params == (
@@ -159,7 +159,7 @@ def test_a_run_page_says_everything_the_run_recorded(content: Any) -> None:
     assert (page.tags, page.system_tags) == ((("team", "blue"),), (("mlflow.user", "ada"),))
 
 
-def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(content: Any) -> None:
+def test_metrics_of_single_points_have_no_columns_for_extremes(content: Any) -> None:
     catalogue, look = Catalogue.of(content(), 5000), templates.load(None)
     curved = catalogue.runs[0]
     single = dataclasses.replace(curved, data=dataclasses.replace(curved.data, summaries={}))
@@ -172,7 +172,7 @@ def test_metrics_of_one_point_each_are_shown_without_columns_that_repeat_it(cont
     assert heads[1][:3] == ["metric", "value", "parameter"]
 
 
-def test_a_model_page_tells_its_history_and_how_to_fetch_it(content: Any) -> None:
+def test_model_page_shows_its_history_and_how_to_fetch_it(content: Any) -> None:
     full = content()
     decisions = full.decisions("FuelModel")
     page = model_view(Catalogue.of(full, 5000), full.models[0], decisions)
@@ -302,7 +302,7 @@ def test_charts_are_valid_vega(name: str) -> None:
     assert svg.startswith("<svg")
 
 
-def test_the_reason_of_a_failed_run_is_told_at_home_and_on_its_page(content: Any) -> None:
+def test_reason_of_a_failed_run_is_on_the_home_page_and_on_its_own(content: Any) -> None:
     full = content()
     failed = full.runs[5]
     tags = {**failed.data.tags, "gitml.error": "ValueError: no data"}
@@ -345,8 +345,8 @@ def test_a_model_shows_its_signature_and_how_to_ask_it() -> None:
         "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d "
         + shlex.quote('{"dataframe_split": {"columns": ["weight", "it\'s"], "data": [[0.0, ""]]}}'),
     ]
-    asked = described(None, "best/model/serving_input_example.json").ask
-    assert asked.endswith("-d @model/serving_input_example.json")
+    request = described(None, "best/model/serving_input_example.json").ask
+    assert request.endswith("-d @model/serving_input_example.json")
 
 
 @pytest.mark.slow
@@ -400,7 +400,7 @@ def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) 
 
 
 @pytest.mark.parametrize(
-    ("source", "place"),
+    ("source", "origin"),
     [
         ('{"uri": "s3://team/cars.csv"}', "http s3://team/cars.csv"),
         ('{"package": "vega-datasets", "file": "cars"}', "http vega-datasets, cars"),
@@ -410,10 +410,10 @@ def test_a_data_set_says_how_large_it_is(content: Any, profile: str, size: str) 
         ("", "http"),
     ],
 )
-def test_a_data_set_says_where_it_came_from(content: Any, source: str, place: str) -> None:
+def test_a_data_set_says_where_it_came_from(content: Any, source: str, origin: str) -> None:
     data = Dataset(name="cars", digest="1f2e3d4c", source_type="http", source=source)
     everything = content(
         runs=[dataclasses.replace(content(1).runs[-1], inputs=RunInputs(dataset_inputs=(data,)))]
     )
     catalogue = Catalogue.of(everything, 5000)
-    assert run_view(catalogue, catalogue.runs[0], [], False).datasets[0].source == place
+    assert run_view(catalogue, catalogue.runs[0], [], False).datasets[0].source == origin

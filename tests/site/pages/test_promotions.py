@@ -58,18 +58,18 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
 def test_a_version_that_nobody_proposed_is_judged_as_if(content: Any) -> None:
     full = content(decisions=lambda name: [])
     catalogue = Catalogue.of(full, 5000)
-    one = catalogue.versions["FuelModel"][0]
-    assert version_view(catalogue, Relations(catalogue), one, []).review is None
-    found = full.proposals()[0].comparison
-    full = dataclasses.replace(full, considered=lambda version: found)
-    page = version_view(Catalogue.of(full, 5000), Relations(catalogue), one, [])
+    newest = catalogue.versions["FuelModel"][0]
+    assert version_view(catalogue, Relations(catalogue), newest, []).review is None
+    comparison = full.proposals()[0].comparison
+    full = dataclasses.replace(full, considered=lambda version: comparison)
+    page = version_view(Catalogue.of(full, 5000), Relations(catalogue), newest, [])
     assert page.review is not None and (page.decided, page.promotion) == (False, None)
 
 
 def test_promotions_tell_who_when_why_and_on_what_evidence(content: Any) -> None:
     full = content()
     catalogue = Catalogue.of(full, 5000)
-    newest, first = (decision_view(catalogue, one) for one in full.decisions("FuelModel"))
+    newest, first = (decision_view(catalogue, decision) for decision in full.decisions("FuelModel"))
     assert (newest.state, newest.forced, first.state, first.until) == (
         "live", True, "past", 1_772_000_180_000,
     )  # fmt: skip
@@ -89,15 +89,15 @@ def test_promotions_tell_who_when_why_and_on_what_evidence(content: Any) -> None
 def test_stages_over_time_are_bars_that_end_where_the_next_begins(content: Any) -> None:
     full = content()
     events = full.events("FuelModel")
-    found = stage_timeline(
+    stages = stage_timeline(
         "FuelModel", events, frozenset({2}), frozenset({"FuelModel#Production#3"})
     )
-    assert found is not None
-    assert [(bar.version, bar.label) for bar in found.bars] == [(1, "v1"), (2, "v2")]
-    one, two = ((float(bar.x[:-1]), float(bar.width[:-1])) for bar in found.bars)
-    assert one[0] + one[1] == pytest.approx(two[0], abs=1)
-    assert two[0] + two[1] == pytest.approx(100, abs=0.02)
-    last, first = found.spells
+    assert stages is not None
+    assert [(bar.version, bar.label) for bar in stages.bars] == [(1, "v1"), (2, "v2")]
+    earlier, later = ((float(bar.x[:-1]), float(bar.width[:-1])) for bar in stages.bars)
+    assert earlier[0] + earlier[1] == pytest.approx(later[0], abs=1)
+    assert later[0] + later[1] == pytest.approx(100, abs=0.02)
+    last, first = stages.spells
     assert (last.version.address, bool(last.promotion), last.until) == (
         f"{HTML}/2.html",
         True,
@@ -111,14 +111,14 @@ def test_pages_of_a_model_are_taken_over_until_something_about_it_changes(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     full = content(run_oid=lambda key: key)
-    asked = []
+    models = []
     watched = dataclasses.replace(
-        full, decisions=lambda name: asked.append(name) or full.decisions(name)
+        full, decisions=lambda name: models.append(name) or full.decisions(name)
     )
     build(watched, tmp_path / "site", options=options)
     before = snapshot(tmp_path / "site")
     build(watched, tmp_path / "site", options=options)
-    assert asked == ["FuelModel"] and snapshot(tmp_path / "site") == before
+    assert models == ["FuelModel"] and snapshot(tmp_path / "site") == before
 
     changes: list[dict[str, Any]] = [
         {"declarations_fingerprint": "other"},
@@ -127,7 +127,7 @@ def test_pages_of_a_model_are_taken_over_until_something_about_it_changes(
     ]
     for change in changes:
         build(dataclasses.replace(watched, **change), tmp_path / "site", options=options)
-    assert len(asked) == 1 + len(changes)
+    assert len(models) == 1 + len(changes)
     build(dataclasses.replace(full, proposals=lambda: []), tmp_path / "fresh", options=options)
     last = snapshot(tmp_path / "site")
     pages = {name: data for name, data in snapshot(tmp_path / "fresh").items() if "models/" in name}
@@ -162,18 +162,18 @@ def test_the_pages_are_linked_and_read_well_without_scripts(
 # Signatures and addresses -----------------------------------------------------------------------
 
 
-def test_a_signature_is_shown_with_a_request_that_fits() -> None:
-    found = signature_view(
+def test_signature_view_has_fields_and_an_example_request() -> None:
+    view = signature_view(
         {**SIGNATURE, "params": '[{"name": "n", "type": "long", "default": 3, "shape": null}]'}
     )
-    assert found is not None
-    assert found.inputs == (
+    assert view is not None
+    assert view.inputs == (
         SignatureField(name="weight", type="double"),
         SignatureField(name="it's", type="string"),
     )
-    assert found.outputs == (SignatureField(name="0", type="float64 [any]"),)
-    assert found.params == (SignatureField(name="n", type="long", note="default 3"),)
-    assert found.request == (
+    assert view.outputs == (SignatureField(name="0", type="float64 [any]"),)
+    assert view.params == (SignatureField(name="n", type="long", note="default 3"),)
+    assert view.request == (
         '{"dataframe_split": {"columns": ["weight", "it\'s"], "data": [[0.0, ""]]}}'
     )
     tensor = signature_view({"inputs": json.dumps(
@@ -211,11 +211,13 @@ def test_a_request_fits_the_signature_it_is_made_from(columns: list[dict[str, An
     import pandas as pd
 
     schema = Schema.from_json(json.dumps(columns))
-    found = signature_view({"inputs": json.dumps(columns)})
-    assert found is not None
-    body = json.loads(found.request)
+    view = signature_view({"inputs": json.dumps(columns)})
+    assert view is not None
+    body = json.loads(view.request)
     if "inputs" in body:  # a server reads lists as arrays of the signature's types
-        data = {one.name: np.array(body["inputs"][one.name], one.type) for one in schema.tensors}
+        data = {
+            spec.name: np.array(body["inputs"][spec.name], spec.type) for spec in schema.tensors
+        }
         enforced = enforce_schema(data, schema)
         assert {name: array.shape for name, array in enforced.items()} == {
             "float64": (1, 3), "int32": (1, 2), "bool": (2,), "str": (1,),
@@ -225,20 +227,20 @@ def test_a_request_fits_the_signature_it_is_made_from(columns: list[dict[str, An
         assert list(enforced) == [column["name"] for column in columns]
 
 
-def test_a_version_is_asked_with_the_example_it_was_logged_with(content: Any) -> None:
-    def asked(*files: str) -> str:
+def test_request_of_a_version_is_its_serving_example(content: Any) -> None:
+    def request_for(*files: str) -> str:
         full = content(artifacts=lambda key: [Artifact(path=path, size=1) for path in files])
         catalogue = Catalogue.of(full, 5000)
         return version_view(
             catalogue, Relations(catalogue), catalogue.versions["FuelModel"][0], ()
         ).ask
 
-    assert asked("model/serving_input_example.json").splitlines() == [
+    assert request_for("model/serving_input_example.json").splitlines() == [
         "curl http://127.0.0.1:5001/invocations -H 'Content-Type: application/json' -d \\",
         '  "@$(gitml artifacts download --artifact-uri models:/FuelModel/2)'
         '/serving_input_example.json"',
     ]
-    assert "dataframe_split" in asked("other/serving_input_example.json")
+    assert "dataframe_split" in request_for("other/serving_input_example.json")
 
 
 JSON: Any = st.recursive(
@@ -255,6 +257,6 @@ JSON: Any = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["inputs", "outputs", "params"]), JSON.map(json.dumps)))
-def test_any_signature_is_shown_or_left_out(form: dict[str, str]) -> None:
-    found = signature_view(form)
-    assert found is None or isinstance(found.request, str)
+def test_any_signature_is_viewed_or_left_out(form: dict[str, str]) -> None:
+    view = signature_view(form)
+    assert view is None or isinstance(view.request, str)

@@ -76,7 +76,7 @@ def test_a_view_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[]", "views/x.yaml: the file must be a mapping of keys, not a list."),
         ("title: y", "views/x.yaml: the file has no key 'experiment'."),
@@ -97,8 +97,8 @@ def test_a_view_is_read() -> None:
         ("[" * 2_000, "views/x.yaml is not valid YAML: "),
     ],
 )
-def test_a_view_that_cannot_be_read_says_why(text: str, said: str) -> None:
-    with pytest.raises(InvalidInput, match=re.escape(said)):
+def test_a_view_that_cannot_be_read_says_why(text: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         views.parse("x", text)
 
 
@@ -128,14 +128,14 @@ def test_charts_of_hostile_runs_are_inert_pictures(hostile: Any, kind: str) -> N
     tags = {node.tag.rpartition("}")[2] for node in drawing.iter()}
     assert tags <= {"svg", "g", "path", "rect", "text", "line", "defs", "linearGradient", "stop",
                     "clipPath", "title"}  # fmt: skip
-    found = {name for node in drawing.iter() for name in node.attrib}
-    assert not {name for name in found if name.startswith("on") or name.endswith("href")}
+    attributes = {name for node in drawing.iter() for name in node.attrib}
+    assert not {name for name in attributes if name.startswith("on") or name.endswith("href")}
 
 
 def test_a_chart_of_nothing_is_left_out(content: Any) -> None:
     runs = content().runs
-    gone, metric = Key(kind="metrics", name="gone"), Key(kind="metrics", name="rmse")
-    assert static_charts.spec(Chart(kind="scatter", x=metric, y=gone), runs) is None
+    missing, metric = Key(kind="metrics", name="gone"), Key(kind="metrics", name="rmse")
+    assert static_charts.spec(Chart(kind="scatter", x=metric, y=missing), runs) is None
     assert static_charts.spec(Chart(kind="scatter", x=metric), runs) is None
     assert static_charts.spec(Chart(kind="scatter", x=metric, y=metric), []) is None
     assert static_charts.spec(Chart(kind="parallel", axes=(metric,)), runs) is None
@@ -159,7 +159,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> 
 
 
 @pytest.mark.parametrize(
-    ("block", "said"),
+    ("block", "message"),
     [
         ("view: deep", "reports/2026-03.md: there is no view 'deep'."),
         (
@@ -173,14 +173,14 @@ def reported(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> 
     ],
 )
 def test_a_report_that_cannot_be_filled_says_why(
-    content: Any, options: SiteOptions, tmp_path: Path, block: str, said: str
+    content: Any, options: SiteOptions, tmp_path: Path, block: str, message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=re.escape(said)):
+    with pytest.raises(InvalidInput, match=re.escape(message)):
         broken = reporting(lambda **more: content(1, **more), f"```gitml\n{block}\n```\n")
         build(broken, tmp_path / "site", options=options)
 
 
-def test_a_view_of_an_experiment_that_is_not_here_is_no_fault(
+def test_view_of_an_experiment_that_does_not_exist_is_plain_text(
     content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
     full = reporting(content, REPORT, "experiment: not fetched yet\n")

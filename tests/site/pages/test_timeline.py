@@ -32,34 +32,36 @@ def cost(values: list[float]) -> float:
 
 @given(VALUES.filter(bool))
 def test_distances_to_the_median_are_summed_up_as_the_series_grows(values: list[float]) -> None:
-    for stop, found in change_points._costs(values, 0):
-        assert found == pytest.approx(cost(values[:stop]), rel=1e-9, abs=1e-6)
+    for stop, value in change_points._costs(values, 0):
+        assert value == pytest.approx(cost(values[:stop]), rel=1e-9, abs=1e-6)
 
 
 @given(VALUES)
 def test_pieces_cover_the_series_and_no_other_cut_is_cheaper(values: list[float]) -> None:
-    found = pieces(values)
-    assert [one.start for one in found] == [0, *(one.stop for one in found)][:-1]
-    assert (found[-1].stop if found else 0) == len(values)
-    assert all(one.level == median(values[one.start : one.stop]) for one in found)
+    result = pieces(values)
+    assert [piece.start for piece in result] == [0, *(piece.stop for piece in result)][:-1]
+    assert (result[-1].stop if result else 0) == len(values)
+    assert all(piece.level == median(values[piece.start : piece.stop]) for piece in result)
     if len(values) < 2 * change_points.SHORTEST:
         return
-    assert all(one.stop - one.start >= change_points.SHORTEST for one in found)
+    assert all(piece.stop - piece.start >= change_points.SHORTEST for piece in result)
     price = change_points._price(values)
-    total = sum(cost(values[one.start : one.stop]) for one in found) + price * (len(found) - 1)
+    total = sum(cost(values[piece.start : piece.stop]) for piece in result) + price * (
+        len(result) - 1
+    )
     assert total <= cost(values) + 1e-6
-    for place in range(change_points.SHORTEST, len(values) - change_points.SHORTEST + 1):
-        assert total <= cost(values[:place]) + cost(values[place:]) + price + 1e-6
+    for position in range(change_points.SHORTEST, len(values) - change_points.SHORTEST + 1):
+        assert total <= cost(values[:position]) + cost(values[position:]) + price + 1e-6
 
 
 @given(st.integers(0, 10_000))
-def test_a_step_is_found_within_one_of_its_place_and_an_outlier_is_none(seed: int) -> None:
+def test_step_is_detected_within_a_commit_and_outliers_are_ignored(seed: int) -> None:
     chance = random.Random(seed)
-    place = chance.randint(10, 30)
-    values = [chance.gauss(5 if n < place else 6, 0.1) for n in range(40)]
+    position = chance.randint(10, 30)
+    values = [chance.gauss(5 if n < position else 6, 0.1) for n in range(40)]
     values[chance.choice((3, 36))] = 50
-    found = pieces(values)
-    assert len(found) == 2 and abs(found[1].start - place) <= 1
+    result = pieces(values)
+    assert len(result) == 2 and abs(result[1].start - position) <= 1
 
 
 def test_noise_alone_makes_no_step() -> None:
@@ -68,7 +70,7 @@ def test_noise_alone_makes_no_step() -> None:
     assert sum(len(pieces(values)) > 1 for values in series) <= 2
 
 
-def test_small_moves_of_a_metric_without_noise_are_found() -> None:
+def test_small_moves_without_noise_are_detected() -> None:
     assert pieces([0.9] * 5 + [0.899] * 2) == [
         Piece(start=0, stop=5, level=0.9),
         Piece(start=5, stop=7, level=0.899),
@@ -123,17 +125,17 @@ def measured(content: Any, example_run: Any, **more: Any) -> Any:
 
 def test_a_step_is_named_with_its_commit_and_its_direction(content: Any, example_run: Any) -> None:
     catalogue = Catalogue.of(measured(content, example_run), 10)
-    found = timeline.timeline_view(catalogue, catalogue.experiments["fuel"], line(20))
-    assert (found.commits, found.runs) == (16, 32)
-    assert (found.dirty, found.elsewhere, found.unfinished) == (1, 1, 1)
-    by_name = {metric.name: metric for metric in found.metrics}
+    view = timeline.timeline_view(catalogue, catalogue.experiments["fuel"], line(20))
+    assert (view.commits, view.runs) == (16, 32)
+    assert (view.dirty, view.elsewhere, view.unfinished) == (1, 1, 1)
+    by_name = {metric.name: metric for metric in view.metrics}
     (step,) = by_name["rmse"].steps
     assert (step.verdict, step.commit.commit, step.between) == ("regression", f"{12:040x}", 0)
     assert step.relative == "+33 %"
     assert step.link.address == f"https://github.com/example/fuel/commit/{12:040x}"
     assert [step.verdict for step in by_name["width"].steps] == ["change"]
     assert by_name["r2"].steps == ()
-    assert by_name["rmse"].points[0].said == f"{0:08x} Change 0 </script>: 3.015, median of 2 runs"
+    assert by_name["rmse"].points[0].label == f"{0:08x} Change 0 </script>: 3.015, median of 2 runs"
 
 
 def test_the_feed_is_atom_with_stable_ids_and_absolute_links(
