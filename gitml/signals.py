@@ -35,6 +35,17 @@ class Interruption:
         return 128 + (self.signal or signal.SIGINT)
 
 
+@dataclass(slots=True)
+class _Deferral:
+    """How many blocks defer signals, and whether one came meanwhile."""
+
+    depth: int = 0
+    pending: bool = False
+
+
+_deferral = _Deferral()  # of the main thread, the only one that Python interrupts
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Raise KeyboardInterrupt inside a block at SIGINT and at SIGTERM.
@@ -48,7 +59,10 @@ def interruptible() -> Iterator[Interruption]:
         interruption.signal = signal.Signals(number)
         if number == signal.SIGTERM:
             signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
+        if _deferral.depth:
+            _deferral.pending = True
+        else:
+            raise KeyboardInterrupt
 
     with contextlib.ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
@@ -58,6 +72,25 @@ def interruptible() -> Iterator[Interruption]:
                     signal.signal(number, interrupt)
                     stack.callback(signal.signal, number, handler)
         yield interruption
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let a signal interrupt the end of a block, not the block.
+
+    For what must not be left half done, such as a process that is started and not yet known.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _deferral.depth += 1
+    try:
+        yield
+    finally:
+        _deferral.depth -= 1
+        if _deferral.pending and not _deferral.depth:
+            _deferral.pending = False
+            raise KeyboardInterrupt
 
 
 def leave_to_parent() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gitml.signals import interruptible
+from gitml.signals import deferred, interruptible
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +62,14 @@ def test_a_thread_changes_no_handler() -> None:
     thread.start()
     thread.join(timeout=60)
     assert seen == [handler]
+
+
+def test_deferred_signal_interrupts_the_end_of_the_block() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        with deferred(), deferred():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("finished")
+        steps.append("after")
+
+    assert steps == ["finished"]

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml import config
+from gitml import config, signals
 from gitml.errors import GitmlError
 
 
@@ -67,8 +67,10 @@ def _started(
 ) -> Iterator[list[tuple[Script, subprocess.Popen[str]]]]:
     """Start scripts side by side; they end with the block, at once where it is interrupted."""
     with ExitStack() as stack:
-        running = [(script, stack.enter_context(_process(folder, script))) for script in scripts]
+        running: list[tuple[Script, subprocess.Popen[str]]] = []
         try:
+            with signals.deferred():
+                running += [(each, stack.enter_context(_process(folder, each))) for each in scripts]
             yield running
         except KeyboardInterrupt:
             for _, process in running:

@@ -47,4 +47,4 @@ def forgive(name: str, error: Exception) -> None:
         raise error
     if (name, type(error)) not in _reported:
         _reported.add((name, type(error)))
-        _logger.warning("%s was not logged, training continues: %s", name, error)
+        _logger.warning("%s: not logged, training continues: %s", name, error)

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gitml import signals
 from gitml.errors import NoRepository, StoreError
 from gitml.git.processes import Running
 
@@ -70,9 +71,19 @@ class GitHandle:
 
     def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
         """Start a git command without waiting for it."""
-        return Running(
-            self._git.execute(["git", *args], istream=subprocess.PIPE, as_process=True, env=env)
-        )
+        running = None
+        try:
+            with signals.deferred():  # else a process may be running that nothing refers to
+                running = Running(
+                    self._git.execute(
+                        ["git", *args], istream=subprocess.PIPE, as_process=True, env=env
+                    )
+                )
+        except KeyboardInterrupt:
+            if running:
+                running.kill()
+            raise
+        return running
 
     def header(self, name: str) -> tuple[str, str, int] | None:
         """Query `git cat-file --batch-check` for id, type, size; None if there is no such object.

@@ -29,8 +29,17 @@ class Running:
             Exit code, standard output, standard error.
         """
         process = self._handle.proc
-        out, err = process.communicate(stdin)
+        try:
+            out, err = process.communicate(stdin)
+        except BaseException:  # such as Ctrl-C, which a terminal sends to git, too; others do not
+            self.kill()
+            raise
         return process.returncode, out, err
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._handle.proc.kill()
+        self._handle.proc.wait()
 
 
 def complaint(err: bytes) -> str:

@@ -168,7 +168,7 @@ def test_ctrl_c_in_a_fit_kills_the_run() -> None:
 
 
 def test_an_option_that_gitml_lacks_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="no option 'log_everything'"):
+    with pytest.raises(InvalidInput, match="Unknown option 'log_everything'"):
         gitml.autolog(log_everything=True)  # type: ignore[call-arg]
 
 

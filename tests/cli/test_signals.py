@@ -76,11 +76,11 @@ def test_command_and_its_git_end_by_signal(
         git(repository, "remote", "add", "origin", url)
         with started(*shell, *PROGRAM, "pull", folder=repository) as process:
             connection, _ = silent.accept()  # git waits for an answer now
-            connection.settimeout(LIMIT)
-            assert end(process, number) == (code, "", "")
-            while connection.recv(1024):  # until git has closed its end
-                pass
-            connection.close()
+            with connection:
+                connection.settimeout(LIMIT)
+                assert end(process, number) == (code, "", "")
+                while connection.recv(1024):  # until git has closed its end
+                    pass
 
 
 @SHELLS

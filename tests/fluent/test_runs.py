@@ -323,7 +323,7 @@ def test_a_missing_file_is_named(tracked: Path) -> None:
     with gitml.start_run():
         with pytest.raises(InvalidInput, match=r"No file .*nowhere\.csv"):
             gitml.log_artifact(tracked / "nowhere.csv")
-        with pytest.raises(InvalidInput, match="no folder"):
+        with pytest.raises(InvalidInput, match="No folder"):
             gitml.log_artifacts(tracked / "nowhere")
 
 
