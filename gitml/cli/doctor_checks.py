@@ -29,7 +29,7 @@ _OPTIONAL = (
     ("matplotlib", "log_figure", "pip install 'gitml[plots]'"),
 )
 _PROBE = "0" * 32
-_NAMED = 5  # bad records or tags that are listed; the rest is counted
+_LISTED = 5  # bad records or tags that are listed; the rest is counted
 
 
 class Level(StrEnum):
@@ -210,10 +210,10 @@ def _distance(git: GitRepo, name: str, local: str, remote: str) -> Finding:
 def _records(repository: Repository) -> Iterator[Finding]:
     index = repository.index()
     counts, problems = index.counts(), index.problems()
-    for problem in problems[:_NAMED]:
+    for problem in problems[:_LISTED]:
         yield _problem("records", f"{problem.path}: {problem.reason}", _history_of(repository))
-    if len(problems) > _NAMED:
-        rest = plural(len(problems) - _NAMED, "more record")
+    if len(problems) > _LISTED:
+        rest = plural(len(problems) - _LISTED, "more record")
         yield _problem("records", f"{rest} unreadable", _history_of(repository))
     if not problems:
         runs, experiments = (
@@ -230,10 +230,10 @@ def _history_of(repository: Repository) -> str:
 def _registry(repository: Repository) -> Iterator[Finding]:
     registry = Registry.of(repository)
     ignored = registry.ignored_tags()
-    for tag in ignored[:_NAMED]:
+    for tag in ignored[:_LISTED]:
         yield _warning("registry", f"tag {tag.tag} is ignored: {tag.reason}", "git show TAG")
-    if len(ignored) > _NAMED:
-        rest = plural(len(ignored) - _NAMED, "more tag")
+    if len(ignored) > _LISTED:
+        rest = plural(len(ignored) - _LISTED, "more tag")
         yield _warning("registry", f"{rest} ignored", "git show TAG")
     if not ignored:
         yield _good("registry", plural(len(registry.search_registered_models()), "model"))

@@ -100,11 +100,11 @@ class Program(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except OSError as error:
-            raise _of_system(error) from error
+            raise _system_error(error) from error
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            raise _unforeseen(error) from error
+            raise _unexpected(error) from error
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the program and exit."""
@@ -113,23 +113,23 @@ class Program(click.Group):
             code = super().main(*args, **extra)
             sys.stdout.flush()
         except click.ClickException as error:
-            code = _complain(error)
+            code = _print_failure(error)
         except click.Abort:
             code = _INTERRUPTED
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 1
         except OSError as error:
-            code = _complain(_of_system(error))
+            code = _print_failure(_system_error(error))
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _of_system(error: OSError) -> Failure:
+def _system_error(error: OSError) -> Failure:
     path = f" ({os.fspath(error.filename)!r})" if error.filename else ""
     return Failure(f"{error.strerror or error}{path}.")
 
 
-def _unforeseen(error: Exception) -> Failure:
+def _unexpected(error: Exception) -> Failure:
     text = " ".join(str(error).split())
     return Failure(
         f"Unexpected error: {type(error).__name__}: {text:.300}",
@@ -137,7 +137,7 @@ def _unforeseen(error: Exception) -> Failure:
     )
 
 
-def _complain(error: click.ClickException) -> int:
+def _print_failure(error: click.ClickException) -> int:
     """Print a failure to stderr: a sentence, then what to do next. Returns the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()

@@ -11,7 +11,7 @@ from gitml.registry import promotion
 from gitml.registry.promotion import Verification
 from gitml.text import plural
 
-_NAMED = 20
+_LISTED = 20
 
 
 @click.command()
@@ -41,10 +41,10 @@ def _fields(result: Verification) -> dict[str, object]:
 def _tell(result: Verification) -> None:
     for fault in result.faults:
         say(f"{fault.tag}: {fault.problem}. {fault.reason}", colour="red")
-    for tag in result.foreign[:_NAMED]:
+    for tag in result.foreign[:_LISTED]:
         talk(f"{tag.tag}: foreign, {tag.reason}")
-    if len(result.foreign) > _NAMED:
-        talk(f"{plural(len(result.foreign) - _NAMED, 'more foreign tag')}")
+    if len(result.foreign) > _LISTED:
+        talk(f"{plural(len(result.foreign) - _LISTED, 'more foreign tag')}")
     say(
         f"Verified {plural(result.tags, 'tag')} ({result.signed} must be signed) of "
         f"{plural(result.models, 'model')}: {plural(len(result.faults), 'problem')}."

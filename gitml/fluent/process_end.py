@@ -45,7 +45,7 @@ class ProcessEnd:
         self._outermost = _outermost_frame()
         if not first:  # a forked child inherited the hooks
             return
-        atexit.register(self._end_at_exit)
+        atexit.register(self._end_runs)
         self._hook_exceptions()
         self._hook_exits()
         if threading.current_thread() is threading.main_thread():
@@ -84,7 +84,7 @@ class ProcessEnd:
 
         signal.signal(signal.SIGTERM, on_sigterm)
 
-    def _end_at_exit(self) -> None:
+    def _end_runs(self) -> None:
         if os.getpid() == self._pid:
             self._end_all(self._status())
 

@@ -327,7 +327,7 @@ def test_a_missing_file_is_named(tracked: Path) -> None:
             gitml.log_artifacts(tracked / "nowhere")
 
 
-def test_unknown_ids_raise_not_found(tracked: Path) -> None:
+def test_unknown_ids_raise_an_error(tracked: Path) -> None:
     with pytest.raises(NotFound, match="No run " + "ab" * 16):
         gitml.get_run("ab" * 16)
     with pytest.raises(InvalidInput, match="not a run id"):

@@ -93,7 +93,7 @@ def test_four_processes_log_to_a_run(tracked: Path) -> None:
 
 
 @pytest.mark.soak
-def test_four_processes_log_many_points_to_a_run(tracked: Path) -> None:
+def test_four_processes_log_thousands_of_points_to_a_run(tracked: Path) -> None:
     for _ in range(10):
         log_to_run(tracked, 4, 5_000)
 
