@@ -15,7 +15,7 @@ WRONG = {
         "line 3: Model 'Price' has no version 9.",
         "Its versions: 1, 2. Where another clone registered it, type `gitml push` there.",
     ),
-    "model: Price\nstages:\n  Production: v2\n": ("line 3: 'v2' is not a model version", "integers"),
+    "model: Price\nstages:\n  Production: v2\n": ("line 3: 'v2' is not a model version", "integer"),
     "model: Price\nstages:\n  Prod: 2\n": ("line 3: 'Prod' is not a stage", "Staging, Production"),
     "model: Price\nstages:\n  Production: 1\n  Production: 2\n": (
         "line 4: 'Production' is declared twice", "Keep one",
