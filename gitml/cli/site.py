@@ -11,7 +11,8 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
 from gitml.errors import GitmlError
-from gitml.publishing import branch as site_branch, dashboard
+from gitml.publishing import dashboard
+from gitml.publishing.branch import publish as publish_to_branch
 from gitml.site import BuildReport
 from gitml.site.output.no_gc import without_collector
 from gitml.text import format_size, plural
@@ -84,7 +85,7 @@ def publish(
     """
     repository = TrackingClient().repository
     report = _build(repository.state / "published", title)
-    done = site_branch.publish(
+    done = publish_to_branch(
         repository.git,
         report.output,
         branch,

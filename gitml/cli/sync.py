@@ -8,7 +8,7 @@ from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
 from gitml.repository import Repository
-from gitml.sharing import push_pull as clones
+from gitml.sharing import push_pull
 from gitml.sharing.push_pull import PushReport
 from gitml.store.exchange.exchange import ExchangeReport
 from gitml.text import format_size, plural
@@ -40,7 +40,7 @@ def pull(remote: str | None, json_: bool) -> None:
     Artifacts are downloaded when they are used.
     """
     repository = TrackingClient().repository
-    report = clones.pull(repository, git_remote=remote)
+    report = push_pull.pull(repository, git_remote=remote)
     if json_:
         print_json(report)
     else:
@@ -54,7 +54,7 @@ def sync(remote: str | None, json_: bool) -> None:
     """Pull, then push."""
     repository = TrackingClient().repository
     name = remote or repository.settings.git_remote
-    pulled = clones.pull(repository, git_remote=remote)
+    pulled = push_pull.pull(repository, git_remote=remote)
     if not json_:
         _tell_pull(pulled, name)
     pushed = _push(repository, remote)
@@ -66,7 +66,7 @@ def sync(remote: str | None, json_: bool) -> None:
 
 def _push(repository: Repository, remote: str | None) -> PushReport:
     with progress("Sending artifacts") as report:
-        return clones.push(repository, git_remote=remote, progress=report)
+        return push_pull.push(repository, git_remote=remote, progress=report)
 
 
 def _tell_registry(report: ExchangeReport) -> None:
