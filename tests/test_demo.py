@@ -90,7 +90,7 @@ def check_commands(result: DemoResult) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_tells_its_story_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_reports_its_steps_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("AUTHOR", "COMMITTER"):  # as on a machine where git was never set up
         monkeypatch.delenv(f"GIT_{role}_NAME")
         monkeypatch.delenv(f"GIT_{role}_EMAIL")
@@ -120,14 +120,14 @@ def test_the_demo_tells_its_story_once(tmp_path: Path, monkeypatch: pytest.Monke
     check_commands(result)
 
 
-def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+def test_demo_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="is not empty and contains no demo"):
         run_demo(tmp_path, report=print)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_repository_that_is_no_demo_is_refused(repository: Path) -> None:
+def test_demo_refuses_other_repositories(repository: Path) -> None:
     before = refs(repository)
     with pytest.raises(InvalidInput, match="is not empty and contains no demo"):
         run_demo(repository, report=print)
@@ -140,7 +140,7 @@ def test_file_instead_of_folder_is_refused(tmp_path: Path) -> None:
         run_demo(tmp_path / "demo", report=print)
 
 
-def test_an_interrupted_demo_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_interrupted_demo_is_finished_by_the_next_call(tmp_path: Path) -> None:
     def stop_before_training(line: str) -> None:
         if line.startswith("Training"):
             raise KeyboardInterrupt

@@ -45,7 +45,7 @@ def patches() -> Any:
     patches.undo()
 
 
-def test_a_patched_method_runs_what_is_around_it(patches: Patches) -> None:
+def test_patched_method_runs_the_wrapper(patches: Patches) -> None:
     assert Thing(3).work(2, plus=1) == 14
     assert Thing.work(Thing(3), 2) == 12
     assert Thing().maybe(5) == 10

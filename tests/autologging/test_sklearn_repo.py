@@ -105,12 +105,12 @@ def test_exclusive_leaves_the_users_run_alone() -> None:
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
-def test_what_is_fitted_inside_is_not_logged_by_itself(estimator: Any) -> None:
+def test_nested_fits_are_not_logged(estimator: Any) -> None:
     estimator.fit(X, Y)
     assert the_run().data.tags["estimator_name"] == type(estimator).__name__
 
 
-def test_what_is_fitted_inside_by_threads_is_not_logged_by_itself() -> None:
+def test_nested_fits_in_threads_are_not_logged() -> None:
     with joblib.parallel_backend("threading", n_jobs=2):
         VotingRegressor([("a", Ridge()), ("b", LinearRegression())], n_jobs=2).fit(X, Y)
     assert the_run().data.tags["estimator_name"] == "VotingRegressor"

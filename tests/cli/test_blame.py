@@ -114,7 +114,7 @@ def test_a_version_tag_and_its_commit_name_the_version(cli: Cli, promoted: str) 
     assert cli("blame", commit[:12]).stdout == by_uri
 
 
-def test_a_commit_leads_to_its_runs_and_to_what_is_live(
+def test_blame_traces_a_commit_to_runs_and_live_versions(
     cli: Cli, tracked: Path, promoted: str
 ) -> None:
     commit = git(tracked, "rev-parse", "HEAD")
@@ -133,7 +133,7 @@ def test_a_commit_leads_to_its_runs_and_to_what_is_live(
     assert re.search(r"baseline .* Price 2$", printed[4])
 
 
-def test_a_digest_or_a_run_leads_to_what_is_live(cli: Cli, promoted: str) -> None:
+def test_blame_traces_a_digest_or_run_to_live_versions(cli: Cli, promoted: str) -> None:
     for text in (DIGEST, DIGEST[:4]):
         lines = cli("blame", text).stdout.splitlines()
         assert lines[0] == f"Dataset {DIGEST} prices"

@@ -80,7 +80,7 @@ def test_records_that_cannot_be_read_are_named(cli: Cli, repository: Path) -> No
     assert (check["level"], check["message"].partition(":")[0]) == ("problem", path)
 
 
-def test_tags_that_are_no_events_are_named(cli: Cli, repository: Path) -> None:
+def test_doctor_lists_foreign_tags(cli: Cli, repository: Path) -> None:
     git(repository, "tag", "Price@v1.0.0")
 
     assert "Price@v1.0.0 is ignored" in diagnosis(cli)["registry"]["message"]

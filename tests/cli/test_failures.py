@@ -175,7 +175,7 @@ def test_readonly_repository_is_reported_in_a_sentence(repository: Path) -> None
     assert '"first"' in shell("runs", "list", "--json", cwd=repository).stdout  # still read
 
 
-def test_outside_a_repository_everything_says_init(
+def test_every_command_outside_a_repository_suggests_init(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").mkdir()

@@ -19,7 +19,7 @@ def register(cli: Cli, repository: Path, rmse: float) -> None:
     cli("registry", "register", uri, "Price")
 
 
-def test_a_transition_obeys_the_gates_and_the_tag_tells_them(cli: Cli, repository: Path) -> None:
+def test_transition_obeys_gates_and_records_them_in_the_tag(cli: Cli, repository: Path) -> None:
     for rmse in (3.0, 2.9, 2.0):
         register(cli, repository, rmse)
     declare(repository, "metrics.rmse < 3.5", "metrics.rmse <= 0.9 * production.metrics.rmse")

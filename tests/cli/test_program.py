@@ -40,7 +40,7 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
 
 
-def test_results_and_talk_go_their_own_ways(repository: Path) -> None:
+def test_results_go_to_stdout_and_errors_to_stderr(repository: Path) -> None:
     run_id = log_run(repository)
 
     listed = shell("runs", "list", "--json", cwd=repository)
@@ -54,7 +54,7 @@ def test_results_and_talk_go_their_own_ways(repository: Path) -> None:
     assert wrong.stderr.splitlines()[1] == "hint: See `gitml runs --help`."
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(repository: Path) -> None:
+def test_closed_pipe_is_not_reported_as_an_error(repository: Path) -> None:
     log_run(repository)
     read, write = os.pipe()
     os.close(read)
@@ -99,7 +99,7 @@ def test_unexpected_error_is_a_sentence_or_a_traceback() -> None:
         CliRunner().invoke(broken, ["--debug", "runs"], catch_exceptions=False)
 
 
-def test_a_stream_that_cannot_show_a_letter_gets_its_escape(repository: Path) -> None:
+def test_output_escapes_letters_that_the_encoding_lacks(repository: Path) -> None:
     log_run(repository, "a 模型")
 
     done = shell("runs", "list", cwd=repository, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
@@ -112,14 +112,14 @@ def test_the_version_is_that_of_the_package(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("runs",), ("registry", "alias")])
-def test_a_command_without_its_verb_gets_the_help(cli: Cli, words: tuple[str, ...]) -> None:
+def test_command_without_verb_prints_help(cli: Cli, words: tuple[str, ...]) -> None:
     result = cli(*words, code=2)
 
     assert result.stdout == ""
     assert result.stderr == cli(*words, "--help").stdout
 
 
-def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+def test_list_of_commands_repeats_the_help_of_each() -> None:
     with click.Context(program) as context:
         for name, (_, line) in entry._COMMANDS.items():
             command = program.get_command(context, name)
@@ -137,7 +137,7 @@ def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["plain,registry", "plain,remote"]
 
 
-def test_a_progress_bar_has_no_thread_that_would_keep_work_from_being_shared() -> None:
+def test_progress_bar_starts_no_thread() -> None:
     code = (
         "import threading\n"
         "from gitml.cli.progress import progress\n"

@@ -414,7 +414,7 @@ def test_a_forced_incumbent_stays_visible_in_the_report(cli: Cli, repository: Pa
     ).stdout  # fmt: skip
 
 
-def test_what_people_wrote_is_no_markup_in_the_report(cli: Cli, repository: Path) -> None:
+def test_report_escapes_markup_in_texts(cli: Cli, repository: Path) -> None:
     client = gitml.MlflowClient(repository)
     run_id = log_run(repository, "`<img src=x>` | @team")
     client.log_param(run_id, "evil", "a | `b` <script> @team\n# x")
@@ -425,7 +425,7 @@ def test_what_people_wrote_is_no_markup_in_the_report(cli: Cli, repository: Path
     assert line == "| `evil` | ``a \\| `b` <script> @team # x`` | – |"
 
 
-def test_what_is_declared_empty_is_emptied_once(cli: Cli, repository: Path) -> None:
+def test_apply_empties_a_stage_declared_empty_once(cli: Cli, repository: Path) -> None:
     cli("registry", "register", log_model(repository, log_run(repository)), "Price")
     cli("registry", "transition", "Price", "1", "Production")
     cli("registry", "alias", "set", "Price", "best", "1")
@@ -444,7 +444,7 @@ def test_what_is_declared_empty_is_emptied_once(cli: Cli, repository: Path) -> N
     assert cli("registry", "apply").stderr == "Nothing to apply: the tags match registry/*.yaml.\n"
 
 
-def test_what_is_archived_as_declared_stays_beside_others(cli: Cli, repository: Path) -> None:
+def test_apply_archives_declared_versions_beside_others(cli: Cli, repository: Path) -> None:
     uri = log_model(repository, log_run(repository))
     for version in ("1", "2"):
         cli("registry", "register", uri, "Price")

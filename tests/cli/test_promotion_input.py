@@ -94,9 +94,7 @@ def test_check_and_apply_report_the_line_of_an_error(
     assert "`Until now registry/Price.yaml, line 3: a merge conflict was left" in repaired
 
 
-def test_a_gate_on_what_the_run_lacks_fails_and_does_not_crash(
-    cli: Cli, repository: Path, file: Path
-) -> None:
+def test_gate_on_a_missing_metric_fails(cli: Cli, repository: Path, file: Path) -> None:
     file.write_text(f"{GOOD}gates:\n  Production:\n    - metrics.mae < 3\n    - params.alpha = x\n")
     result = cli("registry", "check", code=2)
     assert "line 7: Invalid gate" in result.stderr
@@ -112,7 +110,7 @@ def test_a_gate_on_what_the_run_lacks_fails_and_does_not_crash(
     assert refs(repository) == before
 
 
-def test_what_is_live_cannot_be_proposed_again(cli: Cli, repository: Path, file: Path) -> None:
+def test_propose_refuses_a_live_version(cli: Cli, repository: Path, file: Path) -> None:
     declared = cli("registry", "propose", "Price", "1", "Production", "-m", "x", code=2).stderr
     assert "declares version 1 for Production already" in declared and "apply" in declared
     cli("registry", "apply", "--push")
@@ -145,7 +143,7 @@ def test_a_version_that_only_this_clone_knows_is_not_proposed(
     cli("registry", "propose", "Price", "3", "Production", "-m", "new")
 
 
-def test_what_was_not_merged_is_not_applied(cli: Cli, repository: Path, file: Path) -> None:
+def test_apply_refuses_unmerged_declarations(cli: Cli, repository: Path, file: Path) -> None:
     cli("registry", "propose", "Price", "2", "Production", "-m", "better")
     git(repository, "checkout", "-q", "promote/Price-v2-production")
     before = refs(repository)
@@ -156,9 +154,7 @@ def test_what_was_not_merged_is_not_applied(cli: Cli, repository: Path, file: Pa
     assert refs(repository) == before
 
 
-def test_edits_that_are_not_committed_are_named_and_left_out(
-    cli: Cli, repository: Path, file: Path
-) -> None:
+def test_apply_skips_and_lists_uncommitted_edits(cli: Cli, repository: Path, file: Path) -> None:
     file.write_text(GOOD.replace("1", "2"))
 
     done = cli("registry", "apply")
@@ -167,7 +163,7 @@ def test_edits_that_are_not_committed_are_named_and_left_out(
 
 
 @pytest.mark.parametrize("stale", [False, True])
-def test_a_shallow_clone_applies_what_is_newest_and_refuses_what_is_not(
+def test_shallow_clone_applies_only_the_newest_declaration(
     cli: Cli,
     repository: Path,
     file: Path,

@@ -35,7 +35,7 @@ def test_a_model_goes_from_registration_to_production(cli: Cli, model: str) -> N
     assert "Archived" in cli("registry", "show", "Price").stdout
 
 
-def test_history_tells_who_changed_what_and_why(cli: Cli, model: str) -> None:
+def test_history_lists_user_change_and_reason(cli: Cli, model: str) -> None:
     cli("registry", "register", model, "Price")
     cli("registry", "transition", "Price", "1", "Staging", "-m", "worth a try")
 

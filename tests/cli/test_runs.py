@@ -31,9 +31,7 @@ def test_list_filters_orders_and_cuts(cli: Cli, repository: Path) -> None:
     assert "Only the first" in cut.stderr
 
 
-def test_list_is_aligned_text_without_decoration_where_it_is_piped(
-    cli: Cli, repository: Path
-) -> None:
+def test_list_into_a_pipe_is_aligned_plain_text(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
     heading, line = cli("runs", "list").stdout.splitlines()
@@ -58,7 +56,7 @@ def test_show_accepts_an_id_its_first_digits_and_a_name(cli: Cli, repository: Pa
         assert loaded(cli("runs", "show", text, "--json"))["run_id"] == newest
 
 
-def test_show_tells_everything(cli: Cli, repository: Path) -> None:
+def test_show_prints_all_parts_of_a_run(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
     document = loaded(cli("runs", "show", "first", "--json"))

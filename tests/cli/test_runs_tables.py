@@ -65,7 +65,7 @@ def test_no_cell_becomes_a_formula(text: str) -> None:
     assert "-1.5" in cells
 
 
-def test_compare_tells_what_differs(cli: Cli, repository: Path) -> None:
+def test_compare_prints_differences(cli: Cli, repository: Path) -> None:
     ids = [log_run(repository, "one", rmse=1), log_run(repository, "two", rmse=2)]
     client = gitml.MlflowClient(repository)
     client.log_param(ids[1], "depth", 3)
@@ -88,7 +88,7 @@ def test_compare_tells_what_differs(cli: Cli, repository: Path) -> None:
     assert "at least two" in cli("runs", "compare", ids[0], code=2).stderr
 
 
-def test_compare_tells_code_and_environment(tracked: Path, cli: Cli) -> None:
+def test_compare_includes_code_and_environment(tracked: Path, cli: Cli) -> None:
     ids = []
     for text in ("print(1)\n", "print(2)\n"):
         (tracked / "train.py").write_text(text)

@@ -15,9 +15,7 @@ from tests.cli.conftest import Cli, refs
 from tests.conftest import git
 
 
-def test_init_makes_branch_and_settings_and_a_second_run_changes_nothing(
-    cli: Cli, repository: Path
-) -> None:
+def test_init_creates_branch_and_settings_once(cli: Cli, repository: Path) -> None:
     result = cli("init")
 
     assert git(repository, "log", "--format=%s", "gitml/runs") == "runs: branch created"

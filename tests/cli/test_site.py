@@ -15,7 +15,7 @@ from tests.conftest import ended, git
 
 
 @pytest.mark.slow
-def test_a_site_is_built_and_the_second_time_nothing_is_new(cli: Cli, repository: Path) -> None:
+def test_second_build_writes_no_files(cli: Cli, repository: Path) -> None:
     run_id = log_run(repository)
 
     assert cli("site", "build").stdout == f"{repository / '_site' / 'index.html'}\n"
@@ -39,7 +39,7 @@ def test_title_comes_from_option_settings_or_folder(
 
 
 @pytest.mark.slow
-def test_a_folder_with_something_else_is_left_alone(cli: Cli, repository: Path) -> None:
+def test_build_refuses_a_folder_with_other_files(cli: Cli, repository: Path) -> None:
     (repository / "thesis").mkdir()
     (repository / "thesis" / "chapter.txt").write_text("years of work")
 
@@ -82,7 +82,7 @@ def test_a_site_is_published_to_a_branch(cli: Cli, repository: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_ui_shows_what_is_logged_while_it_serves(repository: Path) -> None:
+def test_ui_shows_runs_logged_while_it_serves(repository: Path) -> None:
     log_run(repository)
     server = subprocess.Popen(
         [*PROGRAM, "ui", "--no-open"], cwd=repository, text=True,

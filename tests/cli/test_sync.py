@@ -20,7 +20,7 @@ def origin(repository: Path, tmp_path: Path) -> Path:
     return tmp_path / "origin.git"
 
 
-def test_push_tells_what_went_and_that_artifacts_stay(
+def test_push_reports_sent_runs_and_local_artifacts(
     cli: Cli, repository: Path, origin: Path
 ) -> None:
     run_id = log_run(repository)
@@ -104,7 +104,7 @@ def test_a_remote_for_artifacts_is_tried_then_used(
     assert (again["url"], again["shared"], again["left"]) == (str(tmp_path / "other"), True, [])
 
 
-def test_status_tells_what_is_not_pushed_and_where_artifacts_are(
+def test_status_lists_unpushed_runs_and_the_artifact_remote(
     cli: Cli, repository: Path, origin: Path, model: str
 ) -> None:
     cli("registry", "register", model, "Price")

@@ -49,7 +49,7 @@ def on_terminal(folder: Path, *args: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_with_markup_marks_and_emoji_are_printed_as_they_are(
+def test_names_with_markup_and_emoji_are_printed_unchanged(
     cli: Cli, repository: Path, name: str
 ) -> None:
     log_run(repository, name)
@@ -73,7 +73,7 @@ def test_escape_sequences_in_a_pushed_record_do_not_reach_the_output(
         assert "owned" in output
 
 
-def test_a_terminal_gets_a_table_that_fits_and_obeys_no_name(repository: Path) -> None:
+def test_table_fits_the_terminal_and_escapes_names(repository: Path) -> None:
     log_run(repository, "[red]x[/red] " + "long " * 40)
     run_id = log_run(repository, "first")
     pushed_by_somebody(repository, run_id, "\x1b[2J")

@@ -45,7 +45,7 @@ def forged(folder: Path, tag: str, old: str, new: str) -> None:
     git(folder, "update-ref", f"refs/tags/{tag}", oid)
 
 
-def test_a_promotion_holds_and_says_what_was_verified(cli: Cli, promoted: Path) -> None:
+def test_verify_reports_the_checked_tags(cli: Cli, promoted: Path) -> None:
     assert (
         cli("registry", "verify").stdout
         == "Verified 6 tags (0 must be signed) of 1 model: 0 problems.\n"
@@ -56,7 +56,7 @@ def test_a_promotion_holds_and_says_what_was_verified(cli: Cli, promoted: Path) 
     assert "No registered model 'Other'" in cli("registry", "verify", "Other", code=3).stderr
 
 
-def test_what_is_wrong_is_named_and_the_exit_code_is_1(cli: Cli, promoted: Path) -> None:
+def test_verify_lists_problems_and_exits_1(cli: Cli, promoted: Path) -> None:
     git(promoted, "tag", "-d", "Price#Archived#3")
     git(promoted, "tag", "Price@v9.0.0")
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_1(cli: Cli, promoted: Path)
         ),
     ],
 )
-def test_gates_that_do_not_agree_with_their_values_are_named(
+def test_verify_lists_gates_that_contradict_their_values(
     cli: Cli, promoted: Path, old: str, new: str, problem: str
 ) -> None:
     forged(promoted, "Price#Production#5", old, new)

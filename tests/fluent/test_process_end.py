@@ -43,7 +43,9 @@ def end_of(repository: Path, ending: str, *, start: str = START) -> tuple[str, d
         ("os.kill(os.getpid(), signal.SIGTERM)", "KILLED"),
     ],
 )
-def test_the_status_tells_how_the_process_ended(repository: Path, ending: str, status: str) -> None:
+def test_run_status_reflects_how_the_process_ended(
+    repository: Path, ending: str, status: str
+) -> None:
     actual, tags = end_of(repository, ending)
 
     assert actual == status
@@ -98,7 +100,7 @@ def test_a_forked_child_does_not_end_its_parents_run(repository: Path) -> None:
     assert run.data.metrics == {"m": 1.0, "after": 2.0}
 
 
-def test_everything_acknowledged_before_a_kill_is_in_the_record(repository: Path) -> None:
+def test_acknowledged_metrics_survive_a_kill(repository: Path) -> None:
     script = (
         "import gitml, sys\n"
         "gitml.start_run()\n"

@@ -61,7 +61,7 @@ def test_run_is_a_commit_that_reads_like_a_notebook(tracked: Path) -> None:
     assert trailers == "FINISHED"
 
 
-def test_everything_logged_is_in_the_record(tracked: Path) -> None:
+def test_record_holds_all_that_was_logged(tracked: Path) -> None:
     with gitml.start_run(tags={"team": "blue"}) as run:
         gitml.log_params({"a": 1, "b": "x"})
         gitml.log_metric("loss", 2.0, step=1, timestamp=1_700_000_000_000)
@@ -296,7 +296,7 @@ def test_names_that_cannot_be_used_leave_nothing_behind(tracked: Path, name: obj
 
 
 @pytest.mark.parametrize("value", ["high", None, [1, 2], object(), {}])
-def test_a_metric_that_is_no_number_is_refused(tracked: Path, value: object) -> None:
+def test_metric_must_be_a_number(tracked: Path, value: object) -> None:
     with gitml.start_run(), pytest.raises(InvalidInput, match="not a number"):
         gitml.log_metric("m", value)  # type: ignore[arg-type]
 

@@ -79,7 +79,7 @@ def test_repair_rebuilds_derived_files_in_a_commit(good: Good) -> None:
         ("run.json", None, "is missing"),
     ],
 )
-def test_what_cannot_be_derived_is_named_and_left(
+def test_repair_reports_what_cannot_be_derived(
     good: Good, name: str, data: bytes | None, reason: str
 ) -> None:
     path = put(good, name, data)

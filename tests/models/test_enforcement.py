@@ -85,9 +85,7 @@ def test_columns_of_the_right_type_stay_as_they_are(expected: str, given: Any) -
         ("double", [1, "x"], "cannot be checked, because values of types long and string"),
     ],
 )
-def test_what_would_lose_or_invent_something_is_refused(
-    expected: str, given: Any, message: str
-) -> None:
+def test_lossy_conversions_are_refused(expected: str, given: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=f"Column 'a' .*{message}"):
         enforce(pd.DataFrame({"a": given}), signed(ColSpec(expected, "a")))  # type: ignore[arg-type]
 
@@ -131,7 +129,7 @@ def test_columns_of_different_length_are_refused() -> None:
         enforce({"a": [1, 2], "b": [1.0]}, TWO)
 
 
-def test_what_is_no_table_is_refused() -> None:
+def test_enforcement_refuses_other_types_than_tables() -> None:
     with pytest.raises(InvalidInput, match="takes a table, not NoneType"):
         enforce(None, TWO)
 
@@ -162,7 +160,7 @@ def test_nested_values_are_checked_to_the_bottom() -> None:
             enforce([{"a": bad}], signature)
 
 
-def test_anything_passes_where_the_signature_says_any() -> None:
+def test_signature_any_accepts_every_value() -> None:
     data = object()
     assert enforce(data, signed(ColSpec(AnyType()))) is data
     assert enforce(data, None) is data

@@ -113,7 +113,7 @@ def test_loading_names_the_folder_that_holds_no_model(tmp_path: Path) -> None:
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
     ],
 )
-def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_mlmodel_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "MLmodel").write_text(text)
     with pytest.raises(InvalidInput, match=message):
         Model.load(tmp_path)

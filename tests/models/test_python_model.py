@@ -72,7 +72,7 @@ def test_python_models_are_refused_where_pickles_are_forbidden(tmp_path: Path) -
         pyfunc.load(tmp_path / "m", allow_pickles=False)
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_save_refuses_other_objects_than_models(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="python_model is int"):
         flavor.save(3, tmp_path / "m")  # type: ignore[arg-type]
 

@@ -175,7 +175,7 @@ def test_a_malformed_uri_is_refused(tracked: Path, uri: str) -> None:
         artifacts.local_path(uri)
 
 
-def test_what_a_uri_names_must_exist(tracked: Path) -> None:
+def test_uri_of_a_missing_artifact_is_refused(tracked: Path) -> None:
     with gitml.start_run() as run:
         gitml.log_text("x", "a.txt")
     for uri in (

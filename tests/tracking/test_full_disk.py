@@ -154,7 +154,7 @@ def test_a_full_disk_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system read-only")
-def test_a_repository_that_cannot_be_written_is_read_and_says_so(tmp_path: Path) -> None:
+def test_readonly_repository_is_searched_but_not_written(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "project")
     run_script(repository, BEFORE + "gitml.end_run()")
     script = (
