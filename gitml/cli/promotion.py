@@ -13,10 +13,10 @@ from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk, to_json
 from gitml.client import MlflowClient
 from gitml.config import Job
-from gitml.entities import Stage
+from gitml.entities import Metric, Stage
 from gitml.errors import GateFailed, GitmlError, InvalidInput
 from gitml.registry import facts, promotion
-from gitml.registry.promotion import Proposal, Review, comparison, markdown_report, report_charts
+from gitml.registry.promotion import Proposal, Review, markdown_report, report_charts
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, parse
 from gitml.sharing import push_pull
@@ -123,7 +123,7 @@ def _show(client: MlflowClient, review: Review, output: Path | None, json_: bool
                 hint="Give another path with --output.",
             ) from error
     if json_:
-        print_json(comparison.report(review))
+        print_json(review)
         return
     for line in markdown_report.markdown(review).splitlines():
         say(line)
@@ -141,6 +141,11 @@ def show_report(name: str, version: str, stage: str, output: Path | None, json_:
     _show(client, promotion.consider(client.registry, name, version, stage), output, json_)
 
 
+def _curves(registry: Registry, model: str, version: int) -> tuple[Metric, ...]:
+    model_version = registry.get_model_version(model, version)
+    return facts.curves(registry.repo, registry.branch, model_version)
+
+
 def _write(registry: Registry, review: Review, output: Path) -> None:
     """Write a report: into a ``.md`` file, else into a folder with JSON and charts beside it."""
     text = markdown_report.markdown(review)
@@ -148,18 +153,13 @@ def _write(registry: Registry, review: Review, output: Path) -> None:
         output.write_text(text, encoding="utf-8")
         return
     output.mkdir(parents=True, exist_ok=True)
-    report = comparison.report(review)
-    document = json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False)
+    document = json.dumps(to_json(review), indent=2, ensure_ascii=False, allow_nan=False)
     (output / "report.md").write_text(text, encoding="utf-8")
     (output / "report.json").write_text(document + "\n", encoding="utf-8")
-    for change, compared in zip(review.changes, report.changes, strict=True):
-        both = (change.admission.candidate, change.admission.incumbent)
-        curves = {
-            evidence.version.version: facts.curves(registry.repo, registry.branch, evidence.version)
-            for evidence in both
-            if evidence
-        }
-        for name, data in report_charts.pictures(compared, curves):
+    for change in review.changes:
+        versions = (change.version, change.incumbent)
+        curves = {number: _curves(registry, change.model, number) for number in versions if number}
+        for name, data in report_charts.pictures(change, curves):
             (output / name).write_bytes(data)
 
 

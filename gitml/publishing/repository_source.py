@@ -21,10 +21,10 @@ from gitml.publishing import documents
 from gitml.publishing.warnings import repository_warnings
 from gitml.registry.gates import declarations
 from gitml.registry.gates.metric_direction import by_name
-from gitml.registry.promotion.comparison import Comparison
+from gitml.registry.promotion.comparison import VersionComparison
 from gitml.registry.promotion.decisions import (
     Decision,
-    Proposal,
+    OpenProposal,
     considered,
     decisions,
     proposals,
@@ -163,7 +163,7 @@ class RepositorySource:
         """Return the versions of a model that entered a stage, newest first."""
         return decisions(self._registry, model)
 
-    def considered(self, version: ModelVersion) -> Comparison | None:
+    def considered(self, version: ModelVersion) -> VersionComparison | None:
         """Return the comparison of a version that nobody proposed with the one in Production."""
         return considered(self._registry, version, self._code)
 
@@ -175,7 +175,7 @@ class RepositorySource:
         """Return what needs attention besides failed runs, the most urgent first."""
         return repository_warnings(self._repository, self._registry, self._versions, self.runs)
 
-    def _proposals(self) -> Sequence[Proposal]:
+    def _proposals(self) -> Sequence[OpenProposal]:
         return proposals(self._registry, self._code) if self._code else ()
 
     def _declared_trees(self) -> str:

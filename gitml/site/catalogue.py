@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gitml.entities import Experiment, LifecycleStage, ModelVersion, Run
-from gitml.registry.promotion.decisions import Proposal
+from gitml.registry.promotion.decisions import OpenProposal
 from gitml.site.source import SiteSource
 from gitml.site.text import formats, urls
 
@@ -49,7 +49,7 @@ class Catalogue:
     children: Mapping[str, tuple[Run, ...]]
     versions: Mapping[str, tuple[ModelVersion, ...]]
     registered: Mapping[str, tuple[ModelVersion, ...]]
-    proposals: Mapping[str, tuple[Proposal, ...]]
+    proposals: Mapping[str, tuple[OpenProposal, ...]]
 
     @classmethod
     def of(cls, source: SiteSource, run_pages: int) -> Catalogue:

@@ -20,8 +20,8 @@ from gitml.entities import (
     Run,
 )
 from gitml.forge import Forge
-from gitml.registry.promotion.comparison import Comparison
-from gitml.registry.promotion.decisions import Decision, Proposal
+from gitml.registry.promotion.comparison import VersionComparison
+from gitml.registry.promotion.decisions import Decision, OpenProposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,13 +153,13 @@ class SiteSource(Protocol):
     def events(self, model: str, /) -> Sequence[ModelEvent]:
         """Return the history of a model."""
 
-    def proposals(self) -> Sequence[Proposal]:
+    def proposals(self) -> Sequence[OpenProposal]:
         """Return the versions that branches propose for a stage, newest first."""
 
     def decisions(self, model: str, /) -> Sequence[Decision]:
         """Return the versions of a model that entered a stage, newest first."""
 
-    def considered(self, version: ModelVersion, /) -> Comparison | None:
+    def considered(self, version: ModelVersion, /) -> VersionComparison | None:
         """Return the comparison of a version that nobody proposed with the one in Production."""
 
     def signature(self, version: ModelVersion, /) -> Mapping[str, str]:

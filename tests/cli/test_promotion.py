@@ -327,7 +327,7 @@ def test_unknown_versions_are_named_with_file_and_line(
 
     wrong = cli("registry", "check", code=2)
     assert "registry/Price.yaml, line 3: Model 'Price' has no version 9." in wrong.stderr
-    assert "There is no revision 'nowhere'" in cli(
+    assert "Revision 'nowhere' does not exist" in cli(
         "registry", "check", "--base", "nowhere", code=2
     ).stderr  # fmt: skip
 

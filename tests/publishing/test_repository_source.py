@@ -18,8 +18,7 @@ from gitml.forge import Forge, ForgeKind
 from gitml.publishing.dashboard import build_site
 from gitml.publishing.repository_source import RepositorySource
 from gitml.registry import registration
-from gitml.registry.promotion import review
-from gitml.registry.registry import Registry
+from gitml.registry.promotion.pull_request import forge_of
 from gitml.repository import Repository
 from tests.conftest import git
 
@@ -30,7 +29,7 @@ def test_dashboard_and_report_link_to_the_same_pages(tracked: Path) -> None:
     repository = Repository.open(tracked)
     forge = RepositorySource(repository).forge
     assert forge == Forge(address="https://git.example.org:8443/team/prices", kind=ForgeKind.GITEA)
-    assert review.between(Registry.of(repository), "HEAD").forge == forge
+    assert forge_of(repository.git, "origin") == forge  # what reviews link to
 
 
 @pytest.fixture

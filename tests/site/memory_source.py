@@ -15,8 +15,8 @@ from gitml.entities import (
     Run,
 )
 from gitml.forge import NO_FORGE, Forge
-from gitml.registry.promotion.comparison import Comparison
-from gitml.registry.promotion.decisions import Decision, Proposal
+from gitml.registry.promotion.comparison import VersionComparison
+from gitml.registry.promotion.decisions import Decision, OpenProposal
 from gitml.site.source import CodeCommit, Document, RepositoryWarning, SiteSource
 
 
@@ -57,9 +57,9 @@ class MemorySource:
     commits: Callable[[], Sequence[CodeCommit]] = _no_items
     versions: Callable[[str], Sequence[ModelVersion]] = _no_items
     events: Callable[[str], Sequence[ModelEvent]] = _no_items
-    proposals: Callable[[], Sequence[Proposal]] = _no_items
+    proposals: Callable[[], Sequence[OpenProposal]] = _no_items
     decisions: Callable[[str], Sequence[Decision]] = _no_items
-    considered: Callable[[ModelVersion], Comparison | None] = _nothing
+    considered: Callable[[ModelVersion], VersionComparison | None] = _nothing
     signature: Callable[[ModelVersion], Mapping[str, str]] = lambda version: {}
     warnings: Callable[[], Sequence[RepositoryWarning]] = _no_items
     unread: Callable[[], Sequence[str]] = _no_items

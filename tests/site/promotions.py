@@ -10,12 +10,10 @@ from gitml.entities import ModelVersion, Run, Stage
 from gitml.forge import Forge
 from gitml.formats.model_records import VersionFile
 from gitml.query.gates import Verdict, judge, read
-from gitml.registry.admission import Admission
 from gitml.registry.facts import VersionFacts
 from gitml.registry.gates.approvals import Approvals
-from gitml.registry.promotion.comparison import Comparison, compared
-from gitml.registry.promotion.decisions import Decision, Proposal
-from gitml.registry.promotion.review import StageChange
+from gitml.registry.promotion.comparison import Background, VersionComparison, compare
+from gitml.registry.promotion.decisions import Decision, OpenProposal
 from gitml.registry.tags.stage_history import StageEntry
 
 SIGNATURE = {
@@ -45,24 +43,23 @@ class Story:
 
     def comparison(
         self, new: ModelVersion, old: ModelVersion | None, approvals: Approvals, **more: Any
-    ) -> Comparison:
+    ) -> VersionComparison:
         """Compare a version with another one, judged by the gates."""
         candidate, incumbent = self.evidence(new), self.evidence(old) if old else None
         facts = {**candidate.gate_facts, **approvals.facts()}
         gates = tuple(map(read, self.gates))
         against = {"production": incumbent.gate_facts if incumbent else None}
-        judged = Admission(
-            candidate=candidate,
-            stage=Stage.PRODUCTION,
-            incumbent=incumbent,
+        background = Background(
+            forge=FORGE, gates=gates, commits=2, subjects=(self.says, "abc Fix"), **more
+        )
+        return compare(
+            candidate,
+            incumbent,
+            Stage.PRODUCTION,
             verdicts=(*(judge(gate, facts, against) for gate in gates), *self.verdicts),
             approvals=approvals,
+            background=background,
         )
-        change = StageChange(
-            model=new.name, stage=Stage.PRODUCTION, path="registry/x.yaml", live=False,
-            admission=judged, gates=gates, commits=2, subjects=(self.says, "abc Fix"), **more,
-        )  # fmt: skip
-        return compared(change, FORGE)
 
     def decision(
         self, new: ModelVersion, old: ModelVersion | None, when: int, tag: str, **more: Any
@@ -77,12 +74,12 @@ class Story:
         )  # fmt: skip
         return Decision(entry=entry, comparison=comparison)
 
-    def proposal(self, new: ModelVersion, old: ModelVersion | None, when: int) -> Proposal:
+    def proposal(self, new: ModelVersion, old: ModelVersion | None, when: int) -> OpenProposal:
         """A branch that wants a version in Production."""
-        return Proposal(
+        return OpenProposal(
             branch=f"promote/{self.says}", commit="3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
             user=self.who, timestamp=when, reason=self.says, open_at=f"{FORGE.address}/pulls",
             comparison=self.comparison(
-                new, old, Approvals(), forced=self.says, gates_added=(self.says,)
+                new, old, Approvals(), incumbent_forced=self.says, gates_added=(self.says,)
             ),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from gitml.entities import Stage
 from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
 from gitml.query.gates import Gate, read as read_gate
-from gitml.registry.gates.metric_direction import Better
+from gitml.registry.gates.metric_direction import Direction
 from gitml.registry.gates.shorthand import expanded
 from gitml.registry.tags.grammar import slug
 from gitml.registry.tags.names import check_alias, check_model_name, check_stage, check_version
@@ -54,7 +54,7 @@ class Declaration:
     description: str = ""
     stages: Mapping[Stage, int | None] = field(default_factory=dict)
     aliases: Mapping[str, int | None] = field(default_factory=dict)
-    better: Mapping[str, Better] = field(default_factory=dict)
+    better: Mapping[str, Direction] = field(default_factory=dict)
     gates: Mapping[Stage, tuple[Gate, ...]] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
 
@@ -267,10 +267,10 @@ class _Reader:
             )
         return stage
 
-    def _better(self, node: Node) -> Better:
-        if node.id != "scalar" or node.value not in tuple(Better):
+    def _better(self, node: Node) -> Direction:
+        if node.id != "scalar" or node.value not in tuple(Direction):
             raise self._wrong(node, "better is lower or higher", "Such as `rmse: lower`.")
-        return Better(node.value)
+        return Direction(node.value)
 
     def _string(self, node: Node) -> str:
         if node.id != "scalar":

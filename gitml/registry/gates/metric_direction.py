@@ -1,8 +1,8 @@
-"""Hides how it is known which direction of a metric is the better one. All pure.
+"""Derive which direction of a metric is the better one. All pure.
 
-People say it (``better:`` in ``registry/<Model>.yaml``), else the gates do (what must be below a
-limit had better be low), else the metric's name does. Where they contradict themselves, or nothing
-tells, it is unknown: no arrow is better than a wrong one.
+A declaration decides (``better:`` in ``registry/<Model>.yaml``), else the gates (what must be below
+a limit is better low), else the metric's name. If they contradict themselves, or none of them
+decides, the direction is unknown: no arrow is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -24,75 +24,76 @@ _HIGHER = frozenset(
     "acc accuracy ap auc aucpr auroc bleu dice f1 fbeta iou kappa mcc mrr ndcg precision psnr r2 "
     "recall rouge sensitivity specificity ssim tpr".split()
 )
-_WEAK = "score"  # of what, the other words tell
+_WEAK = "score"  # of what, the other words of the name tell
 
 
-class Better(StrEnum):
-    """Which direction is better."""
+class Direction(StrEnum):
+    """A direction in which values of a metric are better."""
 
     LOWER = "lower"
     HIGHER = "higher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Direction:
-    """Which direction of a metric is better, and how that is known.
+class KnownDirection:
+    """The better direction of a metric.
 
     Attributes:
         better: The direction.
-        source: ``declared``, ``gate`` or ``name``.
+        source: How it is known: ``declared``, ``gate`` or ``name``.
     """
 
-    better: Better
+    better: Direction
     source: str
 
 
 def directions(
-    metrics: Iterable[str], declared: Mapping[str, Better], gates: Sequence[Gate]
-) -> dict[str, Direction]:
-    """Tell the better direction of each metric where it is known."""
+    metrics: Iterable[str], declared: Mapping[str, Direction], gates: Sequence[Gate]
+) -> dict[str, KnownDirection]:
+    """Return the better direction of each metric for which it is known."""
     by_gates = _by_gates(gates)
-    found = {}
+    result = {}
     for metric in metrics:
-        told = (
+        candidates = (
             ("declared", declared.get(metric)),
             ("gate", by_gates.get(metric)),
             ("name", by_name(metric)),
         )
-        known = next(((source, better) for source, better in told if better), None)
-        if known:
-            found[metric] = Direction(better=known[1], source=known[0])
-    return found
+        for source, better in candidates:
+            if better:
+                result[metric] = KnownDirection(better=better, source=source)
+                break
+    return result
 
 
-def by_name(metric: str) -> Better | None:
-    """Tell it from a well-known name, such as ``val_rmse`` or scikit-learn's ``neg_log_loss``."""
+def by_name(metric: str) -> Direction | None:
+    """Derive it from a well-known name, such as ``val_rmse`` or scikit-learn's ``neg_log_loss``."""
     words = set(re.findall(r"[a-z]+[0-9]*", metric.lower()))
     low, high = bool(words & _LOWER), bool(words & _HIGHER)
     if low and high:
         return None
     if low:
-        return Better.HIGHER if "neg" in words else Better.LOWER
-    return Better.HIGHER if high or _WEAK in words else None
+        return Direction.HIGHER if "neg" in words else Direction.LOWER
+    return Direction.HIGHER if high or _WEAK in words else None
 
 
-def _by_gates(gates: Sequence[Gate]) -> dict[str, Better]:
-    said: dict[str, set[Better]] = defaultdict(set)
+def _by_gates(gates: Sequence[Gate]) -> dict[str, Direction]:
+    directions: dict[str, set[Direction]] = defaultdict(set)
     for gate in gates:
-        for metric, better in _said(gate.node):
-            said[metric].add(better)
-    return {metric: min(many) for metric, many in said.items() if len(many) == 1}
+        for metric, better in _of_node(gate.node):
+            directions[metric].add(better)
+    return {metric: min(values) for metric, values in directions.items() if len(values) == 1}
 
 
-def _said(node: Node) -> Iterator[tuple[str, Better]]:
-    """What an expression wants low or high: metrics of the candidate that stand alone on a side."""
+def _of_node(node: Node) -> Iterator[tuple[str, Direction]]:
+    """Yield what an expression needs low or high: the candidate's metrics alone on a side."""
     if not isinstance(node, Operation):
         return
     if node.operator in ("and", "or"):
         for item in node.items:
-            yield from _said(item)
+            yield from _of_node(item)
     elif node.operator[0] in "<>" and len(node.items) == 2:
         small, great = node.items if node.operator[0] == "<" else node.items[::-1]
-        for side, better in ((small, Better.LOWER), (great, Better.HIGHER)):
+        for side, better in ((small, Direction.LOWER), (great, Direction.HIGHER)):
             if isinstance(side, GateField) and side.kind == "metrics" and not side.stage:
                 yield side.key, better

@@ -21,7 +21,7 @@ from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_trailers, from_workflow
 from gitml.registry.gates.declarations import Declaration
 from gitml.registry.promotion.push_order import push_tags
-from gitml.registry.promotion.review import check_versions, examined
+from gitml.registry.promotion.review import check_versions, examine
 from gitml.registry.registry import Registry
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.verify import require_signed
@@ -150,7 +150,7 @@ def _to_admit(registry: Registry, one: Declaration, decision: _Decision) -> Iter
         held = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
         if version is not None and (held != [version] if alone else version not in held):
-            yield examined(registry, one, stage, version, decision.approvals())
+            yield examine(registry, one, stage, version, decision.approvals())
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Hides how a candidate is compared with the version it is to replace: the review report's values.
+"""Compare a version that is to enter a stage with the version live in it.
 
 The dataclasses are what ``gitml registry check --json`` prints, key by key; FORMAT.md lists them.
 Times are ms since the Unix epoch, sizes bytes. All pure.
@@ -7,23 +7,22 @@ Times are ms since the Unix epoch, sizes bytes. All pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from gitml.entities import Dataset
-from gitml.forge import Forge
-from gitml.query.gates import Verdict
+from gitml.entities import Stage
+from gitml.forge import NO_FORGE, Forge
+from gitml.query.gates import Gate, Verdict
 from gitml.registry.facts import VersionFacts
 from gitml.registry.gates import metric_direction
-from gitml.registry.promotion.review import Review, StageChange
+from gitml.registry.gates.approvals import NOBODY, Approvals
+from gitml.registry.gates.metric_direction import Direction, KnownDirection
 from gitml.registry.tags.stage_history import StageEntry
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricRow:
-    """A metric of both; ``outcome`` is ``better``, ``worse`` or ``same`` where that is known."""
+class MetricComparison:
+    """A metric of both; ``outcome`` is ``better``, ``worse``, ``same``, or None if unknown."""
 
     metric: str
     candidate: float | None
@@ -33,10 +32,17 @@ class MetricRow:
     better_from: str
     outcome: str | None
 
+    @property
+    def relative(self) -> float | None:
+        """The difference as a share of the incumbent's value."""
+        if self.difference is None or not self.incumbent:
+            return None
+        return self.difference / abs(self.incumbent)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParamRow:
-    """A param that is not the same in both."""
+class ParamComparison:
+    """A param that differs."""
 
     param: str
     candidate: str | None
@@ -44,8 +50,8 @@ class ParamRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetRow:
-    """A data set of either, by name and context.
+class DatasetComparison:
+    """A dataset of either, by name and context.
 
     ``change`` is ``same``, ``changed``, ``added`` or ``removed``; several digests are joined.
     """
@@ -58,8 +64,8 @@ class DatasetRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """The code commits of both, and what lies between; ``commits`` is None where unknown."""
+class CodeComparison:
+    """The code commits of both and those between them; ``commits`` is None if unknown."""
 
     candidate: str
     incumbent: str
@@ -69,7 +75,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class VersionOrigin:
     """Where a version comes from."""
 
     version: int
@@ -85,8 +91,8 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A version that is to enter a stage, beside the one that is in it."""
+class VersionComparison:
+    """A version beside the one that it is to replace."""
 
     model: str
     stage: str
@@ -101,181 +107,227 @@ class Comparison:
     incumbent_forced: str
     gates_added: tuple[str, ...]
     gates_removed: tuple[str, ...]
-    metrics: tuple[MetricRow, ...]
-    params_changed: tuple[ParamRow, ...]
-    datasets: tuple[DatasetRow, ...]
-    code: Code
-    candidate: About
-    incumbent_version: About | None
+    metrics: tuple[MetricComparison, ...]
+    params_changed: tuple[ParamComparison, ...]
+    datasets: tuple[DatasetComparison, ...]
+    code: CodeComparison
+    candidate: VersionOrigin
+    incumbent_version: VersionOrigin | None
     size_difference: int | None
     history: tuple[StageEntry, ...]
 
+    @property
+    def failed(self) -> int:
+        """Number of gates that fail, whoever approves."""
+        return sum(gate_word(gate) == "fails" for gate in self.gates)
+
+    @property
+    def waiting(self) -> int:
+        """Number of gates that wait for approvals only."""
+        return sum(gate_word(gate) == "waits" for gate in self.gates)
+
+    def directions(self, limit: int) -> list[tuple[str, str, list[str]]]:
+        """Group the metrics of both versions by better direction and by how that is known.
+
+        Args:
+            limit: Number of metrics to look at.
+        """
+        groups: dict[tuple[str, str], list[str]] = {}
+        for row in self.metrics[:limit]:
+            if row.better and row.incumbent is not None and row.candidate is not None:
+                groups.setdefault((row.better, row.better_from), []).append(row.metric)
+        return [(better, source, metrics) for (better, source), metrics in sorted(groups.items())]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a proposal changes, compared and judged."""
+class Background:
+    """What a comparison tells besides the facts of the two versions.
 
-    schema: int
-    verdict: str
-    holds: bool
-    base: str
-    changes: tuple[Comparison, ...]
-    notes: tuple[str, ...]
+    Attributes:
+        forge: Web pages of the repository.
+        live: Whether the version is in the stage already.
+        gates: Gates of the stage, from which better directions are derived.
+        better: Direction direction of a metric, as declared.
+        incumbent_forced: Why the incumbent was forced past its gates; empty if it was not.
+        gates_added: Gates that the base does not have.
+        gates_removed: Gates that only the base has.
+        commits: Number of code commits from the incumbent to the candidate; None if unknown.
+        subjects: First lines of the newest of them.
+        history: Who was in the stage before, newest first.
+    """
+
+    forge: Forge = NO_FORGE
+    live: bool = False
+    gates: Sequence[Gate] = ()
+    better: Mapping[str, Direction] = field(default_factory=dict)
+    incumbent_forced: str = ""
+    gates_added: tuple[str, ...] = ()
+    gates_removed: tuple[str, ...] = ()
+    commits: int | None = None
+    subjects: tuple[str, ...] = ()
+    history: tuple[StageEntry, ...] = ()
 
 
-def report(review: Review) -> Report:
-    """Compare everything that a review found."""
-    changes = tuple(compared(change, review.forge) for change in review.changes)
-    order = ("fails", "waits", "holds", "no gates")
-    worst = min((change.verdict for change in changes), key=order.index, default="no change")
-    return Report(
-        schema=SCHEMA,
-        verdict=worst,
-        holds=review.holds,
-        base=review.base,
-        changes=changes,
-        notes=review.notes,
-    )
-
-
-def compared(change: StageChange, forge: Forge) -> Comparison:
+def compare(
+    candidate: VersionFacts,
+    incumbent: VersionFacts | None,
+    stage: Stage,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    approvals: Approvals = NOBODY,
+    background: Background,
+) -> VersionComparison:
     """Compare a version with the one that it is to replace.
 
     Args:
-        change: The two, judged.
-        forge: Web pages of the repository.
+        candidate: The version.
+        incumbent: The version live in the stage; None if there is none.
+        stage: The stage.
+        verdicts: What the candidate was judged by.
+        approvals: Who approved it.
+        background: What else is known.
     """
-    found = change.admission
-    old = found.incumbent
-    return Comparison(
-        model=change.model,
-        stage=change.stage.value,
-        version=found.candidate.version.version,
-        incumbent=old.version.version if old else None,
-        live=change.live,
-        verdict=_verdict(change),
-        holds=not found.failed,
-        gates=found.verdicts,
-        approved_by=found.approvals.names,
-        approvals_from=found.approvals.source,
-        incumbent_forced=change.forced,
-        gates_added=change.gates_added,
-        gates_removed=change.gates_removed,
-        metrics=_metrics(change),
-        params_changed=_params(found.candidate, old),
-        datasets=_datasets(found.candidate, old),
-        code=_code(change, forge),
-        candidate=_about(found.candidate),
-        incumbent_version=_about(old) if old else None,
-        size_difference=_size_difference(found.candidate, old),
-        history=change.history,
+    words = {gate_word(verdict) for verdict in verdicts}
+    order = ("fails", "waits", "holds")
+    return VersionComparison(
+        model=candidate.version.name,
+        stage=stage.value,
+        version=candidate.version.version,
+        incumbent=incumbent.version.version if incumbent else None,
+        live=background.live,
+        verdict=next((word for word in order if word in words), "no gates"),
+        holds="fails" not in words,
+        gates=tuple(verdicts),
+        approved_by=approvals.names,
+        approvals_from=approvals.source,
+        incumbent_forced=background.incumbent_forced,
+        gates_added=background.gates_added,
+        gates_removed=background.gates_removed,
+        metrics=_metrics(candidate, incumbent, background),
+        params_changed=_params(candidate, incumbent),
+        datasets=_datasets(candidate, incumbent),
+        code=_code(candidate, incumbent, background),
+        candidate=_origin(candidate),
+        incumbent_version=_origin(incumbent) if incumbent else None,
+        size_difference=_size_difference(candidate, incumbent),
+        history=background.history,
     )
 
 
-def _verdict(change: StageChange) -> str:
-    found = change.admission
-    if found.failed:
-        return "fails"
-    if found.pending:
-        return "waits"
-    return "holds" if found.verdicts else "no gates"
+def gate_word(verdict: Verdict) -> str:
+    """Return ``holds``, ``waits`` (for approvals only) or ``fails``."""
+    return "holds" if verdict.holds else "waits" if verdict.pending else "fails"
 
 
-def _metrics(change: StageChange) -> tuple[MetricRow, ...]:
-    new, old = map(_logged, (change.admission.candidate, change.admission.incumbent))
-    keys = sorted({*new, *old})
-    known = metric_direction.directions(keys, change.better, change.gates)
-    return tuple(_metric(key, new.get(key), old.get(key), known.get(key)) for key in keys)
+def _metrics(
+    candidate: VersionFacts, incumbent: VersionFacts | None, background: Background
+) -> tuple[MetricComparison, ...]:
+    new, old = map(_logged, (candidate, incumbent))
+    names = sorted({*new, *old})
+    directions = metric_direction.directions(names, background.better, background.gates)
+    return tuple(
+        _metric(name, new.get(name), old.get(name), directions.get(name)) for name in names
+    )
 
 
-def _logged(one: VersionFacts | None) -> Mapping[str, float]:
-    return one.run.data.metrics if one and one.run else {}
+def _logged(version: VersionFacts | None) -> Mapping[str, float]:
+    return version.run.data.metrics if version and version.run else {}
 
 
 def _metric(
-    key: str, new: float | None, old: float | None, known: metric_direction.Direction | None
-) -> MetricRow:
+    name: str, new: float | None, old: float | None, direction: KnownDirection | None
+) -> MetricComparison:
     finite = new is not None and old is not None and math.isfinite(new) and math.isfinite(old)
     difference = new - old if finite and new is not None and old is not None else None
     outcome = None
     if difference == 0:
         outcome = "same"
-    elif difference is not None and known:
-        low = known.better is metric_direction.Better.LOWER
-        outcome = "better" if (difference < 0) is low else "worse"
-    return MetricRow(
-        metric=key,
+    elif difference is not None and direction:
+        lower = direction.better is Direction.LOWER
+        outcome = "better" if (difference < 0) is lower else "worse"
+    return MetricComparison(
+        metric=name,
         candidate=new,
         incumbent=old,
         difference=difference,
-        better=known.better.value if known else None,
-        better_from=known.source if known else "",
+        better=direction.better.value if direction else None,
+        better_from=direction.source if direction else "",
         outcome=outcome,
     )
 
 
-def _params(new: VersionFacts, old: VersionFacts | None) -> tuple[ParamRow, ...]:
-    ours, theirs = (one.run.data.params if one and one.run else {} for one in (new, old))
+def _params(candidate: VersionFacts, incumbent: VersionFacts | None) -> tuple[ParamComparison, ...]:
+    new, old = (
+        version.run.data.params if version and version.run else {}
+        for version in (candidate, incumbent)
+    )
     return tuple(
-        ParamRow(param=key, candidate=ours.get(key), incumbent=theirs.get(key))
-        for key in sorted({*ours, *theirs})
-        if ours.get(key) != theirs.get(key)
+        ParamComparison(param=key, candidate=new.get(key), incumbent=old.get(key))
+        for key in sorted({*new, *old})
+        if new.get(key) != old.get(key)
     )
 
 
-def _datasets(new: VersionFacts, old: VersionFacts | None) -> tuple[DatasetRow, ...]:
-    ours, theirs = (_digests(one) for one in (new, old))
+def _datasets(
+    candidate: VersionFacts, incumbent: VersionFacts | None
+) -> tuple[DatasetComparison, ...]:
+    new, old = map(_digests, (candidate, incumbent))
     rows = []
-    for name, context in sorted({*ours, *theirs}):
-        mine, other = ours.get((name, context), ""), theirs.get((name, context), "")
-        change = "same" if mine == other else "changed"
-        if old is None or (name, context) not in theirs:
+    for name, context in sorted({*new, *old}):
+        key = name, context
+        change = "same" if new.get(key) == old.get(key) else "changed"
+        if key not in old:
             change = "added"
-        elif (name, context) not in ours:
+        elif key not in new:
             change = "removed"
-        rows.append(
-            DatasetRow(name=name, context=context, candidate=mine, incumbent=other, change=change)
+        row = DatasetComparison(
+            name=name,
+            context=context,
+            candidate=new.get(key, ""),
+            incumbent=old.get(key, ""),
+            change=change,
         )
+        rows.append(row)
     return tuple(rows)
 
 
-def _digests(one: VersionFacts | None) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], list[str]] = {}
-    read: tuple[Dataset, ...] = one.run.inputs.dataset_inputs if one and one.run else ()
-    for dataset in read:
-        found.setdefault((dataset.name, dataset.context), []).append(dataset.digest)
-    return {key: ", ".join(sorted(set(digests))) for key, digests in found.items()}
+def _digests(version: VersionFacts | None) -> dict[tuple[str, str], str]:
+    digests: dict[tuple[str, str], list[str]] = {}
+    for dataset in version.run.inputs.dataset_inputs if version and version.run else ():
+        digests.setdefault((dataset.name, dataset.context), []).append(dataset.digest)
+    return {key: ", ".join(sorted(set(values))) for key, values in digests.items()}
 
 
-def _code(change: StageChange, forge: Forge) -> Code:
-    found = change.admission
-    new, old = (one.code_commit if one else "" for one in (found.candidate, found.incumbent))
-    return Code(
+def _code(
+    candidate: VersionFacts, incumbent: VersionFacts | None, background: Background
+) -> CodeComparison:
+    new, old = candidate.code_commit, incumbent.code_commit if incumbent else ""
+    return CodeComparison(
         candidate=new,
         incumbent=old,
-        link=forge.compare(old, new) if new != old else "",
-        commits=change.commits,
-        subjects=change.subjects,
+        link=background.forge.compare(old, new) if new != old else "",
+        commits=background.commits,
+        subjects=background.subjects,
     )
 
 
-def _about(one: VersionFacts) -> About:
-    run, file = one.run, one.file
-    return About(
-        version=one.version.version,
-        run_id=one.version.run_id,
+def _origin(facts: VersionFacts) -> VersionOrigin:
+    version, run, file = facts.version, facts.run, facts.file
+    return VersionOrigin(
+        version=version.version,
+        run_id=version.run_id,
         run_name=run.info.run_name if run else "",
         trained_by=run.info.user_id if run else "",
         trained_at=run.info.start_time if run else None,
-        registered_by=one.version.user_id,
+        registered_by=version.user_id,
         dirty=run.source.dirty if run else None,
         size=file.size if file else None,
         files=file.nfiles if file else None,
-        digest=one.version.digest,
+        digest=version.digest,
     )
 
 
-def _size_difference(new: VersionFacts, old: VersionFacts | None) -> int | None:
-    if new.file is None or old is None or old.file is None:
+def _size_difference(candidate: VersionFacts, incumbent: VersionFacts | None) -> int | None:
+    if candidate.file is None or incumbent is None or incumbent.file is None:
         return None
-    return new.file.size - old.file.size
+    return candidate.file.size - incumbent.file.size

@@ -1,6 +1,6 @@
-"""Hides how a review reads: Markdown for a pull request's comment.
+"""Format a review as Markdown for a pull request's comment.
 
-Whatever a repository's people can write stands in code spans: no markup, no mentions, no HTML.
+Texts that people wrote stand in code spans: no markup, no mentions, no HTML.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gitml.query.gates import Verdict
-from gitml.registry.promotion.comparison import About, Comparison, MetricRow, Report, report
+from gitml.registry.promotion.comparison import (
+    MetricComparison,
+    VersionComparison,
+    VersionOrigin,
+    gate_word,
+)
 from gitml.registry.promotion.review import Review
 from gitml.registry.tags.stage_history import StageEntry
 from gitml.text import format_difference, format_number, format_size, format_time, one_line, plural
 
 MARKER = "<!-- gitml:registry-report -->"
 """First line of the Markdown, by which a comment is found again and updated."""
-_LONGEST = 160  # characters of one value
-_MOST = 60  # rows of one table
+_MAX_VALUE = 160  # characters
+_MAX_ROWS = 60  # of a table
+_MARKS = {"holds": "✅", "waits": "⏳", "fails": "❌"}
 _ARROWS = {"lower": "↓", "higher": "↑", None: ""}
 _OUTCOMES = {"better": "🟢 better", "worse": "🔴 worse", "same": "same", None: ""}
 _SOURCES = {"declared": "as declared", "gate": "as a gate says", "name": "by its name"}
@@ -27,29 +33,28 @@ _Row = Sequence[str]
 
 def markdown(review: Review) -> str:
     """Format a review as the comment of a pull request, its verdict first."""
-    told = report(review)
-    parts = [MARKER, f"# Model registry: {verdict(told)}"]
-    for change in told.changes:
+    parts = [MARKER, f"# Model registry: {verdict(review)}"]
+    for change in review.changes:
         parts += _section(change)
-    if told.notes:
-        parts += ["## Other changes", "\n".join(f"- {_code_span(note)}" for note in told.notes)]
+    if review.notes:
+        parts += ["## Other changes", "\n".join(f"- {_code_span(note)}" for note in review.notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def verdict(told: Report) -> str:
-    """Tell the verdict in a few words."""
-    failed = sum(not g.holds and not g.pending for change in told.changes for g in change.gates)
-    waiting = sum(gate.pending for change in told.changes for gate in change.gates)
+def verdict(review: Review) -> str:
+    """Format the verdict in a few words."""
+    failed = sum(change.failed for change in review.changes)
+    waiting = sum(change.waiting for change in review.changes)
     return {
         "no change": "no version changes its stage",
         "fails": f"{failed} gate{'s fail' if failed > 1 else ' fails'} ❌",
         "waits": f"{waiting} gate{'s wait' if waiting > 1 else ' waits'} for approval ⏳",
         "holds": "all gates hold ✅",
         "no gates": "no gates are declared ⚠️",
-    }[told.verdict]
+    }[review.verdict]
 
 
-def _section(change: Comparison) -> Iterator[str]:
+def _section(change: VersionComparison) -> Iterator[str]:
     yield (
         f"## {_code_span(change.model)} version {change.version} → {change.stage} "
         + (f"(now version {change.incumbent})" if change.incumbent else "(nothing is live there)")
@@ -74,7 +79,7 @@ def _section(change: Comparison) -> Iterator[str]:
     yield from _folded(change)
 
 
-def _warnings(change: Comparison) -> Iterator[str]:
+def _warnings(change: VersionComparison) -> Iterator[str]:
     if change.incumbent_forced:
         why = _code_span(change.incumbent_forced)
         yield f"⚠️ Version {change.incumbent} was forced past its gates: {why}"
@@ -87,41 +92,39 @@ def _warnings(change: Comparison) -> Iterator[str]:
 
 
 def _mark(gate: Verdict) -> str:
-    return "✅ holds" if gate.holds else "⏳ waits" if gate.pending else "❌ fails"
+    word = gate_word(gate)
+    return f"{_MARKS[word]} {word}"
 
 
-def _metric_row(one: MetricRow) -> _Row:
+def _metric_row(one: MetricComparison) -> _Row:
     name = f"{_code_span(one.metric)} {_ARROWS[one.better]}".rstrip()
     outcome = _OUTCOMES[one.outcome]
     return name, _value(one.candidate), _value(one.incumbent), difference(one), outcome
 
 
-def difference(one: MetricRow) -> str:
-    """Tell a metric's difference, absolute and relative."""
+def difference(one: MetricComparison) -> str:
+    """Format a metric's difference, absolute and relative."""
     if one.difference is None:
         return "–"
-    percent = f" ({one.difference / abs(one.incumbent):+.1%})" if one.incumbent else ""
+    percent = f" ({one.relative:+.1%})" if one.relative is not None else ""
     return f"{format_difference(one.difference)}{percent}"
 
 
-def _legend(change: Comparison) -> str:
-    """Tell how it is known which direction is better."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for one in change.metrics[:_MOST]:
-        if one.better and one.incumbent is not None and one.candidate is not None:
-            groups.setdefault((one.better, one.better_from), []).append(_code_span(one.metric))
-    told = (
-        f"{_ARROWS[direction]} {direction} is better, {_SOURCES[source]}: {', '.join(names)}"
-        for (direction, source), names in sorted(groups.items())
+def _legend(change: VersionComparison) -> str:
+    """Format which direction of which metrics is better, and how that is known."""
+    groups = (
+        f"{_ARROWS[better]} {better} is better, {_SOURCES[source]}: "
+        f"{', '.join(map(_code_span, metrics))}"
+        for better, source, metrics in change.directions(_MAX_ROWS)
     )
-    return "; ".join(told)
+    return "; ".join(groups)
 
 
-def _origin_rows(change: Comparison) -> Iterable[_Row]:
+def _origin_rows(change: VersionComparison) -> Iterable[_Row]:
     new, old, code = change.candidate, change.incumbent_version, change.code
     link = f" ([compare]({code.link}))" if code.link else ""
 
-    def both(cell: Callable[[About], str]) -> _Row:
+    def both(cell: Callable[[VersionOrigin], str]) -> _Row:
         return cell(new), cell(old) if old else "–"
 
     rows = [
@@ -137,7 +140,7 @@ def _origin_rows(change: Comparison) -> Iterable[_Row]:
     return (row for row in rows if set(row[1:]) != {"–"})
 
 
-def _folded(change: Comparison) -> Iterator[str]:
+def _folded(change: VersionComparison) -> Iterator[str]:
     """What is read by few: commits between the two, and what was in the stage before."""
     code = change.code
     if code.commits:
@@ -161,7 +164,7 @@ def _details(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def _size(one: About) -> str:
+def _size(one: VersionOrigin) -> str:
     if one.size is None or one.files is None:
         return "–"
     return f"{format_size(one.size)} in {plural(one.files, 'file')}"
@@ -185,7 +188,7 @@ def _value(value: float | str | bool | None) -> str:
 
 def _code_span(text: str) -> str:
     """A code span that holds any text, in a table too."""
-    line = one_line(text, _LONGEST)
+    line = one_line(text, _MAX_VALUE)
     if not line:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
@@ -196,6 +199,6 @@ def _code_span(text: str) -> str:
 def _table(titles: _Row, rows: Sequence[_Row]) -> str:
     if not rows:
         return ""
-    lines = [titles, ["---"] * len(titles), *rows[:_MOST]]
-    more = f"\n\n… and {len(rows) - _MOST} more rows." if len(rows) > _MOST else ""
+    lines = [titles, ["---"] * len(titles), *rows[:_MAX_ROWS]]
+    more = f"\n\n… and {len(rows) - _MAX_ROWS} more rows." if len(rows) > _MAX_ROWS else ""
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + more

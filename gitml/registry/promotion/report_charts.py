@@ -1,4 +1,4 @@
-"""Hides how a comparison is drawn, as Vega-Lite rendered to PNG and SVG without a browser.
+"""Draw a comparison as Vega-Lite charts, rendered to PNG and SVG without a browser.
 
 Names that people gave are data and titles only, never a field, an expression or a file name.
 """
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitml.entities import Metric
-from gitml.registry.promotion.comparison import Comparison, MetricRow
+from gitml.registry.promotion.comparison import MetricComparison, VersionComparison
 from gitml.registry.tags.grammar import slug
 from gitml.text import one_line
 
-_MOST_BARS = 20
-_MOST_CURVES = 6
-_MOST_POINTS = 1_000  # of a curve
-_LONGEST = 60  # characters of a name
+_MAX_BARS = 20
+_MAX_CURVES = 6
+_MAX_POINTS = 1_000  # of a curve
+_MAX_NAME = 60  # characters of a name
 _COLOURS = {"better": "#009e73", "worse": "#d55e00", "same": "#999999", "difference": "#0072b2"}
 _SIDES = {"candidate": "#0072b2", "incumbent": "#e69f00"}
 _CONFIG = {"font": "sans-serif", "view": {"stroke": None}, "axis": {"domain": False}}
@@ -27,7 +27,7 @@ Curves = Mapping[int, Sequence[Metric]]
 """Version to every point of its run's metrics."""
 
 
-def pictures(change: Comparison, curves: Curves) -> Iterator[tuple[str, bytes]]:
+def pictures(change: VersionComparison, curves: Curves) -> Iterator[tuple[str, bytes]]:
     """Draw a comparison: its differences, then the curves of metrics that have one.
 
     Args:
@@ -44,24 +44,24 @@ def pictures(change: Comparison, curves: Curves) -> Iterator[tuple[str, bytes]]:
         yield f"{name}.png", vl_convert.vegalite_to_png(spec, scale=2)
 
 
-def charts(change: Comparison, curves: Curves) -> Iterator[tuple[str, Spec]]:
-    """Give the specifications that ``pictures`` draws, by name."""
+def charts(change: VersionComparison, curves: Curves) -> Iterator[tuple[str, Spec]]:
+    """Yield the name and the specification of each chart that ``pictures`` draws."""
     stem = f"{slug(change.model)}-v{change.version}-{change.stage.lower()}"
-    bars = [bar for one in change.metrics if (bar := _bar(one))][:_MOST_BARS]
+    bars = [bar for row in change.metrics if (bar := _bar(row))][:_MAX_BARS]
     if bars:
         yield f"{stem}-differences", _differences(change, bars)
     for number, metric in enumerate(_curved(change, curves), 1):
         yield f"{stem}-curve-{number}", _curve(change, curves, metric)
 
 
-def _bar(one: MetricRow) -> Mapping[str, object] | None:
-    if one.difference is None or not one.incumbent or not math.isfinite(one.difference):
+def _bar(row: MetricComparison) -> Mapping[str, object] | None:
+    share = row.relative
+    if share is None or not math.isfinite(share):
         return None
-    name, share = _short(one.metric), one.difference / abs(one.incumbent)
-    return {"metric": name, "share": share, "outcome": one.outcome or "difference"}
+    return {"metric": _short(row.metric), "share": share, "outcome": row.outcome or "difference"}
 
 
-def _differences(change: Comparison, bars: Sequence[Mapping[str, object]]) -> Spec:
+def _differences(change: VersionComparison, bars: Sequence[Mapping[str, object]]) -> Spec:
     title = f"Version {change.version} compared with version {change.incumbent}"
     axis = {"format": "+.1%", "title": None}
     used = {bar["outcome"] for bar in bars}
@@ -82,24 +82,24 @@ def _differences(change: Comparison, bars: Sequence[Mapping[str, object]]) -> Sp
     }  # fmt: skip
 
 
-def _curved(change: Comparison, curves: Curves) -> Iterable[str]:
-    """Metrics with a curve in either version, those that were compared first."""
+def _curved(change: VersionComparison, curves: Curves) -> Iterable[str]:
+    """Return metrics with a curve in either version, those with a better direction first."""
     both = (curves.get(change.version, ()), curves.get(change.incumbent or 0, ()))
     steps: dict[str, set[int]] = {}
     for point in (point for points in both for point in points):
         if not point.key.startswith("system/"):
             steps.setdefault(point.key, set()).add(point.step)
-    drawn = [key for key in sorted(steps) if len(steps[key]) > 1]
-    known = {one.metric for one in change.metrics if one.better}
-    return sorted(drawn, key=lambda key: key not in known)[:_MOST_CURVES]
+    curved = [key for key in sorted(steps) if len(steps[key]) > 1]
+    directed = {row.metric for row in change.metrics if row.better}
+    return sorted(curved, key=lambda key: key not in directed)[:_MAX_CURVES]
 
 
-def _curve(change: Comparison, curves: Curves, metric: str) -> Spec:
+def _curve(change: VersionComparison, curves: Curves, metric: str) -> Spec:
     rows = []
     for side, version in (("candidate", change.version), ("incumbent", change.incumbent)):
         points = [p for p in curves.get(version or 0, ()) if p.key == metric]
         points = [p for p in points if math.isfinite(p.value)]
-        stride = max(1, math.ceil(len(points) / _MOST_POINTS))
+        stride = max(1, math.ceil(len(points) / _MAX_POINTS))
         rows += [{"step": p.step, "value": p.value, "side": side} for p in points[::-stride][::-1]]
     colour = {"domain": list(_SIDES), "range": list(_SIDES.values())}
     value = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": False}}
@@ -130,4 +130,4 @@ def _head(title: str, rows: Sequence[Mapping[str, object]]) -> Spec:
 
 
 def _short(name: str) -> str:
-    return one_line(name, _LONGEST)
+    return one_line(name, _MAX_NAME)

@@ -1,88 +1,65 @@
-"""Hides how a proposal is judged: what the declarations of the work tree change, and how well."""
+"""Review a proposal: what the declarations of the work tree change, judged and compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from gitml.entities import Stage
-from gitml.errors import (
-    InvalidInput,
-    NotFound,
-)
-from gitml.forge import Forge
+from gitml.errors import InvalidInput, NotFound
 from gitml.git import GitRepo, default_branch
-from gitml.query.gates import Gate
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.gates.declarations import Declaration
-from gitml.registry.gates.metric_direction import Better
+from gitml.registry.promotion.comparison import Background, VersionComparison, compare
 from gitml.registry.promotion.pull_request import forge_of
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.names import check_stage
 from gitml.registry.tags.stage_history import StageEntry, entries
 
-_SHOWN = 10  # commits, and entries of a stage's history
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageChange:
-    """A version that is to enter a stage.
-
-    Attributes:
-        model: The model.
-        stage: The stage.
-        path: The file that declares it.
-        live: Whether it is in that stage already.
-        admission: What it was judged by.
-        gates_added: Gates that the base does not have.
-        gates_removed: Gates that only the base has.
-        forced: Why the present version was forced past its gates; empty where it was not.
-        gates: What was declared for the stage.
-        better: Which direction of a metric is declared to be better.
-        commits: Number of code commits from the present version to this one; None where the clone
-            does not have them.
-        subjects: Their first lines, newest first, as far as there are not too many.
-        history: Who was in the stage before, newest first.
-    """
-
-    model: str
-    stage: Stage
-    path: str
-    live: bool
-    admission: Admission
-    gates_added: tuple[str, ...] = ()
-    gates_removed: tuple[str, ...] = ()
-    forced: str = ""
-    gates: tuple[Gate, ...] = ()
-    better: Mapping[str, Better] = field(default_factory=dict)
-    commits: int | None = None
-    subjects: tuple[str, ...] = ()
-    history: tuple[StageEntry, ...] = ()
+SCHEMA = 1
+_MAX_COMMITS = 10
+_MAX_HISTORY = 10
+_VERDICTS = ("fails", "waits", "holds", "no gates")  # the worst first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What a proposal changes.
+    """What a proposal changes, judged and compared.
 
     Attributes:
-        base: Commit it is compared with.
-        forge: Web pages of the repository.
+        schema: Version of this format.
+        verdict: The worst verdict of the changes; ``no change`` if there are none.
+        holds: Whether every gate holds, except those that wait for approvals only.
+        base: Id of the commit it is compared with.
         changes: Versions that are to enter a stage.
         notes: Other changes, one sentence each.
     """
 
+    schema: int
+    verdict: str
+    holds: bool
     base: str
-    forge: Forge
-    changes: tuple[StageChange, ...]
+    changes: tuple[VersionComparison, ...]
     notes: tuple[str, ...] = ()
 
-    @property
-    def holds(self) -> bool:
-        """Whether every gate holds, but for those that wait for approvals only."""
-        return not any(change.admission.failed for change in self.changes)
+    @classmethod
+    def of(
+        cls, base: str, changes: Iterable[VersionComparison], notes: Iterable[str] = ()
+    ) -> Review:
+        """Summarize changes."""
+        changes = tuple(changes)
+        verdicts = (change.verdict for change in changes)
+        return cls(
+            schema=SCHEMA,
+            verdict=min(verdicts, key=_VERDICTS.index, default="no change"),
+            holds=all(change.holds for change in changes),
+            base=base,
+            changes=changes,
+            notes=tuple(notes),
+        )
 
 
 def check(
@@ -96,7 +73,7 @@ def check(
         approved_by: Who approved the proposal so far.
 
     Raises:
-        InvalidInput: A file is not as it should be, or there is no such revision.
+        InvalidInput: A declaration is not valid, or the revision does not exist.
     """
     approvals = from_workflow(approved_by)
     return between(registry, _base_commit(registry, base), approvals=approvals)
@@ -111,63 +88,63 @@ def between(
         registry: The registry.
         base: Id of a commit.
         rev: The other revision; None for the work tree.
-        approvals: Who approved that so far.
+        approvals: Who approved the change so far.
 
     Raises:
-        InvalidInput: A file is not as it should be.
+        InvalidInput: A declaration is not valid.
     """
-    read = list(declarations.read_each(registry.repo, base))
-    before = {one.model: one for one in read if isinstance(one, Declaration)}
+    results = list(declarations.read_each(registry.repo, base))
+    before = {result.model: result for result in results if isinstance(result, Declaration)}
     after = declarations.read_all(registry.repo, rev)
-    changes: list[StageChange] = []
-    notes = [f"Until now {one.message}" for one in read if isinstance(one, InvalidInput)]
+    changes: list[VersionComparison] = []
+    notes = [f"Until now {error.message}" for error in results if isinstance(error, InvalidInput)]
     notes += [f"{before[name].path} is removed." for name in before if name not in after]
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
-        changes += _stage_changes(registry, old, new, approvals)
+        changes += _changes(registry, old, new, approvals)
         notes += _notes(old, new)
-    forge = forge_of(registry.repo, registry.remote)
-    return Review(base=base, forge=forge, changes=tuple(changes), notes=tuple(notes))
+    return Review.of(base, changes, notes)
 
 
 def _base_commit(registry: Registry, base: str | None) -> str:
-    """Where the proposal left the base; the base itself where history does not tell."""
+    """Return where the proposal left the base; the base itself if history does not tell."""
     repo = registry.repo
     rev = base or default_branch.require(repo, registry.remote).commit
     if rev.startswith("-") or not repo.contains(f"{rev}^{{commit}}"):
         raise InvalidInput(
-            f"There is no revision {rev!r:.80} in this clone.", hint="Fetch it, or give another."
+            f"Revision {rev!r:.80} does not exist in this clone.", hint="Fetch it, or give another."
         )
     common = repo.run("merge-base", rev, "HEAD", ok=(0, 1, 128)).decode().split()
     return common[0] if common else repo.run("rev-parse", f"{rev}^{{commit}}").decode().strip()
 
 
-def check_versions(registry: Registry, one: Declaration) -> None:
-    """Refuse versions that do not exist, with file and line.
+def check_versions(registry: Registry, declaration: Declaration) -> None:
+    """Refuse declared versions that do not exist, with file and line.
 
     Raises:
         InvalidInput: One does not.
     """
-    wanted = {f"stages.{stage.value}": version for stage, version in one.stages.items()}
-    wanted |= {f"aliases.{alias}": version for alias, version in one.aliases.items()}
-    for key, version in wanted.items():
+    stages, aliases = declaration.stages, declaration.aliases
+    versions = {f"stages.{stage.value}": version for stage, version in stages.items()}
+    versions |= {f"aliases.{alias}": version for alias, version in aliases.items()}
+    for key, version in versions.items():
         if version is None:
             continue
         try:
-            registry.get_model_version(one.model, version)
+            registry.get_model_version(declaration.model, version)
         except NotFound as error:
-            lines = {name.lower(): line for name, line in one.lines.items()}
+            lines = {name.lower(): line for name, line in declaration.lines.items()}
             raise InvalidInput(
-                f"{one.path}, line {lines.get(key.lower(), 1)}: {error.message}",
+                f"{declaration.path}, line {lines.get(key.lower(), 1)}: {error.message}",
                 hint=f"{error.hint or ''} Where another clone registered it, type `gitml push` "
                 "there.".lstrip(),
             ) from error
 
 
-def _stage_changes(
+def _changes(
     registry: Registry, old: Declaration | None, new: Declaration, approvals: Approvals
-) -> Iterable[StageChange]:
+) -> Iterator[VersionComparison]:
     for stage, version in new.stages.items():
         if version is None or (old and old.stages.get(stage) == version):
             continue
@@ -181,54 +158,63 @@ def _change(
     stage: Stage,
     version: int,
     approvals: Approvals = NOBODY,
-) -> StageChange:
+) -> VersionComparison:
     gates = new.gates.get(stage, ())
     texts = [gate.text for gate in gates]
     before = [gate.text for gate in old.gates.get(stage, ())] if old else []
-    judged = examined(registry, new, stage, version, approvals)
+    admission = examine(registry, new, stage, version, approvals)
+    candidate, incumbent = admission.candidate, admission.incumbent
     history = entries(registry.history(new.model), stage)
-    was = judged.incumbent.code_commit if judged.incumbent else ""
-    commits, subjects = code_between(registry.repo, was, judged.candidate.code_commit)
-    return StageChange(
-        model=new.model,
-        stage=stage,
-        path=new.path,
-        live=judged.candidate.version.current_stage == stage,
-        admission=judged,
-        gates_added=tuple(text for text in texts if text not in before) if old else (),
-        gates_removed=tuple(text for text in before if text not in texts),
-        forced=_forced(judged, history),
+    old_code = incumbent.code_commit if incumbent else ""
+    commits, subjects = code_between(registry.repo, old_code, candidate.code_commit)
+    background = Background(
+        forge=forge_of(registry.repo, registry.remote),
+        live=candidate.version.current_stage == stage,
         gates=gates,
         better=new.better,
+        incumbent_forced=_forced_reason(admission, history),
+        gates_added=tuple(text for text in texts if text not in before) if old else (),
+        gates_removed=tuple(text for text in before if text not in texts),
         commits=commits,
         subjects=subjects,
-        history=tuple(history[::-1][:_SHOWN]),
+        history=tuple(history[::-1][:_MAX_HISTORY]),
+    )
+    return compare(
+        candidate,
+        incumbent,
+        stage,
+        verdicts=admission.verdicts,
+        approvals=admission.approvals,
+        background=background,
     )
 
 
-def _forced(judged: Admission, history: Sequence[StageEntry]) -> str:
-    """Why the incumbent was forced past its gates."""
-    live = judged.incumbent.version.version if judged.incumbent else None
-    entered = [one for one in history if one.version == live]
-    if not entered or not entered[-1].forced:
+def _forced_reason(admission: Admission, history: Sequence[StageEntry]) -> str:
+    """Return why the incumbent was forced past its gates; empty if it was not."""
+    incumbent = admission.incumbent.version.version if admission.incumbent else None
+    times = [entry for entry in history if entry.version == incumbent]
+    if not times or not times[-1].forced:
         return ""
-    return entered[-1].reason or "no reason given"
+    return times[-1].reason or "no reason given"
 
 
 def code_between(repo: GitRepo, old: str, new: str) -> tuple[int | None, tuple[str, ...]]:
-    """Count the commits from one to another, and give the first lines of the newest.
+    """Return the number of commits from one to another, and the subjects of the newest.
 
     Args:
         repo: The repository.
         old: Full id of a commit, or empty.
         new: Likewise.
+
+    Returns:
+        None and no subjects if the clone lacks one of them.
     """
     if not (old and new and repo.contains(f"{old}^{{commit}}")):
         return None, ()
     if not repo.contains(f"{new}^{{commit}}"):
         return None, ()
     count = int(repo.run("rev-list", "--count", f"{old}..{new}"))
-    log = repo.run("log", f"-{_SHOWN}", "--format=%h %s", f"{old}..{new}")
+    log = repo.run("log", f"-{_MAX_COMMITS}", "--format=%h %s", f"{old}..{new}")
     return count, tuple(log.decode("utf-8", "replace").splitlines())
 
 
@@ -246,36 +232,37 @@ def consider(
 
     Raises:
         NotFound: The model or the version does not exist.
-        InvalidInput: There is no such stage, or the declaration is not as it should be.
+        InvalidInput: The stage does not exist, or the declaration is not valid.
     """
-    found = registry.get_model_version(name, version)
+    candidate = registry.get_model_version(name, version)
     target = check_stage(stage)
-    one = declarations.read(registry.repo, found.name, rev) or Declaration(
-        model=found.name, path=declarations.path_of(found.name), text=""
+    declaration = declarations.read(registry.repo, candidate.name, rev) or Declaration(
+        model=candidate.name, path=declarations.path_of(candidate.name), text=""
     )
-    return Review(
-        base=rev or registry.repo.head()[0] or "",
-        forge=forge_of(registry.repo, registry.remote),
-        changes=(_change(registry, one, one, target, found.version),),
-    )
+    change = _change(registry, declaration, declaration, target, candidate.version)
+    return Review.of(rev or registry.repo.head()[0] or "", [change])
 
 
-def examined(
+def examine(
     registry: Registry,
-    one: Declaration,
+    declaration: Declaration,
     stage: Stage,
     version: int,
     approvals: Approvals = NOBODY,
 ) -> Admission:
-    """Judge a version by what is declared for a stage."""
+    """Judge a version by the gates that are declared for a stage."""
     former = {
         event.version
-        for event in registry.history(one.model)
+        for event in registry.history(declaration.model)
         if event.kind == Kind.STAGE and event.value == stage
     }
-    gates = one.gates.get(stage, ())
     return registry.examine(
-        one.model, version, stage, gates, returning=version in former, approvals=approvals
+        declaration.model,
+        version,
+        stage,
+        declaration.gates.get(stage, ()),
+        returning=version in former,
+        approvals=approvals,
     )
 
 
@@ -288,9 +275,12 @@ def _notes(old: Declaration | None, new: Declaration) -> Iterable[str]:
         yield f"{new.model}: {stage.value} is no longer declared; it stays as it is."
     for alias, holder in new.aliases.items():
         if before.aliases.get(alias, 0) != holder:
-            named = f"names version {holder}" if holder else "is removed"
-            yield f"{new.model}: alias {alias} {named}."
+            change = f"names version {holder}" if holder else "is removed"
+            yield f"{new.model}: alias {alias} {change}."
     for stage in sorted({*before.gates, *new.gates}):
-        texts = [[gate.text for gate in one.gates.get(stage, ())] for one in (before, new)]
-        if texts[0] != texts[1] and old:
+        old_texts, new_texts = (
+            [gate.text for gate in declaration.gates.get(stage, ())]
+            for declaration in (before, new)
+        )
+        if old_texts != new_texts and old:
             yield f"{new.model}: the gates of {stage.value} change."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitml.registry.promotion.decisions import Decision, Proposal
+from gitml.registry.promotion.decisions import Decision, OpenProposal
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages.review import ReviewView, review_view, verdict_of
 from gitml.site.text import commands, formats, urls
@@ -61,7 +61,7 @@ class PromotionView:
     review: ReviewView
 
 
-def proposal_view(catalogue: Catalogue, proposal: Proposal) -> PromotionView:
+def proposal_view(catalogue: Catalogue, proposal: OpenProposal) -> PromotionView:
     """Fill the page of a promotion that waits for a decision."""
     comparison = proposal.comparison
     return PromotionView(
@@ -129,7 +129,7 @@ def open_promotions(catalogue: Catalogue) -> tuple[PromotionCard, ...]:
     return tuple(sorted(waiting, key=lambda card: -card.timestamp))
 
 
-def _card(proposal: Proposal) -> PromotionCard:
+def _card(proposal: OpenProposal) -> PromotionCard:
     comparison = proposal.comparison
     verdict, mark = verdict_of(comparison)
     return PromotionCard(
@@ -146,7 +146,7 @@ def _card(proposal: Proposal) -> PromotionCard:
     )
 
 
-def _address_of(proposal: Proposal) -> str:
+def _address_of(proposal: OpenProposal) -> str:
     return urls.promotion_page(
         proposal.comparison.model, f"{proposal.branch}\0{proposal.comparison.stage}"
     )

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from gitml.entities import Metric
 from gitml.query.gates import Verdict
-from gitml.registry.promotion.comparison import About, Comparison, DatasetRow, MetricRow, ParamRow
+from gitml.registry.promotion.comparison import (
+    DatasetComparison,
+    MetricComparison,
+    ParamComparison,
+    VersionComparison,
+    VersionOrigin,
+    gate_word,
+)
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.data import columns
 from gitml.site.text import formats
@@ -89,8 +96,8 @@ class ReviewView:
     metrics: tuple[ComparedMetric, ...]
     legend: tuple[str, ...]
     curves: tuple[Curve, ...]
-    params: tuple[ParamRow, ...]
-    datasets: tuple[DatasetRow, ...]
+    params: tuple[ParamComparison, ...]
+    datasets: tuple[DatasetComparison, ...]
     origin: tuple[OriginRow, ...]
     commits: int | None
     subjects: tuple[str, ...]
@@ -98,7 +105,7 @@ class ReviewView:
     runs_link: str
 
 
-def review_view(catalogue: Catalogue, comparison: Comparison) -> ReviewView:
+def review_view(catalogue: Catalogue, comparison: VersionComparison) -> ReviewView:
     """Fill the part of a page that shows a comparison."""
     verdict, mark = verdict_of(comparison)
     return ReviewView(
@@ -126,13 +133,12 @@ def review_view(catalogue: Catalogue, comparison: Comparison) -> ReviewView:
     )
 
 
-def verdict_of(comparison: Comparison) -> tuple[str, str]:
+def verdict_of(comparison: VersionComparison) -> tuple[str, str]:
     """Return a verdict in a few words, and its mark: good, bad, busy or quiet."""
-    failed = sum(not gate.holds and not gate.pending for gate in comparison.gates)
-    waiting = sum(gate.pending for gate in comparison.gates)
+    failed = comparison.failed
     if failed:
         return f"{failed} of {len(comparison.gates)} gates fail{'s' if failed == 1 else ''}", "bad"
-    if waiting:
+    if comparison.waiting:
         return "Waits for approval", "busy"
     if comparison.gates:
         return ("The gate holds" if len(comparison.gates) == 1 else "All gates hold"), "good"
@@ -140,8 +146,8 @@ def verdict_of(comparison: Comparison) -> tuple[str, str]:
 
 
 def _gate(verdict: Verdict) -> GateRow:
-    mark = "good" if verdict.holds else "busy" if verdict.pending else "bad"
-    word = {"good": "holds", "busy": "waits", "bad": "fails"}[mark]
+    word = gate_word(verdict)
+    mark = {"holds": "good", "waits": "busy", "fails": "bad"}[word]
     return GateRow(
         gate=verdict.gate, measured=verdict.measured, mark=mark, word=word, note=verdict.note
     )
@@ -150,7 +156,7 @@ def _gate(verdict: Verdict) -> GateRow:
 # Metrics ----------------------------------------------------------------------------------------
 
 
-def _metrics(rows: Sequence[MetricRow]) -> Iterator[ComparedMetric]:
+def _metrics(rows: Sequence[MetricComparison]) -> Iterator[ComparedMetric]:
     shares = {row.metric: _share(row) for row in rows}
     longest = max((abs(share) for share in shares.values()), default=0) or 1
     for row in rows:
@@ -169,26 +175,21 @@ def _metrics(rows: Sequence[MetricRow]) -> Iterator[ComparedMetric]:
         )
 
 
-def _share(row: MetricRow) -> float:
+def _share(row: MetricComparison) -> float:
     """Return the difference as a share of the incumbent's value; 0 if there is none."""
-    if row.difference is None or not row.incumbent:
-        return 0
-    share = row.difference / abs(row.incumbent)
-    return share if math.isfinite(share) else 0
+    share = row.relative
+    return share if share is not None and math.isfinite(share) else 0
 
 
-def _legend(comparison: Comparison) -> Iterator[str]:
+def _legend(comparison: VersionComparison) -> Iterator[str]:
     """Return one line for each better direction and its origin."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for row in comparison.metrics[:_MAX_ROWS]:
-        if row.better and row.candidate is not None and row.incumbent is not None:
-            groups.setdefault((row.better, row.better_from), []).append(formats.name(row.metric))
-    for (better, source), names in sorted(groups.items()):
+    for better, source, metrics in comparison.directions(_MAX_ROWS):
         arrow = "↓" if better == "lower" else "↑"
-        yield f"{arrow} {better} is better for {', '.join(names)} ({_SOURCES[source]})"
+        names = ", ".join(map(formats.name, metrics))
+        yield f"{arrow} {better} is better for {names} ({_SOURCES[source]})"
 
 
-def _curves(catalogue: Catalogue, comparison: Comparison) -> Iterator[Curve]:
+def _curves(catalogue: Catalogue, comparison: VersionComparison) -> Iterator[Curve]:
     old = comparison.incumbent_version
     new_points = _points(catalogue, comparison.candidate)
     old_points = _points(catalogue, old) if old else {}
@@ -212,7 +213,7 @@ def _curves(catalogue: Catalogue, comparison: Comparison) -> Iterator[Curve]:
         )
 
 
-def _points(catalogue: Catalogue, version: About) -> Mapping[str, Sequence[Metric]]:
+def _points(catalogue: Catalogue, version: VersionOrigin) -> Mapping[str, Sequence[Metric]]:
     """Return the finite points of each metric that has several; none if the run is left out."""
     if version.run_id not in catalogue.links:
         return {}
@@ -245,7 +246,7 @@ def _down(value: float, low: float, high: float) -> float:
 # Origin -----------------------------------------------------------------------------------------
 
 
-def _origin(catalogue: Catalogue, comparison: Comparison) -> Iterator[OriginRow]:
+def _origin(catalogue: Catalogue, comparison: VersionComparison) -> Iterator[OriginRow]:
     code, old = comparison.code, comparison.incumbent_version
     candidate = _origin_of(catalogue, comparison.candidate)
     candidate["code"] = _commit(catalogue, code.candidate)
@@ -258,7 +259,7 @@ def _origin(catalogue: Catalogue, comparison: Comparison) -> Iterator[OriginRow]
             yield OriginRow(label=label, candidate=link, incumbent=other)
 
 
-def _origin_of(catalogue: Catalogue, version: About) -> dict[str, PageLink]:
+def _origin_of(catalogue: Catalogue, version: VersionOrigin) -> dict[str, PageLink]:
     name = PageLink(text=version.run_name or version.run_id[:8])
     dirty = {None: "", True: "yes", False: "no"}[version.dirty]
     plural = "s" if version.files != 1 else ""
@@ -279,7 +280,7 @@ def _commit(catalogue: Catalogue, commit: str) -> PageLink:
     return PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit))
 
 
-def _runs_link(catalogue: Catalogue, comparison: Comparison) -> str:
+def _runs_link(catalogue: Catalogue, comparison: VersionComparison) -> str:
     """Return the address of the page that compares the two runs."""
     new, old = comparison.candidate.run_id, comparison.incumbent_version
     if old is None or new == old.run_id or not {new, old.run_id} <= catalogue.links.keys():

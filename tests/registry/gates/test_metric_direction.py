@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gitml.query.gates import read
-from gitml.registry.gates.metric_direction import Better, Direction, by_name, directions
+from gitml.registry.gates.metric_direction import Direction, KnownDirection, by_name, directions
 
-LOWER, HIGHER = Better.LOWER, Better.HIGHER
+LOWER, HIGHER = Direction.LOWER, Direction.HIGHER
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ LOWER, HIGHER = Better.LOWER, Better.HIGHER
         ("", None),
     ],
 )
-def test_well_known_names_tell(metric: str, expected: Better | None) -> None:
+def test_well_known_names_tell(metric: str, expected: Direction | None) -> None:
     assert by_name(metric) == expected
 
 
@@ -46,15 +46,15 @@ def test_well_known_names_tell(metric: str, expected: Better | None) -> None:
         ("metrics.x is not null", None),
     ],
 )
-def test_gates_tell_where_a_metric_stands_alone(gate: str, expected: Better | None) -> None:
+def test_gates_tell_where_a_metric_stands_alone(gate: str, expected: Direction | None) -> None:
     found = directions(["x"], {}, [read(gate)])
-    assert found == ({"x": Direction(better=expected, source="gate")} if expected else {})
+    assert found == ({"x": KnownDirection(better=expected, source="gate")} if expected else {})
 
 
 def test_what_is_declared_comes_first_then_gates_then_names() -> None:
     gates = [read("metrics.rmse > 1"), read("metrics.mae > 1")]
     assert directions(["rmse", "mae", "r2", "n"], {"rmse": LOWER}, gates) == {
-        "rmse": Direction(better=LOWER, source="declared"),
-        "mae": Direction(better=HIGHER, source="gate"),
-        "r2": Direction(better=HIGHER, source="name"),
+        "rmse": KnownDirection(better=LOWER, source="declared"),
+        "mae": KnownDirection(better=HIGHER, source="gate"),
+        "r2": KnownDirection(better=HIGHER, source="name"),
     }

@@ -7,17 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from gitml.entities import Dataset, Metric, ModelVersion, Run, RunData, RunInfo, RunInputs, Stage
-from gitml.forge import NO_FORGE, from_remote
+from gitml.forge import from_remote
 from gitml.formats import metric_history, run_records
 from gitml.formats.model_records import VersionFile
 from gitml.formats.run_records import Record
 from gitml.registry import facts
-from gitml.registry.admission import Admission
 from gitml.registry.facts import VersionFacts
-from gitml.registry.gates.metric_direction import Better
+from gitml.registry.gates.metric_direction import Direction
 from gitml.registry.promotion import report_charts, review
-from gitml.registry.promotion.comparison import DatasetRow, compared
-from gitml.registry.promotion.review import StageChange
+from gitml.registry.promotion.comparison import (
+    Background,
+    DatasetComparison,
+    VersionComparison,
+    compare,
+)
 from tests.registry.conftest import World
 
 HOSTILE = "</svg><script>alert(1)</script>'\"`|"
@@ -39,10 +42,8 @@ def version(
     )
 
 
-def change(new: VersionFacts, old: VersionFacts | None, **more: Any) -> StageChange:
-    judged = Admission(candidate=new, stage=Stage.PRODUCTION, incumbent=old, verdicts=())
-    return StageChange(model="Price", stage=Stage.PRODUCTION, path="registry/Price.yaml",
-                       live=False, admission=judged, **more)  # fmt: skip
+def comparison(new: VersionFacts, old: VersionFacts | None, **more: Any) -> VersionComparison:
+    return compare(new, old, Stage.PRODUCTION, background=Background(**more))
 
 
 def data(name: str, digest: str, context: str = "") -> Dataset:
@@ -52,26 +53,26 @@ def data(name: str, digest: str, context: str = "") -> Dataset:
 def test_data_sets_are_compared_by_name_and_context() -> None:
     old = version(1, {}, [data("a", "1"), data("b", "1"), data("c", "1", "eval")])
     new = version(2, {}, [data("a", "1"), data("b", "2"), data("c", "2", "train"), data("a", "0")])
-    rows = compared(change(new, old), NO_FORGE).datasets
+    rows = comparison(new, old).datasets
     assert rows == (
-        DatasetRow(name="a", context="", candidate="0, 1", incumbent="1", change="changed"),
-        DatasetRow(name="b", context="", candidate="2", incumbent="1", change="changed"),
-        DatasetRow(name="c", context="eval", candidate="", incumbent="1", change="removed"),
-        DatasetRow(name="c", context="train", candidate="2", incumbent="", change="added"),
+        DatasetComparison(name="a", context="", candidate="0, 1", incumbent="1", change="changed"),
+        DatasetComparison(name="b", context="", candidate="2", incumbent="1", change="changed"),
+        DatasetComparison(name="c", context="eval", candidate="", incumbent="1", change="removed"),
+        DatasetComparison(name="c", context="train", candidate="2", incumbent="", change="added"),
     )
-    assert [row.change for row in compared(change(old, old), NO_FORGE).datasets] == ["same"] * 3
+    assert [row.change for row in comparison(old, old).datasets] == ["same"] * 3
 
 
 def test_the_outcome_follows_the_better_direction_and_is_silent_without_one() -> None:
     old = version(1, {"rmse": 2, "n": 1, "r2": 0.5, "same": 1, "nan": math.nan, "gone": 1}, [])
     new = version(2, {"rmse": 3, "n": 2, "r2": 0.6, "same": 1, "nan": 1.0}, [])
-    found = compared(change(new, old, better={"n": Better.LOWER}), NO_FORGE)
+    found = comparison(new, old, better={"n": Direction.LOWER})
     assert {row.metric: (row.outcome, row.better_from) for row in found.metrics} == {
         "rmse": ("worse", "name"), "n": ("worse", "declared"), "r2": ("better", "name"),
         "same": ("same", ""), "nan": (None, ""), "gone": (None, ""),
     }  # fmt: skip
     assert (found.verdict, found.size_difference) == ("no gates", 1000)
-    alone = compared(change(new, None), NO_FORGE)
+    alone = comparison(new, None)
     assert (alone.incumbent, alone.incumbent_version, alone.size_difference) == (None, None, None)
 
 
@@ -81,10 +82,10 @@ def test_a_commit_that_is_none_leads_nowhere() -> None:
     address = "https://github.com/team/prices"
     forge = from_remote(address)
     assert forge
-    link = compared(change(new, old), forge).code.link
+    link = comparison(new, old, forge=forge).code.link
     assert link == f"{address}/compare/{'b' * 40}...{good}"
     forged = replace(old, version=replace(old.version, code_commit=bad))
-    assert compared(change(new, forged), forge).code.link == ""
+    assert comparison(new, forged, forge=forge).code.link == ""
 
 
 def test_commits_between_two_versions_are_counted(world: World) -> None:
@@ -119,7 +120,7 @@ def test_curves_are_read_from_the_run_and_drawn_with_any_name(world: World) -> N
 
     old = version(1, {HOSTILE: 1.0, "rmse": 2.0}, [])
     new = version(2, {HOSTILE: 2.0, "rmse": 1.0}, [])
-    drawn = dict(report_charts.pictures(compared(change(new, old), NO_FORGE), {1: found, 2: found}))
+    drawn = dict(report_charts.pictures(comparison(new, old), {1: found, 2: found}))
     stem = "Price-v2-production"
     assert set(drawn) == {
         f"{stem}-{what}.{kind}"
