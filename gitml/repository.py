@@ -1,4 +1,4 @@
-"""Hides how the parts of one repository are put together: branch, journals, index, artifacts."""
+"""Open a repository: its branch, journals, index and artifacts."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Repository:
             self.branch, self.state, store_files=self._store_files, clock=config.now_ms
         )
         self.experiments = ExperimentStore(self.branch, clock=config.now_ms)
-        self._told = False
+        self._has_warned = False
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Repository:
-        """Open the repository that contains a folder (default: where the process stands).
+        """Open the repository that contains a folder (default: the current folder).
 
         The same object is returned for the same repository within one process.
 
@@ -80,7 +80,7 @@ class Repository:
             return _open[key]
 
     def close(self) -> None:
-        """Let go of the index and of git's processes; ``open`` makes another object."""
+        """Close the index and git's processes; ``open`` returns another object."""
         with _open_lock:
             for key in [key for key, opened in _open.items() if opened is self]:
                 del _open[key]
@@ -92,7 +92,7 @@ class Repository:
 
     @property
     def default_remote(self) -> Path:
-        """The DVC remote that needs no set-up: a folder beside the repository's objects."""
+        """The DVC remote that needs no set-up: a folder in the repository's state."""
         return self.state / "remote"
 
     @cached_property
@@ -103,12 +103,12 @@ class Repository:
         return ArtifactStore(self.state / "cache")
 
     def remote_url(self) -> str:
-        """URL of the DVC remote that the branch names."""
+        """Return the URL of the DVC remote that the branch names."""
         url = dvc_config.remote_url(self.branch.remote_config(self.branch.tip()))
         return url or str(self.default_remote)
 
     def uses_default_remote(self) -> bool:
-        """Tell whether artifacts stay in this clone's own folder."""
+        """Return True if artifacts stay in this clone's own folder."""
         return self.remote_url() == str(self.default_remote)
 
     def open_remote(self, remote_config: bytes | None = None) -> Remote:
@@ -117,28 +117,28 @@ class Repository:
         from gitml.storage.remote import Remote
 
         tip = self.branch.tip()
-        ours = self.branch.remote_config(tip)
-        url = dvc_config.remote_url(remote_config or ours) or str(self.default_remote)
+        branch_config = self.branch.remote_config(tip)
+        url = dvc_config.remote_url(remote_config or branch_config) or str(self.default_remote)
         if url == str(self.default_remote):
             return Remote.local(self.default_remote)
         url = absolute_url(url, self.state)  # anybody may have pushed the configuration
         if Path(url).is_absolute():  # a shared folder, or that of the clone that logged the run
             return Remote.local(Path(url), make=False)
         root = self.git.work_tree or self.git.git_dir
-        if tip and (remote_config is None or remote_config == ours):
+        if tip and (remote_config is None or remote_config == branch_config):
             return Remote.open(root, tip)
-        return Remote.at(url, root)
+        return Remote.at_url(url, root)
 
     def _store_files(self, staged: Path) -> Sequence[Artifact]:
-        """Move staged files into the cache; into the remote too where that is our own folder."""
-        listed = self.artifacts.put(staged)
-        self.keep_at_hand(listed)
-        return listed
+        """Move staged files into the cache, and into the remote if that is our own folder."""
+        manifest = self.artifacts.put(staged)
+        self.keep_at_hand(manifest)
+        return manifest
 
-    def keep_at_hand(self, listed: Sequence[Artifact]) -> None:
-        """Give files to the remote at once if it is this clone's own folder."""
-        if listed and self.uses_default_remote():
-            self.artifacts.push([list(listed)], self.open_remote())
+    def keep_at_hand(self, manifest: Sequence[Artifact]) -> None:
+        """Send files to the remote at once if it is this clone's own folder."""
+        if manifest and self.uses_default_remote():
+            self.artifacts.push([list(manifest)], self.open_remote())
 
     # Reading -------------------------------------------------------------------------------------
 
@@ -149,33 +149,33 @@ class Repository:
         return Index(self.state / "index.sqlite3", self.git)
 
     def index(self) -> Index:
-        """The index, brought up to date with the branch and with runs in progress."""
+        """Return the index, updated to the branch and the runs in progress."""
         from gitml.store.index.index import LiveRun
 
         self._recover()
         live: dict[str, LiveRun] = {}
-        for run_id, place in self.runs.in_progress().items():
-            experiment_id = _experiment_of(place)
+        for run_id, folder in self.runs.in_progress().items():
+            experiment_id = _experiment_of(folder)
             if experiment_id is not None:
                 live[run_id] = LiveRun(
-                    fingerprint=journal.fingerprint(place),
+                    fingerprint=journal.fingerprint(folder),
                     load=_RunReader(self.runs, run_id, experiment_id),
                 )
         self._index.refresh(self.branch.tip(), live)
         return self._index
 
     def _recover(self) -> None:
-        """Commit what dead processes left; a repository that cannot be written is still read."""
+        """Commit what dead processes left; a read-only repository stays readable."""
         try:
             self.runs.recover()
             leftovers.sweep_crash_reports(self.git, self.branch.ref)
         except (GitmlError, OSError) as error:
-            if os.access(self.state, os.W_OK) and not self._told:
-                self._told = True
+            if os.access(self.state, os.W_OK) and not self._has_warned:
+                self._has_warned = True
                 _logger.warning("A run of a process that ended cannot be committed yet: %s", error)
 
     def experiment_of(self, run_id: str) -> str:
-        """Find the experiment of a run.
+        """Return the id of a run's experiment.
 
         Raises:
             NotFound: There is no such run.
@@ -184,16 +184,16 @@ class Repository:
         writer = self.runs.writer(run_id)
         if writer:
             return writer.experiment_id
-        found = self.index().get_run(run_id)
-        if found is None:
+        run = self.index().get_run(run_id)
+        if run is None:
             raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
-        return found.info.experiment_id
+        return run.info.experiment_id
 
     def writer(self, run_id: str) -> Writer | None:
-        """This process's writer of a run; joins a run that another process has in progress.
+        """Return this process's writer of a run; join a run that another process writes.
 
         Returns:
-            None where the run has ended; that of a dead process is ended by this.
+            None if the run has ended; a run of a dead process is ended by this call.
         """
         writer = self.runs.writer(run_id)
         if writer is None and run_id in self.runs.in_progress():
@@ -203,7 +203,7 @@ class Repository:
         return writer
 
     def files(self, run_id: str) -> RunFiles:
-        """Read everything about one run.
+        """Read all files of a run.
 
         Raises:
             NotFound: There is no such run.
@@ -212,7 +212,7 @@ class Repository:
 
 
 class _RunReader:
-    """Reads one run in progress when the index asks for it."""
+    """Reads a run in progress when the index needs it."""
 
     def __init__(self, runs: RunStore, run_id: str, experiment_id: str) -> None:
         self._runs, self._run_id, self._experiment_id = runs, run_id, experiment_id
@@ -221,16 +221,16 @@ class _RunReader:
         return self._runs.read(self._run_id, self._experiment_id)
 
 
-def _experiment_of(place: Path) -> str | None:
-    """The experiment of a run in progress, from the first line of its journals."""
-    for op in journal.read(place)[:1]:
+def _experiment_of(folder: Path) -> str | None:
+    """Return the experiment of a run in progress, from the first line of its journals."""
+    for op in journal.read(folder)[:1]:
         if op[0] in ("start", "resume") and isinstance(op[1], dict):
             return str(op[1]["experiment_id"])
     return None
 
 
 def resolve_path(uri: str | os.PathLike[str]) -> Path:
-    """Turn a tracking URI into a folder.
+    """Return the folder of a tracking URI.
 
     Raises:
         InvalidInput: It has a scheme that is not ``file:`` or ``gitml:``.

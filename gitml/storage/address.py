@@ -1,4 +1,4 @@
-"""Hides the form of a remote's address: what is taken, what is saved, what is shown. Pure."""
+"""Check and format the address of a remote. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOGINS = {"hdfs", "ssh", "webhdfs"}  # a user name in their URLs is no secret
 
 
 def absolute_url(url: str, folder: Path) -> str:
-    """Bring a remote's address into the form that is saved.
+    """Return a remote's address in the form that is saved.
 
     Args:
         url: What the user typed.
@@ -38,26 +38,29 @@ def absolute_url(url: str, folder: Path) -> str:
         InvalidInput: It is not the address of a DVC remote, or holds a password.
     """
     scheme, colon, _ = url.partition("://")
-    shown = mask(url)
+    masked = mask(url)
     if not url.strip() or not url.isprintable() or "%(" in url:
-        raise InvalidInput(f"'{shown}' is not an address.", hint="Give a folder or a URL.")
+        raise InvalidInput(f"'{masked}' is not a valid address.", hint="Give a folder or a URL.")
     if not colon and re.match(r"[\w.-]+@[\w.-]+:", url):
         raise InvalidInput(
-            f"'{shown}' is a git address, not one of DVC.", hint="Write ssh://user@host/path."
+            f"'{masked}' is the address of a git repository, not of a DVC remote.",
+            hint="Write ssh://user@host/path.",
         )
     if not colon or scheme == "file":
         path = unquote(url.removeprefix("file://")) if colon else url
         return os.path.normpath(folder.absolute() / Path(path).expanduser())
     if scheme not in PLUGINS:
-        known = ", ".join(sorted(PLUGINS))
-        raise InvalidInput(f"DVC knows no storage '{scheme}://'.", hint=f"It knows: {known}.")
+        schemes = ", ".join(sorted(PLUGINS))
+        raise InvalidInput(
+            f"DVC does not support '{scheme}://' storage.", hint=f"Supported: {schemes}."
+        )
     try:
         password = urlsplit(url).password
     except ValueError as error:
-        raise InvalidInput(f"'{shown}' is not an address: {error}.") from error
+        raise InvalidInput(f"'{masked}' is not a valid address: {error}.") from error
     if password is not None:
         raise InvalidInput(
-            f"'{shown}' holds a password, which would be stored in git for everyone to read.",
+            f"'{masked}' holds a password, which would be stored in git for everyone to read.",
             hint=f"Leave it out, and run `dvc remote modify --local {REMOTE} password …`.",
         )
     return url
@@ -69,10 +72,10 @@ def mask(url: str) -> str:
         return url
     try:
         parts = urlsplit(url)
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets without an address
         return f"{url.partition('://')[0]}://***"
-    user, at, host = parts.netloc.rpartition("@")
+    user, separator, host = parts.netloc.rpartition("@")
     secret = ":" in user or parts.scheme not in _LOGINS
-    netloc = f"***@{host}" if at and secret else parts.netloc
+    netloc = f"***@{host}" if separator and secret else parts.netloc
     query = re.sub(r"=[^&]*", "=***", parts.query)
     return urlunsplit(parts._replace(netloc=netloc, query=query))

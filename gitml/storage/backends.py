@@ -1,4 +1,4 @@
-"""Hides what a remote is made of: its contract, and the kind that is a folder of this machine."""
+"""The contract of a remote, and the remote that is a folder of this machine."""
 
 from __future__ import annotations
 

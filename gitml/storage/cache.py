@@ -1,9 +1,9 @@
-"""Hides a folder of objects on this machine: DVC's layout, written with the standard library only.
+"""Read and write a folder of objects in DVC's layout, with the standard library only.
 
-A training process that ends a run needs nothing else of DVC, so that its end costs no import of
-dvc. Objects lie in ``files/md5/<2 hex>/<30 hex>``; as in DVC, mode 0444 says that the content was
-verified. Every object appears by ``link`` or ``rename``: no reader and no second writer ever meets
-a part of one, and no lock is needed.
+A training process that ends a run needs nothing else of DVC, so that it does not import dvc.
+Objects lie in ``files/md5/<2 hex>/<30 hex>``; as in DVC, mode 0444 says that the content was
+verified. Every object appears by ``link`` or ``rename``: no reader or second writer ever sees a
+part of one, and no lock is needed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Cache:
         return self.folder / "files" / "md5" / oid[:2] / oid[2:]
 
     def has(self, oid: str) -> bool:
-        """Tell whether an object is here and sound; a corrupt one that is writable is removed."""
+        """Return True if an object is present and valid; a corrupt, writable one is removed."""
         try:
             mode = self.path(oid).stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
@@ -49,7 +49,7 @@ class Cache:
         return stat.S_IMODE(mode) == VERIFIED or self.verify(oid)
 
     def objects(self) -> Iterator[tuple[str, os.stat_result]]:
-        """List what is here, sound or not."""
+        """Yield all objects, valid or not."""
         root = self.folder / "files" / "md5"
         for path in sorted(root.glob("[0-9a-f][0-9a-f]/*")) if root.is_dir() else ():
             oid = path.parent.name + path.name
@@ -58,7 +58,7 @@ class Cache:
                     yield oid, path.lstat()
 
     def verify(self, oid: str) -> bool:
-        """Hash an object: protect it where it is sound, remove it where it is not."""
+        """Hash an object: protect it if it is valid, remove it otherwise."""
         path = self.path(oid)
         try:
             sound = file_md5(path) == oid.removesuffix(".dir")
@@ -100,7 +100,7 @@ class Cache:
 
 
 def is_oid(text: str) -> bool:
-    """Tell whether a text names an object: an md5, with ``.dir`` for a directory object."""
+    """Return True if a text is the name of an object: an md5, with ``.dir`` for a folder."""
     return _OID.fullmatch(text) is not None
 
 

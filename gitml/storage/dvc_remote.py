@@ -1,4 +1,4 @@
-"""Hides every kind of remote that DVC reaches: its settings, its objects, its transfers.
+"""Use every kind of remote that DVC supports: its settings, objects and transfers.
 
 Opening takes the same settings and credentials as stock DVC (the branch's ``.dvc/config``, the
 user's ``.dvc/config.local``, global and system configuration), but nothing of DVC's that writes:
@@ -22,7 +22,7 @@ from gitml.formats.dvc_config import REMOTE
 from gitml.storage.address import PLUGINS, absolute_url, mask
 from gitml.storage.backends import Failures, Item, Progress, Stored, absent
 from gitml.storage.cache import is_oid
-from gitml.storage.failures import Reaching
+from gitml.storage.failures import translate_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class _Dvc:
 
     def objects(self) -> Iterable[Stored]:
         fs, root = self.database.fs, self.database.path
-        found = fs.find(root, detail=True) if fs.exists(root) else {}
-        for path, info in found.items():
+        entries = fs.find(root, detail=True) if fs.exists(root) else {}
+        for path, info in entries.items():
             oid = "".join(fs.parts(path)[-2:])
             if is_oid(oid):
                 yield Stored(oid=oid, size=int(info.get("size") or 0), changed=_changed(info))
@@ -70,14 +70,14 @@ class _Dvc:
 
         from gitml.storage.progress import callback
 
-        here = {str(item.path): item.oid for item in items}
-        there = [self.database.oid_to_path(oid) for oid in here.values()]
-        local, distant = (localfs, list(here)), (self.database.fs, there)
-        (from_fs, sources), (to_fs, targets) = (local, distant) if to_remote else (distant, local)
+        oids = {str(item.path): item.oid for item in items}
+        remote_paths = [self.database.oid_to_path(oid) for oid in oids.values()]
+        local, remote = (localfs, list(oids)), (self.database.fs, remote_paths)
+        (from_fs, sources), (to_fs, targets) = (local, remote) if to_remote else (remote, local)
         failures: Failures = {}
 
         def failed(from_path: str, to_path: str, exc: BaseException) -> None:
-            failures[here[from_path if to_remote else to_path]] = exc
+            failures[oids[from_path if to_remote else to_path]] = exc
 
         # Not `dvc_data.transfer`: it logs failures instead of returning them, and reflinks in
         # place, which truncates what another process has just stored.
@@ -186,7 +186,7 @@ def connect(config: Mapping[str, Any], *, name: str = REMOTE, must_exist: bool =
 
     url = str(config["remote"][name]["url"])
     try:
-        with Reaching(url):
+        with translate_errors(url):
             kind, settings, path = get_cloud_fs(config, name=name)
             _refuse_versioned(url, settings)
             fs = kind(**settings)
@@ -228,7 +228,7 @@ def _probe(connection: _Dvc) -> None:
     content = secrets.token_hex(16).encode()
     folder = fs.parent(fs.parent(connection.database.path))
     path = fs.join(folder, f".gitml-probe-{secrets.token_hex(8)}")
-    with Reaching(connection.url), TemporaryDirectory() as scratch:
+    with translate_errors(connection.url), TemporaryDirectory() as scratch:
         probe = Path(scratch) / "probe"
         probe.write_bytes(content)
         _make_folders(fs, {path})

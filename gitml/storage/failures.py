@@ -1,12 +1,16 @@
-"""Hides the exceptions of storages: what a failing remote raises becomes one sentence."""
+"""Translate the failures of remotes, caches and folders into errors of one sentence."""
 
 from __future__ import annotations
 
 import re
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from gitml.errors import GitmlError, RemoteUnavailable
+from gitml.entities import Artifact
+from gitml.errors import ArtifactError, GitmlError, InvalidInput, RemoteUnavailable
 from gitml.storage.address import mask
+from gitml.storage.backends import Failures
 
 # Where the exceptions of a failing remote come from, beside OSError.
 _TRANSPORTS = {
@@ -16,39 +20,35 @@ _TRANSPORTS = {
 }
 
 
-class Reaching:
-    """Turns what a failing remote raises inside its block into ``RemoteUnavailable``.
+@contextmanager
+def translate_errors(url: str, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Raise ``RemoteUnavailable`` for what a failing remote raises inside the block.
 
-    A context manager and no ``except``: each kind of storage has exceptions of its own, in
-    libraries that need not be installed, so they are told by where they come from.
+    Every kind of storage has exceptions of its own, in libraries that need not be installed, so
+    they are recognized by the package they come from.
+
+    Args:
+        url: The remote's address.
+        passing: Exceptions that are not translated.
     """
-
-    def __init__(self, url: str, *, keep: type[BaseException] | tuple[()] = ()) -> None:
-        """Take the remote's address, and an error that is to pass as it is."""
-        self.url = url
-        self.keep = keep
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(
-        self, kind: object, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Translate."""
-        if exc is not None and not isinstance(exc, self.keep) and _is_transport_failure(exc):
-            raise unavailable(self.url, exc) from exc
+    try:
+        yield
+    except Exception as exc:
+        if isinstance(exc, passing) or not _is_transport_failure(exc):
+            raise
+        raise unavailable(url, exc) from exc
 
 
 def unavailable(url: str, exc: BaseException) -> RemoteUnavailable:
-    """Make the error of a remote that failed with ``exc``."""
+    """Return the error for a remote that failed with ``exc``."""
     return RemoteUnavailable(
         f"The DVC remote '{mask(url)}' does not answer: {reason(exc)}.",
-        hint="Nothing is lost; check its address and your access, then repeat the command.",
+        hint="Nothing is lost: check its address and your access, then repeat the command.",
     )
 
 
 def reason(exc: BaseException) -> str:
-    """Say what went wrong, in one line and without credentials that URLs in it may hold."""
+    """Return what went wrong, in one line and without credentials of URLs in it."""
     if isinstance(exc, OSError) and exc.strerror:
         text = exc.strerror
     else:
@@ -60,5 +60,64 @@ def reason(exc: BaseException) -> str:
 def _is_transport_failure(exc: BaseException) -> bool:
     if isinstance(exc, GitmlError):
         return False
-    homes = {kind.__module__.partition(".")[0] for kind in type(exc).__mro__}
-    return isinstance(exc, OSError | NotImplementedError) or not homes.isdisjoint(_TRANSPORTS)
+    packages = {kind.__module__.partition(".")[0] for kind in type(exc).__mro__}
+    return isinstance(exc, OSError | NotImplementedError) or not packages.isdisjoint(_TRANSPORTS)
+
+
+@contextmanager
+def storing(folder: Path) -> Iterator[None]:
+    """Raise ``ArtifactError`` if a file cannot be stored in the cache."""
+    try:
+        yield
+    except OSError as exc:
+        path = exc.filename or folder
+        raise ArtifactError(
+            f"Cannot store artifacts in '{folder}': {exc.strerror or exc} ('{path}').",
+            hint="Check free space and permissions, then repeat the command.",
+        ) from exc
+
+
+@contextmanager
+def writing(destination: Path) -> Iterator[None]:
+    """Raise ``InvalidInput`` if a file cannot be written to a folder of the user."""
+    try:
+        yield
+    except OSError as exc:
+        path = exc.filename2 or exc.filename or destination
+        raise InvalidInput(
+            f"Cannot write '{path}': {exc.strerror or exc}.", hint="Choose another folder."
+        ) from exc
+
+
+def missing(files: Sequence[Artifact], url: str | None) -> ArtifactError:
+    """Return the error for files that are neither in the cache nor in the remote."""
+    first = min(files, key=lambda artifact: artifact.path)
+    others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    subject = f"The artifact '{first.path}' (md5 {first.md5}){others}"
+    if url is None:
+        return ArtifactError(f"{subject} is not on this machine.", hint="Run `gitml pull`.")
+    return ArtifactError(
+        f"{subject} is missing from the DVC remote '{url}'.",
+        hint="Run `gitml push` where the run was made.",
+    )
+
+
+def corrupt(artifact: Artifact, url: str | None) -> ArtifactError:
+    """Return the error for a file whose content does not match its hash."""
+    location = f"the DVC remote '{url}'" if url else "the cache of this machine"
+    return ArtifactError(
+        f"The artifact '{artifact.path}' (md5 {artifact.md5}) is corrupt in {location}.",
+        hint="Delete that object, then run `gitml push` where the run was made.",
+    )
+
+
+def not_arrived(files: Sequence[Artifact], url: str, failures: Failures) -> RemoteUnavailable:
+    """Return the error for files that a transfer did not bring to their destination."""
+    first = min(files, key=lambda artifact: artifact.path)
+    exc = failures.get(first.md5) or next(iter(failures.values()), None)
+    why = f": {reason(exc)}" if exc else ""
+    others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return RemoteUnavailable(
+        f"'{first.path}'{others} could not be transferred to or from '{url}'{why}.",
+        hint="Nothing is lost: repeat the command, it transfers only the rest.",
+    )

@@ -1,4 +1,4 @@
-"""Hides fsspec's callbacks: bytes of concurrent transfers, added up for one progress bar."""
+"""Add up the bytes of concurrent transfers for one progress bar, from fsspec's callbacks."""
 
 from __future__ import annotations
 

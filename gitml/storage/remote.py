@@ -1,4 +1,4 @@
-"""Hides how a remote is reached: when it is first used, and what its failures mean."""
+"""Connect to a remote at its first use, and translate its failures."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from gitml.formats.dvc_config import REMOTE
 from gitml.storage.address import mask
 from gitml.storage.backends import Failures, Item, Progress, Storage, Stored, absent, in_folder
 from gitml.storage.dvc_remote import config_at, config_beside, connect
-from gitml.storage.failures import Reaching
+from gitml.storage.failures import translate_errors
 
 
 class Remote:
     """A DVC remote; nothing is read or reached before the first use."""
 
     def __init__(self, connect: Callable[[], Storage]) -> None:
-        """Take what connects; `open`, `at` and `local` are the ways in."""
+        """Take the function that connects; use `open`, `at_url` or `local`."""
         self._connect = connect
 
     @classmethod
     def open(cls, root: Path, rev: str, *, name: str = REMOTE) -> Remote:
-        """Take the remote that ``.dvc/config`` names at a revision, with the user's credentials.
+        """Return the remote that ``.dvc/config`` names at a revision, with the user's credentials.
 
         Args:
             root: The git repository, bare or not, or a linked work tree.
@@ -32,8 +32,8 @@ class Remote:
         return cls(lambda: connect(config_at(root, rev, name), name=name))
 
     @classmethod
-    def at(cls, url: str, root: Path) -> Remote:
-        """Take the remote at a URL, with the credentials beside the work tree.
+    def at_url(cls, url: str, root: Path) -> Remote:
+        """Return the remote at a URL, with the credentials beside the work tree.
 
         Args:
             url: As `check` returns it.
@@ -43,14 +43,14 @@ class Remote:
 
     @classmethod
     def local(cls, folder: Path, *, make: bool = True) -> Remote:
-        """Take a folder of this machine, without any import of dvc.
+        """Return a folder of this machine as a remote, without importing dvc.
 
-        Objects are hard-linked from the cache where both lie on one file system, so that a default
+        Objects are hard-linked from the cache if both are on one file system, so that a default
         remote beside the cache costs no space.
 
         Args:
             folder: The remote's root.
-            make: Whether it is made when something is sent to it; else it has to be there.
+            make: True to create it when something is sent to it; otherwise it must exist.
         """
 
         def enter() -> Storage:
@@ -76,7 +76,7 @@ class Remote:
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with Reaching(storage.url):
+        with translate_errors(storage.url):
             return storage.existing(oids) if oids else set()
 
     def send(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
@@ -89,7 +89,7 @@ class Remote:
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with Reaching(storage.url):
+        with translate_errors(storage.url):
             failures = storage.send(items, progress)
         _finish(items, failures, progress)
         return failures
@@ -99,7 +99,7 @@ class Remote:
         storage = self._storage
         for folder in {item.path.parent for item in items}:
             folder.mkdir(parents=True, exist_ok=True)
-        with Reaching(storage.url):
+        with translate_errors(storage.url):
             failures = storage.receive(items, progress)
         _finish(items, failures, progress)
         return failures
@@ -111,7 +111,7 @@ class Remote:
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with Reaching(storage.url):
+        with translate_errors(storage.url):
             return list(storage.objects())
 
     def remove(self, oids: Iterable[str]) -> None:
@@ -121,7 +121,7 @@ class Remote:
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with Reaching(storage.url):
+        with translate_errors(storage.url):
             for oid in oids:
                 storage.remove(oid)
 
@@ -133,7 +133,7 @@ class Remote:
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with Reaching(storage.url, keep=FileNotFoundError):
+        with translate_errors(storage.url, passing=FileNotFoundError):
             return storage.read(oid, limit)
 
 

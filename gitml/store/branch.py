@@ -1,4 +1,4 @@
-"""Hides how files get onto the branch: one commit through ``git fast-import``, never a checkout."""
+"""Commit files to the branch of records with ``git fast-import``, without a checkout."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Please do not edit files here by hand: `gitml` merges this branch between clones
 """
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
 TEMPORARY = "refs/gitml/tmp"
-"""Where a ref holds a commit until the transaction that puts it in place."""
-_ATTEMPTS = 200  # enough for a killed git's lock to grow old; see GitRepo
+"""Prefix of refs that hold a commit until the transaction that moves the branch to it."""
+_ATTEMPTS = 200  # enough for the lock of a killed git to expire; see GitRepo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +61,22 @@ class Branch:
         self._own_config = remote_config
 
     def tip(self) -> str | None:
-        """Id of the newest commit; a fresh clone's is the one it was cloned with."""
+        """Return the id of the newest commit; a fresh clone has the one it was cloned with."""
         return self.repo.ref(self.ref) or self.repo.ref(self.tracking_ref)
 
     def read(self, path: str, tip: str | None = None) -> bytes | None:
-        """Read one file as of ``tip`` (default: now); None where there is none."""
+        """Read one file as of ``tip`` (default: now); None if there is none."""
         tip = tip or self.tip()
         return self.repo.read(f"{tip}:{path}") if tip else None
 
     def remote_config(self, tip: str | None) -> bytes:
-        """The ``.dvc/config`` that a run of this clone gets.
+        """Return the ``.dvc/config`` for the runs of this clone.
 
-        It is the branch's own where that names a shared remote. Until then every clone keeps the
+        It is that of the branch if it names a shared remote. Until then every clone stores the
         artifacts of its runs in a folder of its own, which its runs name.
         """
-        known = self.read(".dvc/config", tip) if tip else None
-        return self._own_config if known is None or names_clone_folder(known) else known
+        shared = self.read(".dvc/config", tip) if tip else None
+        return self._own_config if shared is None or names_clone_folder(shared) else shared
 
     def update(
         self,
@@ -84,7 +84,7 @@ class Branch:
         *,
         also_parent: str | None = None,
     ) -> str | None:
-        """Commit changes to the branch, again from the start where another writer was first.
+        """Commit changes to the branch; start again if another writer was first.
 
         Args:
             make: Given the tip it builds on (None for a new branch), returns the files to write
@@ -114,7 +114,7 @@ class Branch:
         also_parent: str | None = None,
         then: Callable[[], None] | None = None,
     ) -> str | None:
-        """Make several commits on the branch with one process, all or none.
+        """Make several commits on the branch with one git process, all or none.
 
         Args:
             make: Given the tip it builds on, returns the commits, oldest first; see ``update``.
@@ -149,14 +149,14 @@ class Branch:
                     self.repo.tidy()
                 return new
         raise Conflict(
-            f"Branch {self.name} is being written by another program all the time.",
+            f"Branch {self.name} keeps changing; another process is writing to it.",
             hint="Try again.",
         )
 
     def prepare(
         self, ref: str, files: Mapping[str, bytes | None], message: str, tip: str | None = None
     ) -> RefUpdate:
-        """Commit changes on top of this clone's tip, or another, under another ref.
+        """Commit changes on top of this clone's tip, or of another commit, under another ref.
 
         Args:
             ref: The ref that comes to hold the commit.
@@ -165,7 +165,7 @@ class Branch:
             tip: The commit to build on; default this clone's tip.
 
         Returns:
-            What moves the branch there, as part of a larger transaction.
+            The update that moves the branch to it, as part of a larger transaction.
 
         Raises:
             StoreError: git refused.

@@ -1,4 +1,4 @@
-"""Hides how thousands of runs get onto the branch with one process and few commits."""
+"""Commit thousands of runs with one git process and few commits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _COMMIT_POINTS = 100_000
 
 
 def add(branch: Branch, runs: Iterable[RunFiles]) -> int:
-    """Commit runs, some thousands at a time; one that is on the branch already is joined with.
+    """Commit runs, some thousands at a time; a run that is on the branch already is joined.
 
     Returns:
-        How many were given.
+        The number of runs.
     """
     count = 0
     for portion in _portions(runs, _MAX_RUNS, _MAX_POINTS):
@@ -33,41 +33,41 @@ def add(branch: Branch, runs: Iterable[RunFiles]) -> int:
 
 
 def commit(
-    branch: Branch, make: Callable[[], Iterable[RunFiles]], fresh: Collection[str] = ()
+    branch: Branch, make: Callable[[], Iterable[RunFiles]], uncommitted: Collection[str] = ()
 ) -> None:
-    """Commit runs that are made while git writes those before them, all or none.
+    """Commit runs, all or none; git writes them while the next ones are prepared.
 
     Args:
         branch: Where they go.
-        make: Gives the runs; called again where another writer was first, and always in the
+        make: Returns the runs; called again if another writer was first, and always in the
             branch's lock, so that it must be quick.
-        fresh: Ids of runs that cannot be on the branch yet.
+        uncommitted: Ids of runs that cannot be on the branch yet.
     """
-    branch.update_many(lambda tip: _commits(branch, make(), fresh, tip))
+    branch.update_many(lambda tip: _commits(branch, make(), uncommitted, tip))
 
 
 def _portions(runs: Iterable[RunFiles], most: int, points: int) -> Iterator[list[RunFiles]]:
     portion: list[RunFiles] = []
-    left = points
+    remaining = points
     for run in runs:
         portion.append(run)
-        left -= len(run.history)
-        if len(portion) >= most or left <= 0:
+        remaining -= len(run.history)
+        if len(portion) >= most or remaining <= 0:
             yield portion
-            portion, left = [], points
+            portion, remaining = [], points
     if portion:
         yield portion
 
 
 def _commits(
-    branch: Branch, runs: Iterable[RunFiles], fresh: Collection[str], tip: str | None
+    branch: Branch, runs: Iterable[RunFiles], uncommitted: Collection[str], tip: str | None
 ) -> Iterator[RecordCommit]:
     config = branch.remote_config(tip)
     for portion in _portions(runs, _COMMIT_RUNS, _COMMIT_POINTS):
-        known = _known(branch, [run for run in portion if _id(run) not in fresh], tip)
+        existing = _existing(branch, [run for run in portion if _id(run) not in uncommitted], tip)
         files: dict[str, bytes | None] = {}
         for run in portion:
-            before = None if _id(run) in fresh else next(known)
+            before = None if _id(run) in uncommitted else next(existing)
             if run.artifacts and not run.remote_config:
                 run = replace(run, remote_config=config)
             if before is None:
@@ -79,13 +79,15 @@ def _commits(
             yield RecordCommit(files=files, message=_message(portion))
 
 
-def _known(branch: Branch, runs: Sequence[RunFiles], tip: str | None) -> Iterator[RunFiles | None]:
-    """What the branch has of each run."""
+def _existing(
+    branch: Branch, runs: Sequence[RunFiles], tip: str | None
+) -> Iterator[RunFiles | None]:
+    """Yield what the branch has of every run; None if it has nothing."""
     folders = [_folder_of(run) for run in runs]
-    names = [f"{tip}:{where}/{run_folder.RECORD}" for where in folders] if tip else []
+    names = [f"{tip}:{folder}/{run_folder.RECORD}" for folder in folders] if tip else []
     present = branch.repo.present(names) if tip else [False] * len(runs)
-    for where, there in zip(folders, present, strict=True):
-        yield run_folder.from_files(lambda path: branch.read(path, tip), where) if there else None
+    for folder, exists in zip(folders, present, strict=True):
+        yield run_folder.from_files(lambda path: branch.read(path, tip), folder) if exists else None
 
 
 def _id(run: RunFiles) -> str:

@@ -1,4 +1,4 @@
-"""Hides experiments: one small file each on the branch, edited by the join rules of runs."""
+"""Create, read and edit experiments: one file each on the branch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gitml.errors import AlreadyExists, NotFound
 from gitml.formats import run_records
 from gitml.formats.run_records import ExperimentRecord
 from gitml.store.branch import Branch
-from gitml.text import one_line
+from gitml.text import one_line, short_repr
 
 Edit = Callable[[ExperimentRecord, int], ExperimentRecord]
 """Given a record and the time of the edit in ms, returns the changed record."""
@@ -28,7 +28,7 @@ class ExperimentStore:
     def __init__(self, branch: Branch, *, clock: Callable[[], int]) -> None:
         self._branch = branch
         self._clock = clock
-        # Many runs begin in one experiment: what was read last, and of which commit.
+        # Many runs start in one experiment: the record read last, its commit and its id.
         self._last: tuple[str | None, str, ExperimentRecord | None] = (None, "", None)
 
     def read(self, experiment_id: str) -> ExperimentRecord | None:
@@ -43,16 +43,16 @@ class ExperimentStore:
         return record
 
     def created_as(self, name: str) -> Experiment | None:
-        """Find an experiment that still bears the name it was created with."""
+        """Return the experiment that still has the name it was created with, if there is one."""
         tip = self._branch.tip()
         if tip is None:
             return None
-        identifier, known = self._place_for(name, tip)
-        record = self.read(identifier) if known else None
+        identifier, exists = self._id_for(name, tip)
+        record = self.read(identifier) if exists else None
         return record.experiment if record else None
 
     def create(self, name: str, tags: Mapping[str, str], *, exist_ok: bool = False) -> str:
-        """Make an experiment.
+        """Create an experiment.
 
         Args:
             name: Its name.
@@ -67,25 +67,25 @@ class ExperimentStore:
             InvalidInput: The name cannot be used.
         """
         run_records.experiment_id(name)
-        there = self.created_as(name) if exist_ok else None
-        if there:  # without the branch's lock, for which other processes may be waiting
-            return there.experiment_id
+        existing = self.created_as(name) if exist_ok else None
+        if existing:  # without the branch's lock, for which other processes may be waiting
+            return existing.experiment_id
         now = self._clock()
         written = {"name": now, "lifecycle_stage": now, **{f"tags.{key}": now for key in tags}}
-        found = ""
+        identifier = ""
 
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
-            nonlocal found
-            found, known = self._place_for(name, tip)
-            if known and not exist_ok:
+            nonlocal identifier
+            identifier, exists = self._id_for(name, tip)
+            if exists and not exist_ok:
                 raise AlreadyExists(
-                    f"Experiment {name!r:.80} already exists.",
+                    f"Experiment {short_repr(name, 80)} already exists.",
                     hint="Use `set_experiment`, or choose another name.",
                 )
-            if known:
+            if exists:
                 return {}, ""
             experiment = Experiment(
-                experiment_id=found,
+                experiment_id=identifier,
                 name=name,
                 creation_time=now,
                 last_update_time=now,
@@ -95,16 +95,16 @@ class ExperimentStore:
                 ExperimentRecord(experiment=experiment, written=written)
             )
             return {
-                run_records.experiment_path(found): data
+                run_records.experiment_path(identifier): data
             }, f"experiment {one_line(name, 60)}: created\n"
 
         self._branch.update(make)
-        return found
+        return identifier
 
-    def _place_for(self, name: str, tip: str | None) -> tuple[str, bool]:
-        """The id for a name, and whether the experiment is there already.
+    def _id_for(self, name: str, tip: str | None) -> tuple[str, bool]:
+        """Return the id for a name, and whether the experiment exists already.
 
-        An id is taken for good by the name it was created with; when that experiment was renamed
+        An id belongs for good to the experiment that was created with it; if that was renamed
         since, the name gets the next free id.
         """
         first = run_records.experiment_id(name)
@@ -123,7 +123,7 @@ class ExperimentStore:
 
         Args:
             experiment_id: The experiment.
-            change: Makes the new record.
+            change: Returns the new record.
             what: What is done, for the commit message.
 
         Raises:
@@ -135,7 +135,7 @@ class ExperimentStore:
             data = self._branch.read(path, tip) if tip else None
             if data is None:
                 raise NotFound(
-                    f"No experiment with id {experiment_id!r:.80}.",
+                    f"No experiment with id {short_repr(experiment_id, 80)}.",
                     hint="See `gitml experiments list`.",
                 )
             record = run_records.experiment_from_json(data, path)
@@ -150,7 +150,7 @@ class ExperimentStore:
 
 
 def renamed(name: str) -> Edit:
-    """The edit that gives an experiment another name; its id stays."""
+    """Return the edit that renames an experiment; its id stays."""
     run_records.experiment_id(name)  # the same rules as at creation
 
     def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
@@ -164,7 +164,7 @@ def renamed(name: str) -> Edit:
 
 
 def moved_to(stage: LifecycleStage) -> Edit:
-    """The edit that deletes or restores an experiment."""
+    """Return the edit that deletes or restores an experiment."""
 
     def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
         return replace(
@@ -177,14 +177,14 @@ def moved_to(stage: LifecycleStage) -> Edit:
 
 
 def tagged(tags: Mapping[str, str | None]) -> Edit:
-    """The edit that sets tags; a value of None removes one."""
+    """Return the edit that sets tags; a value of None removes one."""
 
     def change(record: ExperimentRecord, now: int) -> ExperimentRecord:
         merged = {**record.experiment.tags, **tags}
-        kept = {key: value for key, value in merged.items() if value is not None}
+        remaining = {key: value for key, value in merged.items() if value is not None}
         return replace(
             record,
-            experiment=replace(record.experiment, tags=kept),
+            experiment=replace(record.experiment, tags=remaining),
             written={**record.written, **{f"tags.{key}": now for key in tags}},
         )
 

@@ -1,7 +1,7 @@
-"""Hides how the files of many committed runs are read: those of neighbours with one process.
+"""Read files of committed runs in blocks.
 
-Whoever goes through all runs asks for one file after another. A question to git costs more than a
-small file does, so whatever lies beside it in the list of runs is read along and kept for a moment.
+A request to git costs more than a small file does, so the files of neighbouring runs are read
+together and cached for a moment.
 """
 
 from __future__ import annotations
@@ -13,46 +13,46 @@ from gitml.errors import StoreError
 from gitml.formats import run_records
 from gitml.git import GitRepo
 
-_BLOCK = 1_000  # runs that are read together
-_SMALL = 32_000  # bytes of a file that is read along with its neighbours
+_BLOCK = 1_000  # runs whose files are read together
+_SMALL = 32_000  # bytes of a file that is read together with its neighbours
 
 
 class CommittedRuns:
-    """The files of some runs as one commit has them.
+    """The files of runs at a commit.
 
     Args:
         repo: The repository.
-        tip: The commit; None where there is no branch.
-        runs: (experiment id, run id) of the runs, in the order in which they will be asked for.
+        tip: The commit; None if there is no branch.
+        runs: (experiment id, run id) of the runs, in the order in which they will be read.
     """
 
     def __init__(self, repo: GitRepo, tip: str | None, runs: Sequence[tuple[str, str]]) -> None:
-        """List the runs' folders; nothing of them is read yet."""
+        """List the runs' folders; no file is read yet."""
         self._repo = repo
         folders = repo.folders(tip, "runs") if tip else {}
-        found = (folders.get(run_records.run_folder(*one), "") for one in runs)
-        self._trees = {run_id: tree for (_, run_id), tree in zip(runs, found, strict=True) if tree}
+        trees = (folders.get(run_records.run_folder(*ids), "") for ids in runs)
+        self._trees = {run_id: tree for (_, run_id), tree in zip(runs, trees, strict=True) if tree}
         self._order = list(self._trees)
-        self._places = {run_id: place for place, run_id in enumerate(self._order)}
+        self._positions = {run_id: position for position, run_id in enumerate(self._order)}
         self._names = lru_cache(maxsize=2)(self._read_names)
         self._contents = lru_cache(maxsize=8)(self._read_contents)  # a few files of two blocks
 
     def tree(self, run_id: str) -> str:
-        """Id of a run's folder, which changes whenever a file of it does; empty where unknown."""
+        """Return the tree id of a run's folder; empty if unknown."""
         return self._trees.get(run_id, "")
 
     def read(self, run_id: str, name: str) -> bytes:
-        """Read a file of a run, by its path in the run's folder; empty where there is none.
+        """Read a file of a run, by its path in the run's folder; empty if there is none.
 
         Raises:
             StoreError: It is larger than ``LARGEST`` bytes.
         """
-        place = self._places.get(run_id)
-        if place is None:
+        position = self._positions.get(run_id)
+        if position is None:
             return b""
         if "/" in name:
             return self._repo.read(f"{self._trees[run_id]}:{name}") or b""
-        block = place // _BLOCK
+        block = position // _BLOCK
         oid = self._names(block).get(run_id, {}).get(name)
         if oid is None:
             return b""
@@ -60,14 +60,14 @@ class CommittedRuns:
         return small if small is not None else self._repo.read(oid) or b""
 
     def _read_names(self, block: int) -> Mapping[str, Mapping[str, str]]:
-        """Run id → name → id of the ordinary files in the folders of a block."""
+        """Return the ids of the files in the folders of a block: run id → name → id."""
         runs = self._order[block * _BLOCK : (block + 1) * _BLOCK]
         folders = self._repo.read_folders(self._trees[run_id] for run_id in runs)
         return dict(zip(runs, folders, strict=True))
 
     def _read_contents(self, block: int, name: str) -> Mapping[str, bytes]:
-        """Id → bytes of those files of one name in a block that are small."""
+        """Return the content of the small files of one name in a block: id → bytes."""
         named = (files.get(name) for files in self._names(block).values())
         oids = list(dict.fromkeys(oid for oid in named if oid))  # many runs have the same packages
-        found = zip(oids, self._repo.read_checked(oids, _SMALL), strict=True)
-        return {oid: data for oid, data in found if not isinstance(data, StoreError)}
+        contents = zip(oids, self._repo.read_checked(oids, _SMALL), strict=True)
+        return {oid: data for oid, data in contents if not isinstance(data, StoreError)}

@@ -212,7 +212,7 @@ def test_labels_are_compared_as_what_they_are_compared_with(text: str, holds: bo
 def test_a_calculation_without_a_number_fails() -> None:
     facts: Any = {"metrics": {"inf": math.inf}}
     result = judge(read("metrics.inf - metrics.inf < 1"), facts, {})
-    assert (result.holds, result.note) == (False, "the calculation gives no number")
+    assert (result.holds, result.note) == (False, "the result is not a number")
     assert result.measured == "inf - inf < 1"
 
 

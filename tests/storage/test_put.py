@@ -123,7 +123,7 @@ def test_a_name_that_cannot_be_stored_is_refused(
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, folder: Path) -> None:
     (folder / "x").write_bytes(b"x")
     (tmp_path / "cache").write_bytes(b"a file in the way")
-    with pytest.raises(ArtifactError, match=r"^The artifacts cannot be stored in '.*cache': Not a"):
+    with pytest.raises(ArtifactError, match=r"^Cannot store artifacts in '.*cache': Not a"):
         ArtifactStore(tmp_path / "cache").put(folder)
 
 

@@ -63,10 +63,10 @@ def test_an_address_is_made_absolute(url: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "'' is not an address"),
-        ("a\nb", "is not an address"),
-        ("git@github.com:team/store", "is a git address"),
-        ("ftp://host/x", "DVC knows no storage 'ftp://'"),
+        ("", "'' is not a valid address"),
+        ("a\nb", "is not a valid address"),
+        ("git@github.com:team/store", "is the address of a git repository"),
+        ("ftp://host/x", "DVC does not support 'ftp://'"),
         ("https://me:hunter2@host/x", r"'https://\*\*\*@host/x' holds a password"),
     ],
 )
@@ -112,7 +112,9 @@ def test_a_remote_that_does_not_answer_is_one_sentence(
     manifest = store.put(staged)
     repository.record(manifest, url)
     remote = Remote.open(repository.path, repository.branch)
-    with pytest.raises(RemoteUnavailable, match=rf"and 5 more did not get through .* '{url}': .+"):
+    with pytest.raises(
+        RemoteUnavailable, match=rf"and 5 more could not be transferred .* '{url}': .+"
+    ):
         store.push([manifest], remote)
     with pytest.raises(RemoteUnavailable, match=f"'{url}' does not answer"):
         ArtifactStore(tmp_path / "clone").fetch(manifest, remote)

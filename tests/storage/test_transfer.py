@@ -169,7 +169,7 @@ def test_a_remote_that_cannot_be_written_is_one_sentence(
         store.push([manifest], Remote.local(folder))
     assert str(caught.value) == (
         f"The DVC remote '{folder}' does not answer: Not a directory. "
-        "Nothing is lost; check its address and your access, then repeat the command."
+        "Nothing is lost: check its address and your access, then repeat the command."
     )
 
 

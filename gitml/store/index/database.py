@@ -1,4 +1,4 @@
-"""Hides SQLite: one file, opened, checked, shared and thrown away when damaged."""
+"""Open, check, share and replace the SQLite file of the index."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _T = TypeVar("_T")
 _WAIT = 60.0  # s for another process that rebuilds a large index
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_CLOSED_TO_US = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_NOT_ACCESSIBLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
 class Damaged(Exception):
-    """The file could not be read; an empty one has taken its place."""
+    """The file could not be read and was replaced by an empty one."""
 
 
 class Database:
     """One SQLite file for any number of threads and processes.
 
-    Readers do not wait for a writer. Where the file's folder cannot be written, the tables live
-    in memory and are lost with this object.
+    Readers do not wait for a writer. If the file's folder cannot be written, the tables are in
+    memory and are lost with this object.
 
     Args:
-        path: The file; made when it is missing.
-        lock: A file to lock while the database file itself is made or replaced.
+        path: The file; created if it is missing.
+        lock: A file to lock while the database file itself is created or replaced.
     """
 
     def __init__(self, path: Path, lock: Path) -> None:
-        """Nothing is opened yet."""
+        """Nothing is opened before the first use."""
         self.path = path
         self._lock_path = lock
         self._pid = os.getpid()
@@ -51,35 +51,35 @@ class Database:
         self._inherited: list[Connection | None] = []
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Do some reading on one unchanging state of the tables.
+        """Read from one unchanging state of the tables.
 
         Raises:
             Damaged: The file had to be replaced.
-            SchemaTooNew: A newer gitml made it.
-            StoreError: SQLite refuses otherwise.
+            SchemaTooNew: A newer gitml wrote it.
+            StoreError: Another error of SQLite.
         """
         return self._transact("BEGIN", work)
 
     def write(self, work: Callable[[Connection], _T]) -> _T:
-        """Make some changes, all or none, behind any other writer; raises as ``read`` does."""
+        """Make changes, all or none, after any other writer; raises as ``read`` does."""
         return self._transact("BEGIN IMMEDIATE", work)
 
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
-        with self._mine():
+        with self._process_lock():
             if self._open is not None:
                 self._open.close()
                 self._open = None
 
-    def _mine(self) -> threading.RLock:
-        """The lock of this process: a forked child must not touch its parent's connection."""
+    def _process_lock(self) -> threading.RLock:
+        """Return this process's lock; a forked child must not use its parent's connection."""
         if self._pid != os.getpid():
             self._inherited.append(self._open)  # not even closed: SQLite's locks are per process
             self._pid, self._lock, self._open = os.getpid(), threading.RLock(), None
         return self._lock
 
     def _transact(self, begin: str, work: Callable[[Connection], _T]) -> _T:
-        with self._mine():
+        with self._process_lock():
             try:
                 if self._open is None:
                     self._open = self._opened()
@@ -89,11 +89,11 @@ class Database:
                     self._replace()
                     raise Damaged from error
                 if _code(error) in _FULL and not self._in_memory:
-                    self._go_to_memory()
+                    self._move_to_memory()
                     raise Damaged from error
                 if isinstance(error, sqlite3.OperationalError):
                     raise StoreError(
-                        f"The index {self.path} cannot be used: {error}.",
+                        f"Cannot use the index {self.path}: {error}.",
                         hint="Check the free space of the disk, or delete that file.",
                     ) from error
                 raise
@@ -106,7 +106,7 @@ class Database:
         except OSError:
             pass
         except sqlite3.OperationalError as error:
-            if _code(error) not in _CLOSED_TO_US:
+            if _code(error) not in _NOT_ACCESSIBLE:
                 raise
         return self._memory()
 
@@ -116,8 +116,8 @@ class Database:
         _create(db)
         return db
 
-    def _go_to_memory(self) -> None:
-        """Go on without the file: its disk is full, and what is there can still be searched."""
+    def _move_to_memory(self) -> None:
+        """Continue in memory: the disk is full, but the branch can still be searched."""
         if self._open is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._open.close()
@@ -142,14 +142,14 @@ class Database:
             _create(db)
             return db
 
-    def _connected(self, place: str) -> Connection:
-        db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    def _connected(self, name: str) -> Connection:
+        db = sqlite3.connect(name, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, _close, db, os.getpid())
         db.create_function(LIKE_FUNCTION, 3, _like, deterministic=True)
         db.create_function(NUMBER_FUNCTION, 1, as_number, deterministic=True)
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA cache_size = -65536")  # KiB, so that a large rebuild is written once
-        db.execute("PRAGMA synchronous = OFF")  # all of it can be made again
+        db.execute("PRAGMA synchronous = OFF")  # everything can be derived again
         return db
 
     def _is_ours(self, db: Connection) -> bool:
@@ -162,7 +162,7 @@ class Database:
         return bool(version == SCHEMA)
 
     def _replace(self) -> None:
-        """Delete the file unless another process has done so."""
+        """Delete the file, unless another process has replaced it already."""
         if self._open is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._open.close()
@@ -211,7 +211,7 @@ def _close(db: Connection, pid: int) -> None:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 where the error is not SQLite's own."""
+    """Return SQLite's primary result code; 0 if the error is not one of SQLite."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

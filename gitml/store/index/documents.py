@@ -1,4 +1,4 @@
-"""Hides how the index keeps runs and experiments, so that 10,000 of them load in a moment.
+"""Convert runs and experiments to the documents of the index: 10,000 of them load in a moment.
 
 A document is a JSON array in the order of the fields below, already checked when it was made. It
 never leaves the index, whose schema number covers it.
@@ -70,13 +70,13 @@ def run_to_document(run: Run) -> str:
 
 
 def runs_from_documents(texts: Sequence[str]) -> list[Run]:
-    """Read many runs; some hundred at a time, so that they share the texts of their keys."""
-    blocks = (texts[at : at + _BLOCK] for at in range(0, len(texts), _BLOCK))
+    """Read many runs; some hundreds at a time, so that they share the strings of their keys."""
+    blocks = (texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK))
     return [_run(values) for block in blocks for values in json.loads(f"[{','.join(block)}]")]
 
 
 def run_from_document(text: str) -> Run:
-    """Read a run; the inverse of ``run_to_document``."""
+    """Read a run, as ``run_to_document`` formats it."""
     return _run(json.loads(text))
 
 
@@ -110,18 +110,18 @@ def _run(document: list[Any]) -> Run:
 
 
 class _Summaries(Mapping[str, MetricSummary]):
-    """What histories boil down to, made when it is first asked for: few readers of a run do."""
+    """Summaries of metrics, built at their first use, because few readers of a run need them."""
 
-    __slots__ = ("_made", "_values")
+    __slots__ = ("_built", "_values")
 
     def __init__(self, values: Mapping[str, list[Any]]) -> None:
         self._values = values
-        self._made: dict[str, MetricSummary] | None = None
+        self._built: dict[str, MetricSummary] | None = None
 
     def _all(self) -> dict[str, MetricSummary]:
-        if self._made is None:
-            self._made = {key: _summary(*values) for key, values in self._values.items()}
-        return self._made
+        if self._built is None:
+            self._built = {key: _summary(*values) for key, values in self._values.items()}
+        return self._built
 
     def __getitem__(self, key: str) -> MetricSummary:
         return self._all()[key]
@@ -154,11 +154,12 @@ def _summary(
     return MetricSummary(last=last, step=step, timestamp=timestamp, min=low, max=high, count=count)
 
 
-def _values(one: MetricSummary) -> list[float]:
-    """Write a summary, without what a history of one point says anyway."""
-    if one.count == 1 and one.last == one.min == one.max:
-        return [one.last, one.step, one.timestamp]
-    return [one.last, one.step, one.timestamp, one.min, one.max, one.count]
+def _values(summary: MetricSummary) -> list[float]:
+    """Format a summary; that of one point in short."""
+    s = summary
+    if s.count == 1 and s.last == s.min == s.max:
+        return [s.last, s.step, s.timestamp]
+    return [s.last, s.step, s.timestamp, s.min, s.max, s.count]
 
 
 def _dataset(values: list[str]) -> Dataset:
@@ -212,5 +213,5 @@ def experiment_to_document(experiment: Experiment) -> str:
 
 
 def experiment_from_document(text: str) -> Experiment:
-    """Read an experiment; the inverse of ``experiment_to_document``."""
+    """Read an experiment, as ``experiment_to_document`` formats it."""
     return Experiment(**json.loads(text))

@@ -1,6 +1,6 @@
-"""Hides how runs are found fast: a database that shows the branch and the runs in progress.
+"""Search the runs of a repository in a database that follows the branch and runs in progress.
 
-Everything in it is derived: it can be deleted at any time and is made again from git.
+Everything in it is derived: it can be deleted at any time and is built again from git.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _STAGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsPage:
-    """Some results of a search.
+    """One page of the results of a search.
 
     Attributes:
         runs: The runs, in order.
-        token: Gets the next page; None on the last one.
+        token: For the next page; None on the last one.
     """
 
     runs: list[Run]
@@ -60,7 +60,7 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRecord:
-    """A record that could not be read and is left out.
+    """A record that cannot be read and is left out.
 
     Attributes:
         path: Its path on the branch; ``live:<run id>`` for a run in progress.
@@ -73,7 +73,7 @@ class UnreadableRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How much the index shows.
+    """The number of records in the index.
 
     Attributes:
         runs: Runs that are not deleted.
@@ -96,26 +96,26 @@ class Index:
     """Searches one repository's runs; safe to use from several threads and processes at once.
 
     Args:
-        path: The database file, made when it is missing or damaged.
-        repo: The repository whose commits it shows.
+        path: The database file; created if it is missing or damaged.
+        repo: The repository whose branch it follows.
     """
 
     def __init__(self, path: Path, repo: GitRepo) -> None:
-        """Nothing is opened or read yet."""
+        """Nothing is opened before the first use."""
         self._database = Database(path, path.parent / "locks" / "index")
         self._repo = repo
         self._last: tuple[str | None, Mapping[str, LiveRun]] = (None, {})
 
     def refresh(self, tip: str | None, live: Mapping[str, LiveRun]) -> None:
-        """Show a commit of the branch and the runs in progress; at once if it does already.
+        """Update to a commit of the branch and to the runs in progress, if they changed.
 
         Args:
-            tip: Id of the commit; None where there is no branch.
+            tip: Id of the commit; None if there is no branch.
             live: The runs in progress by id. List them before reading ``tip``, so that a run
                 that ends in between is in one of the two.
 
         Raises:
-            SchemaTooNew: A newer gitml made the database.
+            SchemaTooNew: A newer gitml wrote the database.
             StoreError: The commit is not in the repository, or the disk is full.
         """
         self._last = (tip, dict(live))
@@ -130,13 +130,13 @@ class Index:
             self._database.write(lambda db: projection.project(db, self._repo, tip, live))
 
     def again(self, path: Path) -> Index:
-        """Make a second index of the same commit and runs in progress, from nothing."""
+        """Build a second index of the same commit and runs in progress."""
         other = Index(path, self._repo)
         other.refresh(*self._last)
         return other
 
     def contents(self) -> list[str]:
-        """All that it tells of runs, experiments and problems, as sorted texts to compare."""
+        """Return everything about runs, experiments and problems as sorted texts, to compare."""
         rows = self._rows(
             "SELECT 'run ' || document FROM documents UNION ALL"
             " SELECT 'experiment ' || document FROM experiments UNION ALL"
@@ -146,7 +146,7 @@ class Index:
         return sorted(row[0] for row in rows)
 
     def discard(self) -> None:
-        """Delete the file; everything is made again when asked for."""
+        """Delete the file; everything is built again at the next use."""
         self.close()
         for end in ("", "-wal", "-shm"):
             Path(f"{self._database.path}{end}").unlink(missing_ok=True)
@@ -165,10 +165,10 @@ class Index:
     # Runs ---------------------------------------------------------------------------------------
 
     def search_runs(self, query: RunQuery) -> RunsPage:
-        """Find runs.
+        """Search runs.
 
         Raises:
-            InvalidInput: The filter, a sort key or the token cannot be read.
+            InvalidInput: The filter, a sort key or the token is not valid.
         """
         offset = decode_token(query.page_token)
         sql = select_runs(query, offset)
@@ -177,8 +177,8 @@ class Index:
             ids = [row[0] for row in db.execute(sql.text, sql.values)]
             return len(ids), _documents(db, ids[: query.max_results])
 
-        found, documents = self._read(work)
-        more = found > query.max_results
+        count, documents = self._read(work)
+        more = count > query.max_results
         return RunsPage(
             runs=runs_from_documents(documents),
             token=encode_token(offset + query.max_results) if more else None,
@@ -187,10 +187,10 @@ class Index:
     def every_run(
         self, filter_string: str = "", run_view_type: ViewType = ViewType.ACTIVE_ONLY
     ) -> Iterator[Run]:
-        """Go through all runs that a filter finds, newest first.
+        """Yield all runs that match a filter, newest first.
 
         Raises:
-            InvalidInput: The filter cannot be read.
+            InvalidInput: The filter is not valid.
         """
         token = None
         while True:
@@ -208,7 +208,7 @@ class Index:
                 return
 
     def get_run(self, run_id: str) -> Run | None:
-        """Get a run by its whole id."""
+        """Return a run by its whole id; None if there is none."""
         row = self._row(
             "SELECT document FROM documents WHERE run ="
             " (SELECT id FROM runs WHERE run_id = ? ORDER BY experiment_id LIMIT 1)",
@@ -242,46 +242,47 @@ class Index:
         order_by: Sequence[str] = (),
         max_results: int | None = None,
     ) -> list[Experiment]:
-        """Find experiments.
+        """Search experiments.
 
         Args:
             view_type: Which lifecycle stages.
             filter_string: Conditions on name, experiment_id, creation_time, last_update_time and
                 tags, in the language of ``search_runs``.
-            order_by: Sort keys; newest first where they leave a tie.
+            order_by: Sort keys; ties are ordered newest first.
             max_results: Most to return, 1 to 50,000; None for all.
 
         Raises:
-            InvalidInput: The filter or a sort key cannot be read, or max_results is out of range.
+            InvalidInput: The filter or a sort key is not valid, or max_results is out of range.
         """
         if max_results is not None:
             check_max_results(max_results)
         node = parse_filter(filter_string, EXPERIMENTS)
         keys = parse_order_by(order_by, EXPERIMENTS)
         rows = self._rows("SELECT document FROM experiments")
-        found = (experiment_from_document(row[0]) for row in rows)
+        experiments = (experiment_from_document(row[0]) for row in rows)
         stages = _STAGES[ViewType(view_type)]
         ordered = sort_experiments(
-            (e for e in found if e.lifecycle_stage in stages and experiment_matches(node, e)), keys
+            (e for e in experiments if e.lifecycle_stage in stages and experiment_matches(node, e)),
+            keys,
         )
         return ordered[:max_results]
 
     def experiment(self, experiment_id: str) -> Experiment | None:
-        """Get an experiment by its id."""
+        """Return an experiment by its id; None if there is none."""
         row = self._row("SELECT document FROM experiments WHERE experiment_id = ?", experiment_id)
         return experiment_from_document(row[0]) if row else None
 
     def experiment_by_name(self, name: str) -> Experiment | None:
-        """Get an experiment by its present name; an active one, then the oldest, of several."""
-        named = [one for one in self.search_experiments(ViewType.ALL) if one.name == name]
+        """Return an experiment by its current name; of several an active one, then the oldest."""
+        named = [e for e in self.search_experiments(ViewType.ALL) if e.name == name]
         return min(
             named,
-            key=lambda one: (one.lifecycle_stage, one.creation_time, one.experiment_id),
+            key=lambda e: (e.lifecycle_stage, e.creation_time, e.experiment_id),
             default=None,
         )
 
     def model_files(self) -> dict[str, bytes]:
-        """Get each readable ``model.json`` and ``versions/<n>.json`` below ``models/``, by path."""
+        """Return every readable ``model.json`` and ``versions/<n>.json``, by path."""
         return dict(self._rows("SELECT path, data FROM model_files ORDER BY path"))
 
     # State --------------------------------------------------------------------------------------
@@ -292,11 +293,13 @@ class Index:
         return [UnreadableRecord(path=path, reason=reason) for path, reason in rows]
 
     def counts(self) -> Counts:
-        """Count what is there."""
+        """Count the records."""
         stages = self._rows(
             "SELECT experiment_id, lifecycle_stage, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1"
         )
-        active = {one: n for one, stage, n in stages if stage == LifecycleStage.ACTIVE}
+        active = {
+            experiment: n for experiment, stage, n in stages if stage == LifecycleStage.ACTIVE
+        }
         (others,) = self._rows(
             "SELECT (SELECT count(*) FROM live), (SELECT count(*) FROM experiments),"
             " (SELECT count(*) FROM problems)"

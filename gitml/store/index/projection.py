@@ -1,4 +1,4 @@
-"""Hides how the tables follow the branch and the runs in progress, one difference at a time."""
+"""Update the tables of the index to the branch and the runs in progress, by their differences."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class LiveRun:
 
 
 def is_current(db: Connection, tip: str | None, live: Mapping[str, LiveRun]) -> bool:
-    """Tell whether the tables already show this commit and these runs in progress."""
-    return _shown(db) == tip and _fingerprints(db) == {
-        run_id: one.fingerprint for run_id, one in live.items()
+    """Return True if the tables show this commit and these runs in progress already."""
+    return _tip_of(db) == tip and _fingerprints(db) == {
+        run_id: run.fingerprint for run_id, run in live.items()
     }
 
 
 def project(db: Connection, repo: GitRepo, tip: str | None, live: Mapping[str, LiveRun]) -> None:
-    """Bring the tables to a commit and to the runs in progress, inside one transaction.
+    """Update the tables to a commit and to the runs in progress, inside one transaction.
 
     Raises:
         StoreError: The commit is not in the repository.
@@ -54,7 +54,7 @@ def project(db: Connection, repo: GitRepo, tip: str | None, live: Mapping[str, L
     _Projection(db, repo, live).advance(tip)
 
 
-def _shown(db: Connection) -> str | None:
+def _tip_of(db: Connection) -> str | None:
     row = db.execute("SELECT tip FROM shown").fetchone()
     return row[0] if row else None
 
@@ -72,8 +72,8 @@ class _Projection:
     def advance(self, tip: str | None) -> None:
         changes = self._changes(tip)
         runs = [(change, parsed) for change in changes if (parsed := _run_of(change.path))]
-        self._follow_experiments([one for one in changes if _is_experiment(one.path)])
-        self._follow_models([one for one in changes if _is_model(one.path)])
+        self._follow_experiments([change for change in changes if _is_experiment(change.path)])
+        self._follow_models([change for change in changes if _is_model(change.path)])
         self._db.executemany(
             "DELETE FROM committed WHERE run_id = ? AND experiment_id = ?",
             [(run_id, experiment) for _, (experiment, run_id) in runs],
@@ -81,9 +81,9 @@ class _Projection:
         self._db.executemany(
             "INSERT OR REPLACE INTO committed VALUES (?, ?, ?)",
             [
-                (run_id, experiment, one.new if one.regular else ZERO)
-                for one, (experiment, run_id) in runs
-                if one.new
+                (run_id, experiment, change.new if change.regular else ZERO)
+                for change, (experiment, run_id) in runs
+                if change.new
             ],
         )
         touched = {run_id for _, (_, run_id) in runs}
@@ -91,15 +91,15 @@ class _Projection:
         self._db.execute("INSERT OR REPLACE INTO shown VALUES (1, ?)", (tip,))
 
     def _changes(self, tip: str | None) -> list[Change]:
-        """The difference from the commit that is shown, or from nothing if that one is gone."""
-        old = _shown(self._db)
+        """Return the changes since the commit of the tables, or all files if it is missing."""
+        old = _tip_of(self._db)
         if old == tip:
             return []
         if old is not None and tip is not None:
             try:
                 return self._repo.diff(old, tip)
             except StoreError:
-                pass  # a rewritten branch after `git gc`: start again
+                pass  # a rewritten branch after `git gc`: start from nothing
         for table in PROJECTED:
             self._db.execute(f"DELETE FROM {table}")
         if tip is None:
@@ -109,13 +109,14 @@ class _Projection:
         return self._repo.diff(None, tip)
 
     def _follow_live(self) -> set[str]:
-        """Note the runs in progress; returns those that began, changed or ended."""
+        """Record the runs in progress; return those that started, changed or ended."""
         before = _fingerprints(self._db)
-        now = {run_id: one.fingerprint for run_id, one in self._live.items()}
+        now = {run_id: run.fingerprint for run_id, run in self._live.items()}
         changed = {run_id for run_id, _ in before.items() ^ now.items()}
-        self._db.executemany("DELETE FROM live WHERE run_id = ?", [(one,) for one in changed])
+        self._db.executemany("DELETE FROM live WHERE run_id = ?", [(run_id,) for run_id in changed])
         self._db.executemany(
-            "INSERT INTO live VALUES (?, ?)", [(one, now[one]) for one in changed if one in now]
+            "INSERT INTO live VALUES (?, ?)",
+            [(run_id, now[run_id]) for run_id in changed & now.keys()],
         )
         return changed
 
@@ -129,7 +130,7 @@ class _Projection:
                 if experiment.experiment_id != _experiment_of(path):
                     raise StoreError(f"{path} holds experiment {experiment.experiment_id}.")
             except StoreError as error:
-                self._complain(path, path, error)
+                self._record_problem(path, path, error)
                 continue
             self._db.execute(
                 "INSERT INTO experiments VALUES (?, ?)",
@@ -142,7 +143,7 @@ class _Projection:
             try:
                 _check_model(path, data)
             except StoreError as error:
-                self._complain(path, path, error)
+                self._record_problem(path, path, error)
                 continue
             self._db.execute("INSERT INTO model_files VALUES (?, ?)", (path, data))
 
@@ -156,18 +157,18 @@ class _Projection:
         self._db.executemany("DELETE FROM problems WHERE subject = ?", [(path,) for path in paths])
 
     def _contents(self, changes: Sequence[Change]) -> Iterator[tuple[str, bytes]]:
-        """Read the new files; one that git cannot read is noted as a problem."""
-        present = [(one.path, one.new) for one in changes if one.new and one.regular]
-        for one in changes:
-            if one.new and not one.regular:
-                self._complain(one.path, one.path, _no_file(one.path))
+        """Read the new files; what git cannot read is recorded as a problem."""
+        present = [(c.path, c.new) for c in changes if c.new and c.regular]
+        for change in changes:
+            if change.new and not change.regular:
+                self._record_problem(change.path, change.path, _no_file(change.path))
         for (path, _), data in zip(present, self._blobs([oid for _, oid in present]), strict=True):
             if isinstance(data, StoreError):
-                self._complain(path, path, data)
+                self._record_problem(path, path, data)
             else:
                 yield path, data
 
-    def _complain(self, subject: str, path: str, error: Exception) -> None:
+    def _record_problem(self, subject: str, path: str, error: Exception) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO problems VALUES (?, ?, ?)",
             (subject, plain(path), plain(str(error))[:500]),
@@ -175,7 +176,7 @@ class _Projection:
 
     def _blobs(self, oids: Sequence[str]) -> Iterator[bytes | StoreError]:
         """Read blobs in order; git reads the next batch while the last one is used."""
-        batches = [oids[at : at + _BATCH] for at in range(0, len(oids), _BATCH)]
+        batches = [oids[start : start + _BATCH] for start in range(0, len(oids), _BATCH)]
         if len(batches) < 2:
             yield from self._batch(oids)
             return
@@ -193,7 +194,7 @@ class _Projection:
     # Runs ---------------------------------------------------------------------------------------
 
     def _show_runs(self, run_ids: set[str]) -> None:
-        """Make the rows of some runs anew; a run in progress covers what is committed of it."""
+        """Write the rows of runs again; a run in progress hides its committed record."""
         if not run_ids:
             return
         self._clear(run_ids)
@@ -214,7 +215,7 @@ class _Projection:
             if run.info.run_id != run_id:
                 raise StoreError(f"The journal of run {run_id} holds run {run.info.run_id}.")
         except (GitmlError, OSError) as error:
-            self._complain(run_id, f"live:{run_id}", error)
+            self._record_problem(run_id, f"live:{run_id}", error)
             return None
         return run
 
@@ -230,14 +231,14 @@ class _Projection:
             try:
                 yield _checked(data, path, run_id, experiment)
             except StoreError as error:
-                self._complain(run_id, path, error)
+                self._record_problem(run_id, path, error)
 
     def _clear(self, run_ids: set[str]) -> None:
-        wanted = "(SELECT value FROM json_each(?))"
+        given = "(SELECT value FROM json_each(?))"
         ids = (json.dumps(sorted(run_ids)),)
-        self._db.execute(f"DELETE FROM problems WHERE subject IN {wanted}", ids)
-        rows = self._db.execute(f"SELECT id FROM runs WHERE run_id IN {wanted}", ids).fetchall()
-        # Entries lie by key, so a run's are found through the keys.
+        self._db.execute(f"DELETE FROM problems WHERE subject IN {given}", ids)
+        rows = self._db.execute(f"SELECT id FROM runs WHERE run_id IN {given}", ids).fetchall()
+        # Entries are stored by key, so those of a run are found through the keys.
         self._db.executemany(
             "DELETE FROM entries WHERE run = ? AND key IN (SELECT id FROM keys)", rows
         )
@@ -280,22 +281,22 @@ class _RunWriter:
             entries.append((key, number, plain(text)))
         for key, text in self._numbered(Entity.TAG, run.data.tags):
             entries.append((key, number, plain(text)))
-        for one in run.inputs.dataset_inputs:
-            context = plain(one.context) if one.context else None
-            self._datasets.append((number, plain(one.name), plain(one.digest), context))
+        for data in run.inputs.dataset_inputs:
+            context = plain(data.context) if data.context else None
+            self._datasets.append((number, plain(data.name), plain(data.digest), context))
         if len(self._runs) >= _BATCH:
             self.flush()
 
     def _numbered(self, entity: Entity, values: Mapping[str, _V]) -> Iterator[tuple[int, _V]]:
-        """Give numbers for names, new ones where they are new."""
-        known = self._keys[entity]
+        """Yield the numbers of keys with their values; new keys get new numbers."""
+        numbers = self._keys[entity]
         for name, value in values.items():
-            yield known.get(name) or self._number(known, entity, plain(name)), value
+            yield numbers.get(name) or self._number(numbers, entity, plain(name)), value
 
-    def _number(self, known: dict[str, int], entity: Entity, name: str) -> int:
-        number = known.get(name)
+    def _number(self, numbers: dict[str, int], entity: Entity, name: str) -> int:
+        number = numbers.get(name)
         if number is None:
-            number = known[name] = sum(map(len, self._keys.values())) + 1
+            number = numbers[name] = sum(map(len, self._keys.values())) + 1
             self._db.execute("INSERT INTO keys VALUES (?, ?, ?)", (number, entity.value, name))
         return number
 
@@ -303,13 +304,13 @@ class _RunWriter:
         insert = self._db.executemany
         insert(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", self._runs)
         insert("INSERT INTO documents VALUES (?, ?)", self._documents)
-        entries = sorted(self._entries)  # the order they lie in
+        entries = sorted(self._entries)  # the order of the table
         whole = len(entries) // _ROWS * _ROWS
-        # Two keys are one where they differ only in characters that SQLite cannot hold.
+        # Keys that differ only in characters that SQLite cannot hold are equal.
         into = "INSERT OR IGNORE INTO entries VALUES"
         insert(
             f"{into} {', '.join(['(?, ?, ?)'] * _ROWS)}",
-            (list(chain.from_iterable(entries[at : at + _ROWS])) for at in range(0, whole, _ROWS)),
+            (list(chain.from_iterable(entries[n : n + _ROWS])) for n in range(0, whole, _ROWS)),
         )
         insert(f"{into} (?, ?, ?)", entries[whole:])
         insert("INSERT INTO datasets VALUES (?, ?, ?, ?)", self._datasets)
@@ -331,14 +332,14 @@ def _check_model(path: str, data: bytes) -> None:
     """Read a model's or a version's file.
 
     Raises:
-        StoreError: It cannot be read, or stands under a path that is none of ours.
+        StoreError: It cannot be read, or its path is not one that gitml writes.
     """
-    place = model_records.parse_model_path(path)
-    if place is None:
-        raise StoreError(f"{path} is not a path of gitml's.")
-    if place[1] is None:
+    parsed = model_records.parse_model_path(path)
+    if parsed is None:
+        raise StoreError(f"{path} is not a path of gitml.")
+    if parsed[1] is None:
         model_records.model_from_json(data, path)
-    elif model_records.version_from_json(data, path).version != place[1]:
+    elif model_records.version_from_json(data, path).version != parsed[1]:
         raise StoreError(f"{path} holds another version.")
 
 
@@ -350,7 +351,7 @@ def _no_file(path: str) -> StoreError:
 
 
 def _run_of(path: str) -> tuple[str, str] | None:
-    """Experiment and run id of a ``run.json``; None for any other path."""
+    """Return experiment and run id of a ``run.json``; None for any other path."""
     parsed = run_records.parse_run_path(path) if path.endswith("/run.json") else None
     return parsed[:2] if parsed and parsed[2] == "run.json" else None
 
@@ -364,7 +365,7 @@ def _experiment_of(path: str) -> str:
 
 
 def _is_model(path: str) -> bool:
-    """Tell whether a path is ``models/<name>/model.json`` or ``…/versions/<number>.json``."""
+    """Return True if a path is ``models/<name>/model.json`` or ``…/versions/<number>.json``."""
     parts = path.split("/")
     if parts[0] != "models" or len(parts) < 3:
         return False

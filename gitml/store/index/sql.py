@@ -1,6 +1,6 @@
-"""Hides how a filter becomes SQL over the tables of ``index_schema.py``.
+"""Compile a search to SQL over the tables of ``tables.py``. Pure.
 
-Pure text and values: whatever a user wrote is bound, never part of a statement.
+Values of the user are bound, never part of a statement.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Sql:
 
 
 def select_runs(query: RunQuery, offset: int) -> Sql:
-    """Select the row ids of a page of runs, and of one more to see whether it is the last."""
+    """Select the row ids of a page of runs, and of one more to know if it is the last."""
     conditions = []
     if query.experiment_ids is not None:
         ids = json.dumps(query.experiment_ids)
@@ -95,8 +95,8 @@ def _joined(parts: Sequence[Sql], between: str) -> Sql:
 def _condition(node: Node, groups: list[Sql], level: int = 0) -> Sql:
     """Compile to an expression that is true or false, never NULL, so that NOT is its opposite.
 
-    SQLite's parser takes little nesting, so what lies deep becomes a query of its own, to go in
-    front: it is added to ``groups``, behind those that it uses itself.
+    SQLite's parser allows little nesting, so deep parts become queries of their own before the
+    statement: they are added to ``groups``, after those that they use themselves.
     """
     if isinstance(node, Condition):
         return _comparison(node)
@@ -162,9 +162,9 @@ def _test(column: str, node: Condition) -> Sql:
 
 
 def _order(keys: Sequence[OrderKey]) -> tuple[Sql, str]:
-    """The joins that sort keys need, and the terms of ORDER BY.
+    """Return the joins that sort keys need, and the terms of ORDER BY.
 
-    NaN is kept as NULL in a row that exists, an absent key has no row.
+    NaN is stored as NULL in a row that exists, an absent key has no row.
     """
     joins, terms = [], []
     for number, key in enumerate(keys):

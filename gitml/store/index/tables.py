@@ -1,9 +1,9 @@
-"""Hides the tables of the index and the number that tells their versions apart."""
+"""The tables of the index, and their version."""
 
 from __future__ import annotations
 
 SCHEMA = 4
-"""Goes up with any change of a table or of a document; an older index is rebuilt."""
+"""Incremented with every change of a table or a document; an older index is rebuilt."""
 
 TABLES = (
     # The commit that the rows below `committed`, `experiments` and `model_files` show.
