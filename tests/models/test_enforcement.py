@@ -14,6 +14,7 @@ from gitml.models.signature import (
     Array,
     ColSpec,
     DataType,
+    Map,
     Object,
     ParamSchema,
     ParamSpec,
@@ -222,3 +223,159 @@ def test_unknown_params_are_ignored_with_a_warning(caplog: pytest.LogCaptureFixt
 def test_params_of_another_type_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=f"parameter '{next(iter(params))}'"):
         enforce_params(params, PARAMS)
+
+
+NAMED = signed(TensorSpec("float64", (-1, 2), "x"), TensorSpec("int64", (-1,), "y"))
+NESTED = signed(
+    ColSpec(
+        Array(
+            Object((Property("a", DataType.long), Property("b", DataType.string, required=False)))
+        ),
+        "n",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "signature", "message", "hint"),
+    [
+        (
+            None,
+            TWO,
+            "The model takes a table, not NoneType.",
+            "Pass a DataFrame, a dictionary of columns or a list of records.",
+        ),
+        (
+            {"b": [1.0], "c": [1]},
+            TWO,
+            "The input lacks column 'a' of the model's signature.",
+            "It has columns 'b', 'c'.",
+        ),
+        (
+            pd.DataFrame({"a": [1.0, None]}),
+            TWO,
+            "Column 'a' has missing values, which the model's type long cannot hold.",
+            "Fill them, or train with a floating-point column.",
+        ),
+        (
+            {"a": [1.5]},
+            TWO,
+            "Column 'a' holds double, the model takes long.",
+            "Convert the column first.",
+        ),
+        (
+            pd.DataFrame({"a": pd.to_datetime(["2020-01-01"], utc=True)}),
+            signed(ColSpec(DataType.datetime, "a")),
+            "Column 'a' has a time zone, the model takes times without.",
+            "Use .dt.tz_localize(None).",
+        ),
+        (
+            [[1.0]],
+            signed(TensorSpec("float64", (-1, 1))),
+            "The model takes a NumPy array, not list.",
+            "Convert it with numpy.asarray(data, dtype=…).",
+        ),
+        (
+            np.zeros((1, 2)),
+            NAMED,
+            "The model takes a dictionary of arrays, not ndarray.",
+            "It needs columns 'x', 'y'.",
+        ),
+        (
+            {"x": np.zeros((1, 2))},
+            NAMED,
+            "The input lacks array 'y' of the model's signature.",
+            "",
+        ),
+        (
+            {"x": np.zeros((1, 2), "float32"), "y": np.zeros(1, "int64")},
+            NAMED,
+            "Array 'x' has type float32, the model takes float64.",
+            "",
+        ),
+        (
+            {"x": np.zeros((1, 3)), "y": np.zeros(1, "int64")},
+            NAMED,
+            "Array 'x' has shape (1, 3), the model takes (-1, 2).",
+            "",
+        ),
+        (
+            np.zeros((2, 1, 1)),
+            signed(TensorSpec("float64", (-1, 1))),
+            "The input has shape (2, 1, 1), the model takes (-1, 1).",
+            "",
+        ),
+        (
+            pd.DataFrame({"n": [[{"a": 1}, {"b": "x"}]]}),
+            NESTED,
+            "The value of column 'n'[1] lacks field 'a'.",
+            "",
+        ),
+        (
+            pd.DataFrame({"n": [[{"a": 1, "c": 1}]]}),
+            NESTED,
+            "The value of column 'n'[0] has unknown field 'c'.",
+            "",
+        ),
+        (
+            pd.DataFrame({"n": [[{"a": "x"}]]}),
+            NESTED,
+            "The value of column 'n'[0]['a'] is string, the model takes long.",
+            "",
+        ),
+        (
+            pd.DataFrame({"n": [[{"a": object()}]]}),
+            NESTED,
+            "The value of column 'n'[0]['a'] is object, the model takes long.",
+            "",
+        ),
+        (
+            pd.DataFrame({"n": ["text"]}),
+            NESTED,
+            "The value of column 'n' is str, the model takes array.",
+            "",
+        ),
+        (
+            pd.DataFrame({"m": [{"k": "x"}]}),
+            signed(ColSpec(Map(DataType.double), "m")),
+            "The value of column 'm'['k'] is string, the model takes double.",
+            "",
+        ),
+        (
+            [[1]],
+            signed(ColSpec(DataType.long), ColSpec(DataType.long)),
+            "The model takes 2 columns, got 1.",
+            "",
+        ),
+    ],
+)
+def test_an_error_says_what_which_value_and_what_to_do(
+    data: Any, signature: ModelSignature, message: str, hint: str
+) -> None:
+    with pytest.raises(InvalidInput) as error:
+        enforce(data, signature)
+    assert (error.value.message, error.value.hint or "") == (message, hint)
+
+
+def test_more_than_twenty_columns_are_counted() -> None:
+    names = [f"c{number}" for number in range(22)]
+    listed = ", ".join(f"'{name}'" for name in names[:20])
+    for count, end in ((20, ""), (21, " and 1 more"), (22, " and 2 more")):
+        with pytest.raises(InvalidInput) as error:
+            enforce(pd.DataFrame([[1] * count], columns=names[:count]), TWO)
+        assert error.value.hint == f"It has columns {listed}{end}."
+
+
+def test_an_optional_nested_value_may_be_missing_and_fit_values_stay() -> None:
+    table = pd.DataFrame({"n": [[{"a": 1, "b": None}, {"a": 2}]]})
+    pd.testing.assert_frame_equal(enforce(table, NESTED), table)
+    optional = signed(ColSpec(Array(DataType.long), "n", required=False))
+    table = pd.DataFrame({"n": [None, [1]]})
+    pd.testing.assert_frame_equal(enforce(table, optional), table)
+
+
+def test_arrays_that_fit_are_passed_on_by_name_even_from_a_table() -> None:
+    result = enforce({"x": np.zeros((3, 2)), "y": np.arange(3), "z": 1}, NAMED)
+    assert list(result) == ["x", "y"]
+    flat = signed(TensorSpec("int64", (-1,), "y"))
+    assert enforce(pd.DataFrame({"y": [1, 2]}), flat)["y"].tolist() == [1, 2]

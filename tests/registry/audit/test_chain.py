@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -49,7 +50,9 @@ def faults(*tags: Tag) -> list[tuple[str, str]]:
 
 def test_a_whole_history_has_no_faults_in_any_order() -> None:
     assert faults(*FINE) == faults(*reversed(FINE)) == []
-    assert [claim.tag for claim in audit(FINE).claims] == [item.name for item in FINE[:-1]]
+    assert audit(FINE).claims == [
+        Claim(tag=item.name, oid=item.oid, by=following.name) for item, following in pairwise(FINE)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,17 @@ def test_fifty_names_are_the_most_and_the_error_says_how_to_give_them() -> None:
 
 
 def test_trailers_are_read_past_carriage_returns_and_blank_lines_with_spaces() -> None:
-    message = "Merge\r\n \t\r\nApproved-by: bo\r\n  Reviewed-by: \tcy  \r\n\r\n"
+    message = (
+        "Merge\r\n\r\nApproved-by: prose\r\n \t\r\nApproved-by: bo\r\n  Reviewed-by: \tcy  \r\n\r\n"
+    )
 
     assert from_trailers(message, "ada") == Approvals(names=("bo", "cy"), source="trailers")
     assert from_trailers("Merge\n\nno trailer", "ada") == Approvals()
+
+
+def test_people_without_a_name_are_told_apart_by_their_address() -> None:
+    names = ("<ada@example.org>", "<bo@example.org>")
+    assert from_workflow([*names, "Ada <ada@example.org>"]).names == names
 
 
 def test_no_more_than_fifty_trailers_count_and_long_names_are_cut() -> None:
