@@ -49,7 +49,11 @@ def build(
         omissions = _omissions(plan, catalogue, options)
         out = Output(folder=output, limit=0 if plan.last else options.max_bytes)
         writer = SiteWriter(
-            source=source, frame=frame, out=out, progress=progress or (lambda done, total: None)
+            source=source,
+            frame=frame,
+            out=out,
+            progress=progress or (lambda done, total: None),
+            worker_count=options.workers,
         )
         try:
             with out, previews.parquet_reader() as table_reader:

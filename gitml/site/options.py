@@ -7,6 +7,33 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSizes:
+    """How many runs share a script, so that no page loads all of them at once.
+
+    Attributes:
+        newest: Runs in the first script of a table, which its page waits for.
+        block: Runs in each further script, counted from the oldest run.
+        small_block: Runs in each of the scripts that wait until a block is full.
+        search: Runs that can be searched, up to the end of a block; older ones are matched by
+            their whole id.
+        older: Runs without a page of their own that share a script.
+        ids: Ids in a script that maps them to those scripts, on average.
+        plain_bytes: Size from which a script is compressed, in bytes.
+    """
+
+    newest: int = 2_000
+    block: int = 25_000
+    small_block: int = 2_500
+    search: int = 100_000
+    older: int = 256
+    ids: int = 1_000
+    plain_bytes: int = 64_000
+
+
+DEFAULT_SIZES = ShardSizes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteOptions:
     """How a site is built.
 
@@ -23,6 +50,9 @@ class SiteOptions:
             :mod:`gitml.site.output.budget`.
         live: How often pages ask whether the site changed, in ms; 0 for never. Only
             :func:`~gitml.site.serve.serve_live` answers.
+        sizes: How many runs share a script.
+        workers: How many processes render pages; None for as many as there are processors, where
+            that is worthwhile.
     """
 
     run_pages: int = 5_000
@@ -33,6 +63,8 @@ class SiteOptions:
     logo: Path | None = None
     live: int = 0
     max_bytes: int = 200_000_000
+    sizes: ShardSizes = DEFAULT_SIZES
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

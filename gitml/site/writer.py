@@ -37,6 +37,7 @@ class SiteWriter:
         source: What the site shows.
         frame: What all pages have in common.
         out: The folder.
+        worker_count: How many processes render pages; None for as many as is worthwhile.
         failures: One sentence for each file of a run that could not be shown.
     """
 
@@ -44,6 +45,7 @@ class SiteWriter:
     frame: Frame
     out: Output
     progress: Progress
+    worker_count: int | None = None
     failures: dict[str, None] = field(default_factory=dict)
     _previous: Mapping[str, Rendered] = field(init=False)
     _keys: dict[str, str] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class SiteWriter:
         independent = [page for page in pages if not page.needs]
         stale = [page for page in independent if page.seconds and not self._reuse(page)]
         self._report()
-        with workers.run(list(self._tasks(stale))) as batches:
+        with workers.run(list(self._tasks(stale)), self.worker_count) as batches:
             for page in independent:
                 if not page.seconds:
                     self._write(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from gitml.entities import Artifact, Dataset, RunInputs, Source
 from gitml.site import SiteOptions, build
+from gitml.site.options import ShardSizes
 
 pytestmark = pytest.mark.browser
 
@@ -436,16 +438,12 @@ def test_a_table_works_without_the_scripts_of_the_charts_and_says_so(
 
 
 def test_shards_are_joined_in_the_table(
-    page: Any, content: Any, options: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Any, content: Any, options: Any, tmp_path: Path
 ) -> None:
     from gitml.site import build
-    from gitml.site.data import columns
 
-    monkeypatch.setattr(columns, "HEAD_ROWS", 10)
-    monkeypatch.setattr(columns, "BLOCK_ROWS", 20)
-    monkeypatch.setattr(columns, "SMALL_ROWS", 4)
-    monkeypatch.setattr(columns, "PLAIN_BYTES", 2_000)
-    build(content(), tmp_path / "site", options=options)
+    sizes = ShardSizes(newest=10, block=20, small_block=4, plain_bytes=2_000)
+    build(content(), tmp_path / "site", options=dataclasses.replace(options, sizes=sizes))
     page.goto(f"{(tmp_path / 'site').as_uri()}/{experiment(tmp_path / 'site')}")
     until(lambda: count(page), "60 of 60 runs")
     page.locator("#filter").fill("params.model = 'tree' AND metrics.rmse < 3")

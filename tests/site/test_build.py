@@ -22,6 +22,7 @@ import pytest
 from gitml.errors import InvalidInput
 from gitml.site import SiteOptions, build
 from gitml.site.data import columns as data
+from gitml.site.options import ShardSizes
 from gitml.site.output import bundle, folder as output
 from gitml.site.output.bundle import INTERPRETER
 from tests.conftest import ended
@@ -237,20 +238,15 @@ def test_build_survives_another_that_sweeps_its_folder_before_it_is_locked(
 def test_full_blocks_of_a_table_are_not_made_again(
     content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "HEAD_ROWS", 10)
-    monkeypatch.setattr(data, "BLOCK_ROWS", 20)
-    monkeypatch.setattr(data, "SMALL_ROWS", 5)
-    full, sizes = content(run_oid=lambda key: key), []
+    sizes = ShardSizes(newest=10, block=20, small_block=5)
+    options = dataclasses.replace(options, sizes=sizes)
+    full, rows = content(run_oid=lambda key: key), []
     fewer = dataclasses.replace(full, runs=full.runs[1:])
     build(fewer, tmp_path / "site", options=options)
     columns = data.columns
-    monkeypatch.setattr(data, "columns", lambda runs: sizes.append(len(runs)) or columns(runs))
+    monkeypatch.setattr(data, "columns", lambda runs: rows.append(len(runs)) or columns(runs))
     build(full, tmp_path / "site", options=options)
-    assert sorted(sizes) == [5, 10, 10]  # the newest of both tables and the block that grew
-    monkeypatch.undo()
-    monkeypatch.setattr(data, "HEAD_ROWS", 10)
-    monkeypatch.setattr(data, "BLOCK_ROWS", 20)
-    monkeypatch.setattr(data, "SMALL_ROWS", 5)
+    assert sorted(rows) == [5, 10, 10]  # the newest of both tables and the block that grew
     build(full, tmp_path / "fresh", options=options)
     assert snapshot(tmp_path / "site") == snapshot(tmp_path / "fresh")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gitml.site import SiteOptions, build
-from gitml.site.data import columns
+from gitml.site.options import ShardSizes
 from tests.site.test_browser import column, count, experiment, runs, until
 
 pytestmark = pytest.mark.browser
@@ -67,11 +67,9 @@ def test_a_table_shows_the_newest_runs_when_a_later_shard_cannot_be_loaded(
     content: Any,
     options: SiteOptions,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(columns, "HEAD_ROWS", 10)
     site = tmp_path / "site"
-    build(content(), site, options=options)
+    build(content(), site, options=dataclasses.replace(options, sizes=ShardSizes(newest=10)))
     later = next((site / "data").glob("fuel-*-*-1.*.js"))
     later.unlink()
     cut_off.goto(f"{site.as_uri()}/{experiment(site)}")

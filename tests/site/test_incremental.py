@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from gitml.entities import Experiment, Run
 from gitml.forge import NO_FORGE, from_remote
 from gitml.site import SiteOptions, build
-from gitml.site.data import columns
-from gitml.site.pages import older_runs
+from gitml.site.options import ShardSizes
 from tests.site.conftest import START
 from tests.site.memory_source import MemorySource
 from tests.site.test_build import snapshot
 
 RUNS = 14
+SMALL = ShardSizes(newest=3, block=4, small_block=2, older=3)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,20 +97,10 @@ def _oid(run: Run) -> str:
     return hashlib.sha256(repr(run).encode()).hexdigest()
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks and shards of a few runs."""
-    monkeypatch.setattr(columns, "HEAD_ROWS", 3)
-    monkeypatch.setattr(columns, "BLOCK_ROWS", 4)
-    monkeypatch.setattr(columns, "SMALL_ROWS", 2)
-    monkeypatch.setattr(older_runs, "RUNS", 3)
-
-
 @pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=begin, changes=changes)
 def test_build_over_an_old_site_equals_a_fresh_build(
-    small: None,
     content: Any,
     example_run: Any,
     options: SiteOptions,
@@ -119,14 +109,11 @@ def test_build_over_an_old_site_equals_a_fresh_build(
 ) -> None:
     with tempfile.TemporaryDirectory() as parent:
         grown, fresh = Path(parent) / "grown", Path(parent) / "fresh"
-        build(
-            source_of(state, content, example_run),
-            grown,
-            options=dataclasses.replace(options, run_pages=state.pages),
-        )
+        look = dataclasses.replace(options, run_pages=state.pages, sizes=SMALL)
+        build(source_of(state, content, example_run), grown, options=look)
         for name, value in changes:
             state = dataclasses.replace(state, **{name: value})
-            look = dataclasses.replace(options, run_pages=state.pages)
+            look = dataclasses.replace(look, run_pages=state.pages)
             for folder in (grown, fresh):
                 build(source_of(state, content, example_run), folder, options=look)
             assert snapshot(grown) == snapshot(fresh)

@@ -32,12 +32,9 @@ from typing import Any
 
 from gitml.entities import Metric, Run
 from gitml.query.filter_nodes import DATASET_FIELDS
+from gitml.site.options import DEFAULT_SIZES, ShardSizes
 from gitml.site.text import formats
 
-HEAD_ROWS = 2_000
-BLOCK_ROWS = 25_000
-SMALL_ROWS = 2_500
-PLAIN_BYTES = 64_000
 CELL_CHARS = 300
 CURVE_POINTS = 500
 TRENDS = 8
@@ -181,16 +178,16 @@ def trend(points: Sequence[float | str]) -> str:
     return "".join(_LETTERS[round((mean - low) / span * 35)] for mean in means)
 
 
-def shards(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+def shards(runs: Sequence[Run], sizes: ShardSizes) -> Iterator[Sequence[Run]]:
     """Cut runs, newest first, into the parts that become one script each."""
-    yield runs[:HEAD_ROWS]
+    yield runs[: sizes.newest]
     blocks, stop = [], len(runs)
-    for size in (BLOCK_ROWS, SMALL_ROWS):
-        while stop - size >= HEAD_ROWS:
+    for size in (sizes.block, sizes.small_block):
+        while stop - size >= sizes.newest:
             blocks.append(runs[stop - size : stop])
             stop -= size
-    if stop > HEAD_ROWS:
-        yield runs[HEAD_ROWS:stop]
+    if stop > sizes.newest:
+        yield runs[sizes.newest : stop]
     yield from reversed(blocks)
 
 
@@ -203,10 +200,16 @@ def encode(table: Sequence[Column], rows: int) -> dict[str, object]:
     }
 
 
-def script(key: str, value: object) -> bytes:
-    """Return a classic script that hands a value to the page under ``key``."""
+def script(key: str, value: object, plain_bytes: int = DEFAULT_SIZES.plain_bytes) -> bytes:
+    """Return a classic script that hands a value to the page under ``key``.
+
+    Args:
+        key: Name of the value.
+        value: JSON.
+        plain_bytes: Size from which it is compressed, in bytes.
+    """
     text = _json(value)
-    if len(text) > PLAIN_BYTES:
+    if len(text) > plain_bytes:
         packed = gzip.compress(text.encode("ascii"), 6, mtime=0)
         text = f'"{base64.b64encode(packed).decode("ascii")}"'
     return f"gitml.push({_inert(_json(key))},{_inert(text)});\n".encode("ascii")

@@ -1,4 +1,4 @@
-"""The search index: what every page can look through once somebody presses ``/``.
+"""Make the search index, which every page searches once somebody presses ``/``.
 
 ``data/search.js`` hands over ``{"pages": [[kind, title, address, text], …], "paged": rows whose
 runs have a page of their own, "runs": table, "more": [[key, address], …], "left": runs beyond}``.
@@ -15,97 +15,99 @@ from dataclasses import dataclass
 from gitml.entities import Run
 from gitml.site.catalogue import Catalogue, run_name
 from gitml.site.data import columns as data
+from gitml.site.options import ShardSizes
 from gitml.site.text import formats, markdown, urls
 
-ROWS = 100_000  # or a few more of the newest runs; older ones are found by their whole id
 TEXT_CHARS = 1_000
 BLOCK_CHARS = 400_000
 
 Page = tuple[str, str, str, str]
-"""Kind, title, address from the site's root, and more words it is found by."""
+"""Kind, title, address from the site's root, and more words that match it."""
 
 
 @dataclass(slots=True)
 class _Words:
     """Texts that share a space; a text that no longer fits is left out."""
 
-    left: int = BLOCK_CHARS
+    remaining: int = BLOCK_CHARS
 
     def take(self, text: str) -> str:
-        """Clip a text to its words, and to what is left."""
-        begun = data.well_formed(text[: 8 * TEXT_CHARS])
-        words = formats.clip(markdown.words(begun), TEXT_CHARS)
-        if len(words) > self.left:
+        """Return the words of a text, clipped; empty if they do not fit into the space."""
+        start = data.well_formed(text[: 8 * TEXT_CHARS])
+        words = formats.clip(markdown.words(start), TEXT_CHARS)
+        if len(words) > self.remaining:
             return ""
-        self.left -= len(words)
+        self.remaining -= len(words)
         return words
 
 
-def pages(shown: Catalogue) -> Iterator[Page]:
-    """List everything but runs: experiments, models and their versions."""
-    words = _Words()
-    for item in shown.experiments.values():
+def pages(catalogue: Catalogue) -> Iterator[Page]:
+    """Yield everything but runs: experiments, models, their versions, pages and reports."""
+    words, source = _Words(), catalogue.source
+    for item in catalogue.experiments.values():
         address = urls.experiment_page(item.name, item.experiment_id)
         yield "experiment", item.name, address, words.take(item.tags.get(data.NOTE_TAG, ""))
-    for model in shown.source.models:
+    for model in source.models:
         address = urls.model_page(model.name)
         yield "model", model.name, address, words.take(model.description)
-        for one in shown.versions[model.name]:
-            labels = " ".join(
-                (one.current_stage, *(f"@{alias}" for alias in one.aliases), one.description)
-            )
-            title = f"{model.name} version {one.version}"
-            yield "version", title, urls.version_page(model.name, one.version), words.take(labels)
-    written = [("page", one, urls.extra_page(one.name)) for one in shown.source.pages]
-    written += [("report", one, urls.report_page(one.name)) for one in shown.source.reports]
-    for kind, document, address in written:
+        for version in catalogue.versions[model.name]:
+            aliases = (f"@{alias}" for alias in version.aliases)
+            labels = " ".join((version.current_stage, *aliases, version.description))
+            title = f"{model.name} version {version.version}"
+            address = urls.version_page(model.name, version.version)
+            yield "version", title, address, words.take(labels)
+    documents = [("page", page, urls.extra_page(page.name)) for page in source.pages]
+    documents += [("report", page, urls.report_page(page.name)) for page in source.reports]
+    for kind, document, address in documents:
         title, text = markdown.titled(document.text, document.name)
         yield kind, formats.name(title), address, words.take(text)
 
 
-def blocks(shown: Catalogue) -> dict[str, Sequence[Run]]:
+def blocks(catalogue: Catalogue, sizes: ShardSizes) -> dict[str, Sequence[Run]]:
     """Return the runs of each block but the newest one's, by the block's key."""
-    newest, *parts = data.shards(shown.runs)
-    listed, rows = {}, len(newest)
+    newest, *parts = data.shards(catalogue.runs, sizes)
+    by_key, rows = {}, len(newest)
     for position, part in enumerate(parts):
-        if rows >= ROWS:
+        if rows >= sizes.search:
             break
-        listed[f"search-{len(parts) - position}"] = part
+        by_key[f"search-{len(parts) - position}"] = part
         rows += len(part)
-    return listed
+    return by_key
 
 
 def index(
-    shown: Catalogue, listed: Sequence[Page], addresses: Mapping[str, str]
+    catalogue: Catalogue, sizes: ShardSizes, entries: Sequence[Page], addresses: Mapping[str, str]
 ) -> dict[str, object]:
     """Return the head of the index.
 
     Args:
-        shown: What the site shows.
-        listed: Everything that is found besides runs.
+        catalogue: What the site shows.
+        sizes: How many runs share a script.
+        entries: Everything that can be searched besides runs.
         addresses: Address of the script of each of the :func:`blocks`, by key.
     """
-    newest = next(iter(data.shards(shown.runs)))
-    rows = len(newest) + sum(map(len, blocks(shown).values()))
-    paged = (n for n, run in enumerate(shown.runs) if run.info.run_id not in shown.paged)
+    runs = catalogue.runs
+    newest = next(iter(data.shards(runs, sizes)))
+    rows = len(newest) + sum(map(len, blocks(catalogue, sizes).values()))
+    paged = (n for n, run in enumerate(runs) if run.info.run_id not in catalogue.paged)
     return {
-        "pages": [[kind, data.well_formed(title), *rest] for kind, title, *rest in listed],
-        "paged": next(paged, len(shown.runs)),
-        "runs": table(shown, newest),
+        "pages": [[kind, data.well_formed(title), *rest] for kind, title, *rest in entries],
+        "paged": next(paged, len(runs)),
+        "runs": table(catalogue, newest),
         "more": [[key, address] for key, address in addresses.items()],
-        "left": len(shown.runs) - rows,
+        "left": len(runs) - rows,
     }
 
 
-def table(shown: Catalogue, runs: Sequence[Run]) -> dict[str, object]:
-    """Give what is searched of some runs."""
+def table(catalogue: Catalogue, runs: Sequence[Run]) -> dict[str, object]:
+    """Return the searchable texts of runs."""
     words = _Words()
     notes = [run.data.tags.get(data.NOTE_TAG) for run in runs]
     cells: dict[str, list[data.Value]] = {
         "id": [run.info.run_id for run in runs],
         "name": [run_name(run) for run in runs],
         "start": [run.info.start_time for run in runs],
-        "experiment": [shown.experiments[run.info.experiment_id].name for run in runs],
+        "experiment": [catalogue.experiments[run.info.experiment_id].name for run in runs],
         "commit": [(run.source.commit or "")[:12] or None for run in runs],
         "note": [words.take(note) or None if note else None for note in notes],
     }

@@ -14,6 +14,7 @@ from typing import Any
 from gitml.entities import Experiment, Run
 from gitml.site.catalogue import Catalogue
 from gitml.site.data import columns as data
+from gitml.site.options import ShardSizes
 from gitml.site.text import urls
 
 Shard = Callable[[str, object], str]
@@ -66,10 +67,10 @@ def key(item: Experiment) -> str:
     return urls.slug(item.name, item.experiment_id)
 
 
-def parts(catalogue: Catalogue, item: Experiment) -> Iterator[Part]:
+def parts(catalogue: Catalogue, item: Experiment, sizes: ShardSizes) -> Iterator[Part]:
     """Cut an experiment's table."""
     row = 0
-    blocks = list(data.shards(catalogue.by_experiment.get(item.experiment_id, ())))
+    blocks = list(data.shards(catalogue.by_experiment.get(item.experiment_id, ()), sizes))
     for position, runs in enumerate(blocks):
         number = len(blocks) - position if position else 0
         yield Part(table=key(item), row=row, number=number, runs=runs)

@@ -39,11 +39,15 @@ class Task(Generic[_R]):
 
 
 @contextlib.contextmanager
-def run(tasks: Sequence[Task[_R]]) -> Iterator[Callable[[], Iterator[_R]]]:
+def run(
+    tasks: Sequence[Task[_R]], count: int | None = None
+) -> Iterator[Callable[[], Iterator[_R]]]:
     """Run tasks in workers while this process does something else.
 
     Args:
         tasks: What there is to do, the longest first.
+        count: How many workers; None for as many as is worthwhile. A process that cannot be forked
+            has none.
 
     Yields:
         A function that waits for all results, in any order.
@@ -51,9 +55,10 @@ def run(tasks: Sequence[Task[_R]]) -> Iterator[Callable[[], Iterator[_R]]]:
     Raises:
         GitmlError: A worker was killed.
     """
-    worth = int(sum(task.seconds for task in tasks) / _MIN_SECONDS)
-    count = min(_processors(), worth, len(tasks), _MAX_WORKERS)
-    if count < 2:
+    if count is None:
+        count = min(_processors(), int(sum(task.seconds for task in tasks) / _MIN_SECONDS))
+    count = min(count, len(tasks), _MAX_WORKERS)
+    if count < 2 or not _can_fork():
         yield lambda: (task.work() for task in tasks)
         return
     from concurrent.futures import as_completed
@@ -79,7 +84,7 @@ def run_aside(work: Callable[[], object]) -> Iterator[None]:
     Args:
         work: Does it; an error ends it silently.
     """
-    if _processors() < 2:
+    if _processors() < 2 or not _can_fork():
         yield
         return
     from multiprocessing import get_context
@@ -94,10 +99,13 @@ def run_aside(work: Callable[[], object]) -> Iterator[None]:
 
 
 def _processors() -> int:
-    """Return how many processors may work for this process; 1 if it cannot be forked."""
-    if sys.platform != "linux" or threading.active_count() > 1:
-        return 1
-    return len(os.sched_getaffinity(0))
+    """Return how many processors may work for this process."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+
+
+def _can_fork() -> bool:
+    """Return True if this process can be forked safely."""
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 def _start(tasks: Sequence[Task[Any]]) -> None:

@@ -21,7 +21,7 @@ class ComparePage(Page):
         """Make the page."""
         catalogue = self.site.catalogue
         values = {
-            "digits": id_digits(len(catalogue.runs)),
+            "digits": id_digits(self.site),
             "code": catalogue.source.forge.compare_pattern(),
         }
         return Outputs(files=[HtmlFile(address=self.name, template="compare.html", values=values)])

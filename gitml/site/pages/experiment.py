@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitml.entities import Experiment
-from gitml.site.data import columns, table
+from gitml.site.data import table
 from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.pages.experiment_view import experiment_view
 from gitml.site.pages.report import view_link
@@ -37,12 +37,12 @@ class ExperimentPage(Page):
     def gather(cls, site: SiteContext, timelines: Timelines) -> Iterator[ExperimentPage]:
         """Iterate over the experiments."""
         for experiment in site.catalogue.experiments.values():
-            newest = table.paged(site.catalogue, experiment)[: columns.HEAD_ROWS]
+            newest = table.paged(site.catalogue, experiment)[: site.options.sizes.newest]
             yield cls(
                 site=site,
                 experiment=experiment,
                 timelines=timelines,
-                parts=tuple(table.parts(site.catalogue, experiment)),
+                parts=tuple(table.parts(site.catalogue, experiment, site.options.sizes)),
                 run_ids=tuple(run.info.run_id for run in newest),
             )
 
@@ -58,7 +58,7 @@ class ExperimentPage(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the page and the scripts with the newest rows and their sparklines."""
-        shards, key = ShardFiles(), table.key(self.experiment)
+        shards, key = ShardFiles(self.site.options.sizes.plain_bytes), table.key(self.experiment)
         head = shards.add(key, self._head(results, shards))
         views = [
             (view_link(self.site.catalogue, view), view.description)

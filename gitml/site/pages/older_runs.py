@@ -21,8 +21,6 @@ from gitml.site.pages.run import curve_points, run_key
 from gitml.site.pages.run_view import run_record, run_view
 from gitml.site.text import urls
 
-RUNS = 256
-IDS = 1_000
 CURVE_POINTS = 100
 PATCH_LINES = 400
 _RUN_SECONDS = 3e-4
@@ -44,8 +42,9 @@ class OlderRunsPage(Page):
         registered later must not move its neighbours.
         """
         older = site.catalogue.runs[site.newest_runs :][::-1]
-        for number, start in enumerate(range(0, len(older), RUNS)):
-            yield cls(site=site, number=number, runs=older[start : start + RUNS])
+        size = site.options.sizes.older
+        for number, start in enumerate(range(0, len(older), size)):
+            yield cls(site=site, number=number, runs=older[start : start + size])
 
     @property
     def name(self) -> str:
@@ -91,7 +90,7 @@ class RunLocator(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the page and the scripts."""
-        digits = id_digits(len(self.site.catalogue.runs))
+        digits = id_digits(self.site)
         numbers = {
             run.info.run_id: page.number
             for page in OlderRunsPage.gather(self.site)
@@ -109,9 +108,10 @@ class RunLocator(Page):
         )
 
 
-def id_digits(runs: int) -> int:
+def id_digits(site: SiteContext) -> int:
     """Return how many digits of an id name the file that maps it, so that files stay small."""
-    return next(count for count in (0, 1, 2, 3) if runs <= IDS * 16**count or count == 3)
+    runs, size = len(site.catalogue.runs), site.options.sizes.ids
+    return next(count for count in (0, 1, 2, 3) if runs <= size * 16**count or count == 3)
 
 
 def _numbers_by_prefix(

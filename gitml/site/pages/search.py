@@ -23,7 +23,7 @@ class SearchBlock(Page):
     @classmethod
     def gather(cls, site: SiteContext) -> Iterator[SearchBlock]:
         """Iterate over the blocks."""
-        for name, runs in search.blocks(site.catalogue).items():
+        for name, runs in search.blocks(site.catalogue, site.options.sizes).items():
             yield cls(site=site, name=name, runs=runs)
 
     def key(self) -> object:
@@ -34,7 +34,7 @@ class SearchBlock(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the script."""
-        shards = ShardFiles()
+        shards = ShardFiles(self.site.options.sizes.plain_bytes)
         shards.add(self.name, search.table(self.site.catalogue, self.runs))
         return Outputs(files=shards.files)
 
@@ -49,7 +49,7 @@ class SearchIndex(Page):
     @classmethod
     def of(cls, site: SiteContext) -> SearchIndex:
         """Return the head of a site's index."""
-        return cls(site=site, blocks=tuple(search.blocks(site.catalogue)))
+        return cls(site=site, blocks=tuple(search.blocks(site.catalogue, site.options.sizes)))
 
     @property
     def name(self) -> str:
@@ -64,6 +64,7 @@ class SearchIndex(Page):
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the script."""
         catalogue = self.site.catalogue
+        entries = tuple(search.pages(catalogue))
         addresses = {name: results[name].addresses[0] for name in self.blocks}
-        head = search.index(catalogue, tuple(search.pages(catalogue)), addresses)
+        head = search.index(catalogue, self.site.options.sizes, entries, addresses)
         return Outputs(files=[DataFile(address=self.name, data=columns.script("search", head))])

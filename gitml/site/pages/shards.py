@@ -14,13 +14,14 @@ from gitml.site.text import urls
 
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
-    """The shards that a page adds to the site."""
+    """The shards that a page adds to the site; large ones are compressed."""
 
+    plain_bytes: int
     files: list[DataFile] = field(default_factory=list)
 
     def add(self, key: str, value: object) -> str:
         """Add a shard and return its address."""
-        data = columns.script(key, value)
+        data = columns.script(key, value, self.plain_bytes)
         address = urls.shard(key, data)
         self.files.append(DataFile(address=address, data=data))
         return address

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from gitml.site.data import table
 from gitml.site.page import Outputs, Page, Result, SiteContext
 from gitml.site.pages.shards import ShardFiles, rows_key
-from gitml.site.source import SiteSource
 
 _ROW_SECONDS = 4e-5
 
@@ -21,15 +20,15 @@ class TablePart(Page):
     the experiment writes them, together with the list of all other parts.
     """
 
-    source: SiteSource
+    site: SiteContext
     part: table.Part
 
     @classmethod
     def gather(cls, site: SiteContext) -> Iterator[TablePart]:
         """Iterate over the parts of all tables."""
         for experiment in site.catalogue.experiments.values():
-            for part in table.parts(site.catalogue, experiment):
-                yield cls(source=site.catalogue.source, part=part)
+            for part in table.parts(site.catalogue, experiment, site.options.sizes):
+                yield cls(site=site, part=part)
 
     @property
     def name(self) -> str:
@@ -43,7 +42,8 @@ class TablePart(Page):
 
     def key(self) -> object:
         """Return the ids of its runs; None for the newest rows, whose content is not saved."""
-        return rows_key(self.source, self.part.runs) if self.part.number else None
+        source = self.site.catalogue.source
+        return rows_key(source, self.part.runs) if self.part.number else None
 
     def accepts(self, previous: Result) -> bool:
         """Return True if the facts name its files."""
@@ -51,6 +51,6 @@ class TablePart(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make its scripts."""
-        shards = ShardFiles()
+        shards = ShardFiles(self.site.options.sizes.plain_bytes)
         block = table.block(self.part, shards.add)
         return Outputs(files=shards.files, facts=block.shards, content=block.newest or None)

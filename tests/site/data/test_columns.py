@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 
 from gitml.entities import Metric
 from gitml.site.data import columns
+from gitml.site.options import ShardSizes
 
 KEYS = st.one_of(st.text(max_size=20), st.sampled_from(["__proto__", "</script>", "a.b", ""]))
 NUMBERS = st.lists(st.one_of(st.none(), st.floats()), max_size=60)
@@ -62,7 +63,7 @@ def test_texts_survive_encoding(name: str, values: list[Any]) -> None:
 
 
 def test_long_scripts_are_compressed_to_the_same_bytes() -> None:
-    value = {"text": "abc" * columns.PLAIN_BYTES}
+    value = {"text": "abc" * ShardSizes().plain_bytes}
     script = columns.script("key", value)
     assert len(script) < 2_000
     assert unscript(script) == ("key", value)
@@ -93,14 +94,12 @@ def test_notes_and_long_texts_do_not_weigh_on_the_table(example_run: Any) -> Non
     assert ("tags", columns.NOTE_TAG) not in table
 
 
-def test_full_shards_stay_the_same_when_runs_are_added(example_run: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(columns, "HEAD_ROWS", 3)
-    monkeypatch.setattr(columns, "BLOCK_ROWS", 6)
-    monkeypatch.setattr(columns, "SMALL_ROWS", 2)
+def test_full_shards_stay_the_same_when_runs_are_added(example_run: Any) -> None:
+    small = ShardSizes(newest=3, block=6, small_block=2)
     runs = [example_run(n) for n in range(24, 0, -1)]
-    sizes, before = {}, list(columns.shards(runs[20:]))
+    sizes, before = {}, list(columns.shards(runs[20:], small))
     for count in range(4, 25):
-        now = list(columns.shards(runs[24 - count :]))
+        now = list(columns.shards(runs[24 - count :], small))
         sizes[count] = [len(part) for part in now]
         assert [run for part in now for run in part] == runs[24 - count :]
         large = [part for part in before if len(part) == 6]

@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from gitml.site import SiteOptions, build
 from gitml.site.catalogue import Catalogue
 from gitml.site.data import search
+from gitml.site.options import ShardSizes
 
 browser = pytest.mark.browser
 
@@ -52,21 +53,17 @@ def test_the_index_lists_runs_newest_first_and_everything_else(site: Path, conte
 
 
 def test_the_index_stays_bounded_and_full_blocks_never_change(
-    content: Any, example_run: Any, monkeypatch: pytest.MonkeyPatch
+    content: Any, example_run: Any
 ) -> None:
-    monkeypatch.setattr("gitml.site.data.columns.HEAD_ROWS", 4)
-    monkeypatch.setattr("gitml.site.data.columns.BLOCK_ROWS", 5)
-    monkeypatch.setattr("gitml.site.data.columns.SMALL_ROWS", 5)
-    monkeypatch.setattr(search, "ROWS", 25)
+    sizes = ShardSizes(newest=4, block=5, small_block=5, search=25)
     note = {"mlflow.note.content": "word " * 10_000}
 
     def written(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
         runs = [example_run(n, tags=note) for n in range(1000 - count, 1000)]
         catalogue = Catalogue.of(content(1, runs=runs, experiments=content(1).experiments), 3)
-        blocks = {
-            key: search.table(catalogue, runs) for key, runs in search.blocks(catalogue).items()
-        }
-        return search.index(catalogue, (), dict.fromkeys(blocks, "address")), blocks
+        blocks = search.blocks(catalogue, sizes)
+        tables = {key: search.table(catalogue, runs) for key, runs in blocks.items()}
+        return search.index(catalogue, sizes, (), dict.fromkeys(tables, "address")), tables
 
     head, blocks = written(42)
     assert (head["paged"], head["left"], len(blocks)) == (3, 15, 5)
@@ -80,7 +77,7 @@ def test_the_index_stays_bounded_and_full_blocks_never_change(
 def test_notes_share_the_size_of_a_block(content: Any, example_run: Any) -> None:
     note = {"mlflow.note.content": "x" * 5_000}
     runs = [example_run(n, tags=note) for n in range(1_000)]
-    head = search.index(Catalogue.of(content(1, runs=runs), 5), (), {})
+    head = search.index(Catalogue.of(content(1, runs=runs), 5), ShardSizes(), (), {})
     assert len(json.dumps(head)) < search.BLOCK_CHARS + 200_000
 
 

@@ -19,10 +19,9 @@ import pytest
 
 from gitml.errors import GitmlError, InvalidInput
 from gitml.site import SiteOptions, build
+from gitml.site.options import ShardSizes
 from gitml.site.output import bundle, workers
 from gitml.site.output.no_gc import without_collector
-from gitml.site.pages import older_runs
-from gitml.site.pages.run import RunPage
 from tests.conftest import ended
 from tests.site.previews.test_parquet import GOOD
 from tests.site.test_build import snapshot
@@ -31,11 +30,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processors, and small work is worth sharing."""
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork although pytest-xdist has threads, and have a processor for work aside."""
+    monkeypatch.setattr(workers, "_can_fork", lambda: True)
     monkeypatch.setattr(workers, "_processors", lambda: 2)
-    monkeypatch.setattr(older_runs, "RUNS", 4)
-    monkeypatch.setattr(RunPage, "seconds", 1.0)  # so that it is worth sharing
 
 
 @pytest.fixture
@@ -51,26 +49,26 @@ def tasks(work: Callable[[Any], Any], items: Sequence[Any]) -> list[workers.Task
     return [workers.Task(seconds=1, work=partial(work, item)) for item in items]
 
 
-def test_workers_give_each_result_once(two: None) -> None:
+def test_workers_give_each_result_once(forks: None) -> None:
     items = [f"{number}" for number in range(40)]
 
     def double(item: str) -> tuple[str, int]:
         return item * 2, os.getpid()
 
-    with workers.run(tasks(double, items)) as results:
+    with workers.run(tasks(double, items), 2) as results:
         pairs = list(results())
     assert sorted(text for text, _ in pairs) == sorted(item * 2 for item in items)
     assert os.getpid() not in dict(pairs).values()
     assert multiprocessing.active_children() == []
 
 
-def test_workers_start_before_results_are_read(two: None, pipe: tuple[int, int]) -> None:
-    with workers.run(tasks(lambda _: os.write(pipe[1], b"."), range(3))) as results:
+def test_workers_start_before_results_are_read(forks: None, pipe: tuple[int, int]) -> None:
+    with workers.run(tasks(lambda _: os.write(pipe[1], b"."), range(3)), 2) as results:
         os.read(pipe[0], 1)
         assert list(results()) == [1, 1, 1]
 
 
-def test_little_work_is_done_by_the_process_itself(two: None) -> None:
+def test_little_work_is_done_by_the_process_itself(forks: None) -> None:
     little = [workers.Task(seconds=0.001, work=os.getpid)] * 20
     with workers.run(little) as results:
         assert set(results()) == {os.getpid()}
@@ -87,14 +85,14 @@ def test_process_with_threads_is_not_forked() -> None:
     thread.start()
     ready.wait()
     try:
-        with workers.run(tasks(lambda _: os.getpid(), range(4))) as results:
+        with workers.run(tasks(lambda _: os.getpid(), range(4)), 2) as results:
             assert set(results()) == {os.getpid()}
     finally:
         end.set()
         thread.join(120)
 
 
-def test_work_aside_ends_with_its_context(two: None, pipe: tuple[int, int]) -> None:
+def test_work_aside_ends_with_its_context(forks: None, pipe: tuple[int, int]) -> None:
     def wait() -> None:
         os.write(pipe[1], b".")
         signal.pause()
@@ -105,7 +103,7 @@ def test_work_aside_ends_with_its_context(two: None, pipe: tuple[int, int]) -> N
 
 
 def test_vega_is_bundled_once_by_whoever_comes_first(
-    two: None, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    forks: None, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     me = os.getpid()
 
@@ -123,48 +121,54 @@ def test_vega_is_bundled_once_by_whoever_comes_first(
         assert b"by another: False;" in bundle.vega(None)
 
 
-def test_a_site_made_by_two_processes_has_the_same_bytes(
-    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two: None
+def test_site_built_by_workers_has_the_same_bytes(
+    forks: None, content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
-    few = dataclasses.replace(options, run_pages=3)
-    full = content(unread=lambda: ["One file could not be read."])
-    shared = build(full, tmp_path / "shared", options=few)
-    assert shared.dropped[-1:] == ("One file could not be read.",)
-    monkeypatch.setattr(workers, "_processors", lambda: 1)
-    alone = build(full, tmp_path / "alone", options=few)
-    assert snapshot(tmp_path / "shared") == snapshot(tmp_path / "alone")
-    assert (shared.bytes, shared.dropped) == (alone.bytes, alone.dropped)
+    parent = os.getpid()
+    source = content(unread=lambda: [f"Read by a worker: {os.getpid() != parent}"])
+    sizes = ShardSizes(older=4)
+    shared, alone = (
+        build(
+            source,
+            tmp_path / str(count),
+            options=dataclasses.replace(options, run_pages=60, sizes=sizes, workers=count),
+        )
+        for count in (2, 1)
+    )
+    assert "Read by a worker: True" in shared.dropped
+    assert "Read by a worker: True" not in alone.dropped
+    assert snapshot(tmp_path / "2") == snapshot(tmp_path / "1")
+    assert shared.bytes == alone.bytes
 
 
-def test_error_of_a_worker_is_raised_in_the_process_itself(two: None) -> None:
+def test_error_of_a_worker_is_raised_in_the_process_itself(forks: None) -> None:
     def refuse(item: int) -> None:
         raise InvalidInput(f"{item} is wrong.", hint="Give another.")
 
     with (
         pytest.raises(InvalidInput, match=r"[01] is wrong\. Give another\."),
-        workers.run(tasks(refuse, [0, 1])) as results,
+        workers.run(tasks(refuse, [0, 1]), 2) as results,
     ):
         list(results())
     assert multiprocessing.active_children() == []
 
 
-def test_killed_worker_is_an_error_that_names_memory(two: None) -> None:
+def test_killed_worker_is_an_error_that_names_memory(forks: None) -> None:
     def die(item: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     message = r"A worker process was killed \(out of memory\?\)\."
-    with pytest.raises(GitmlError, match=message), workers.run(tasks(die, [0, 1])) as results:
+    with pytest.raises(GitmlError, match=message), workers.run(tasks(die, [0, 1]), 2) as results:
         list(results())
 
 
 KILLED = """
 import os, signal
 from gitml.site.output import workers
-workers._processors = lambda: 3
 def work():
     os.write(1, b".")
     signal.pause()
-with workers.run([workers.Task(seconds=1, work=work)] * 8): signal.pause()
+with workers.run([workers.Task(seconds=1, work=work)] * 8, 3): signal.pause()
 """
 
 
@@ -181,12 +185,11 @@ import ctypes, os, pathlib, sys, tempfile
 from gitml.site.output import workers
 from gitml.site.previews import parquet
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans become our children
-workers._processors = lambda: 2
 data = sys.stdin.buffer.read()
 with parquet.TableReader(rows=20, columns=12) as reader:
     def work():
         return reader.read(data).total, reader.process_id
-    with workers.run([workers.Task(seconds=1, work=work)] * 8) as results:
+    with workers.run([workers.Task(seconds=1, work=work)] * 8, 2) as results:
         totals, readers = zip(*results())
 assert set(totals) == {3} and 1 <= len(set(readers)) <= 2, (totals, readers)
 try:

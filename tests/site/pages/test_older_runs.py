@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gitml.site import SiteOptions, build
-from gitml.site.pages import older_runs
+from gitml.site.options import ShardSizes
 from tests.site.conftest import served
 from tests.site.test_browser import until
 
@@ -178,10 +178,9 @@ def test_hostile_older_runs_do_nothing_but_show(
 
 
 def test_full_shards_stay_when_runs_are_added(
-    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(older_runs, "RUNS", 16)
-    few = dataclasses.replace(options, run_pages=PAGED)
+    few = dataclasses.replace(options, run_pages=PAGED, sizes=ShardSizes(older=16))
     full = content(run_oid=lambda key: key, models=[])
     fewer = dataclasses.replace(full, runs=full.runs[3:])
     build(fewer, tmp_path / "site", options=few)
@@ -197,10 +196,10 @@ def test_full_shards_stay_when_runs_are_added(
 
 
 def test_every_id_is_placed_and_the_files_stay_small(
-    content: Any, options: SiteOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: Any, options: SiteOptions, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(older_runs, "IDS", 20)
-    build(content(), tmp_path / "site", options=dataclasses.replace(options, run_pages=PAGED))
+    few = dataclasses.replace(options, run_pages=PAGED, sizes=ShardSizes(ids=20))
+    build(content(), tmp_path / "site", options=few)
     files = sorted((tmp_path / "site" / "data" / "ids").iterdir())
     assert [path.name for path in files] == [f"{n:x}.js" for n in range(16)]
     numbers = {
