@@ -47,11 +47,14 @@ _deferral = _Deferral()  # of the main thread, the only one that Python interrup
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Raise KeyboardInterrupt inside a block at SIGINT and at SIGTERM.
+def interruptible(*numbers: signal.Signals) -> Iterator[Interruption]:
+    """Raise KeyboardInterrupt inside a block at signals.
 
     Handlers that the program has installed stay, and outside the main thread nothing is done. After
     a SIGTERM another one ends the process at once.
+
+    Args:
+        *numbers: SIGINT or SIGTERM; default both.
     """
     interruption = Interruption()
 
@@ -66,9 +69,9 @@ def interruptible() -> Iterator[Interruption]:
 
     with contextlib.ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
-            for number, defaults in _DEFAULTS.items():
+            for number in numbers or tuple(_DEFAULTS):
                 handler = signal.getsignal(number)
-                if handler in defaults:
+                if handler in _DEFAULTS[number]:
                     signal.signal(number, interrupt)
                     stack.callback(signal.signal, number, handler)
         yield interruption

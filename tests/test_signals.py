@@ -73,3 +73,9 @@ def test_deferred_signal_interrupts_the_end_of_the_block() -> None:
         steps.append("after")
 
     assert steps == ["finished"]
+
+
+def test_only_the_given_signals_interrupt() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with interruptible(signal.SIGINT):
+        assert signal.getsignal(signal.SIGTERM) is handler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import webbrowser
@@ -151,7 +152,7 @@ def serve(
         NotFound: There is no site in the folder.
         GitmlError: The port is not available.
     """
-    with interruptible(), server(folder, port, host) as listening:
+    with interruptible(signal.SIGINT), server(folder, port, host) as listening:
         try:
             announce(listening.url)
             if open_browser:
@@ -193,7 +194,7 @@ def serve_live(
         GitmlError: The port is not available.
     """
     started, count, wait = time.time_ns(), 0, interval
-    with interruptible(), server(folder, port, host) as listening:
+    with interruptible(signal.SIGINT), server(folder, port, host) as listening:
         listening.generation = f"{started}.{count}"
         thread = threading.Thread(target=listening.serve_forever, daemon=True)
         thread.start()

@@ -15,6 +15,7 @@ import pytest
 
 from gitml.errors import GitmlError, NotFound
 from gitml.site.serve import serve, server
+from tests.conftest import LIMIT, ended
 
 
 def ask(url: str, path: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -60,21 +61,26 @@ def test_server_rejects_folders_without_a_site_and_ports_in_use(site: Path, tmp_
         pass
 
 
-def test_ctrl_c_ends_serving_quietly(site: Path) -> None:
-    code = f"from pathlib import Path; from gitml.site import serve; serve(Path({str(site)!r}))"
-    process = subprocess.Popen(
-        [sys.executable, "-uc", code],
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -15)])
+def test_serve_ends_by_signal_where_a_shell_ignores_sigint(
+    site: Path, number: int, code: int
+) -> None:
+    script = f"from pathlib import Path; from gitml.site import serve; serve(Path({str(site)!r}))"
+    background = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    server = subprocess.Popen(
+        [*background, sys.executable, "-uc", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert ask(url, "/")[0] == 200
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
-    assert (process.returncode, errors) == (0, "")
+    with ended(server) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert ask(url, "/")[0] == 200
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=LIMIT)
+    assert (process.returncode, errors) == (code, "")
 
 
 def test_a_browser_that_went_away_is_no_trouble(site: Path) -> None:
