@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitml.git import GitRepo
-from gitml.registry.rebase import Reconciler
+from gitml.registry.rebase import TagRebaser
 from gitml.store.branch import Branch
 from gitml.store.exchange.exchange import Exchange
 
@@ -22,5 +22,5 @@ def open_exchange(repo: GitRepo, branch: Branch, *, state: Path, remote: str) ->
     Raises:
         InvalidInput: There is no such git remote.
     """
-    rules = Reconciler(repo, branch, state=state, remote=remote)
+    rules = TagRebaser(repo, branch, state=state, remote=remote)
     return Exchange(branch, remote, rules)

@@ -1,8 +1,8 @@
-"""Hides how this clone's registry events are put behind those that reached the remote first.
+"""Rebase this clone's registry tags onto those that reached the remote first.
 
-``replay.py`` decides what becomes of them. Here that reaches git in one transaction: the remote's
-tags arrive, ours are written anew, and the branch's records of renumbered versions move. Whatever
-interrupts it, either all of it happened or nothing.
+``rebase_rules`` decides what becomes of them. All of it reaches git in one transaction: the
+remote's tags arrive, ours are written again, and the branch's records of renumbered versions move.
+Whatever interrupts it, either all of it happened or nothing.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _TAGS = "refs/tags/"
 
 @dataclass(slots=True, kw_only=True)
 class _Plan:
-    """What one transaction is made of.
+    """The parts of one transaction.
 
     Attributes:
         local: This clone's tags, by name.
-        final: Id of every tag that is to exist of the models concerned, by name.
-        gone: Tags of ours that go.
-        newest: The last tag of every model that is written anew, by slug.
-        releases: Temporary refs that go.
+        final: Id of every tag that is to exist of the models in question, by name.
+        removed: Names of tags of ours that are replaced.
+        newest: The last tag of every model that is written again, by slug.
+        releases: Updates that delete temporary refs.
         files: Records that move on the branch.
         renumbered: Versions that got another number.
-        lost: Requests that mean nothing any more, in words.
+        lost: Requests that are void by now, in words.
     """
 
     local: Mapping[str, Tag]
     final: dict[str, str] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     newest: dict[str, TagLink | None] = field(default_factory=dict)
     releases: list[RefUpdate] = field(default_factory=list)
     files: dict[str, bytes | None] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class _Plan:
     lost: list[str] = field(default_factory=list)
 
 
-class Reconciler:
+class TagRebaser:
     """The registry's part in an exchange with a git remote.
 
     Args:
@@ -76,19 +76,19 @@ class Reconciler:
         self._remote = remote
         self._lock = state / "locks" / "registry"
         self._commits = VersionCommits(repo, branch, remote=remote)
-        self._shared = SentTags(state)
+        self._sent = SentTags(state)
         self._newest = NewestTags(state)
 
     def is_registry_tag(self, name: str) -> bool:
-        """Tell a tag of the registry from the user's other tags."""
+        """Return True if a tag is of the registry, not one of the user's other tags."""
         return parse(name) is not None
 
     def shared(self, oids: Iterable[str]) -> None:
-        """Note tags that others have: they are never written again."""
-        self._shared.add(oids)
+        """Note tags that others have: these are never written again."""
+        self._sent.add(oids)
 
     def settle(self, arrival: Arrival) -> Settled:
-        """Take the remote's tags in, and put ours behind them where both are news.
+        """Take in the remote's tags, and rebase ours onto them if both are new.
 
         Raises:
             Conflict: A tag that is not ours to change means different things on both sides.
@@ -104,81 +104,83 @@ class Reconciler:
                     continue
                 return Settled(renumbered=tuple(plan.renumbered), lost=tuple(plan.lost))
         raise Conflict(
-            "The registry is being changed by another program all the time.", hint="Try again."
+            "The registry keeps changing; another process is writing to it.", hint="Try again."
         )
 
     def _clear_away(self) -> None:
-        """Let go of what processes held that were killed; the living hold our lock."""
-        left = self._repo.tags(under=TEMPORARY)
+        """Delete temporary refs of killed processes; a living one would hold the lock."""
+        leftovers = self._repo.tags(under=TEMPORARY)
         with contextlib.suppress(Conflict):
             self._repo.update_refs(
-                RefUpdate(name=f"{TEMPORARY}/{one.name}", new=None, old=one.oid) for one in left
+                RefUpdate(name=f"{TEMPORARY}/{tag.name}", new=None, old=tag.oid)
+                for tag in leftovers
             )
 
     def _plan(self, arrival: Arrival) -> _Plan:
         local = {tag.name: tag for tag in self._repo.tags()}
         incoming = {tag.name: tag for tag in self._repo.tags(under=INCOMING)}
         plan = _Plan(local=local)
-        theirs: dict[str, list[Tag]] = defaultdict(list)
-        ours: dict[str, list[Tag]] = defaultdict(list)
+        remote: dict[str, list[Tag]] = defaultdict(list)
+        unsent: dict[str, list[Tag]] = defaultdict(list)
         for name, oid in arrival.tags.items():
-            event, found = parse(name), incoming.get(name) or local.get(name)
-            if event and found and found.oid == oid:
-                theirs[event.model].append(found)
+            event, tag = parse(name), incoming.get(name) or local.get(name)
+            if event and tag and tag.oid == oid:
+                remote[event.model].append(tag)
                 plan.final[name] = oid
         for name, tag in local.items():
             event = parse(name)
             if event and arrival.tags.get(name) != tag.oid:
-                ours[event.model].append(tag)
-        for slug, tags in sorted(ours.items()):
-            self._plan_model(plan, slug, tags, theirs.get(slug, []), arrival)
+                unsent[event.model].append(tag)
+        for slug, tags in sorted(unsent.items()):
+            self._plan_model(plan, slug, tags, remote.get(slug, []), arrival)
         return plan
 
     def _plan_model(
-        self, plan: _Plan, slug: str, ours: list[Tag], theirs: list[Tag], arrival: Arrival
+        self, plan: _Plan, slug: str, unsent: list[Tag], remote: list[Tag], arrival: Arrival
     ) -> None:
-        shared = self._shared.read()
-        requests = [tag for tag in ours if tag.oid not in shared and rebase_rules.is_request(tag)]
-        requests = [tag for tag in requests if self._is_whole(slug, tag) and self._may_redo(tag)]
-        kept = [tag for tag in ours if tag not in requests]
-        self._refuse_clashes(kept, arrival)
-        news = any(tag.name not in plan.local for tag in theirs)
-        known = [*theirs, *kept]
+        sent = self._sent.read()
+        requests = [tag for tag in unsent if tag.oid not in sent and rebase_rules.is_request(tag)]
+        requests = [
+            tag for tag in requests if self._is_whole(slug, tag) and self._is_rewritable(tag)
+        ]
+        fixed = [tag for tag in unsent if tag not in requests]
+        self._refuse_clashes(fixed, arrival)
+        news = any(tag.name not in plan.local for tag in remote)
+        others = [*remote, *fixed]
         if not requests or not (
             news
-            or rebase_rules.is_concurrent(requests, theirs)
-            or not rebase_rules.is_chained(requests, known)
+            or rebase_rules.is_concurrent(requests, remote)
+            or not rebase_rules.is_chained(requests, others)
         ):
             return
-        moves = self._move_versions(plan, slug, requests, known, arrival.tip)
-        done = rebase_rules.replay(slug, known, requests, moves, self._origin)
-        plan.lost += done.lost
-        plan.gone |= {tag.name for tag in requests}
-        last = max(known, key=event_order, default=None)
+        moves = self._move_versions(plan, slug, requests, others, arrival.tip)
+        replayed = rebase_rules.replay(slug, others, requests, moves, self._origin)
+        plan.lost += replayed.lost
+        plan.removed |= {tag.name for tag in requests}
+        last = max(others, key=event_order, default=None)
         before = TagLink.to(last) if last else None
-        mine = {tag.name: tag for tag in requests}
-        written = TagWriter(self._repo, self._remote).write(done.tags, before, mine)
+        own = {tag.name: tag for tag in requests}
+        written = TagWriter(self._repo, self._remote).write(replayed.tags, before, own)
         plan.final |= {link.tag: link.oid for link in written}
         plan.newest[slug] = written[-1] if written else before
 
     def _is_whole(self, slug: str, tag: Tag) -> bool:
-        """Tell whether a registration can be written again: its commit tells what it is of."""
+        """Return True unless it is a registration whose commit does not describe it."""
         event = parse(tag.name)
         if event is None or event.kind is not Kind.REGISTERED:
             return True
         file = self._commits.file(tag.target)
         return file is not None and event.version == f"v{file.version}.0.0"
 
-    def _may_redo(self, tag: Tag) -> bool:
-        """Tell whether a tag is not signed, or signed by who would sign it again."""
+    def _is_rewritable(self, tag: Tag) -> bool:
+        """Return True if a tag is not signed, or was signed by the one who would sign it again."""
         return not tag_signature(tag.message) or tag.email == self._repo.identity.email
 
-    def _refuse_clashes(self, kept: list[Tag], arrival: Arrival) -> None:
-        clashing = sorted(tag.name for tag in kept if tag.name in arrival.tags)
+    def _refuse_clashes(self, fixed: list[Tag], arrival: Arrival) -> None:
+        clashing = sorted(tag.name for tag in fixed if tag.name in arrival.tags)
         if clashing:
             raise Conflict(
-                f"Tag {', '.join(clashing[:5])} means something else on {self._remote!r} than in "
-                "this clone.",
+                f"Tag {', '.join(clashing[:5])} differs between {self._remote!r} and this clone.",
                 hint="Look at both with `git show` and `git ls-remote --tags`, then delete yours "
                 "with `git tag -d` and register again.",
             )
@@ -186,11 +188,11 @@ class Reconciler:
     # Versions under another number --------------------------------------------------------------
 
     def _move_versions(
-        self, plan: _Plan, slug: str, requests: list[Tag], theirs: list[Tag], tip: str | None
+        self, plan: _Plan, slug: str, requests: list[Tag], others: list[Tag], tip: str | None
     ) -> Moves:
-        numbers = rebase_rules.new_numbers(requests, theirs, self._recorded(slug, tip))
+        numbers = rebase_rules.new_numbers(requests, others, self._recorded(slug, tip))
         commits = {}
-        gone: dict[str, bytes | None] = {}
+        old: dict[str, bytes | None] = {}
         new: dict[str, bytes | None] = {}
         for tag in requests:
             file = self._commits.file(tag.target)
@@ -198,26 +200,26 @@ class Reconciler:
             if not (file and event and event.kind is Kind.REGISTERED and file.version in numbers):
                 continue
             moved = replace(file, version=numbers[file.version])
-            made = self._commits.renumber(slug, tag.target, moved)
-            commits[tag.target] = made.commit
-            plan.releases.append(made.release)
+            commit = self._commits.renumber(slug, tag.target, moved)
+            commits[tag.target] = commit.commit
+            plan.releases.append(commit.release)
             plan.renumbered.append(Renumbered(model=file.name, old=file.version, new=moved.version))
             record = self._record(slug, file.version, moved)
             if record is not None:
-                gone[model_records.version_path(slug, file.version)] = None
+                old[model_records.version_path(slug, file.version)] = None
                 new[model_records.version_path(slug, moved.version)] = record
-        plan.files |= {**gone, **new}
+        plan.files |= {**old, **new}
         return Moves(numbers=numbers, commits=commits)
 
     def _recorded(self, slug: str, tip: str | None) -> list[int]:
-        """Numbers of the versions that the remote's branch has records of."""
+        """Return the numbers of the versions that have records on the remote's branch."""
         folder = f"{model_records.ROOT}/{slug}/versions"
         entries = self._repo.tree(tip, folder) if tip else []
         paths = (model_records.parse_model_path(f"{folder}/{entry.path}") for entry in entries)
         return [path[1] for path in paths if path and path[1] is not None]
 
     def _record(self, slug: str, old: int, moved: VersionFile) -> bytes | None:
-        """What people wrote about a version, for its new number."""
+        """Return the record of a version for its new number."""
         data = self._branch.read(model_records.version_path(slug, old))
         try:
             record = model_records.version_from_json(data) if data else None
@@ -239,7 +241,7 @@ class Reconciler:
     def _apply(self, plan: _Plan) -> None:
         updates = [
             RefUpdate(name=f"{_TAGS}{name}", new=None, old=plan.local[name].oid)
-            for name in sorted(plan.gone - set(plan.final))
+            for name in sorted(plan.removed - set(plan.final))
         ]
         for name, oid in sorted(plan.final.items()):
             old = plan.local[name].oid if name in plan.local else None
@@ -248,7 +250,7 @@ class Reconciler:
         if plan.files:
             ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
             message = "models: " + ", ".join(
-                f"{one.model} {one.old} is {one.new}" for one in plan.renumbered
+                f"{moved.model} {moved.old} is {moved.new}" for moved in plan.renumbered
             )
             update = self._branch.prepare(ref, plan.files, f"{message}\n")
             plan.releases.append(RefUpdate(name=ref, new=None, old=update.new))
@@ -263,6 +265,6 @@ class Reconciler:
                 self._newest.note(slug, link)
 
     def _abandon(self, plan: _Plan) -> None:
-        """Let go of the commits of a transaction that was not made."""
+        """Delete the temporary refs of a transaction that failed."""
         with contextlib.suppress(Conflict):
             self._repo.update_refs(plan.releases)

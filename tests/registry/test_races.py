@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gitml.errors import Conflict
-from gitml.registry.rebase import Reconciler
+from gitml.registry.rebase import TagRebaser
 from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import Arrival, Exchange, Renumbered, Settled
@@ -242,7 +242,7 @@ def test_tags_that_another_remote_has_are_never_written_again(
     push_pull.push(repo(first), git_remote="fork")
 
     before = git(second, "for-each-ref", "refs/tags")
-    with pytest.raises(Conflict, match=r"Price@v2\.0\.0 means something else on 'fork'"):
+    with pytest.raises(Conflict, match=r"Price@v2\.0\.0 differs between 'fork'"):
         push_pull.push(repo(second), git_remote="fork")
     assert git(second, "for-each-ref", "refs/tags") == before
 
@@ -261,7 +261,7 @@ def test_a_plain_fetch_of_tags_before_does_no_harm(
     assert stages(first) == {1: "Staging"}
 
 
-class _SlowRules(Reconciler):
+class _SlowRules(TagRebaser):
     """Lets another clone push between our look at the remote and our push."""
 
     other: Path | None = None
