@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 from gitml import uris
 from gitml.entities import ModelEvent, ModelVersion, PagedList, RegisteredModel, Stage
 from gitml.errors import InvalidInput
-from gitml.registry import lineage, registration, resolve
-from gitml.registry.lineage import Descendants, Lineage
+from gitml.registry import registration, resolve
+from gitml.registry.ancestry import Lineage, ancestry
+from gitml.registry.descendants import Descendants, descendants
 from gitml.registry.registry import Registry
 from gitml.registry.tags.names import check_stage
 from gitml.tracking.client import TrackingClient
@@ -308,12 +309,12 @@ class MlflowClient(TrackingClient):
         Raises:
             NotFound: The model or the version does not exist.
         """
-        return lineage.ancestry(self.repository, self.registry.get_model_version(name, version))
+        return ancestry(self.repository, self.registry.get_model_version(name, version))
 
     def get_descendants(self, commit_or_digest: str) -> Descendants:
         """Find the runs and versions that come from a commit, a dataset's digest or a run.
 
         Raises:
-            NotFound: Nothing is called that, several things are, or no run was made by that commit.
+            NotFound: Nothing matches, several things do, or no run was made by that commit.
         """
-        return lineage.descendants(self.repository, commit_or_digest)
+        return descendants(self.repository, commit_or_digest)

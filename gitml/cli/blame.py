@@ -14,7 +14,9 @@ from gitml.cli.output import facts, print_json, say, table, talk
 from gitml.cli.run_details import summary
 from gitml.client import MlflowClient
 from gitml.entities import ModelVersion, RunStatus
-from gitml.registry.lineage import Commit, Descendants, Descent, Lineage, blame as trace
+from gitml.registry.ancestry import Lineage, LineageCommit
+from gitml.registry.descendants import Descendants, Descent
+from gitml.registry.lineage import blame as trace
 from gitml.registry.tags.stage_history import StageEntry
 from gitml.text import plural
 
@@ -143,7 +145,7 @@ def _first_pairs(values: Mapping[str, object]) -> str:
     return pairs(first) + (f" and {more} more" if more else "")
 
 
-def _commit(commit: Commit) -> str:
+def _commit(commit: LineageCommit) -> str:
     return f"{commit.id} {commit.subject or 'is not in this clone'}"
 
 

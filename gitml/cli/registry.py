@@ -14,7 +14,7 @@ from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.query.gates import Verdict
 from gitml.registry import registration
-from gitml.registry.lineage import Lineage
+from gitml.registry.ancestry import Lineage
 from gitml.registry.tags.stage_history import by_stage, stage_entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")

@@ -10,7 +10,7 @@ import pytest
 import gitml
 from gitml.cli.blame import placement
 from gitml.entities import ModelVersion
-from gitml.registry.lineage import Lineage
+from gitml.registry.ancestry import Lineage
 from gitml.registry.tags.stage_history import StageEntry
 from tests.cli.conftest import Cli, loaded, log_model, refs
 from tests.cli.test_gates import declare
@@ -149,9 +149,9 @@ def test_blame_reports_unknown_names(cli: Cli, tracked: Path, promoted: str) -> 
         assert result.stdout == ""
         return result.stderr
 
-    assert refused("deadbeef").startswith("error: Nothing is called 'deadbeef'.\nhint: Give ")
-    assert "Nothing is called ''" in refused("")
-    assert 'Nothing is called "%\'; --"' in refused("%'; --")
+    assert refused("deadbeef").startswith("error: Nothing matches 'deadbeef'.\nhint: Give ")
+    assert "Nothing matches ''" in refused("")
+    assert 'Nothing matches "%\'; --"' in refused("%'; --")
     assert "No registered model 'Nope'" in refused("models:/Nope/Production")
     assert "has no version in stage Staging" in refused("models:/Price/Staging")
     assert "names no version" in refused("models:/Price", code=2)
@@ -159,7 +159,7 @@ def test_blame_reports_unknown_names(cli: Cli, tracked: Path, promoted: str) -> 
     assert "(Tidy)" in refused("HEAD") and "No run was made by commit" in refused("HEAD")
     train(tracked, "twin", DIGEST[:6] + "00")
     error = refused(DIGEST[:5])
-    assert f"2 things are called '{DIGEST[:5]}'." in error
+    assert f"'{DIGEST[:5]}' is ambiguous: it matches 2 runs, commits or datasets." in error
     assert f"dataset {DIGEST[:6]}00, dataset {DIGEST}" in error
 
 

@@ -10,8 +10,8 @@ import gitml
 from gitml.entities import ModelVersion
 from gitml.errors import NotFound
 from gitml.formats.run_records import run_folder
-from gitml.registry import lineage
-from gitml.registry.lineage import Commit, Lineage
+from gitml.registry import ancestry, descendants, lineage
+from gitml.registry.ancestry import Lineage, LineageCommit
 from tests.cli.conftest import log_model
 from tests.clones import repo
 from tests.conftest import git
@@ -44,7 +44,7 @@ def test_a_fresh_clone_tells_the_same(tracked: Path, tmp_path: Path) -> None:
     assert found.entered is not None and found.entered.reason == "try it"
     assert found.requirements is not None
     assert git(clone, "show", found.requirements.at).count("\n") + 1 == found.requirements.count
-    (run,) = lineage.descendants(repo(clone), "4f7b").runs
+    (run,) = descendants.descendants(repo(clone), "4f7b").runs
     assert [(one.name, one.current_stage) for one in run.versions] == [("Price", "Staging")]
 
 
@@ -57,9 +57,9 @@ def test_a_shallow_clone_without_the_code_names_its_commit(tracked: Path, tmp_pa
         git(clone, "fetch", "-q", "--depth=1", f"file://{tracked}", f"{ref}:{ref}")
 
     found = of_price(clone)
-    assert found.code == Commit(id=commit)
+    assert found.code == LineageCommit(id=commit)
     assert found.run is not None and found.run.info.run_name == "baseline"
-    assert lineage.descendants(repo(clone), commit[:8]).names == ()
+    assert descendants.descendants(repo(clone), commit[:8]).names == ()
 
 
 def test_a_version_outlives_the_record_of_its_run(tracked: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_version_outlives_the_record_of_its_run(tracked: Path) -> None:
 def test_a_deleted_run_still_leads_to_what_is_live(tracked: Path) -> None:
     run_id = train(tracked)
     gitml.delete_run(run_id)
-    found = lineage.descendants(repo(tracked), git(tracked, "rev-parse", "HEAD"))
+    found = descendants.descendants(repo(tracked), git(tracked, "rev-parse", "HEAD"))
     assert [(r.run.info.lifecycle_stage, len(r.versions)) for r in found.runs] == [("deleted", 1)]
 
 
@@ -97,13 +97,13 @@ def test_hostile_commits_and_names_are_only_text(tracked: Path) -> None:
     evil = "--output=/dev/full"
     gitml.MlflowClient(tracked).set_tag(run_id, "mlflow.source.git.commit", evil)
     for text in (evil, "-h", "\x1b[2J", "a\nb", "\0", "HEAD:train.py", "'; DROP TABLE runs"):
-        with pytest.raises(NotFound, match="Nothing is called"):
+        with pytest.raises(NotFound, match="Nothing matches"):
             lineage.blame(repo(tracked), text)
 
 
 def test_a_patch_is_counted_by_its_files() -> None:
     patch = b"diff --git a/x b/x\n+diff --git in the text\ndiff --git a/y b/y\n"
-    assert lineage.changed_files(patch) == 2
+    assert ancestry.changed_files(patch) == 2
     version = ModelVersion(name="m", version=1, creation_timestamp=0, last_updated_timestamp=0,
                            commit="c" * 40)  # fmt: skip
-    assert lineage.code_of(version, None) == "c" * 40
+    assert ancestry.code_of(version, None) == "c" * 40
