@@ -42,8 +42,8 @@ def build(
         InvalidInput: The folder contains something that is not a site of ours, or is not writable.
     """
     options = options or SiteOptions()
-    frame = Frame.of(source, templates.load(options.templates, options.cache), options)
     full = Catalogue.of(source, options.run_pages)
+    frame = Frame.of(source, templates.load(options.templates, options.cache), options)
     for plan in budget.plans(len(full.runs), options.run_pages):
         catalogue = full if plan.full else Catalogue.of(source, plan.pages)
         omissions = _omissions(plan, catalogue, options)

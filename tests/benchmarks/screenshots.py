@@ -81,9 +81,9 @@ def demo(folder: Path) -> Path:
 def hostile(folder: Path) -> Path:
     """Build the site of a project whose every text is an attack or an accident."""
     from gitml.site import build
-    from tests.site.hostile import hostile_content
+    from tests.site.hostile import hostile_source
 
-    build(hostile_content(), folder / "hostile")
+    build(hostile_source(), folder / "hostile")
     return folder / "hostile"
 
 

@@ -1,4 +1,4 @@
-"""Content for sites, a site of it on disk and over HTTP, and one browser for all tests."""
+"""Sources of sites, a site of it on disk and over HTTP, and one browser for all tests."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def history(run: Run) -> list[Metric]:
     return points
 
 
-def make_content(count: int = 60, **more: Any) -> MemorySource:
+def make_source(count: int = 60, **more: Any) -> MemorySource:
     """Make a project of two experiments and a model; run 0 has everything a run can have."""
     first = make_run(
         0,
@@ -277,14 +277,14 @@ def event(kind: str, version: int, value: str, tag: str, when: int) -> ModelEven
 
 @pytest.fixture
 def content() -> Callable[..., MemorySource]:
-    return make_content
+    return make_source
 
 
 @pytest.fixture
 def hostile() -> Callable[[], MemorySource]:
-    from tests.site.hostile import hostile_content
+    from tests.site.hostile import hostile_source
 
-    return hostile_content
+    return hostile_source
 
 
 @pytest.fixture
@@ -301,16 +301,16 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> SiteOptions:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
     folder = tmp_path_factory.mktemp("example") / "site"
-    build(make_content(), folder, options=options)
+    build(make_source(), folder, options=options)
     return folder
 
 
 @pytest.fixture(scope="session")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
-    from tests.site.hostile import hostile_content
+    from tests.site.hostile import hostile_source
 
     folder = tmp_path_factory.mktemp("hostile") / "site"
-    build(hostile_content(), folder, options=options)
+    build(hostile_source(), folder, options=options)
     return folder
 
 

@@ -25,7 +25,7 @@ from gitml.query.gates import Verdict
 from gitml.registry.gates.approvals import NOBODY
 from gitml.registry.promotion.decisions import Decision
 from gitml.site.source import CodeCommit, Document, RepositoryWarning
-from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_content, make_run, run_id
+from tests.site.conftest import COMMIT, FILES, NOTE, PATCH, START, make_run, make_source, run_id
 from tests.site.memory_source import MemorySource
 from tests.site.promotions import Story
 
@@ -75,13 +75,13 @@ _FILES = FILES | {
 }
 
 
-def hostile_content() -> MemorySource:
+def hostile_source() -> MemorySource:
     """Make a project of five experiments and a model, all of them hostile."""
     named = [_named(number) for number in range(len(TEXTS))]
     runs = {run.info.run_id: run for run in (*named, *_absurd())}
     attack = Verdict(gate=LONG, measured=ATTACK, holds=False, note=LONG)
     story = Story(runs=runs, gates=(), says=ATTACK, who=LONG, verdicts=(attack, attack))
-    return make_content(
+    return make_source(
         title=ATTACK,
         experiments=[
             Experiment(experiment_id=ATTACK, name=ATTACK, tags={"mlflow.note.content": NOTE}),

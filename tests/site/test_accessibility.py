@@ -11,7 +11,7 @@ import pytest
 
 from gitml.site import SiteOptions, build
 from gitml.site.source import Document
-from tests.site.conftest import make_content
+from tests.site.conftest import make_source
 from tests.site.memory_source import MemorySource
 from tests.site.pages.test_reports import REPORT, VIEW
 from tests.site.pages.test_timeline import line
@@ -31,7 +31,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Pat
 
 def whole() -> MemorySource:
     """The example with what people wrote besides, and its runs spread over commits."""
-    content = make_content()
+    content = make_source()
     runs = [
         dataclasses.replace(
             run, source=dataclasses.replace(run.source, commit=f"{n // 4:040x}", dirty=False)
@@ -56,7 +56,7 @@ def kinds(site: Path) -> list[str]:
         pages[folder if folder != "." else path.name] = path
     del pages["404.html"], pages["sandbox.html"]  # only shown inside other pages
     addresses = [path.relative_to(site).as_posix() for path in pages.values()]
-    older = min((run for run in make_content().runs), key=lambda run: run.info.start_time)
+    older = min((run for run in make_source().runs), key=lambda run: run.info.start_time)
     ids = ",".join(path.stem for path in sorted((site / "runs").iterdir())[:3])
     return [*addresses, f"run.html#{older.info.run_id}", f"compare.html#{ids}"]
 

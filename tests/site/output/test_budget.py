@@ -41,10 +41,10 @@ def test_each_plan_shows_no_more_than_its_predecessor(runs: int, pages: int) -> 
 @pytest.fixture(scope="module")
 def sizes(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> tuple[int, int]:
     """Size of the whole site, and of all but the runs' files."""
-    from tests.site.conftest import make_content
+    from tests.site.conftest import make_source
 
     folder = tmp_path_factory.mktemp("sizes") / "site"
-    whole = build(make_content(), folder, options=options).bytes
+    whole = build(make_source(), folder, options=options).bytes
     return whole, whole - size(folder / "runs") - size(folder / "data" / "runs")
 
 

@@ -20,17 +20,17 @@ PAGED = 10
 
 @pytest.fixture(scope="module")
 def runs() -> list[Any]:
-    from tests.site.conftest import make_content
+    from tests.site.conftest import make_source
 
-    return list(make_content().runs)
+    return list(make_source().runs)
 
 
 @pytest.fixture(scope="module")
 def older_site(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
-    from tests.site.conftest import make_content
+    from tests.site.conftest import make_source
 
     folder = tmp_path_factory.mktemp("older") / "site"
-    build(make_content(), folder, options=dataclasses.replace(options, run_pages=PAGED))
+    build(make_source(), folder, options=dataclasses.replace(options, run_pages=PAGED))
     return folder
 
 

@@ -151,10 +151,10 @@ def reporting(content: Any, report: str, view: str = VIEW, **more: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory, options: SiteOptions) -> Path:
-    from tests.site.conftest import make_content
+    from tests.site.conftest import make_source
 
     folder = tmp_path_factory.mktemp("reports") / "site"
-    build(reporting(make_content, REPORT), folder, options=options)
+    build(reporting(make_source, REPORT), folder, options=options)
     return folder
 
 
