@@ -257,3 +257,45 @@ def test_the_history_of_a_model_has_every_event_in_full() -> None:
         ("registered", None, "v1.5.0", "b", 6000),
     ]
     assert events[0].message == "registered"
+
+
+def test_names_without_a_claim_are_those_of_the_tags() -> None:
+    model, alias = slug("Prix élevé"), slug("é", "alias")
+    tags = [tag(f"{model}@v1.0.0", "a", 1), tag(f"{model}#alias/{alias}#1", "a", 2)]
+    tags.append(tag(f"{model}#alias/best#2", "a", 3))
+    state = fold(tags).models[model]
+    assert (state.name, state.alias_names) == (model, {alias: alias})
+    assert [event.value for event in history(tags, model, model)] == ["", alias, "best"]
+
+
+def test_a_claimed_alias_has_to_fit_its_slug() -> None:
+    alias = slug("é", "alias")
+    claims = {"é": "é", "è": alias, "": alias}
+    for claim, expected in claims.items():
+        message = format_message("…", TagDetail.of(alias=claim))
+        tags = [tag("m@v1.0.0", "a", 1), tag(f"m#alias/{alias}#1", "a", 2, message=message)]
+        assert fold(tags).models["m"].alias_names == {alias: expected}
+
+
+def test_a_tag_without_a_counter_comes_before_the_first_counter() -> None:
+    assert event_order(tag("m@v1.0.0", "a", 5)) < event_order(tag("m@v1.0.0#1", "a", 5))
+    state = fold([tag("m@v1.0.0#1", "b", 1), tag("m@v1.0.0", "a", 5)]).models["m"]
+    assert state.versions[0].commit == "a" * 40
+
+
+def test_a_version_that_was_deleted_in_the_second_of_its_registration_is_not_active() -> None:
+    tags = [tag("m@v1.0.0#9", "a", 1), tag("m@v1.0.0!", "a", 1), tag("m@v2.0.0!", "c", 1)]
+    assert [(v.number, v.active) for v in fold(tags).models["m"].versions] == [(1, False)]
+
+
+def test_a_history_leaves_out_what_is_no_event_and_keeps_a_second_registration() -> None:
+    tags = [
+        tag("m@v1.0.0", "a", 1),
+        tag("m@v1.0.0#2", "b", 2),
+        tag("m@v2.0.0", "c", 3, annotated=False),
+    ]
+    events = history(tags, "m", "m")
+    assert [(event.tag, event.commit[0]) for event in events] == [
+        ("m@v1.0.0", "a"),
+        ("m@v1.0.0#2", "b"),
+    ]

@@ -208,6 +208,27 @@ def test_a_deleted_model_loses_all_versions_and_is_deprecated_once() -> None:
     assert plan.model_deleted(replace(model(), deprecated=1)) == []
 
 
+def test_an_alias_without_a_letter_is_tagged_by_its_slug() -> None:
+    state = with_alias(model(v1="", v2="", v3=""), 1, "é")
+    steps = plan.alias_set(state, state.versions[1], "é")
+    assert steps == [step(Kind.UNALIAS, 1, "é"), step(Kind.ALIAS, 2, "é")]
+    key = slug("é", "alias")
+    assert tag_names(state, steps) == [f"m#alias/{key}!#11", f"m#alias/{key}#12"]
+
+
+def test_a_plain_alias_of_what_is_deleted_is_removed_by_its_name() -> None:
+    state = with_alias(model(v1="", v2="", v3=""), 2)
+    removed = [step(Kind.UNALIAS, 2, "champion"), step(Kind.DELETED, 2)]
+    assert version_deleted(state, state.versions[1]) == removed
+    last = Step(kind=Kind.DEPRECATED, version="", label="", commit="v3" * 20)
+    assert plan.model_deleted(state) == [
+        step(Kind.DELETED, 1),
+        *removed,
+        step(Kind.DELETED, 3),
+        last,
+    ]
+
+
 def test_a_tag_name_that_is_taken_gets_a_counter() -> None:
     state = replace(model(v1=""), tags=("m@v1.0.0!", "m@v1.0.0"))
     assert tag_names(state, [step(Kind.DELETED, 1), step(Kind.DELETED, 1)]) == [
@@ -223,6 +244,7 @@ def test_every_kind_of_step_has_its_sentence_and_detail() -> None:
         step(Kind.LEFT, 1, "Staging"),
         step(Kind.ALIAS, 1, "champion"),
         step(Kind.UNALIAS, 1, "champion"),
+        step(Kind.STAGE, 1, "Staging"),
         step(Kind.STAGE, 1, "Staging", from_stage="None"),
         step(Kind.STAGE, 1, "Staging", from_stage="Production"),
         step(Kind.STAGE, 1, "Staging", reasserted=True),
@@ -234,6 +256,7 @@ def test_every_kind_of_step_has_its_sentence_and_detail() -> None:
         "m version 1 left Staging",
         "m alias champion set to version 1",
         "m alias champion removed from version 1",
+        "m version 1 moved to Staging",
         "m version 1 moved to Staging",
         "m version 1 moved from Production to Staging",
         "m version 1 stays in Staging",
