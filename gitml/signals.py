@@ -7,6 +7,7 @@ it so; a process that SIGTERM ends by default leaves its temporary files and chi
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -56,9 +57,14 @@ def interruptible(*numbers: signal.Signals) -> Iterator[Interruption]:
     Args:
         *numbers: SIGINT or SIGTERM; default both.
     """
-    interruption = Interruption()
+    interruption, pid = Interruption(), os.getpid()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != pid:  # a copy of the process, which has not come to `leave_to_parent` yet
+            if number == signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            return
         interruption.signal = signal.Signals(number)
         if number == signal.SIGTERM:
             signal.signal(number, signal.SIG_DFL)

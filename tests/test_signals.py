@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -79,3 +80,16 @@ def test_only_the_given_signals_interrupt() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     with interruptible(signal.SIGINT):
         assert signal.getsignal(signal.SIGTERM) is handler
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 15)])
+def test_copies_of_the_process_are_not_interrupted(number: int, status: int) -> None:
+    with interruptible():
+        pid = os.fork()
+        if not pid:
+            try:
+                signal.raise_signal(number)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == status
