@@ -49,7 +49,7 @@ artifacts = st.lists(
     ),
     max_size=2,
     unique_by=lambda artifact: artifact.path,
-).map(lambda found: tuple(sorted(found, key=lambda artifact: artifact.path)))
+).map(lambda items: tuple(sorted(items, key=lambda artifact: artifact.path)))
 
 
 @st.composite
@@ -63,13 +63,13 @@ def versions(draw: st.DrawFn) -> RunFiles:
     return replace(files, record=replace(files.record, written=written))
 
 
-def shown(files: RunFiles) -> dict[str, bytes]:
+def as_files(files: RunFiles) -> dict[str, bytes]:
     return run_folder.to_files(files)
 
 
 @given(versions(), versions())
 def test_join_is_commutative(a: RunFiles, b: RunFiles) -> None:
-    assert shown(joins.join_runs(a, b)) == shown(joins.join_runs(b, a))
+    assert as_files(joins.join_runs(a, b)) == as_files(joins.join_runs(b, a))
 
 
 @given(versions(), versions(), versions())
@@ -77,32 +77,32 @@ def test_join_is_associative(a: RunFiles, b: RunFiles, c: RunFiles) -> None:
     left = joins.join_runs(joins.join_runs(a, b), c)
     right = joins.join_runs(a, joins.join_runs(b, c))
 
-    assert shown(left) == shown(right)
+    assert as_files(left) == as_files(right)
 
 
 @given(versions(), versions())
 def test_join_is_idempotent(a: RunFiles, b: RunFiles) -> None:
     joined = joins.join_runs(a, b)
 
-    assert shown(joins.join_runs(a, a)) == shown(a)
-    assert shown(joins.join_runs(joined, b)) == shown(joined)
+    assert as_files(joins.join_runs(a, a)) == as_files(a)
+    assert as_files(joins.join_runs(joined, b)) == as_files(joined)
 
 
 @given(st.lists(ops, max_size=8), st.integers(0, 8))
-def test_folding_the_same_journal_again_changes_nothing(found: list[list], cut: int) -> None:
-    start = [["start", HEADER], *found]
+def test_folding_the_same_journal_again_changes_nothing(items: list[list], cut: int) -> None:
+    start = [["start", HEADER], *items]
     once = fold(None, start)
 
-    assert shown(fold(once, start)) == shown(once)
-    assert shown(fold(fold(None, start[: cut + 1]), start)) == shown(once)
+    assert as_files(fold(once, start)) == as_files(once)
+    assert as_files(fold(fold(None, start[: cut + 1]), start)) == as_files(once)
 
 
 def test_a_name_set_and_then_untagged_is_the_same_however_often_it_is_folded() -> None:
     ops = [["untag", "mlflow.runName", 1001], ["tag", "mlflow.runName", "new", 1000]]
     once = fold(None, [["start", HEADER], *ops])
 
-    assert shown(fold(fold(None, [["start", HEADER], ops[0]]), [["start", HEADER], *ops])) == (
-        shown(once)
+    assert as_files(fold(fold(None, [["start", HEADER], ops[0]]), [["start", HEADER], *ops])) == (
+        as_files(once)
     )
 
 
@@ -113,8 +113,8 @@ def test_two_values_of_two_writers_fold_alike_in_any_order_and_in_parts() -> Non
 
     assert once.record.run.data.params == {"a": "1"}
     assert once.record.run.conflicts == {"params.a": ("2",)}
-    assert shown(fold(None, [start, *reversed(ops)])) == shown(once)
-    assert shown(fold(fold(None, [start, ops[0]]), [start, *ops])) == shown(once)
+    assert as_files(fold(None, [start, *reversed(ops)])) == as_files(once)
+    assert as_files(fold(fold(None, [start, ops[0]]), [start, *ops])) == as_files(once)
 
 
 def base() -> RunFiles:
@@ -323,9 +323,8 @@ def test_a_conflict_that_one_clone_settled_before_stays_listed() -> None:
 
 
 def test_files_of_both_are_listed_by_path_and_at_equal_times_the_greater_hash_stays() -> None:
-    def version(**hashes: str) -> RunFiles:
-        artifacts = (Artifact(path=p, size=1, md5=digit * 32) for p, digit in hashes.items())
-        return replace(base(), artifacts=tuple(artifacts))
+    def version(*artifacts: Artifact) -> RunFiles:
+        return replace(base(), artifacts=artifacts)
 
     left = version(
         Artifact(path="x", size=1, md5="1" * 32), Artifact(path="z", size=1, md5="3" * 32)

@@ -118,10 +118,10 @@ def test_an_experiment_id_is_its_percent_encoded_name(name: str, identifier: str
 
 
 def test_the_id_of_a_long_name_stays_short_and_distinct() -> None:
-    one, other = (run_records.experiment_id("x" * 299 + end) for end in "ab")
+    first, second = (run_records.experiment_id("x" * 299 + end) for end in "ab")
 
-    assert one != other
-    assert len(one) == len(other) == 89
+    assert first != second
+    assert len(first) == len(second) == 89
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\0b", "x" * 501])

@@ -25,20 +25,20 @@ def client(tmp_path: Path) -> gitml.MlflowClient:
 
 
 def test_runs_and_experiments(client: gitml.MlflowClient) -> None:
-    experiments = {one.experiment_id: one for one in client.search_experiments()}
+    experiments = {item.experiment_id: item for item in client.search_experiments()}
     assert {
-        key: (one.name, one.creation_time, dict(one.tags)) for key, one in experiments.items()
+        key: (item.name, item.creation_time, dict(item.tags)) for key, item in experiments.items()
     } == {
         "gr%C3%B6%C3%9Fe%2F2": ("größe/2", 1_700_000_002_000, {}),
         "house%20prices": ("house prices", 1_700_000_000_000, {"team": "pricing"}),
     }  # fmt: skip
     runs = client.search_runs(list(experiments), run_view_type=ViewType.ALL)
-    found = {
+    runs = {
         run.info.run_id: (run.info.run_name, run.info.status, run.info.lifecycle_stage,
                           run.info.start_time, run.info.end_time)
         for run in runs
     }  # fmt: skip
-    assert found == {
+    assert runs == {
         FIRST: ("baseline", "FINISHED", "active", 1_700_000_004_000, 1_700_000_024_000),
         SECOND: ("second", "FAILED", "deleted", 1_700_000_027_000, 1_700_000_028_000),
         THIRD: ("other", "KILLED", "active", 1_700_000_033_000, 1_700_000_036_000),
@@ -78,9 +78,9 @@ def test_models_versions_and_stages(client: gitml.MlflowClient) -> None:
     )  # fmt: skip
     assert other.name == "prix élevé"
     versions = {
-        (one.name, one.version): (one.current_stage, one.description, dict(one.tags), one.run_id,
-                                  one.source, one.digest)
-        for one in client.search_model_versions()
+        (v.name, v.version): (v.current_stage, v.description, dict(v.tags), v.run_id, v.source,
+                              v.digest)
+        for v in client.search_model_versions()
     }  # fmt: skip
     source = (FIRST, f"runs:/{FIRST}/model", MODEL)
     assert versions == {
@@ -88,8 +88,8 @@ def test_models_versions_and_stages(client: gitml.MlflowClient) -> None:
         ("Price", 2): ("Staging", "from golden", {"checked": "yes"}, *source),
         ("prix élevé", 1): ("None", "", {}, *source),
     }
-    told = [(event.kind, event.version, event.value) for event in client.model_history("Price")]
-    assert told == [
+    events = [(event.kind, event.version, event.value) for event in client.model_history("Price")]
+    assert events == [
         ("registered", 1, ""), ("registered", 2, ""), ("stage", 1, "Production"),
         ("stage", 2, "Staging"), ("alias", 1, "champion"),
     ]  # fmt: skip

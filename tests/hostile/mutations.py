@@ -36,14 +36,14 @@ def _raw(data: bytes, chance: random.Random) -> bytes:
 
 
 def _bytes(data: bytes, chance: random.Random) -> bytes:
-    at, other = sorted(chance.randrange(len(data) + 1) for _ in range(2))
+    start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     noise = bytes(chance.randrange(256) for _ in range(chance.randrange(1, 9)))
     return chance.choice((
-        data[:at],
-        data[:at] + noise + data[at:],
-        data[:at] + noise + data[other:],
-        data[:at] + data[at:other] * 3 + data[other:],
-        data[at:],
+        data[:start],
+        data[:start] + noise + data[start:],
+        data[:start] + noise + data[end:],
+        data[:start] + data[start:end] * 3 + data[end:],
+        data[start:],
     ))  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def _structure(data: bytes, chance: random.Random) -> bytes:
 
 def _line(lines: list[bytes], chance: random.Random) -> bytes:
     """Break a line of a file of JSON lines."""
-    at = chance.randrange(len(lines))
-    lines[at] = json.dumps(_changed(json.loads(lines[at]), chance)).encode()
+    start = chance.randrange(len(lines))
+    lines[start] = json.dumps(_changed(json.loads(lines[start]), chance)).encode()
     return b"\n".join(lines) + b"\n"
 
 

@@ -31,7 +31,7 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     tricks = branch.tricky_paths(b'{"schema": 1}')
     tip = branch.commit(good.folder, [*branch.broken_entries(good, count, seed), *tricks], before)
     others = list(branch.broken_entries(good, min(count, 1_000), seed + 1))
-    theirs = branch.commit(good.folder, others, before, ref="refs/heads/theirs")
+    remote = branch.commit(good.folder, others, before, ref="refs/heads/theirs")
     repository = Repository.open(good.folder)
     numbers = _index(repository, good)
     numbers["refused"] = _directly(repository, tip)
@@ -42,7 +42,7 @@ def hold(good: Good, count: int, seed: int, folder: Path) -> dict[str, int]:
     assert report.faults
     assert any(fault.place.startswith("models/") for fault in report.faults)
     assert not any(run_id in fault.place for fault in report.faults for run_id in good.runs)
-    _merge(repository, tip, theirs)
+    _merge(repository, tip, remote)
     _index(repository, good)
     if count <= 300:
         dashboard.build_site(repository, folder / "site")
@@ -54,15 +54,15 @@ def _index(repository: Repository, good: Good) -> dict[str, int]:
     for text in _SEARCHES:
         for order in _ORDERS:
             query = RunQuery(filter_string=text, order_by=order, run_view_type=ViewType.ALL)
-            shown = index.search_runs(query).runs
+            runs = index.search_runs(query).runs
     index.search_experiments(ViewType.ALL)
     index.model_files()
     counts = index.counts()
     for run_id in good.runs:
-        found = index.get_run(run_id)
-        assert found is not None and found.data.params == {"alpha": "0.5"}
+        run = index.get_run(run_id)
+        assert run is not None and run.data.params == {"alpha": "0.5"}
     assert counts.problems == len(index.problems()) > 0
-    assert shown
+    assert runs
     return {"runs": counts.runs + counts.deleted_runs, "problems": counts.problems}
 
 
@@ -87,8 +87,8 @@ def _registry(repository: Repository) -> None:
     models.search_model_versions()
 
 
-def _merge(repository: Repository, ours: str, theirs: str) -> None:
-    changes = repository.git.diff(ours, theirs)
-    files, _ = merged(changes, repository.git.read, ours, theirs)
-    repository.branch.update(lambda _: (files, "merge\n"), also_parent=theirs)
-    assert repository.git.is_ancestor(theirs, repository.branch.tip() or "")
+def _merge(repository: Repository, local: str, remote: str) -> None:
+    changes = repository.git.diff(local, remote)
+    files, _ = merged(changes, repository.git.read, local, remote)
+    repository.branch.update(lambda _: (files, "merge\n"), also_parent=remote)
+    assert repository.git.is_ancestor(remote, repository.branch.tip() or "")

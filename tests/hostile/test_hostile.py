@@ -78,8 +78,8 @@ def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path:
     gitml.MlflowClient(good.folder).set_tag(good.runs[0], "mine", "yes")
 
     push_pull.push(Repository.open(good.folder))
-    kept = gitml.MlflowClient(good.folder).search_runs(["house"])
-    assert {run.info.run_id for run in kept} == set(good.runs)
+    runs = gitml.MlflowClient(good.folder).search_runs(["house"])
+    assert {run.info.run_id for run in runs} == set(good.runs)
 
 
 def test_both_sides_of_a_merge_may_be_broken(good: Good) -> None:
@@ -90,5 +90,5 @@ def test_both_sides_of_a_merge_may_be_broken(good: Good) -> None:
         for seed in range(3)
     ]  # fmt: skip
     repository = Repository.open(good.folder)
-    for ours, theirs in itertools.permutations(tips, 2):
-        readers.merged(repository.git.diff(ours, theirs), repository.git.read, ours, theirs)
+    for local, remote in itertools.permutations(tips, 2):
+        readers.merged(repository.git.diff(local, remote), repository.git.read, local, remote)

@@ -53,10 +53,10 @@ def make_run(
     )
 
 
-@pytest.mark.parametrize(("text", "kept"), MATCHES)
-def test_filter_holds_for_the_runs_of_the_table(text: str, kept: str) -> None:
+@pytest.mark.parametrize(("text", "matching"), MATCHES)
+def test_filter_holds_for_the_runs_of_the_table(text: str, matching: str) -> None:
     node = parse_filter(text)
-    assert [name for name, run in RUNS.items() if matches(node, run)] == kept.split()
+    assert [name for name, run in RUNS.items() if matches(node, run)] == matching.split()
 
 
 @pytest.mark.parametrize("text", ["", "   ", None])
@@ -165,9 +165,9 @@ def test_experiments_are_filtered_and_sorted_by_the_same_language() -> None:
     first = Experiment(experiment_id="a", name="Alpha", creation_time=1, tags={"team": "x"})
     second = Experiment(experiment_id="b", name="Beta", creation_time=2)
     node = parse_filter("tags.team = 'x' OR name ILIKE 'BETA'", EXPERIMENTS)
-    assert [experiment_matches(node, one) for one in (first, second)] == [True, True]
+    assert [experiment_matches(node, experiment) for experiment in (first, second)] == [True, True]
     only = parse_filter("creation_time > 1 AND tags.team IS NULL", EXPERIMENTS)
-    assert [experiment_matches(only, one) for one in (first, second)] == [False, True]
+    assert [experiment_matches(only, experiment) for experiment in (first, second)] == [False, True]
     assert sort_experiments([first, second], ()) == [second, first]
     by_name = parse_order_by(["name"], EXPERIMENTS)
     assert sort_experiments([second, first], by_name) == [first, second]

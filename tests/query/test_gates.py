@@ -51,8 +51,8 @@ def verdict(text: str, live: Any = LIVE) -> Verdict:
     ],
 )  # fmt: skip
 def test_a_gate_that_holds_shows_the_values(text: str, filled: str) -> None:
-    found = verdict(text)
-    assert (found.holds, found.measured, found.note) == (True, filled, "")
+    result = verdict(text)
+    assert (result.holds, result.measured, result.note) == (True, filled, "")
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_gate_that_holds_shows_the_values(text: str, filled: str) -> None:
     ],
 )
 def test_a_gate_that_fails_says_why(text: str, note: str) -> None:
-    found = verdict(text)
-    assert (found.holds, found.note) == (False, note)
+    result = verdict(text)
+    assert (result.holds, result.note) == (False, note)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_gate_that_fails_says_why(text: str, note: str) -> None:
     ],
 )
 def test_where_nothing_is_live_the_comparison_is_vacant(text: str, holds: bool) -> None:
-    found = verdict(text, None)
-    assert found.holds is holds
+    result = verdict(text, None)
+    assert result.holds is holds
     if holds:
-        assert found.note == "nothing is live in Production"
-        assert "(nothing live)" in found.measured
+        assert result.note == "nothing is live in Production"
+        assert "(nothing live)" in result.measured
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ def manifest(store: ArtifactStore, staged: Path) -> list[Artifact]:
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    found = (p for p in folder.rglob("*") if p.is_file())
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def named(manifest: list[Artifact], path: str) -> Artifact:
@@ -87,8 +87,8 @@ def test_a_linked_folder_at_the_destination_is_refused(
 def test_a_manifest_made_by_hand_cannot_escape(
     store: ArtifactStore, manifest: list[Artifact], tmp_path: Path
 ) -> None:
-    found = named(manifest, "a/x.txt")
-    stray = Artifact(path="../stray", size=found.size, md5=found.md5)
+    artifact = named(manifest, "a/x.txt")
+    stray = Artifact(path="../stray", size=artifact.size, md5=artifact.md5)
     with pytest.raises(InvalidInput, match="is not a plain path inside"):
         store.checkout([stray], tmp_path / "out")
     assert not (tmp_path / "stray").exists()
@@ -143,6 +143,6 @@ def test_the_beginning_of_a_file_is_read_without_caching_it(
     assert not clone.has(artifact)
     assert clone.read_bytes(artifact, remote) == files[artifact.path]
     assert clone.read_bytes(artifact, limit=7) == files[artifact.path][:7]
-    gone = Artifact(path="gone", size=99, md5="0" * 32)
+    missing = Artifact(path="gone", size=99, md5="0" * 32)
     with pytest.raises(ArtifactError, match=r"'gone' \(md5 0{32}\) is missing from"):
-        clone.read_bytes(gone, remote, limit=7)
+        clone.read_bytes(missing, remote, limit=7)

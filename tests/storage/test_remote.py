@@ -26,16 +26,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSess
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port of this machine at which nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = int(held.getsockname()[1])
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = int(server.getsockname()[1])
     yield port
     gc.collect()  # closes the session here, not in the thread of aiohttp's loop
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    found = (p for p in folder.rglob("*") if p.is_file())
-    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in found}
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
 
 
 def test_check_returns_an_absolute_folder_and_leaves_no_probe(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_dvc_get_reads_the_artifacts_of_a_run(
 
 def test_dvc_list_shows_the_artifacts_of_a_run(pushed: Any, dvc: Dvc, tmp_path: Path) -> None:
     where = (str(pushed.path), f"{pushed.run}/artifacts", "--rev", pushed.branch)
-    shown = json.loads(dvc("list", "-R", "--json", *where, cwd=tmp_path))
-    assert sorted(entry["path"] for entry in shown) == sorted(tree(tmp_path / "staged"))
+    entries = json.loads(dvc("list", "-R", "--json", *where, cwd=tmp_path))
+    assert sorted(entry["path"] for entry in entries) == sorted(tree(tmp_path / "staged"))
 
 
 def test_dvc_api_opens_one_artifact(pushed: Any, files: dict[str, bytes], tmp_path: Path) -> None:

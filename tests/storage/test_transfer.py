@@ -27,10 +27,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSess
 class Storage(BaseHTTPRequestHandler):
     """Keeps what is posted in a dict, as a web server with uploads would."""
 
-    kept: dict[str, bytes]
+    stored: dict[str, bytes]
 
     def do_GET(self) -> None:
-        content = self.kept.get(self.path)
+        content = self.stored.get(self.path)
         self.send_response(404 if content is None else 200)
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
@@ -41,7 +41,7 @@ class Storage(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         chunked = self.headers.get("Transfer-Encoding") == "chunked"
-        self.kept[self.path] = (
+        self.stored[self.path] = (
             self.chunks() if chunked else self.rfile.read(int(self.headers["Content-Length"]))
         )
         self.send_response(201)
@@ -63,14 +63,14 @@ class Storage(BaseHTTPRequestHandler):
 @pytest.fixture
 def web() -> Iterator[tuple[Remote, dict[str, bytes]]]:
     """A remote over HTTP, and what it keeps."""
-    kept: dict[str, bytes] = {}
-    handler = type("Kept", (Storage,), {"kept": kept})
+    stored: dict[str, bytes] = {}
+    handler = type("Kept", (Storage,), {"stored": stored})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/store"
         config = {"core": {}, "remote": {"gitml": {"url": url}}}
-        yield Remote(lambda: connect(config)), kept
+        yield Remote(lambda: connect(config)), stored
         gc.collect()  # closes the session here, not in the thread of aiohttp's loop
         server.shutdown()
         thread.join(120)
@@ -93,7 +93,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def at(folder: Path, oid: str) -> Path:
+def object_path(folder: Path, oid: str) -> Path:
     return folder / "files" / "md5" / oid[:2] / oid[2:]
 
 
@@ -121,7 +121,7 @@ def test_the_default_remote_takes_no_space_of_its_own(
 ) -> None:
     store.push([manifest], Remote.local(folder))
     oid = named(manifest, "a/x.txt").md5
-    assert at(folder, oid).samefile(store.cache.path(oid))
+    assert object_path(folder, oid).samefile(store.cache.path(oid))
 
 
 def test_a_partial_push_is_completed_by_the_next(
@@ -129,15 +129,15 @@ def test_a_partial_push_is_completed_by_the_next(
 ) -> None:
     remote = Remote.local(folder)
     store.push([manifest], remote)
-    directory = at(folder, manifests.directory_hash(manifest))
-    at(folder, named(manifest, "empty").md5).unlink()
-    damage(at(folder, named(manifest, "a/x.txt").md5))
+    directory = object_path(folder, manifests.directory_hash(manifest))
+    object_path(folder, named(manifest, "empty").md5).unlink()
+    damage(object_path(folder, named(manifest, "a/x.txt").md5))
     directory.unlink()
     (folder / "files" / "md5" / "aa").mkdir(exist_ok=True)
     (folder / "files" / "md5" / "aa" / ".left-over.tmp").write_bytes(b"half")
 
     assert store.push([manifest], remote) == TransferReport(files=2, bytes=5, skipped=4)
-    assert at(folder, named(manifest, "a/x.txt").md5).read_bytes() == b"in a\n"
+    assert object_path(folder, named(manifest, "a/x.txt").md5).read_bytes() == b"in a\n"
     assert directory.read_bytes() == manifests.directory_object(manifest)
 
 
@@ -149,7 +149,7 @@ def test_push_names_what_is_nowhere_and_holds_the_directory_back(
     report = store.push([manifest], Remote.local(folder))
     assert report == TransferReport(files=5, bytes=SIZE - 5, missing=(lost,))
     assert store.missing(manifest, Remote.local(folder)) == [lost]
-    assert not at(folder, manifests.directory_hash(manifest)).exists()
+    assert not object_path(folder, manifests.directory_hash(manifest)).exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
@@ -196,7 +196,7 @@ def test_a_missing_object_is_named(
     remote = Remote.local(folder)
     store.push([manifest], remote)
     oid = named(manifest, "a/x.txt").md5
-    at(folder, oid).unlink()
+    object_path(folder, oid).unlink()
     with pytest.raises(ArtifactError) as caught:
         ArtifactStore(tmp_path / "clone").fetch(manifest, remote)
     assert str(caught.value) == (
@@ -211,7 +211,7 @@ def test_a_corrupt_object_is_named_and_not_kept(
     remote = Remote.local(folder)
     store.push([manifest], remote)
     artifact = named(manifest, "a/x.txt")
-    damage(at(folder, artifact.md5))
+    damage(object_path(folder, artifact.md5))
     clone = ArtifactStore(tmp_path / "clone")
     with pytest.raises(ArtifactError) as caught:
         clone.fetch(manifest, remote)
@@ -236,11 +236,11 @@ def test_a_remote_over_http_keeps_and_returns_artifacts(
     files: dict[str, bytes],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    remote, kept = web
+    remote, stored = web
     seen: list[tuple[int, int]] = []
     assert store.push([manifest], remote).files == 6
     assert store.push([manifest], remote) == TransferReport(skipped=6)
-    assert len(kept) == 7
+    assert len(stored) == 7
     clone = ArtifactStore(tmp_path / "clone")
     report = clone.fetch(manifest, remote, progress=lambda done, total: seen.append((done, total)))
     assert report == TransferReport(files=6, bytes=SIZE)
@@ -258,15 +258,15 @@ def test_missing_and_corrupt_objects_are_named_over_http(
     paths: list[str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    remote, kept = web
+    remote, stored = web
     chosen = [named(manifest, path) for path in paths]
     store.push([chosen], remote)
     oid = chosen[0].md5
     key = f"/store/files/md5/{oid[:2]}/{oid[2:]}"
-    kept[key] = b"damaged"
+    stored[key] = b"damaged"
     with pytest.raises(ArtifactError, match=rf"'a/x.txt' \(md5 {oid}\) is corrupt in"):
         ArtifactStore(tmp_path / "clone").fetch(chosen, remote)
-    del kept[key]
+    del stored[key]
     with pytest.raises(ArtifactError, match=rf"'a/x.txt' \(md5 {oid}\) is missing from"):
         ArtifactStore(tmp_path / "clone").fetch(chosen, remote)
     assert capfd.readouterr() == ("", "")

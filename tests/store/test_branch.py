@@ -83,8 +83,8 @@ def test_paths_that_somebody_pushed_are_kept_byte_by_byte(repository: Path, path
     tip = branch.update(lambda _: ({path: b"x"}, "odd\n"))
     assert tip
 
-    found = {change.path for change in branch.repo.diff(None, tip, exact=True)}
-    assert path in found
+    paths = {change.path for change in branch.repo.diff(None, tip, exact=True)}
+    assert path in paths
     branch.update(lambda _: ({path: None}, "gone\n"))
     assert [c.path for c in branch.repo.diff(tip, branch.tip() or "", exact=True)] == [path]
 
@@ -113,8 +113,8 @@ def test_loose_objects_are_packed_from_time_to_time(repository: Path) -> None:
     branch = open_branch(repository)
     files = {f"f{n}": str(n).encode() for n in range(90)}
     for start in range(0, 90, 30):  # few enough per commit that fast-import leaves them loose
-        some = {name: files[name] for name in list(files)[start : start + 30]}
-        branch.update(lambda _, some=some: (some, "some\n"))  # type: ignore[misc]
+        portion = {name: files[name] for name in list(files)[start : start + 30]}
+        branch.update(lambda _, portion=portion: (portion, "some\n"))  # type: ignore[misc]
     sample = repository / ".git" / "objects" / "17"
     sample.mkdir(exist_ok=True)
     for n in range(27):  # names that only count

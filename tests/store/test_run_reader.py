@@ -19,12 +19,12 @@ LARGE = b"x" * 40_000
 def tip(repository: Path) -> str:
     """A commit with five runs: some files are shared, large, links, or lie deeper."""
     for number, (experiment, run_id) in enumerate(RUNS):
-        place = repository / "runs" / experiment / run_id[:2] / run_id
-        (place / ".dvc").mkdir(parents=True)
-        (place / "run.json").write_text(f"{number}")
-        (place / "requirements.txt").write_bytes(b"numpy==2.0\n" if number % 2 else LARGE)
-        (place / ".dvc" / "config").write_text(f"config {number}")
-        (place / "source.patch").symlink_to("/etc/passwd")
+        folder = repository / "runs" / experiment / run_id[:2] / run_id
+        (folder / ".dvc").mkdir(parents=True)
+        (folder / "run.json").write_text(f"{number}")
+        (folder / "requirements.txt").write_bytes(b"numpy==2.0\n" if number % 2 else LARGE)
+        (folder / ".dvc" / "config").write_text(f"config {number}")
+        (folder / "source.patch").symlink_to("/etc/passwd")
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "Runs")
     return git(repository, "rev-parse", "HEAD")

@@ -29,8 +29,10 @@ def commits(folder: Path) -> int:
 
 def records(folder: Path) -> dict[str, dict[str, object]]:
     paths = git(folder, "ls-tree", "-r", "--name-only", "gitml/runs", "runs/").splitlines()
-    found = (json.loads(git(folder, "show", f"gitml/runs:{p}")) for p in paths if "run.json" in p)
-    return {one["run_id"]: one for one in found}
+    contents = (
+        json.loads(git(folder, "show", f"gitml/runs:{p}")) for p in paths if "run.json" in p
+    )
+    return {record["run_id"]: record for record in contents}
 
 
 def log(number: int) -> str:
@@ -56,14 +58,14 @@ def test_runs_of_a_batch_share_a_commit_and_are_as_any_others(tracked: Path) -> 
     assert git(tracked, "log", "-1", "--format=%B", "gitml/runs").splitlines() == [
         "5 runs: 5 finished", "", "Default: 5 runs",
     ]  # fmt: skip
-    found = records(tracked)
-    assert found.keys() == {alone, *ids}
+    by_id = records(tracked)
+    assert by_id.keys() == {alone, *ids}
     for number, run_id in enumerate(ids, 1):
-        assert found[run_id]["params"] == {"number": str(number)}
-        assert found[run_id]["metrics"] == {"loss": 1 / (number + 1)}
-        assert found[run_id]["status"] == "FINISHED"
-        assert found[run_id].keys() == found[alone].keys()
-        assert found[run_id]["source"] == found[alone]["source"]
+        assert by_id[run_id]["params"] == {"number": str(number)}
+        assert by_id[run_id]["metrics"] == {"loss": 1 / (number + 1)}
+        assert by_id[run_id]["status"] == "FINISHED"
+        assert by_id[run_id].keys() == by_id[alone].keys()
+        assert by_id[run_id]["source"] == by_id[alone]["source"]
         where = f"gitml/runs:runs/Default/{run_id[:2]}/{run_id}"
         assert "+print('changed')" in git(tracked, "show", f"{where}/source.patch")
         assert git(tracked, "show", f"{where}/requirements.txt")
@@ -91,9 +93,10 @@ def test_this_process_sees_its_batch(tracked: Path) -> None:
             gitml.log_param("depth", 3)
             gitml.log_text("hello", "notes.txt")
             assert gitml.get_run(run.info.run_id).data.params == {"depth": "3"}
-            assert [one.path for one in client().list_artifacts(run.info.run_id)] == ["notes.txt"]
-            found = gitml.search_runs(output_format="list")
-            assert [one.info.run_id for one in found] == [first]
+            files = client().list_artifacts(run.info.run_id)
+            assert [file.path for file in files] == ["notes.txt"]
+            runs = gitml.search_runs(output_format="list")
+            assert [listed.info.run_id for listed in runs] == [first]
             gitml.log_param("width", 4)
         gitml.set_tracking_uri(tracked)
         client().set_tag(first, "late", "yes")
@@ -124,9 +127,9 @@ def test_a_run_committed_before_its_end_is_joined_with_what_others_made_of_it(
         tag_on_the_branch(tracked, run.info.run_id)
         gitml.log_metric("loss", 0.5)
 
-    (found,) = records(tracked).values()
-    assert (found["params"], found["metrics"]) == ({"depth": "3"}, {"loss": 0.5})
-    assert (found["tags"]["seen"], found["status"]) == ("elsewhere", "FINISHED")
+    (record,) = records(tracked).values()
+    assert (record["params"], record["metrics"]) == ({"depth": "3"}, {"loss": 0.5})
+    assert (record["tags"]["seen"], record["status"]) == ("elsewhere", "FINISHED")
 
 
 def test_a_commit_that_failed_after_git_made_it_is_joined_when_it_is_repeated(
@@ -175,9 +178,9 @@ def test_commits_follow_each_other_in_a_long_batch(
             gitml.log_metric("loss", 0.25, step=1)
         assert len(records(tracked)) == 6
 
-    found = records(tracked)
-    assert found.keys() == {outer.info.run_id, *inner}
-    assert {found[one]["parent_run_id"] for one in inner} == {outer.info.run_id}
+    by_id = records(tracked)
+    assert by_id.keys() == {outer.info.run_id, *inner}
+    assert {by_id[run_id]["parent_run_id"] for run_id in inner} == {outer.info.run_id}
     history = client().get_metric_history(outer.info.run_id, "loss")
     assert [point.value for point in history] == [0.5, 0.25]
 
@@ -213,14 +216,14 @@ def test_what_a_batch_was_told_survives_a_kill(tracked: Path) -> None:
     torn.write_bytes(torn.read_bytes() + b'0123 ["par')
 
     assert set(Repository.open(tracked).runs.recover()) == {*ended[3:], open_}
-    found = records(tracked)
-    assert found.keys() == {*ended, open_}
+    by_id = records(tracked)
+    assert by_id.keys() == {*ended, open_}
     for number, run_id in enumerate(ended):
-        assert (found[run_id]["status"], found[run_id]["params"]) == (
+        assert (by_id[run_id]["status"], by_id[run_id]["params"]) == (
             "FINISHED", {"number": str(number)},
         )  # fmt: skip
-        assert found[run_id]["metrics"] == {"loss": "NaN"}
-    assert (found[open_]["status"], found[open_]["tags"][RECOVERED_TAG]) == ("FAILED", "true")  # type: ignore[index]
+        assert by_id[run_id]["metrics"] == {"loss": "NaN"}
+    assert (by_id[open_]["status"], by_id[open_]["tags"][RECOVERED_TAG]) == ("FAILED", "true")  # type: ignore[index]
     assert Path(client().download_artifacts(open_, "notes.txt")).read_text() == "half"
     assert left_over(tracked) == []
 
@@ -229,11 +232,11 @@ def test_a_journal_that_was_committed_already_changes_nothing(tracked: Path) -> 
     runs = Repository.open(tracked).runs
     ids = [log(number) for number in range(3)]
     tip = git(tracked, "rev-parse", "gitml/runs")
-    base = {one: runs.read(one, "Default") for one in ids}
+    base = {run_id: runs.read(run_id, "Default") for run_id in ids}
 
     assert runs.add_many(base.values()) == 3
     assert git(tracked, "rev-parse", "gitml/runs") == tip
-    assert {one: runs.read(one, "Default") for one in ids} == base
+    assert {run_id: runs.read(run_id, "Default") for run_id in ids} == base
 
 
 def made(count: int) -> Iterator[RunFiles]:

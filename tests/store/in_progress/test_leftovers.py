@@ -47,11 +47,11 @@ def test_folders_of_runs_that_never_began_are_swept(tracked: Path) -> None:
 
 def test_a_folder_whose_run_is_just_beginning_is_left_alone(tracked: Path) -> None:
     logged(tracked)
-    place = runs_folder(tracked) / ("a" * 32)
-    with exclusive(place / "lock"):
+    folder = runs_folder(tracked) / ("a" * 32)
+    with exclusive(folder / "lock"):
         gitml.search_runs(output_format="list")
 
-        assert place.is_dir()
+        assert folder.is_dir()
 
 
 def test_a_clean_up_that_was_interrupted_is_completed(tracked: Path) -> None:
@@ -85,20 +85,20 @@ def test_of_several_journals_never_only_some_are_left(
             gitml.end_run()
     monkeypatch.undo()
 
-    found = gitml.get_run(run.info.run_id)
-    assert (found.info.status, "gitml.recovered" in found.data.tags) == ("FINISHED", False)
+    ended = gitml.get_run(run.info.run_id)
+    assert (ended.info.status, "gitml.recovered" in ended.data.tags) == ("FINISHED", False)
 
 
 def test_crash_reports_of_fast_import_are_swept_but_for_other_peoples(tracked: Path) -> None:
     logged(tracked)
-    ours = tracked / ".git" / "fast_import_crash_1"
-    theirs = tracked / ".git" / "fast_import_crash_2"
-    ours.write_text("fast-import crash report:\n  commit refs/heads/gitml/runs\n")
-    theirs.write_text("fast-import crash report:\n  commit refs/heads/main\n")
+    own_report = tracked / ".git" / "fast_import_crash_1"
+    other_report = tracked / ".git" / "fast_import_crash_2"
+    own_report.write_text("fast-import crash report:\n  commit refs/heads/gitml/runs\n")
+    other_report.write_text("fast-import crash report:\n  commit refs/heads/main\n")
 
     gitml.search_runs(output_format="list")
 
-    assert (ours.exists(), theirs.exists()) == (False, True)
+    assert (own_report.exists(), other_report.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["refs/heads/gitml/runs.lock", "refs/tags/Price@v1.0.0.lock",

@@ -75,7 +75,7 @@ def start(folder: Path, code: str, *args: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().strip()
 
@@ -95,28 +95,28 @@ def test_a_waiting_run_outlives_the_process_that_was_to_commit_it(
     tracked: Path, moment: str
 ) -> None:
     follower = start(tracked, FOLLOWER)
-    second = said(follower)
+    second = read_line(follower)
     leader = start(tracked, LEADER, moment)
-    first = said(leader)
-    assert said(leader) == "leading"
+    first = read_line(leader)
+    assert read_line(leader) == "leading"
     tell(follower)
-    assert said(follower) == "waiting"
+    assert read_line(follower) == "waiting"
 
     tell(leader)
-    assert said(leader) == "1"
+    assert read_line(leader) == "1"
     assert end(leader) == -signal.SIGKILL
-    assert said(follower) == "ended"
+    assert read_line(follower) == "ended"
     assert end(follower) == 0
     Repository.open(tracked).runs.recover()
 
     for run_id, name in ((first, "leader"), (second, "follower")):
-        found = gitml.get_run(run_id)
-        assert (found.data.params, found.info.status) == ({"who": name}, "FINISHED")
+        run = gitml.get_run(run_id)
+        assert (run.data.params, run.info.status) == ({"who": name}, "FINISHED")
         paths = git(tracked, "log", "--format=", "--name-only", "gitml/runs").splitlines()
         assert sum(path.endswith(f"/{run_id}/run.json") for path in paths) == 1
         record = f"gitml/runs:runs/Default/{run_id[:2]}/{run_id}/run.json"
         assert json.loads(git(tracked, "show", record))["status"] == "FINISHED"
     state = tracked / ".git" / "gitml"
     assert list((state / "queue").iterdir()) == []
-    assert not [one for one in (state / "runs").iterdir() if one.name in (first, second)]
+    assert not [folder for folder in (state / "runs").iterdir() if folder.name in (first, second)]
     assert git(tracked, "fsck") == ""

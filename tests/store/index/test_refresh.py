@@ -83,8 +83,8 @@ def test_following_the_branch_gives_what_a_rebuild_gives(project: Project, seed:
         }
         # One that lasts must say the same thing under the same fingerprint.
         in_progress = {
-            run_id: live(make_run(int(run_id, 16), run_name=one.fingerprint), one.fingerprint)
-            for run_id, one in in_progress.items()
+            run_id: live(make_run(int(run_id, 16), run_name=run.fingerprint), run.fingerprint)
+            for run_id, run in in_progress.items()
         }
         project.refresh(in_progress)
         fresh = Index(project.state / f"fresh-{step}.sqlite3", project.repo)

@@ -75,8 +75,8 @@ def test_runs_are_found_by_prefix(project: Project) -> None:
     project.show(
         files_of(*(make_run(n, run_id=f"{n:x}".ljust(32, "0")) for n in (0xAB, 0xAC, 0xB)))
     )
-    found = project.index.find_runs("A")
-    assert found == [f"{n}".ljust(32, "0") for n in ("ab", "ac")]
+    run_ids = project.index.find_runs("A")
+    assert run_ids == [f"{n}".ljust(32, "0") for n in ("ab", "ac")]
     assert project.index.find_runs("zz") == []
     assert len(project.index.find_runs("")) == 3
 

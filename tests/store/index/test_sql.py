@@ -34,12 +34,12 @@ def test_sql_holds_for_the_runs_of_the_table(shared_index: Index) -> None:
         None, {run.info.run_id: live(run, str(next(fingerprints))) for run in RUNS.values()}
     )
     names = {run.info.run_id: name for name, run in RUNS.items()}
-    found = [
+    answers = [
         (text, " ".join(names[run.info.run_id] for run in reversed(page.runs)))
         for text, _ in MATCHES
         for page in [shared_index.search_runs(RunQuery(filter_string=text))]
     ]
-    assert found == list(MATCHES)
+    assert answers == list(MATCHES)
 
 
 KEYS = ("a", "b c", "Ä")
@@ -113,7 +113,7 @@ negations = st.sampled_from(["", "NOT "])
 
 
 def in_test(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    lists = st.lists(values, min_size=1, max_size=3).map(lambda one: f"IN ({', '.join(one)})")
+    lists = st.lists(values, min_size=1, max_size=3).map(lambda part: f"IN ({', '.join(part)})")
     return st.tuples(negations, lists).map("".join)
 
 
@@ -141,13 +141,13 @@ filters = st.recursive(
         st.tuples(inner, st.sampled_from(["AND", "OR"]), inner).map(
             lambda parts: f"({' '.join(parts)})"
         ),
-        inner.map(lambda one: f"NOT {one}"),
+        inner.map(lambda part: f"NOT {part}"),
     ),
     max_leaves=12,
 )
 sort_keys = st.lists(
     st.tuples(
-        st.one_of(numeric_fields, text_fields.filter(lambda one: not one.startswith("datasets"))),
+        st.one_of(numeric_fields, text_fields.filter(lambda part: not part.startswith("datasets"))),
         st.sampled_from(["", "ASC", "desc"]),
     ).map(lambda parts: " ".join(parts).strip()),
     max_size=3,
