@@ -53,6 +53,10 @@ timeout_constant = 20.0
 """
 
 
+PROGRAM = "import sys; sys.setrecursionlimit(10_000); from mutmut.__main__ import cli; cli()"
+"""mutmut puts three frames around each call, too much for parsers at their deepest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One changed function.
@@ -79,7 +83,7 @@ def run(module: str, tests: str) -> list[Mutant]:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     configuration = CONFIGURATION.format(module=module, tests=tests)
     (folder / "pyproject.toml").write_text(project + configuration, encoding="utf-8")
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
+    command = [sys.executable, "-c", PROGRAM, "run", "--max-children", "1"]
     with (folder / "mutmut.log").open("wb") as log:
         environment = {**os.environ, "PYTHONPATH": ""}
         process = subprocess.run(
