@@ -1,4 +1,4 @@
-"""Hides how edits of descriptions and tags are told in the branch's commits, and read back. Pure.
+"""Write edits of descriptions and tags as commit messages of the branch, and read them. Pure.
 
 An edit is one commit: a line for people, an empty line, ``Edited: <field>`` and, where one was
 given, ``Reason: <why>``. Whoever made the commit made the edit.
@@ -39,9 +39,9 @@ def message(slug: str, version: int | None, edit: Edit) -> str:
     """Write the commit message of an edit."""
     field = one_line(edit.field)
     which = f"version {version} " if version else ""
-    told = f"model {slug}: {which}{field} {edit.done}\n\nEdited: {field}\n"
+    message = f"model {slug}: {which}{field} {edit.done}\n\nEdited: {field}\n"
     reason = one_line(edit.reason)
-    return f"{told}Reason: {reason}\n" if reason else told
+    return f"{message}Reason: {reason}\n" if reason else message
 
 
 def events(log: str, model: str) -> Iterator[ModelEvent]:
@@ -52,8 +52,8 @@ def events(log: str, model: str) -> Iterator[ModelEvent]:
         model: The model's true name, for the events.
     """
     parts = log.split("\0")
-    for at in range(0, len(parts) - _FIELDS, _FIELDS):
-        commit, time, user, email, text = parts[at : at + _FIELDS]
+    for start in range(0, len(parts) - _FIELDS, _FIELDS):
+        commit, time, user, email, text = parts[start : start + _FIELDS]
         subject = _SUBJECT.match(text)
         edited = re.search(r"^Edited: (.+)$", text, re.MULTILINE)
         if not subject or not edited:

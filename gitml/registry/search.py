@@ -1,4 +1,4 @@
-"""Hides what can be asked about models and versions; the filter language is that of runs."""
+"""Filter, sort and page models and versions, in the filter language of runs."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def search_versions(
     return _search(newest, VERSIONS, text, order_by)
 
 
-def page(found: list[_Entity], max_results: int | None, token: str | None) -> PagedList[_Entity]:
-    """Cut one page out of all results.
+def page(matches: list[_Entity], max_results: int | None, token: str | None) -> PagedList[_Entity]:
+    """Return one page of all results.
 
     Args:
-        found: All results, in order.
+        matches: All results, in order.
         max_results: How many at most; all without any.
         token: The ``token`` of the page before.
 
@@ -69,35 +69,35 @@ def page(found: list[_Entity], max_results: int | None, token: str | None) -> Pa
     """
     start = decode_token(token)
     if max_results is None:
-        return PagedList(found[start:])
+        return PagedList(matches[start:])
     if type(max_results) is not int or max_results < 1:
         raise InvalidInput(
             f"max_results is {max_results!r:.40}.", hint="Give a whole number from 1."
         )
     end = start + max_results
-    return PagedList(found[start:end], encode_token(end) if end < len(found) else None)
+    return PagedList(matches[start:end], encode_token(end) if end < len(matches) else None)
 
 
 def _search(
-    things: list[_Entity], target: Target, text: str | None, order_by: Sequence[str] | None
+    items: list[_Entity], target: Target, text: str | None, order_by: Sequence[str] | None
 ) -> list[_Entity]:
     node = parse_filter(text, target)
-    found = [thing for thing in things if node is None or _holds(node, thing)]
+    matches = [thing for thing in items if node is None or _holds(node, thing)]
     for key in reversed(parse_order_by(order_by, target)):  # stable, so the first key comes last
-        found = _sorted(found, key)
-    return found
+        matches = _sorted(matches, key)
+    return matches
 
 
 def _holds(node: Node, thing: RegisteredModel | ModelVersion) -> bool:
     return holds(node, lambda field: _values(thing, field))
 
 
-def _sorted(things: list[_Entity], key: OrderKey) -> list[_Entity]:
+def _sorted(items: list[_Entity], key: OrderKey) -> list[_Entity]:
     """Sort by one key; things without a value come last, both ways."""
-    present = [(values[0], one) for one in things if (values := _values(one, key.field))]
-    absent = [one for one in things if not _values(one, key.field)]
+    present = [(values[0], item) for item in items if (values := _values(item, key.field))]
+    absent = [item for item in items if not _values(item, key.field)]
     present.sort(key=lambda pair: pair[0], reverse=key.descending)
-    return [one for _, one in present] + absent
+    return [item for _, item in present] + absent
 
 
 def _values(thing: RegisteredModel | ModelVersion, field: FilterField) -> Sequence[Literal]:

@@ -1,4 +1,4 @@
-"""Hides where the evidence about registry tags is, and holds it against the tags that are there."""
+"""Verify registry tags against each other, the branch, this clone, the remote and the commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hides how signatures of tags are checked: by git, with the keys of a policy and no others."""
+"""Check signatures of tags with git, and with the keys of a policy and no others."""
 
 from __future__ import annotations
 

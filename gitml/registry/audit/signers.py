@@ -1,4 +1,4 @@
-"""Hides who may sign which registry tag: what the code branch says, as it is committed there.
+"""Read who may sign which registry tag, as committed on the code branch.
 
 Read from the default branch of the git remote, which reviews and branch protection guard, never
 from a work tree: whoever writes a tag could write that, too.

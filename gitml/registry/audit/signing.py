@@ -1,4 +1,4 @@
-"""Hides how tag objects are signed: by ``git tag --sign`` itself, in a folder of its own.
+"""Sign tag objects with ``git tag --sign`` itself, in a folder of its own.
 
 So every setting of git counts: ``gpg.format``, ``user.signingKey``, programs and agents. But git
 would also make the ref, which is to come with others in one transaction; so it works in a git

@@ -1,4 +1,4 @@
-"""Hides who approved a promotion: names that a workflow gives, or trailers of a merge commit.
+"""Find who approved a promotion: names that a workflow gives, or trailers of a merge commit.
 
 Neither is proof by itself. A workflow takes the names from the pull request's reviews, so they are
 as good as the forge and whoever may change the workflow. A trailer was written by whoever merged,
@@ -34,16 +34,16 @@ class Approvals:
     names: tuple[str, ...] = ()
     source: str = ""
 
-    def facts(self, asked: Iterable[str] = ()) -> Facts:
-        """What gates can ask.
+    def facts(self, people: Iterable[str] = ()) -> Facts:
+        """Return the facts that gates can name.
 
         Args:
-            asked: People whom a gate names; who did not approve is False, not missing.
+            people: People whom a gate names; False for those who did not approve.
         """
-        known = {alias for name in self.names for alias in _aliases(name)}
+        aliases = {alias for name in self.names for alias in _aliases(name)}
         return {
             "approvals": {"count": float(len(self.names))},
-            "approved_by": {name: name.strip().casefold() in known for name in asked},
+            "approved_by": {name: name.strip().casefold() in aliases for name in people},
         }
 
 
@@ -51,45 +51,45 @@ NOBODY = Approvals()
 
 
 def from_workflow(names: Sequence[str]) -> Approvals:
-    """Take the names that a workflow gives.
+    """Return approvals by the names that a workflow gives.
 
     Raises:
         InvalidInput: One is empty, or there are too many.
     """
     if any(not name.strip() for name in names) or len(names) > _MOST:
         raise InvalidInput(
-            f"Approvals are 1 to {_MOST} names that are not empty.",
+            f"--approved-by needs 1 to {_MOST} non-empty names.",
             hint="Give one name with each --approved-by.",
         )
-    found = _distinct(names)
-    return Approvals(names=found, source="workflow" if found else "")
+    people = _distinct(names)
+    return Approvals(names=people, source="workflow" if people else "")
 
 
 def from_trailers(message: str, proposer: str) -> Approvals:
-    """Read the Approved-by and Reviewed-by trailers of a merge commit.
+    """Parse the Approved-by and Reviewed-by trailers of a merge commit.
 
     Args:
         message: The commit's message; trailers are looked for in its last paragraph.
         proposer: ``Name <e-mail>`` of who proposed, whose own approval does not count.
     """
     last = re.split(r"\n[ \t]*\n", message.replace("\r", "").strip())[-1]
-    found = (_TRAILER.fullmatch(line.strip()) for line in last.split("\n"))
+    matches = (_TRAILER.fullmatch(line.strip()) for line in last.split("\n"))
     own = _aliases(proposer)
-    names = _distinct(one[1] for one in found if one and not _aliases(one[1]) & own)
+    names = _distinct(match[1] for match in matches if match and not _aliases(match[1]) & own)
     return Approvals(names=names[:_MOST], source="trailers" if names else "")
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Each person once: who shares a name or an e-mail is one."""
-    kept: dict[str, set[str]] = {}
+    """Return each person once; whoever shares a name or an e-mail is the same person."""
+    people: dict[str, set[str]] = {}
     for name in (one_line(name)[:_LONGEST] for name in names):
-        if name and not any(_aliases(name) & known for known in kept.values()):
-            kept[name] = _aliases(name)
-    return tuple(kept)
+        if name and not any(_aliases(name) & aliases for aliases in people.values()):
+            people[name] = _aliases(name)
+    return tuple(people)
 
 
 def _aliases(name: str) -> set[str]:
-    """What a person can be called: the whole text, the name, the e-mail, in any case."""
+    """Return what a person can be called: the whole text, the name, the e-mail, in lower case."""
     whole = name.strip().casefold()
-    found = _PERSON.fullmatch(whole)
-    return {whole, *(found.groups() if found else ())} - {""}
+    match = _PERSON.fullmatch(whole)
+    return {whole, *(match.groups() if match else ())} - {""}

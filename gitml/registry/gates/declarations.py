@@ -1,4 +1,4 @@
-"""Hides the format of ``registry/<Model>.yaml``: what people declare about a model.
+"""Read and edit ``registry/<Model>.yaml``: what people declare about a model.
 
 Read from the work tree or from any revision; edited as text, so that comments and layout stay.
 """

@@ -1,4 +1,4 @@
-"""Hides the short spellings of gates: a requirement that many have, in one key, as an expression.
+"""Expand short spellings of gates to expressions.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Hides how tags are made to say what the declarations say."""
+"""Apply declarations: change the tags until they record what is declared."""
 
 from __future__ import annotations
 

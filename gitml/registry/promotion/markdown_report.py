@@ -68,12 +68,12 @@ def _section(change: VersionComparison) -> Iterator[str]:
     rows = list(map(_metric_row, change.metrics))
     yield _table(("metric", "candidate", "incumbent", "difference", ""), rows)
     yield _legend(change)
-    params = [(_code_span(one.param), _value(one.candidate), _value(one.incumbent))
-              for one in change.params_changed]  # fmt: skip
+    params = [(_code_span(row.param), _value(row.candidate), _value(row.incumbent))
+              for row in change.params_changed]  # fmt: skip
     yield _table(("param that changed", "candidate", "incumbent"), params)
-    data = [(_code_span(f"{one.name} ({one.context})" if one.context else one.name),
-             _value(one.candidate), _value(one.incumbent), one.change)
-            for one in change.datasets]  # fmt: skip
+    data = [(_code_span(f"{row.name} ({row.context})" if row.context else row.name),
+             _value(row.candidate), _value(row.incumbent), row.change)
+            for row in change.datasets]  # fmt: skip
     yield _table(("dataset", "candidate", "incumbent", ""), data)
     yield _table(("", "candidate", "incumbent"), list(_origin_rows(change)))
     yield from _folded(change)
@@ -96,18 +96,18 @@ def _mark(gate: Verdict) -> str:
     return f"{_MARKS[word]} {word}"
 
 
-def _metric_row(one: MetricComparison) -> _Row:
-    name = f"{_code_span(one.metric)} {_ARROWS[one.better]}".rstrip()
-    outcome = _OUTCOMES[one.outcome]
-    return name, _value(one.candidate), _value(one.incumbent), difference(one), outcome
+def _metric_row(row: MetricComparison) -> _Row:
+    name = f"{_code_span(row.metric)} {_ARROWS[row.better]}".rstrip()
+    outcome = _OUTCOMES[row.outcome]
+    return name, _value(row.candidate), _value(row.incumbent), difference(row), outcome
 
 
-def difference(one: MetricComparison) -> str:
+def difference(row: MetricComparison) -> str:
     """Format a metric's difference, absolute and relative."""
-    if one.difference is None:
+    if row.difference is None:
         return "–"
-    percent = f" ({one.relative:+.1%})" if one.relative is not None else ""
-    return f"{format_difference(one.difference)}{percent}"
+    percent = f" ({row.relative:+.1%})" if row.relative is not None else ""
+    return f"{format_difference(row.difference)}{percent}"
 
 
 def _legend(change: VersionComparison) -> str:
@@ -128,14 +128,14 @@ def _origin_rows(change: VersionComparison) -> Iterable[_Row]:
         return cell(new), cell(old) if old else "–"
 
     rows = [
-        ("run", *both(lambda one: _value(one.run_id))),
-        ("trained by", *both(lambda one: _value(one.trained_by))),
-        ("trained at", *both(lambda one: _time(one.trained_at))),
-        ("registered by", *both(lambda one: _value(one.registered_by))),
+        ("run", *both(lambda row: _value(row.run_id))),
+        ("trained by", *both(lambda row: _value(row.trained_by))),
+        ("trained at", *both(lambda row: _time(row.trained_at))),
+        ("registered by", *both(lambda row: _value(row.registered_by))),
         ("code", _value(code.candidate) + link, _value(code.incumbent)),
-        ("uncommitted changes", *both(lambda one: _value(one.dirty))),
+        ("uncommitted changes", *both(lambda row: _value(row.dirty))),
         ("size", _size(new) + _grown(change.size_difference), _size(old) if old else "–"),
-        ("model digest", *both(lambda one: _value(one.digest))),
+        ("model digest", *both(lambda row: _value(row.digest))),
     ]
     return (row for row in rows if set(row[1:]) != {"–"})
 
@@ -155,19 +155,19 @@ def _folded(change: VersionComparison) -> Iterator[str]:
         yield _details(f"History of {change.stage}", table)
 
 
-def _history_row(one: StageEntry) -> _Row:
-    why = f"⚠️ forced: {_code_span(one.reason)}" if one.forced else _code_span(one.reason)
-    return f"{one.version}", _time(one.timestamp), _code_span(one.user), why
+def _history_row(row: StageEntry) -> _Row:
+    why = f"⚠️ forced: {_code_span(row.reason)}" if row.forced else _code_span(row.reason)
+    return f"{row.version}", _time(row.timestamp), _code_span(row.user), why
 
 
 def _details(title: str, text: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def _size(one: VersionOrigin) -> str:
-    if one.size is None or one.files is None:
+def _size(row: VersionOrigin) -> str:
+    if row.size is None or row.files is None:
         return "–"
-    return f"{format_size(one.size)} in {plural(one.files, 'file')}"
+    return f"{format_size(row.size)} in {plural(row.files, 'file')}"
 
 
 def _grown(count: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Hides how a promotion or a rollback is proposed: a branch with one changed line, no checkout."""
+"""Propose a promotion or a rollback: a branch with one changed line, without a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hides what a version commit is made of: a minimal tree that stock tools read from its tag."""
+"""Write and read version commits: a minimal tree that stock tools read from its tag."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_names_of_a_workflow_are_taken_once_each() -> None:
     assert found == Approvals(names=("bo", "cy <script>"), source="workflow")
     assert from_workflow([]) == Approvals()
     for wrong in ([" "], ["x"] * 51):
-        with pytest.raises(InvalidInput, match="Approvals are 1 to 50 names"):
+        with pytest.raises(InvalidInput, match="--approved-by needs 1 to 50"):
             from_workflow(wrong)
 
 
