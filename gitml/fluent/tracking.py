@@ -202,8 +202,8 @@ def log_metric(
         session.current().writer.journal.metric(
             name,
             validation.metric_value(name, value),
-            validation.step(name, step),
-            validation.timestamp(name, timestamp),
+            step=validation.step(name, step),
+            timestamp=validation.timestamp(name, timestamp),
         )
     except FAILURES as error:
         forgive("log_metric", error)

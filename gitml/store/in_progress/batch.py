@@ -83,7 +83,7 @@ class BatchedJournal:
             self._batch.journal.write(lines)
             self.ops += ops
 
-    def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
+    def metric(self, key: str, value: float, *, step: int, timestamp: int) -> None:
         """Append a metric point; see ``OpLog``."""
         line = self._prefix + journal.metric_line(key, value, step, timestamp)
         with self._batch.lock:

@@ -40,7 +40,7 @@ class OpLog(Protocol):
     def append(self, *ops: Op) -> None:
         """Append operations."""
 
-    def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
+    def metric(self, key: str, value: float, *, step: int, timestamp: int) -> None:
         """Append a metric point; as ``append``, without the cost of a general encoder."""
 
     def param(self, key: str, value: str, time: int) -> None:
@@ -73,7 +73,7 @@ class Journal:
         """Append operations; see ``OpLog``."""
         self.write("".join(map(op_line, ops)))
 
-    def metric(self, key: str, value: float, step: int, timestamp: int) -> None:
+    def metric(self, key: str, value: float, *, step: int, timestamp: int) -> None:
         """Append a metric point; see ``OpLog``."""
         self.write(metric_line(key, value, step, timestamp))
 
