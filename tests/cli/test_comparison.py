@@ -36,7 +36,7 @@ def test_a_comparison_of_long_notes_stays_readable(cli: Cli, repository: Path) -
 
     lines = cli("runs", "compare", *ids).stdout.splitlines()
     assert max(map(len, lines)) <= 150
-    (note,) = (line for line in lines if "mlflow.note.content" in line)
-    assert "worked." in note and "failed." in note
+    (row,) = (line for line in lines if "mlflow.note.content" in line)
+    assert "worked." in row and "failed." in row
     rows = loaded(cli("runs", "compare", *ids, "--json"))["rows"]
     assert note + "It worked." in next(r for r in rows if "note" in r["name"])["values"]

@@ -61,7 +61,7 @@ def test_verify_lists_problems_and_exits_1(cli: Cli, promoted: Path) -> None:
     git(promoted, "tag", "Price@v9.0.0")
 
     result = cli("registry", "verify", code=1)
-    assert result.stdout.startswith("Price#Archived#3: deleted. Price#Production#4 knows it as ")
+    assert result.stdout.startswith("Price#Archived#3: deleted. Price#Production#4 records it as ")
     assert result.stderr == "Price@v9.0.0: foreign, not an annotated tag on a commit\n"
     value = json.loads(cli("registry", "verify", "--json", code=1).stdout)
     assert (value["holds"], value["faults"][0]["problem"]) == (False, "deleted")
@@ -72,7 +72,7 @@ def test_verify_lists_problems_and_exits_1(cli: Cli, promoted: Path) -> None:
     [
         ("metrics.rmse: 2.0", "metrics.rmse: 1.0", "is recorded as '2 < 3.5', not with its values"),
         ("holds: true", "holds: false", "is recorded as one that fails: 2 < 3.5"),
-        ("metrics.rmse < 3.5", "metrics.rmse < ", "cannot be read"),
+        ("metrics.rmse < 3.5", "metrics.rmse < ", "Invalid gate"),
         (
             "measured: 2 < 3.5\n  holds: true\n  values:\n    metrics.rmse: 2.0",
             "measured: 1 < 3.5\n  holds: true\n  values:\n    metrics.rmse: 1.0",
