@@ -20,7 +20,7 @@ class Stage(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run is in its life."""
+    """The status of a run."""
 
     RUNNING = "RUNNING"
     SCHEDULED = "SCHEDULED"
@@ -30,7 +30,7 @@ class RunStatus(StrEnum):
 
     @classmethod
     def is_terminated(cls, status: str) -> bool:
-        """Tell whether a run of this status has ended."""
+        """Return True if a run of this status has ended."""
         return status in (cls.FINISHED, cls.FAILED, cls.KILLED)
 
 
@@ -50,7 +50,7 @@ class ViewType(IntEnum):
 
 
 class PagedList(list[_Item]):
-    """A page of results; ``token`` asks for the next one and is None on the last."""
+    """A page of results; ``token`` is for the next page, None on the last."""
 
     def __init__(self, items: Iterable[_Item], token: str | None = None) -> None:
         super().__init__(items)
@@ -87,7 +87,7 @@ class Metric(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSummary(Value):
-    """What a metric's history boils down to.
+    """The summary of a metric's history.
 
     Attributes:
         last: Value of the point with the highest (step, timestamp, value).
@@ -124,7 +124,7 @@ class RunTag(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(Value):
-    """A data set a run read.
+    """A dataset that a run read.
 
     Attributes:
         name: Its name.
@@ -164,7 +164,7 @@ class LoggedModelInfo(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Value):
-    """What code made a run.
+    """The code that a run executed.
 
     Attributes:
         type: ``LOCAL``, ``NOTEBOOK`` or ``PROJECT``.
@@ -213,7 +213,7 @@ class FileInfo(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo(Value):
-    """What identifies a run. Times are ms since the Unix epoch."""
+    """The identity of a run. Times are ms since the Unix epoch."""
 
     run_id: str
     experiment_id: str
@@ -247,14 +247,14 @@ class RunData(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInputs(Value):
-    """The data sets a run read."""
+    """The datasets that a run read."""
 
     dataset_inputs: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutputs(Value):
-    """The models a run logged."""
+    """The models that a run logged."""
 
     model_outputs: tuple[LoggedModelInfo, ...] = ()
 
@@ -272,7 +272,7 @@ class Run(Value):
 
     @property
     def parent_run_id(self) -> str | None:
-        """Id of the run this one is nested in."""
+        """Id of the parent run."""
         return self.data.tags.get("mlflow.parentRunId")
 
 
@@ -289,7 +289,7 @@ class Experiment(Value):
 
     @property
     def artifact_location(self) -> str:
-        """Where its runs keep artifacts: beside the repository, in the DVC remote."""
+        """Where artifacts of its runs are stored: the DVC remote of the repository."""
         return "gitml:"
 
 

@@ -3,12 +3,12 @@
 ::
 
     GitmlError                      exit 1   (``gitml.MlflowException`` is this class)
-    ├── InvalidInput                exit 2   a value that cannot be taken
-    │   └── NoRepository            exit 2   no git repository here
+    ├── InvalidInput                exit 2   an invalid value
+    │   └── NoRepository            exit 2   not in a git repository
     ├── NotFound                    exit 3   no such run, experiment, model, version, artifact
-    ├── AlreadyExists               exit 1   a name that is taken
-    ├── Conflict                    exit 1   a ref moved under us, or two histories disagree
-    ├── StoreError                  exit 1   git refused, or a record cannot be read
+    ├── AlreadyExists               exit 1   the name exists already
+    ├── Conflict                    exit 1   a ref changed concurrently, or two histories conflict
+    ├── StoreError                  exit 1   git failed, or a record cannot be read
     │   └── SchemaTooNew            exit 1   written by a newer gitml
     ├── ArtifactError               exit 1   artifact bytes missing or corrupt
     │   └── RemoteUnavailable       exit 1   the DVC remote does not answer
@@ -40,14 +40,14 @@ class GitmlError(Exception):
 
 
 class InvalidInput(GitmlError):
-    """A value was given that gitml cannot take; nothing was written."""
+    """A value is not valid; nothing was written."""
 
     error_code = "INVALID_PARAMETER_VALUE"
     exit_code = 2
 
 
 class NoRepository(InvalidInput):
-    """There is no git repository at or above the given folder."""
+    """The given folder is not in a git repository."""
 
 
 class NotFound(GitmlError):
@@ -58,19 +58,19 @@ class NotFound(GitmlError):
 
 
 class AlreadyExists(GitmlError):
-    """The name is taken."""
+    """The name exists already."""
 
     error_code = "RESOURCE_ALREADY_EXISTS"
 
 
 class Conflict(GitmlError):
-    """A ref moved while it was being updated, or two histories cannot be joined."""
+    """A ref changed while it was updated, or two histories cannot be joined."""
 
     error_code = "RESOURCE_CONFLICT"
 
 
 class StoreError(GitmlError):
-    """git refused an operation, or a record on the branch cannot be read."""
+    """git rejected an operation, or a record on the branch cannot be read."""
 
 
 class SchemaTooNew(StoreError):
@@ -89,7 +89,7 @@ class ArtifactError(GitmlError):
 
 
 class RemoteUnavailable(ArtifactError):
-    """The DVC remote does not answer or refuses us."""
+    """The DVC remote does not answer or denies access."""
 
     error_code = "TEMPORARILY_UNAVAILABLE"
 
@@ -111,4 +111,4 @@ class GateFailed(GitmlError):
 
 
 MlflowException = GitmlError
-"""MLflow's name of the root, so that ``except mlflow.MlflowException`` goes on working."""
+"""MLflow's name of the root, so that ``except mlflow.MlflowException`` still works."""

@@ -154,9 +154,8 @@ def _summary(
     return MetricSummary(last=last, step=step, timestamp=timestamp, min=low, max=high, count=count)
 
 
-def _values(summary: MetricSummary) -> list[float]:
+def _values(s: MetricSummary) -> list[float]:
     """Format a summary; that of one point in short."""
-    s = summary
     if s.count == 1 and s.last == s.min == s.max:
         return [s.last, s.step, s.timestamp]
     return [s.last, s.step, s.timestamp, s.min, s.max, s.count]
