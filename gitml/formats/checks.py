@@ -269,8 +269,8 @@ def _read_version_file(data: bytes, what: str) -> None:
 
 def dvc_digest(data: bytes) -> str | None:
     """Read the hash of the only output of a DVC file; None if it has none."""
-    hashes = re.findall(rb"^\s*(?:- )?md5: ([0-9a-f]{32}(?:\.dir)?)\s*$", data, re.MULTILINE)
-    return hashes[0].decode() if len(hashes) == 1 else None
+    hashes = manifest.out_hashes(data)
+    return hashes[0] if len(hashes) == 1 else None
 
 
 def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[str]:

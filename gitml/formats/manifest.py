@@ -17,6 +17,7 @@ from gitml.errors import InvalidInput, StoreError
 from gitml.text import short_repr
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_OUT_HASH = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 _LONGEST_PATH = 4096  # bytes that file systems take
 _LARGEST_FILE = 2**63  # bytes
 
@@ -103,6 +104,12 @@ def dvc_file(
         out["remote"] = remote
     text = yaml.safe_dump({"outs": [out]}, sort_keys=False, allow_unicode=True, width=1 << 20)
     return text.encode()
+
+
+def out_hashes(dvc_file: bytes) -> list[str]:
+    """Return every hash in a DVC file that anybody may have written, in whatever layout."""
+    text = dvc_file.decode("utf-8", "replace")
+    return _OUT_HASH.findall(text)
 
 
 def select(manifest: Iterable[Artifact], prefix: str = "") -> list[Artifact]:

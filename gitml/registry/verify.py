@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
 from gitml.errors import SignatureError, StoreError
+from gitml.formats import manifest
 from gitml.git import Tag
 from gitml.query.gates import Value
 from gitml.registry import facts
@@ -25,7 +25,6 @@ from gitml.registry.tags.model_state import IgnoredTag, is_event
 from gitml.registry.tags.version_commit import version_file
 from gitml.store.exchange import tag_log
 
-_MD5 = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 _EDITED_LATER = ("tags",)  # of a run: what people may change at any time
 _NAMED = 3
 _FIRST = (TagProblem.DELETED, TagProblem.MOVED)  # the others may be their consequence
@@ -197,16 +196,15 @@ class _Verifier:
             reason = "Its commit is not that of this version."
         elif (file.run_id, file.digest) != (detail.run_id, detail.digest):
             reason = "Its commit holds the model of another run than it says."
-        elif {file.digest} < {file.digest, *self._outs(tag.target)}:
+        elif {file.digest} < {file.digest, *self._out_hashes(tag.target)}:
             reason = "Its commit names other files in model.dvc than in version.json."
         else:
             return
         yield TagFault(tag=tag.name, problem=TagProblem.COMMIT, reason=reason)
 
-    def _outs(self, commit: str) -> list[str]:
-        """Hashes that a version commit's DVC file names."""
-        text = (self._repo.read(f"{commit}:model.dvc") or b"").decode("utf-8", "replace")
-        return _MD5.findall(text)
+    def _out_hashes(self, commit: str) -> list[str]:
+        """Return the hashes that a version commit's DVC file names."""
+        return manifest.out_hashes(self._repo.read(f"{commit}:model.dvc") or b"")
 
     def _measured(self, one: Measured) -> Iterator[TagFault]:
         """Compare a value that a gate was judged by with all that the records have of it."""
