@@ -14,8 +14,10 @@ from gitml.signals import deferred, interruptible
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """The handlers of this process, restored after a test."""
+    """The handlers of a new process; those of this one are restored after a test."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a run of an earlier test may have set its own
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
