@@ -91,22 +91,28 @@ def apply(
         raise InvalidInput("There is no commit to apply yet.", hint="Commit registry/ first.")
     if registry.remote in registry.repo.remotes():
         _require_current(registry, commit)
-    wanted = declarations.read_all(registry.repo, commit)
-    require_signed(registry, wanted)
-    for one in wanted.values():
-        check_versions(registry, one)
-    asked = _Approvers(commit, from_workflow(approved_by), approvers_of)
-    decisions = {one.path: _decision(registry, commit, one, asked) for one in wanted.values()}
-    admitted = [
-        (one, found)
-        for one in wanted.values()
-        for found in _to_admit(registry, one, decisions[one.path])
+    declared = declarations.read_all(registry.repo, commit)
+    require_signed(registry, declared)
+    for declaration in declared.values():
+        check_versions(registry, declaration)
+    approvers = _Approvers(commit, from_workflow(approved_by), approvers_of)
+    decisions = {
+        declaration.path: _decision(registry, commit, declaration, approvers)
+        for declaration in declared.values()
+    }
+    admissions = [
+        (declaration, admitted)
+        for declaration in declared.values()
+        for admitted in _to_admit(registry, declaration, decisions[declaration.path])
     ]
-    _require_all([found for _, found in admitted])
-    done = [_enter(registry, one, found, decisions[one.path]) for one, found in admitted]
-    for one in wanted.values():
-        done += _settle(registry, one, decisions[one.path])
-    pushed = push_tags(registry, wanted) if push else []
+    _require_all([admitted for _, admitted in admissions])
+    done = [
+        _enter(registry, declaration, admitted, decisions[declaration.path])
+        for declaration, admitted in admissions
+    ]
+    for declaration in declared.values():
+        done += _settle(registry, declaration, decisions[declaration.path])
+    pushed = push_tags(registry, declared) if push else []
     return Applied(
         commit=commit,
         done=tuple(done),
@@ -122,8 +128,8 @@ def _require_current(registry: Registry, commit: str) -> None:
     """
     repo = registry.repo
     base = default_branch.require(repo, registry.remote)
-    here, there = (repo.tree(rev, declarations.FOLDER) for rev in (commit, base.commit))
-    if here == there:
+    declared, merged = (repo.tree(rev, declarations.FOLDER) for rev in (commit, base.commit))
+    if declared == merged:
         return
     newer = repo.is_ancestor(base.commit, commit)
     raise Conflict(
@@ -135,37 +141,39 @@ def _require_current(registry: Registry, commit: str) -> None:
 
 
 def _uncommitted(repo: GitRepo) -> tuple[str, ...]:
-    """Declarations that the work tree has otherwise than HEAD."""
+    """Return declarations that differ between the work tree and HEAD."""
     if repo.work_tree is None:
         return ()
     out = repo.run("status", "--porcelain", "-z", "--no-renames", "--", declarations.FOLDER)
-    return tuple(one[3:].decode("utf-8", "replace") for one in out.split(b"\0") if one)
+    return tuple(line[3:].decode("utf-8", "replace") for line in out.split(b"\0") if line)
 
 
-def _to_admit(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[Admission]:
-    if not any(version for version in one.stages.values()):
+def _to_admit(
+    registry: Registry, declaration: Declaration, decision: _Decision
+) -> Iterable[Admission]:
+    if not any(version for version in declaration.stages.values()):
         return
-    live = _holders(registry, one.model)
-    for stage, version in one.stages.items():
-        held = live.get(stage, [])
+    live = _holders(registry, declaration.model)
+    for stage, version in declaration.stages.items():
+        holders = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
-        if version is not None and (held != [version] if alone else version not in held):
-            yield examine(registry, one, stage, version, decision.approvals())
+        if version is not None and (holders != [version] if alone else version not in holders):
+            yield examine(registry, declaration, stage, version, decision.approvals())
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
-    """All versions in each stage."""
+    """Return all versions in each stage."""
     holders: dict[str, list[int]] = {}
-    for one in registry.model_versions(name):
-        holders.setdefault(one.current_stage, []).append(one.version)
+    for version in registry.model_versions(name):
+        holders.setdefault(version.current_stage, []).append(version.version)
     return holders
 
 
-def _require_all(found: Iterable[Admission]) -> None:
+def _require_all(admissions: Iterable[Admission]) -> None:
     failures = []
-    for one in found:
+    for examined in admissions:
         try:
-            admission.require(one, force=False, reason="")
+            admission.require(examined, force=False, reason="")
         except GateFailed as error:
             failures.append(error.message)
     if failures:
@@ -177,98 +185,100 @@ def _require_all(found: Iterable[Admission]) -> None:
         )
 
 
-def _enter(registry: Registry, one: Declaration, found: Admission, decision: _Decision) -> str:
-    version = found.candidate.version.version
-    detail = decision.detail | admission.recorded(found, force=False)
-    registry.enter(one.model, version, found.stage, detail, reason=decision.reason)
-    return f"{one.model} version {version} is in {found.stage.value}."
+def _enter(
+    registry: Registry, declaration: Declaration, admitted: Admission, decision: _Decision
+) -> str:
+    version = admitted.candidate.version.version
+    detail = decision.detail | admission.recorded(admitted, force=False)
+    registry.enter(declaration.model, version, admitted.stage, detail, reason=decision.reason)
+    return f"{declaration.model} version {version} is in {admitted.stage.value}."
 
 
-def _settle(registry: Registry, one: Declaration, decision: _Decision) -> Iterable[str]:
+def _settle(registry: Registry, declaration: Declaration, decision: _Decision) -> Iterable[str]:
     """Empty the stages that are declared empty, then set the aliases."""
-    empty = [stage for stage, version in one.stages.items() if version is None]
-    holders = _holders(registry, one.model) if empty else {}
+    empty = [stage for stage, version in declaration.stages.items() if version is None]
+    holders = _holders(registry, declaration.model) if empty else {}
     reason = decision.reason
     for stage in empty:
         for version in holders.get(stage, []):
-            registry.enter(one.model, version, Stage.NONE, decision.detail, reason=reason)
-            yield f"{one.model} version {version} left {stage.value}."
-    if not one.aliases or not registry.model_versions(one.model):
+            registry.enter(declaration.model, version, Stage.NONE, decision.detail, reason=reason)
+            yield f"{declaration.model} version {version} left {stage.value}."
+    if not declaration.aliases or not registry.model_versions(declaration.model):
         return
-    held = registry.get_registered_model(one.model).aliases
-    for alias, wanted in one.aliases.items():
-        if held.get(alias) == wanted:
+    current = registry.get_registered_model(declaration.model).aliases
+    for alias, target in declaration.aliases.items():
+        if current.get(alias) == target:
             continue
-        if wanted is None:
-            registry.delete_registered_model_alias(one.model, alias, reason)
-            yield f"{one.model} alias {alias} is removed."
+        if target is None:
+            registry.delete_registered_model_alias(declaration.model, alias, reason)
+            yield f"{declaration.model} alias {alias} is removed."
         else:
-            registry.set_registered_model_alias(one.model, alias, wanted, reason)
-            yield f"{one.model} alias {alias} names version {wanted}."
+            registry.set_registered_model_alias(declaration.model, alias, target, reason)
+            yield f"{declaration.model} alias {alias} names version {target}."
 
 
 @dataclass(frozen=True, slots=True)
 class _Approvers:
-    """Whom a workflow names: for what ``head`` brought, or by asking who approved a commit."""
+    """Approvers by a workflow: of what ``head`` changed, or by commit."""
 
     head: str
     given: Approvals
     of: Callable[[str], Sequence[str]] | None
 
-    def find(self, one: Declaration, commit: str, message: str, proposer: str) -> Approvals:
+    def find(self, declaration: Declaration, commit: str, message: str, proposer: str) -> Approvals:
         if self.given.names and commit == self.head:
             return self.given
         if self.of is None:
             return from_trailers(message, proposer)
-        gates = [gate for stage in one.gates.values() for gate in stage]
-        wanted = any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node))
-        return from_workflow(self.of(commit)) if wanted else NOBODY
+        gates = [gate for stage in declaration.gates.values() for gate in stage]
+        needed = any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node))
+        return from_workflow(self.of(commit)) if needed else NOBODY
 
 
 def _decision(
-    registry: Registry, commit: str, one: Declaration, approvers: _Approvers
+    registry: Registry, commit: str, declaration: Declaration, approvers: _Approvers
 ) -> _Decision:
-    """Who brought a file to a branch, in which pull request, why, and who approved."""
-    repo, path = registry.repo, one.path
+    """Return who brought a file to a branch, in which pull request, why, and who approved."""
+    repo, path = registry.repo, declaration.path
     log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
     merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
-    asked = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
+    proposed = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
     if not merged:
         return _Decision(detail=TagDetail.of(merge_commit=commit))
-    where, author, committer, message = merged.split("\0", 3)
-    proposer, words = asked.split("\0", 3)[1::2] if asked else (author, message)
+    merge, author, committer, message = merged.split("\0", 3)
+    proposer, words = proposed.split("\0", 3)[1::2] if proposed else (author, message)
     title, _, body = words.strip().partition("\n")
     return _Decision(
         detail=TagDetail.of(
             merged_by=one_line(author),
             committer=one_line(committer),
-            merge_commit=where,
+            merge_commit=merge,
             pull_request=request_number(message),
         ),
         reason=one_line(body.strip() or title),
-        approvals=cache(lambda: approvers.find(one, where, message, proposer)),
+        approvals=cache(lambda: approvers.find(declaration, merge, message, proposer)),
     )
 
 
 def _merge_of(registry: Registry, log: Sequence[str]) -> str:
-    """Find the commit that brought a file, where a shallow clone ends too early for that.
+    """Return the log entry of the commit that brought a file, even in a shallow clone.
 
     The oldest commit of a shallow clone seems to have brought every file: more history is fetched
     until another one is found, or there is no more.
     """
     repo = registry.repo
-    found = repo.run(*log).decode("utf-8", "replace")
+    entry = repo.run(*log).decode("utf-8", "replace")
     for more in _DEEPER:
-        if found[:40] not in _ends(repo) or registry.remote not in repo.remotes():
+        if entry[:40] not in _ends(repo) or registry.remote not in repo.remotes():
             break
         branch = default_branch.require(repo, registry.remote).branch
         repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
-        found = repo.run(*log).decode("utf-8", "replace")
-    return found
+        entry = repo.run(*log).decode("utf-8", "replace")
+    return entry
 
 
 def _ends(repo: GitRepo) -> list[str]:
-    """Ids of the commits at which a shallow clone ends."""
+    """Return the ids of the commits at which a shallow clone ends."""
     try:
         return (repo.common_dir / "shallow").read_text().split()
     except FileNotFoundError:
