@@ -295,3 +295,66 @@ def test_the_largest_gates_are_parsed() -> None:
     for opening in ("(", "not ", "- "):
         with pytest.raises(InvalidInput, match="at most 40 levels of parentheses, not and -"):
             parse(opening * 41 + "true")
+
+
+KINDS = (
+    "metrics., params., tags., datasets., evaluations., source., signature., approvals., "
+    "approved_by. or a stage"
+)
+VALUE = f"a value such as metrics.rmse, 3.5, 'text' or true (fields start with {KINDS})"
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "expected", "actual"),
+    [
+        ("metrics.rmse <", 15, VALUE, "but it ends there"),
+        ("x.y = 1", 1, VALUE, "found 'x.y = 1'"),
+        (
+            "production.approvals.count = 1",
+            1,
+            "approvals. without a stage: only a promotion has approvals",
+            "found 'production.approvals.coun'",
+        ),
+        (
+            "metrics. = 1",
+            9,
+            "a key after metrics. (in backticks if it has signs)",
+            "found ' = 1'",
+        ),
+        ("1 is 2", 6, "null or not null", "found '2'"),
+        ("1 == 1", 3, "a comparison", "found '== 1'"),
+        ("min(1 2) = 1", 7, ", or )", "found '2) = 1'"),
+        ("(1 = 1", 7, "an operator or )", "but it ends there"),
+        ("1 + true = 2", 5, "a number, not a boolean", "found 'true = 2'"),
+        ("true and 1", 10, "a boolean, not a number", "found '1'"),
+        ("not 1", 5, "a boolean, not a number", "found '1'"),
+        ("-true = 1", 2, "a number, not a boolean", "found 'true = 1'"),
+        ("min(1, true) = 1", 8, "a number, not a boolean", "found 'true) = 1'"),
+        ("'a' = 1", 7, "a string, not a number", "found '1'"),
+    ],
+)
+def test_an_invalid_gate_says_what_was_expected_where(
+    text: str, position: int, expected: str, actual: str
+) -> None:
+    with pytest.raises(InvalidInput) as error:
+        parse(text)
+    assert error.value.message == (
+        f"Invalid gate at character {position}: expected {expected}, {actual}."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-params.a = 1",
+        "params.a + params.b = 1",
+        "1 = params.a",
+        "true = params.a",
+        "'a' != params.a",
+        " and ".join(["not true"] * 100),
+        " + ".join(["-1"] * 100) + " = 1",
+        "abs (1) = 1",
+    ],
+)
+def test_labels_stand_for_any_type_and_width_is_no_depth(text: str) -> None:
+    assert parse(text)
