@@ -1,14 +1,14 @@
 // What all charts share: colours, axes, drawing, the run under the pointer, pictures to keep.
 "use strict";
 gitml.charts = (() => {
-  const {el, number} = gitml, html = document.documentElement;
+  const {min, round} = Math, {el, number} = gitml, html = document.documentElement;
   const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
   const OKABE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d3b"];
 
   const viridis = t => {
     if (!(t >= 0)) return "#999";
-    const at = (.17 + .68 * Math.min(t, 1)) * (VIRIDIS.length - 1), k = Math.min(Math.floor(at), VIRIDIS.length - 2);
-    return `rgb(${VIRIDIS[k].map((c, i) => Math.round(c + (VIRIDIS[k + 1][i] - c) * (at - k)))})`;
+    const at = (.17 + .68 * min(t, 1)) * (VIRIDIS.length - 1), k = min(Math.floor(at), VIRIDIS.length - 2);
+    return `rgb(${VIRIDIS[k].map((c, i) => round(c + (VIRIDIS[k + 1][i] - c) * (at - k)))})`;
   };
 
   // A run keeps its colour between views, for it comes from its id. Among runs shown together the
@@ -40,7 +40,7 @@ gitml.charts = (() => {
     if (v === null || v === undefined) return "–";
     if (typeof v !== "number") return String(v).slice(0, 60);
     if (column.kind !== "attributes") return number(v);
-    return column.name === "start_time" ? gitml.moment(v) : column.name === "duration" ? gitml.duration(Math.round(v)) : number(v);
+    return column.name === "start_time" ? gitml.moment(v) : column.name === "duration" ? gitml.duration(round(v)) : number(v);
   };
   const said = (column, row) => `${column.label}: ${worded(column, column.values[row])}`;
 
@@ -66,14 +66,14 @@ gitml.charts = (() => {
     const share = v => turn((f(v) - a) / span), value = t => log ? 10 ** (a + turn(t) * span) : a + turn(t) * span;
     const few = column.distinct < 7 ? [...new Set(column.numbers)].filter(Number.isFinite) : null;
     return {column, flip, low, high, log, value, share, place: row => Number.isFinite(column.numbers[row]) ? share(column.numbers[row]) : NaN,
-      at: v => share(Math.min(Math.max(v, low), high)),
+      at: v => share(min(Math.max(v, low), high)),
       ticks: few ? few.map(v => [share(v), worded(column, v)]) : [0, .25, .5, .75, 1].map(t => [t, worded(column, +value(t).toPrecision(time(column) ? 15 : 3))])};
   };
 
   // Entries for the data set `legend`: a patch of colour and a word for each [colour, word].
   const legend = (pairs, x = 0) => pairs.flatMap(([colour, word]) => {
     const at = x, label = word.trim().slice(0, 24) || "“”";
-    x += 26 + Math.min(150, 6.3 * label.length);
+    x += 26 + min(150, 6.3 * label.length);
     return [{x: at, width: 10, colour, label: ""}, {x: at + 14, width: 0, colour: "#0000", label}];
   });
 
@@ -81,9 +81,9 @@ gitml.charts = (() => {
   const tint = column => {
     const a = axis({column}), few = a.names && a.names.length <= OKABE.length;
     const index = few && new Map(a.names.map((v, k) => [v, OKABE[k]]));
-    const of = few ? row => index.get(column.values[row]) || "#999" : row => { const t = a.place(row); return viridis(Math.round(t * 31) / 31); };
+    const of = few ? row => index.get(column.values[row]) || "#999" : row => { const t = a.place(row); return viridis(round(t * 31) / 31); };
     const told = x => {
-      const entries = [], word = (label, gap) => { entries.push({x, width: 0, colour: "#0000", label}); x += Math.min(150, 6.3 * label.length) + gap; };
+      const entries = [], word = (label, gap) => { entries.push({x, width: 0, colour: "#0000", label}); x += min(150, 6.3 * label.length) + gap; };
       word(column.label, 8);
       if (few) entries.push(...legend([...index].map(([v, colour]) => [colour, v]), x));
       else {
@@ -111,7 +111,7 @@ gitml.charts = (() => {
     tip.hidden = !found;
     if (!found) return;
     tip.replaceChildren(el("b", {}, found.name), ...found.text.split("\n").map(text => el("div", {}, text)));
-    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
+    tip.style.left = `${min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${event.clientY + 14 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 8 : event.clientY + 14}px`;
   };
   addEventListener("keydown", e => { if (e.key === "Escape") tell(e, null); });

@@ -17,7 +17,7 @@
   at("heading").textContent = `Compare ${runs.length} run${runs.length === 1 ? "" : "s"}`;
 
   // ---- the table: a row differs when its runs do not all say the same
-  const KINDS = {metrics: "Metrics", params: "Parameters", datasets: "Data sets", tags: "Tags", packages: "Environment", facts: "Run"}, ROWS = 300;
+  const KINDS = {metrics: "Metrics", params: "Parameters", datasets: "Datasets", tags: "Tags", packages: "Environment", facts: "Run"}, ROWS = 300;
   const best = new Map(runs.flatMap(run => run.metrics.map(([name, , way]) => [name, Math[way]])));
   const groups = Object.keys(KINDS).map(kind => {
     const maps = runs.map(run => new Map(run[kind])), names = [...new Set(maps.flatMap(map => [...map.keys()]))];

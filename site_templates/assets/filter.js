@@ -8,17 +8,20 @@ gitml.numeral = text => {
   return !found ? NaN : found[2] ? (found[1] === "-" ? -Infinity : Infinity) : Number(text);
 };
 gitml.filter = (() => {
-  const KINDS = {__proto__: null, metrics: "metrics", metric: "metrics", params: "params", param: "params", parameters: "params", parameter: "params",
-    tags: "tags", tag: "tags", datasets: "datasets", dataset: "datasets"};
+  const FIELDS = ["metrics", "params", "tags", "datasets"], KINDS = {__proto__: null, parameters: "params", parameter: "params"};
+  for (const kind of FIELDS) KINDS[kind] = KINDS[kind.slice(0, -1)] = kind;
   const OWN = ["attributes", "attribute", "attr", "run"], NUMERIC = ["start_time", "end_time", "duration"], INPUTS = ["name", "digest", "context"];
-  const ATTRIBUTES = ["run_id", "run_name", "status", "start_time", "end_time", "artifact_uri", "user_id", "experiment_id", "duration", "source", "commit", "dirty"];
+  const ATTRIBUTES = "run_id run_name status start_time end_time artifact_uri user_id experiment_id duration source commit dirty".split(" ");
   const ALIASES = {__proto__: null, created: "start_time", Created: "start_time", "run name": "run_name", "Run name": "run_name", "Run Name": "run_name"};
   const WORD = /[^\s`'"()=!<>,;]+/y, ENTITY = /[^\s`'"()=!<>,;.]+/y, KEY = /`([^`]+)`|"([^"]+)"/y, TEXT = /'((?:[^']|'')*)'|"((?:[^"]|"")*)"/y, FIRST = /\(?\s*([^\s`'"()=!<>,;]+)/y, SYMBOL = /<>|[=!<>]=?/y, SPACE = /\s*/y;
   const HINTS = {"==": "Write = for equality.", "&&": "Write AND.", "||": "Write OR.", ";": "A filter is one expression without a semicolon."};
   const COMPARE = {__proto__: null, "=": (v, w) => v === w, "!=": (v, w) => v !== w, "<": (v, w) => v < w, "<=": (v, w) => v <= w, ">": (v, w) => v > w, ">=": (v, w) => v >= w};
   const [DEPTH, CONDITIONS, VALUES] = [50, 500, 10000];
 
-  class Trouble extends Error {}
+  class Trouble extends Error {
+    constructor(message, at) { super(message); this.at = at; }
+  }
+  const start = (text, count) => [...text].slice(0, count).join("");
   const repr = text => {
     const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
     return quote + text.replace(/[\\\t\r\x00-\x1f\x7f]/g, c => ({"\\": "\\\\", "\t": "\\t", "\r": "\\r"}[c] || `\\x${c.charCodeAt().toString(16).padStart(2, "0")}`)).replaceAll(quote, `\\${quote}`) + quote;
@@ -57,32 +60,27 @@ gitml.filter = (() => {
     };
     const place = from => [...text.slice(0, from)].length + 1;
     const wrong = (expected, from = at, hint) => {
-      const rest = [...text.slice(from)].slice(0, 25).join("").split("\n")[0].trimEnd(), told = hint ?? HINTS[Object.keys(HINTS).find(key => rest.startsWith(key))];
-      const trouble = new Trouble(`Invalid filter at character ${place(from)}: expected ${expected}, ${rest ? `found ${repr(rest)}` : "but it ends there"}.${told ? ` ${told}` : ""}`);
-      return Object.assign(trouble, {at: from});
+      const rest = start(text.slice(from), 25).split("\n")[0].trimEnd(), told = hint ?? HINTS[Object.keys(HINTS).find(key => rest.startsWith(key))];
+      return new Trouble(`Invalid filter at character ${place(from)}: expected ${expected}, ${rest ? `found ${repr(rest)}` : "but it ends there"}.${told ? ` ${told}` : ""}`, from);
     };
     const limit = (count, most, what) => {
-      if (count > most) throw Object.assign(new Trouble(`The filter has more than ${most} ${what} (at character ${place(at)}). Split it into several searches.`), {at});
+      if (count > most) throw new Trouble(`The filter has more than ${most} ${what} (at character ${place(at)}). Split it into several searches.`, at);
     };
 
     // ---- fields
-    const clip = name => { const signs = [...name]; return signs.length <= 40 ? name : `${signs.slice(0, 39).join("")}…`; };
-    const nameless = (name, from, hint) => Object.assign(new Trouble(`Unknown field ${repr(clip(name))} at character ${place(from)}. ${hint}`), {at: from});
-    const close = (name, names) => {
-      const start = [...name].slice(0, 3).join("").toLowerCase();
-      return [...start].length === 3 ? names.filter(item => item.startsWith(start)) : [];
+    const unnamed = (name, from, hint) => new Trouble(`Unknown field ${repr(start(name, 40) === name ? name : `${start(name, 39)}…`)} at character ${place(from)}. ${hint}`, from);
+    const close = (name, names) => names.filter(item => name[2] && item.startsWith(start(name, 3).toLowerCase()));
+    const keyed = (kinds, name) => {
+      const quote = /^[^\s`'"()=!<>,;]+$/.test(name) ? "" : "`";
+      return kinds.map(kind => `${kind}.${quote}${start(name, 40)}${quote}`);
     };
-    const keyed = (kind, name) => {
-      const key = [...name].slice(0, 40).join(""), bare = new RegExp(`^(?:${WORD.source})$`).test(name);
-      return bare ? `${kind}.${key}` : `${kind}.\`${key}\``;
-    };
-    const mean = names => `Did you mean ${names.length > 1 ? `${names.slice(0, -1).join(", ")} or ` : ""}${names.at(-1)}?`;
+    const mean = names => `Did you mean ${names.slice(0, -1).join(", ")}${names[1] ? " or " : ""}${names.at(-1)}?`;
     const piece = bare => { const quoted = step(peek(KEY)), found = quoted || step(peek(bare)); return found && (quoted ? found[1] || found[2] : found[0]); };
     const attribute = (name, from) => {
       const known = ATTRIBUTES.includes(name) ? name : ALIASES[name];
       if (!known) {
         const alike = close(name, ATTRIBUTES);
-        throw nameless(name, from, mean(alike.length ? alike : ["metrics", "params", "tags"].map(kind => keyed(kind, name))));
+        throw unnamed(name, from, mean(alike[0] ? alike : keyed(FIELDS.slice(0, 3), name)));
       }
       return {kind: "attributes", name: known, numeric: NUMERIC.includes(known)};
     };
@@ -100,8 +98,8 @@ gitml.filter = (() => {
       if (OWN.includes(entity)) return attribute(name, behind);
       const kind = KINDS[entity];
       if (!kind) {
-        const alike = close(entity, [...new Set(Object.values(KINDS)), "attributes"]).map(kind => keyed(kind, name));
-        throw nameless(`${entity}.${name}`, from, alike.length ? mean(alike) : "Fields start with metrics., params., tags., datasets. or attributes.");
+        const alike = keyed(close(entity, [...FIELDS, "attributes"]), name);
+        throw unnamed(`${entity}.${name}`, from, alike[0] ? mean(alike) : "Fields start with metrics., params., tags., datasets. or attributes.");
       }
       if (kind === "datasets" && !INPUTS.includes(name)) throw wrong(`one of ${INPUTS.join(", ")} after datasets.`, behind);
       return {kind, name, numeric: kind === "metrics"};
@@ -134,7 +132,7 @@ gitml.filter = (() => {
         return found;
       }
       const found = skip(TEXT), word = !found && peek(WORD)?.[0];
-      if (!found) throw wrong(`a string in quotes, because ${said(key)} is a string`, from, word ? `Write '${[...word].slice(0, 40).join("")}' with the quotes.` : undefined);
+      if (!found) throw wrong(`a string in quotes, because ${said(key)} is a string`, from, word ? `Write '${start(word, 40)}' with the quotes.` : undefined);
       return found[1] === undefined ? found[2].replaceAll('""', '"') : found[1].replaceAll("''", "'");
     };
 

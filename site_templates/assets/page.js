@@ -100,9 +100,9 @@ window.gitml = (() => {
   };
 
   // ---- the same texts as the pages' own
-  const number = x => x == null ? "" : Number.isNaN(x) ? "NaN" : !Number.isFinite(x) ? String(x)
+  const number = x => x == null ? "" : !Number.isFinite(x) ? String(x)
     : Math.abs(x) >= 1e15 ? (+x.toPrecision(5)).toExponential()
-    : Number.isInteger(x) || Math.abs(x) >= 1e4 ? String(Math.sign(x) * Math.round(Math.abs(x)))
+    : Number.isInteger(x) || Math.abs(x) >= 1e4 ? x.toFixed()
     : String(+x.toPrecision(5));
   const moment = ms => {
     const date = new Date(ms);

@@ -1,13 +1,14 @@
 // Parallel coordinates: a line per run, a brush per axis; axes are moved by dragging their names.
 "use strict";
 (() => {
+  const {max, min, abs} = Math;
   const {el, charts} = gitml, LINES = 2000;
 
   // A menu on each axis's name; keys and the pointer move it. change(list) gets the axes' new order and looks.
   const heads = (box, stage, {axes, specs, x, width, gap, change}) => specs.forEach((spec, k) => {
     const order = (from, to) => {
       const list = [...specs], [mine] = list.splice(from, 1);
-      list.splice(Math.min(Math.max(to, 0), list.length), 0, mine);
+      list.splice(min(max(to, 0), list.length), 0, mine);
       box.focused = mine.column;
       change(list);
     };
@@ -21,7 +22,7 @@
     if (k < specs.length - 1) choices.push(item("Move right", () => order(k, k + 1)));
     if (specs.length > 2) choices.push(item("Remove", () => change(specs.filter(s => s !== spec))));
     menu.append(el("div", {class: "sheet"}, ...choices));
-    const room = Math.min(gap - 8, 160), left = k === 0 ? 0 : k === specs.length - 1 ? width - room : x(k) - room / 2;
+    const room = min(gap - 8, 160), left = k === 0 ? 0 : k === specs.length - 1 ? width - room : x(k) - room / 2;
     Object.assign(menu.style, {left: `${left}px`, width: `${room}px`});
     head.addEventListener("keydown", e => {
       const step = {ArrowLeft: -1, ArrowRight: 1}[e.key];
@@ -32,15 +33,15 @@
     head.addEventListener("pointermove", e => {
       if (from === null) return;
       moved = e.clientX - from;
-      menu.style.transform = Math.abs(moved) > 5 ? `translateX(${moved}px)` : "";
+      menu.style.transform = abs(moved) > 5 ? `translateX(${moved}px)` : "";
     });
     head.addEventListener("pointerup", () => {
       from = null;
       menu.style.transform = "";
-      const to = Math.min(Math.max(Math.round(k + moved / gap), 0), specs.length - 1);
+      const to = min(max(Math.round(k + moved / gap), 0), specs.length - 1);
       if (to !== k) order(k, to);
     });
-    head.addEventListener("click", e => { if (Math.abs(moved) > 5) e.preventDefault(); });
+    head.addEventListener("click", e => { if (abs(moved) > 5) e.preventDefault(); });
     stage.append(menu);
     if (box.focused === spec.column) { box.focused = null; head.focus({preventScroll: true}); }
   });
@@ -58,7 +59,7 @@
 
   // ---- brushes and what they say in the filter language: clauses to [[number of the axis, low, high], …] in 0 … 1, and back
   charts.brushes = (axes, clauses) => axes.flatMap((axis, k) => {
-    const mine = clauses.filter(c => c.key && c.key.kind === axis.column.kind && c.key.name === axis.column.name), ends = (a, b) => [k, Math.min(a, b), Math.max(a, b)];
+    const mine = clauses.filter(c => c.key && c.key.kind === axis.column.kind && c.key.name === axis.column.name), ends = (a, b) => [k, min(a, b), max(a, b)];
     if (!axis.column.numbers) {
       const half = .5 / axis.names.length;
       return [...mine.find(c => c.among)?.among || []].filter(v => axis.spot.has(v)).map(v => ends(axis.spot.get(v) - half, axis.spot.get(v) + half));
@@ -74,7 +75,7 @@
       const half = .5 / axis.names.length, inside = axis.names.filter(v => ranges.some(([low, high]) => axis.spot.get(v) + half > low && axis.spot.get(v) - half < high));
       return inside.length && inside.length < axis.names.length ? `${word} IN (${inside.map(gitml.filter.quote).join(", ")})` : "";
     }
-    const round = t => { const v = axis.value(t), span = axis.high - axis.low; return axis.log ? +v.toPrecision(4) : +v.toFixed(Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(span))))); };
+    const round = t => { const v = axis.value(t), span = axis.high - axis.low; return axis.log ? +v.toPrecision(4) : +v.toFixed(max(0, min(12, 3 - Math.floor(Math.log10(span))))); };
     const [[low, high], ...more] = ranges.map(range => range.map(round).sort((a, b) => a - b));
     return more.length ? `(${[[low, high], ...more].map(([low, high]) => `${word} BETWEEN ${low} AND ${high}`).join(" OR ")})` : `${word} >= ${low} AND ${word} <= ${high}`;
   };
@@ -86,7 +87,7 @@
     stage.addEventListener("click", e => { if (mine && !e.target.closest(".axis")) e.stopPropagation(); }, true);
     const at = e => { const place = stage.getBoundingClientRect(); return [e.clientX - place.left, t(e.clientY - place.top)]; };
     stage.addEventListener("pointerdown", e => {
-      const [px, here] = at(e), k = axes.findIndex((_, i) => Math.abs(x(i) - px) <= 16);
+      const [px, here] = at(e), k = axes.findIndex((_, i) => abs(x(i) - px) <= 16);
       mine = k >= 0 && e.target.tagName === "CANVAS";
       if (!mine || e.button || here < -.05 || here > 1.05) return;
       const all = brushes().filter(([i]) => i === k).map(([, ...range]) => range), old = all.find(([low, high]) => here > low && here < high && axes[k].column.numbers);
@@ -95,16 +96,16 @@
       e.preventDefault();
     });
     const ranges = here => {
-      const {from, old, kept} = drag, clamp = v => Math.min(1, Math.max(0, v));
+      const {from, old, kept} = drag, clamp = v => min(1, max(0, v));
       if (!drag.moved) return kept;
-      if (!old) return [...kept, [clamp(Math.min(from, here)), clamp(Math.max(from, here))]];
-      const [low, high] = old, by = Math.min(1 - high, Math.max(-low, here - from));
+      if (!old) return [...kept, [clamp(min(from, here)), clamp(max(from, here))]];
+      const [low, high] = old, by = min(1 - high, max(-low, here - from));
       return [...kept, [low + by, high + by]];
     };
     stage.addEventListener("pointermove", e => {
-      const [px, here] = at(e), over = axes.some((_, i) => Math.abs(x(i) - px) <= 16);
+      const [px, here] = at(e), over = axes.some((_, i) => abs(x(i) - px) <= 16);
       if (!drag) { stage.classList.toggle("grip", over); return; }
-      drag.moved = drag.moved || Math.abs(here - drag.from) > .012;
+      drag.moved = drag.moved || abs(here - drag.from) > .012;
       if (drag.moved) brushed(axes[drag.k], ranges(here), false);
     });
     const end = e => {
@@ -119,8 +120,8 @@
   // axes: [{column, log, flip}]; rows: what may be drawn; lit(row): whether it passes the filter;
   // brushed(axis, [[low, high] in 0…1, …], done); change([{column, log, flip}]): axes were rearranged
   charts.parallel = async (box, {axes: specs, rows, lit, tint, label, brushed, change, open}) => {
-    const width = Math.max(box.clientWidth, 90 * specs.length), height = box.clientHeight - 4, top = 44, bottom = height - 40;
-    const axes = specs.map(charts.axis), left = 28, gap = (width - 2 * left) / Math.max(1, axes.length - 1);
+    const width = max(box.clientWidth, 90 * specs.length), height = box.clientHeight - 4, top = 44, bottom = height - 40;
+    const axes = specs.map(charts.axis), left = 28, gap = (width - 2 * left) / max(1, axes.length - 1);
     const x = k => left + k * gap, y = t => bottom - t * (bottom - top), n = axes.length;
     const drawn = rows.length > LINES ? rows.filter(lit).slice(0, LINES) : rows;
     const spots = row => axes.map(a => y(a.place(row)));
@@ -141,15 +142,15 @@
     // Lines fade as more of them are lit, in few steps, for a new value draws every line anew.
     const look = () => {
       const count = lines.reduce((sum, line) => sum + line.on, 0), step = 2 ** Math.ceil(Math.log2(count || 1));
-      return {lineOpacity: Math.max(.3, Math.min(.9, 12 / Math.sqrt(step))), lineWidth: count > 300 ? 1 : 1.75};
+      return {lineOpacity: max(.3, min(.9, 12 / Math.sqrt(step))), lineWidth: count > 300 ? 1 : 1.75};
     };
     let style = look(), brushes = [];
     const near = (px, py) => {
-      const k = Math.min(n - 2, Math.max(0, Math.floor((px - left) / gap))), share = (px - left - k * gap) / gap;
+      const k = min(n - 2, max(0, Math.floor((px - left) / gap))), share = (px - left - k * gap) / gap;
       let best = null, least = 9;
       if (n > 1 && py > top - 6) lines.forEach((line, i) => {
         const a = places[i * n + k], b = places[i * n + k + 1];
-        const far = Math.abs(a + (b - a) * share - py) / Math.hypot(1, (b - a) / gap);
+        const far = abs(a + (b - a) * share - py) / Math.hypot(1, (b - a) / gap);
         if (line.on && far < least) { least = far; best = line.row; }
       });
       return best === null ? null : {row: best, name: label(best), text: specs.slice(0, 12).map(s => charts.said(s.column, best)).join("\n")};

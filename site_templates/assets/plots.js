@@ -1,9 +1,10 @@
 // Charts on a plane of runs: scatter, contour, box plot, importance of parameters.
 "use strict";
 (() => {
+  const {max, min} = Math;
   const {charts} = gitml, {axis, side, show, said, worded, nearest, viridis, PADDING, OKABE} = charts, DOTS = 10000;
 
-  const room = (box, padding = PADDING) => (box.classList.remove("note"), [Math.max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom]);
+  const room = (box, padding = PADDING) => (box.classList.remove("note"), [max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom]);
   const ring = (spot, colour) => ({path: `M${spot.x - 7},${spot.y}a7,7,0,1,0,14,0a7,7,0,1,0,-14,0`, colour});
   // Runs of one name would lie on one line: each is moved a little, the same way every time, by -.5 … .5.
   const scatter = row => (row * 2654435761 % 1000) / 1000 - .5;
@@ -71,7 +72,7 @@
       }
       values[i] = sum / weight;
     }
-    const levels = [0, .25, .5, .75, 1], lowest = Math.min(...values);
+    const levels = [0, .25, .5, .75, 1], lowest = min(...values);
     return plot(box, {dots, columns: [x, y, z], across, up, colour: tint.of, label, open,
       sets: {grid: [{width: wide, height: down, values}], legend: tint.legend(0),
         bars: [{x: 0, x2: width, y: 0, y2: height, colour: viridis(lowest), opacity: 1}]},
@@ -80,8 +81,8 @@
 
   // Bands from top to bottom, one per name, with room for the names.
   const bands = (box, names, step) => {
-    const left = 24 + Math.min(150, box.clientWidth * .3, Math.max(...names.map(name => name.length)) * 6.6), padding = {...PADDING, left};
-    box.style.height = `${Math.max(352, PADDING.top + PADDING.bottom + 2 * charts.INSET + names.length * step)}px`;
+    const left = 24 + min(150, box.clientWidth * .3, max(...names.map(name => name.length)) * 6.6), padding = {...PADDING, left};
+    box.style.height = `${max(352, PADDING.top + PADDING.bottom + 2 * charts.INSET + names.length * step)}px`;
     const [width, height] = room(box, padding), inner = (height - 2 * charts.INSET) / names.length;
     const up = {scale: {type: "band"}, signals: {ydomain: names.map((name, k) => names.indexOf(name) < k ? `${name} (${k + 1})` : name).reverse(), ytitle: "", room: left - 16}};
     return {padding, width, height, inner, up, middle: k => charts.INSET + (k + .5) * inner};
@@ -100,8 +101,8 @@
     const keys = order(by), halves = split ? order(split) : [null], names = keys.map(v => worded(by, v)), parts = halves.map(v => v === null ? "" : worded(split, v));
     const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), ax = axis(of), values = of.column.numbers;
     if (!names.length) return charts.none(box, "No run shown has a value of it.");
-    const {padding, width, inner, up, middle: at} = bands(box, names, Math.max(30, 16 * parts.length + 10)), across = side("x", ax, width);
-    const thick = Math.min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
+    const {padding, width, inner, up, middle: at} = bands(box, names, max(30, 16 * parts.length + 10)), across = side("x", ax, width);
+    const thick = min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
     for (const row of rows) {
       const k = place.get(by.values[row]), j = half.get(split ? split.values[row] : null);
       if (k === undefined || j === undefined || !Number.isFinite(values[row])) continue;
@@ -157,7 +158,7 @@
     });
     for (const {sum, n} of groups.values()) between += sum * sum / n;
     const k = groups.size, h = all ? (n - 1) * between / all : 0;
-    return n > k ? Math.sqrt(Math.max(0, (h - k + 1) / (n - k))) : 0;
+    return n > k ? Math.sqrt(max(0, (h - k + 1) / (n - k))) : 0;
   };
   const MOST = 2000, LEAST = 8, FEW = 12, SHOWN = 15;
 
@@ -166,10 +167,10 @@
     const fit = rows.filter(row => Number.isFinite(goal.numbers[row]) && column.values[row] !== null && (!column.numbers || Number.isFinite(column.numbers[row])));
     const keys = fit.map(row => column.values[row]), different = new Set(keys).size;
     if (fit.length < LEAST || different < 2) return null;
-    const ranked = ranks(fit.map(row => goal.numbers[row])), told = different <= Math.max(FEW, column.numbers ? 0 : fit.length / 3), groups = told ? eta(keys, ranked) : 0;
+    const ranked = ranks(fit.map(row => goal.numbers[row])), told = different <= max(FEW, column.numbers ? 0 : fit.length / 3), groups = told ? eta(keys, ranked) : 0;
     if (!column.numbers) return told ? {column, strength: groups, rho: null, n: fit.length} : null;
     const rho = spearman(ranks(fit.map(row => column.numbers[row])), ranked), bent = groups > Math.abs(rho) + .05;
-    return {column, strength: Math.max(Math.abs(rho), groups), rho: bent ? null : rho, n: fit.length};
+    return {column, strength: max(Math.abs(rho), groups), rho: bent ? null : rho, n: fit.length};
   };
 
   charts.importance = (box, {goal, columns, rows}) => {
@@ -177,8 +178,8 @@
     const found = columns.map(column => weigh(column, goal, some)).filter(Boolean).sort((a, b) => b.strength - a.strength).slice(0, SHOWN);
     if (!found.length) return charts.none(box, `Importance needs ${LEAST} or more runs with ${goal.label} and a parameter that differs between them.`);
     const names = found.map(f => f.column.label.slice(0, 40)), {padding, width, inner, up, middle} = bands(box, names, 26);
-    const px = t => charts.INSET + t * (width - 44 - 2 * charts.INSET), thick = Math.min(26, inner * .7), tone = f => f.rho === null ? OKABE[2] : f.rho > 0 ? OKABE[1] : OKABE[0];
-    const bars = found.map((f, k) => ({x: px(0), x2: px(Math.max(.005, f.strength)), y: middle(k) - thick / 2, y2: middle(k) + thick / 2, colour: tone(f), opacity: .85}));
+    const px = t => charts.INSET + t * (width - 44 - 2 * charts.INSET), thick = min(26, inner * .7), tone = f => f.rho === null ? OKABE[2] : f.rho > 0 ? OKABE[1] : OKABE[0];
+    const bars = found.map((f, k) => ({x: px(0), x2: px(max(.005, f.strength)), y: middle(k) - thick / 2, y2: middle(k) + thick / 2, colour: tone(f), opacity: .85}));
     const labels = found.map((f, k) => ({x: px(f.strength) + 8, y: middle(k), text: f.strength.toFixed(2)}));
     const legend = charts.legend([[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]], 16 - padding.left);
     return show(box, "plane", {

@@ -158,7 +158,7 @@ def test_a_tag_that_means_two_things_is_named_and_nothing_is_moved(
     git(first, "push", "-q", "origin", "Price@v1.0.0")
     log_run(second)
 
-    with pytest.raises(Conflict, match=r"Price@v1\.0\.0 means something else"):
+    with pytest.raises(Conflict, match=r"Price@v1\.0\.0 differs between"):
         push_pull.push(repo(second))
     assert "gitml/runs" not in git(first, "ls-remote", "origin")
 

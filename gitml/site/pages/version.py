@@ -221,7 +221,7 @@ def _back(
         yield "Uncommitted changes", link, ""
     for data in run.inputs.dataset_inputs if run else ():
         used = f"{data.digest}, {data.context}" if data.context else data.digest
-        yield "Data set", PageLink(text=formats.name(data.name)), formats.name(used)
+        yield "Dataset", PageLink(text=formats.name(data.name)), formats.name(used)
 
 
 def _forward(

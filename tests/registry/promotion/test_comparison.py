@@ -1,4 +1,4 @@
-"""Candidate beside incumbent: data sets, code between, curves, and charts without a browser."""
+"""Candidate beside incumbent: datasets, code between, curves, and charts without a browser."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_a_version_page_tells_its_review_lineage_and_use(content: Any) -> None:
     assert (rmse.arrow, rmse.outcome) == ("↓", "worse")
     assert [curve.name for curve in page.review.curves] == ["rmse", "loss"]
     assert [step[0] for step in page.lineage.back] == [
-        "Run", "Experiment", "Code", "Uncommitted changes", "Data set",
+        "Run", "Experiment", "Code", "Uncommitted changes", "Dataset",
     ]  # fmt: skip
     ((label, (other,)),) = page.lineage.forward
     assert (label, other) == (

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from pyarrow import parquet as writer
 
 from gitml.entities import Artifact
@@ -271,13 +271,16 @@ def test_files_have_no_preview_without_a_recent_pyarrow(
 
 @given(st.integers(0, 2**32))
 @settings(max_examples=150, deadline=None)
-def test_damaged_files_have_no_preview_and_raise_nothing(seed: int) -> None:
+@example(3482040)
+def test_damaged_files_raise_nothing(seed: int) -> None:
     choose = random.Random(seed)
     data = bytearray(GOOD)
     for _ in range(choose.randint(1, 6)):
         data[choose.randrange(len(data))] = choose.randrange(256)
     file = preview(bytes(data[: choose.choice([len(data), choose.randrange(len(data))])]))
-    assert file.failure == ""
+    # Some damage makes pyarrow crash or ask for more memory than it may have.
+    assert file.failure in ("", "pyarrow could not read it within 256 MB and 5 s.")
+    assert file.table is None or file.failure == ""
 
 
 def test_build_report_names_the_file_that_lost_its_preview(
