@@ -49,13 +49,14 @@ class SentTags:
 
     def __init__(self, state: Path) -> None:
         self._path = state / "sent" / "tags.json"
+        self._lock = state / "locks" / "sent-tags"
 
     def add(self, oids: Iterable[str]) -> None:
         """Note more ids."""
         added = set(oids)
         if added <= self.read():
             return
-        with files.exclusive(self._path.with_suffix(".lock")):  # others add at the same time
+        with files.exclusive(self._lock):  # others add at the same time
             files.replace(self._path, canonical.dump({"tags": sorted(self.read() | added)}))
 
     def read(self) -> set[str]:

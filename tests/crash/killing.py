@@ -23,18 +23,19 @@ import gitml
 PACKAGE = str(Path(gitml.__file__).parent)
 Site = tuple[str, int]
 _PHASES = {  # innermost first: file and function, either may be empty
-    "fast-import": [("git/repo.py", "fast_import"), ("branch.py", "_stream")],
+    "fast-import": [("git/repo.py", "fast_import"), ("git/fast_import.py", "")],
     "ref update": [("git/repo.py", "update_refs"), ("git/repo.py", "write_tag")],
-    "index update": [("index", "")],
-    "cache writing": [("artifacts/", "")],
+    "index update": [("store/index/", "")],
+    "cache writing": [("storage/", "")],
     "artifact staging": [("client.py", "log_artifact"), ("client.py", "log_artifacts"),
                          ("client.py", "log_text"), ("client.py", "write_artifact"),
                          ("run_artifacts.py", "")],
-    "push": [("exchange.py", ""), ("sync.py", "")],
-    "registry": [("registry/", ""), ("registration.py", "")],
-    "end of run": [("runs.py", "end"), ("runs.py", "edit"), ("runs.py", "checkpoint")],
-    "start of run": [("fluent.py", "start_run"), ("fluent.py", "set_experiment")],
-    "logging": [("fluent.py", ""), ("journal.py", "")],
+    "push": [("exchange.py", ""), ("sharing/", "")],
+    "registry": [("registry/", "")],
+    "end of run": [("store/runs.py", "end"), ("store/runs.py", "edit"),
+                   ("store/runs.py", "checkpoint"), ("run_commits.py", "")],
+    "start of run": [("fluent/active.py", "start_run"), ("fluent/active.py", "set_experiment")],
+    "logging": [("fluent/", ""), ("journal.py", "")],
 }  # fmt: skip
 
 
