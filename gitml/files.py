@@ -121,7 +121,7 @@ def exclusive_or_skip(path: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
-            yield _is_open_at(descriptor, path)
+            yield _is_same_file(descriptor, path)
     finally:
         os.close(descriptor)
 
@@ -184,7 +184,7 @@ def _locked(path: Path) -> int:
         except FileNotFoundError:  # its folder was removed since
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_open_at(descriptor, path):
+        if _is_same_file(descriptor, path):
             return descriptor
         os.close(descriptor)
 
@@ -193,7 +193,7 @@ def _opened(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _is_open_at(descriptor: int, path: Path) -> bool:
+def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -127,15 +127,15 @@ class Repository:
         root = self.git.work_tree or self.git.git_dir
         if tip and (remote_config is None or remote_config == branch_config):
             return Remote.open(root, tip)
-        return Remote.at_url(url, root)
+        return Remote.from_url(url, root)
 
     def _store_files(self, staged: Path) -> Sequence[Artifact]:
         """Move staged files into the cache, and into the remote if that is our own folder."""
         manifest = self.artifacts.put(staged)
-        self.keep_at_hand(manifest)
+        self.store_in_default_remote(manifest)
         return manifest
 
-    def keep_at_hand(self, manifest: Sequence[Artifact]) -> None:
+    def store_in_default_remote(self, manifest: Sequence[Artifact]) -> None:
         """Send files to the remote at once if it is this clone's own folder."""
         if manifest and self.uses_default_remote():
             self.artifacts.push([list(manifest)], self.open_remote())

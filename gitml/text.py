@@ -123,14 +123,14 @@ def format_iso_time(ms: int | None) -> str:
     return _iso(ms, "seconds", "Z")
 
 
-def one_line(text: str, limit: int | None = None) -> str:
+def single_line(text: str, limit: int | None = None) -> str:
     r"""Return a text as one line that any git object can contain.
 
     Args:
         text: Any text; control characters and line breaks become spaces.
         limit: Characters after which it is clipped.
 
-    >>> one_line(" a\r\n\tb ")
+    >>> single_line(" a\r\n\tb ")
     'a b'
     """
     line = _CONTROLS.sub(" ", text).encode("utf-8", "replace").decode().strip()

@@ -18,9 +18,9 @@ from gitml.text import (
     format_number,
     format_size,
     format_time,
-    one_line,
     plural,
     short_repr,
+    single_line,
 )
 
 FLOATS = st.floats(-1e307, 1e307)
@@ -110,11 +110,11 @@ def test_times_outside_the_calendar_are_numbers() -> None:
 
 @given(st.text(), st.integers(2, 80))
 def test_one_line_is_printable_utf8_within_the_limit(value: str, limit: int) -> None:
-    line = one_line(value, limit)
+    line = single_line(value, limit)
 
     assert len(line) <= limit and len(line.splitlines()) <= 1
     line.encode()
-    assert one_line(line, limit) == line
+    assert single_line(line, limit) == line
 
 
 @given(st.text(), st.integers(1, 80))

@@ -20,7 +20,7 @@ from gitml.registry import resolve
 from gitml.registry.tags import stage_history
 from gitml.registry.tags.grammar import Kind, parse, slug
 from gitml.registry.tags.stage_history import StageEntry
-from gitml.text import format_number, one_line
+from gitml.text import format_number, single_line
 
 _CHUNK = 1 << 20
 
@@ -166,7 +166,7 @@ def _notes(release: Release, entry: StageEntry | None, run: Run | None) -> str:
     out.write("Model directory in MLflow's format, with the record of its promotion.\n\n")
     for label, text in _facts(release, entry, run):
         if text:
-            out.write(f"    {label:<14}{one_line(text)}\n")
+            out.write(f"    {label:<14}{single_line(text)}\n")
     return out.getvalue()
 
 

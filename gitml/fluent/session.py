@@ -22,7 +22,7 @@ from gitml.fluent.process_end import ProcessEnd
 from gitml.repository import resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
-from gitml.text import one_line
+from gitml.text import single_line
 from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context
@@ -68,7 +68,7 @@ class ActiveRun:
     def _finish(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         status = _status(kind, error)
         if status == RunStatus.FAILED and kind is not None:
-            reason = one_line(f"{kind.__name__}: {error}", _REASON_LENGTH)
+            reason = single_line(f"{kind.__name__}: {error}", _REASON_LENGTH)
             self.client.set_tag(self.info.run_id, ERROR_TAG, reason)
         self._session.end(self, status)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from gitml.entities import Run
-from gitml.text import format_duration, format_number, one_line
+from gitml.text import format_duration, format_number, single_line
 
 _WIDTH = 72
 _LISTED = 12  # metrics or params listed in a message
@@ -14,30 +14,30 @@ _LISTED = 12  # metrics or params listed in a message
 def commit_message(run: Run) -> str:
     """Return a subject, the run's numbers, and trailers for programs."""
     info = run.info
-    name = one_line(info.run_name, 48) or "-"
+    name = single_line(info.run_name, 48) or "-"
     duration = f" in {format_duration(info.end_time - info.start_time)}" if info.end_time else ""
     subject = f"{name}: {info.status.lower()}{duration}"
     if info.lifecycle_stage == "deleted":
         subject = f"{name}: deleted"
     metrics = [
-        f"{one_line(key, 40)} = {format_number(value)}"
+        f"{single_line(key, 40)} = {format_number(value)}"
         for key, value in sorted(run.data.metrics.items())
     ]
     params = [
-        f"{one_line(key, 40)} = {one_line(value, 40)}"
+        f"{single_line(key, 40)} = {single_line(value, 40)}"
         for key, value in sorted(run.data.params.items())
     ]
     trailers = [
-        f"Experiment: {one_line(unquote(info.experiment_id), 60)}",
+        f"Experiment: {single_line(unquote(info.experiment_id), 60)}",
         f"Run: {info.run_id}",
         f"Status: {info.status}",
     ]
     if run.source.commit:
-        branch = f" ({one_line(run.source.branch, 60)})" if run.source.branch else ""
+        branch = f" ({single_line(run.source.branch, 60)})" if run.source.branch else ""
         dirty = ", with uncommitted changes" if run.source.dirty else ""
         trailers.append(f"Code: {run.source.commit}{branch}{dirty}")
     if run.parent_run_id:
-        trailers.append(f"Parent: {one_line(run.parent_run_id, 40)}")
+        trailers.append(f"Parent: {single_line(run.parent_run_id, 40)}")
     parts = [subject, _wrapped(metrics), _wrapped(params), "\n".join(trailers)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

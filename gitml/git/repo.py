@@ -116,7 +116,7 @@ class GitRepo:
             raise output.too_large(name, header[2], LARGEST)
         return self._handle.data(name)
 
-    def read_many(self, oids: Iterable[str]) -> Iterator[bytes]:
+    def read_blobs(self, oids: Iterable[str]) -> Iterator[bytes]:
         """Read many blobs with one process, in the order given.
 
         Raises:
@@ -135,7 +135,7 @@ class GitRepo:
             StoreError: One of them is missing.
         """
         oids = list(oids)
-        for oid, data in zip(oids, self.read_many(oids), strict=True):
+        for oid, data in zip(oids, self.read_blobs(oids), strict=True):
             yield dict(output.files_in(data, len(oid) // 2))
 
     def sizes(self, oids: Iterable[str]) -> list[tuple[str, int]]:
@@ -155,7 +155,7 @@ class GitRepo:
         oids = list(oids)
         sizes = self.sizes(oids)
         fit = [kind == "blob" and size <= limit for kind, size in sizes]
-        blobs = self.read_many(oid for oid, fits in zip(oids, fit, strict=True) if fits)
+        blobs = self.read_blobs(oid for oid, fits in zip(oids, fit, strict=True) if fits)
         for oid, (kind, size), fits in zip(oids, sizes, fit, strict=True):
             if fits:
                 yield next(blobs)

@@ -55,11 +55,11 @@ NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCI
 _FIRST_VALUE = re.compile(rf"\(?\s*({_WORD.pattern})")
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (
-    Operator.EQUAL, Operator.UNEQUAL, Operator.GREATER, Operator.AT_LEAST, Operator.LESS,
-    Operator.AT_MOST,
+    Operator.EQUAL, Operator.UNEQUAL, Operator.GREATER, Operator.GREATER_OR_EQUAL, Operator.LESS,
+    Operator.LESS_OR_EQUAL,
 )} | {"<>": Operator.UNEQUAL}  # fmt: skip
 _PATTERNS = ("LIKE", "ILIKE")
-_ORDERED = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_ORDERED = (Operator.GREATER, Operator.GREATER_OR_EQUAL, Operator.LESS, Operator.LESS_OR_EQUAL)
 _CLOSE = 3  # first letters that a suggestion shares with a misspelled name
 _NUMBER_HINT = "Compare it with a number without quotes."
 _HINTS = {

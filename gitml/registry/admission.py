@@ -13,7 +13,7 @@ from gitml.query.gates import Facts, Gate, Verdict, judge
 from gitml.registry.facts import VersionFacts
 from gitml.registry.gates.approvals import NOBODY, Approvals
 from gitml.registry.tags.detail import RecordedGate, TagDetail
-from gitml.text import one_line
+from gitml.text import single_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def require(admission: Admission, *, force: bool, reason: str) -> None:
 def gate_line(verdict: Verdict) -> str:
     """Format a gate with its values in one line."""
     note = f" – {verdict.note}" if verdict.note else ""
-    return one_line(f"{verdict.gate} ({verdict.measured}){note}")
+    return single_line(f"{verdict.gate} ({verdict.measured}){note}")
 
 
 def recorded(admission: Admission, *, force: bool) -> TagDetail:
@@ -167,9 +167,9 @@ def recorded(admission: Admission, *, force: bool) -> TagDetail:
 
 def _recorded(verdict: Verdict) -> RecordedGate:
     return RecordedGate(
-        gate=one_line(verdict.gate),
-        measured=one_line(verdict.measured),
+        gate=single_line(verdict.gate),
+        measured=single_line(verdict.measured),
         holds=verdict.holds,
         values=verdict.values,
-        note=one_line(verdict.note),
+        note=single_line(verdict.note),
     )

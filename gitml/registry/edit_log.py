@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent
-from gitml.text import one_line
+from gitml.text import single_line
 
 LOG_FORMAT = "%H%x00%ct%x00%cn%x00%ce%x00%B%x00"
 """How ``git log`` must write the commits that ``events`` reads."""
@@ -37,10 +37,10 @@ class Edit:
 
 def message(slug: str, version: int | None, edit: Edit) -> str:
     """Write the commit message of an edit."""
-    field = one_line(edit.field)
+    field = single_line(edit.field)
     which = f"version {version} " if version else ""
     message = f"model {slug}: {which}{field} {edit.done}\n\nEdited: {field}\n"
-    reason = one_line(edit.reason)
+    reason = single_line(edit.reason)
     return f"{message}Reason: {reason}\n" if reason else message
 
 

@@ -28,11 +28,11 @@ def blame(repository: Repository, text: str) -> Lineage | Descendants:
         return ancestry(repository, resolve.model_version(parsed, Registry.of(repository)))
     if isinstance(parsed, uris.RunUri):
         return descendants(repository, parsed.run_id)
-    version = _version_at(repository, text)
+    version = _version_of_commit(repository, text)
     return ancestry(repository, version) if version else descendants(repository, text)
 
 
-def _version_at(repository: Repository, text: str) -> ModelVersion | None:
+def _version_of_commit(repository: Repository, text: str) -> ModelVersion | None:
     """Return the version of a commit; stock GTO tags the code, not the version."""
     commit = commit_named(repository.git, text)
     versions = Registry.of(repository).search_model_versions() if commit else ()

@@ -65,11 +65,11 @@ def is_request(tag: Tag) -> bool:
     return model is not None and slug_of(model) == event.model
 
 
-def is_concurrent(unpushed: Iterable[Tag], theirs: Sequence[Tag]) -> bool:
+def is_concurrent(unpushed: Iterable[Tag], remote_tags: Sequence[Tag]) -> bool:
     """Return True if events of one model were written without knowing all of the remote's."""
-    counters = [event.counter or 0 for tag in theirs if (event := parse(tag.name))]
-    names = {tag.name for tag in theirs}
-    newest = max((tag.timestamp for tag in theirs), default=-1)
+    counters = [event.counter or 0 for tag in remote_tags if (event := parse(tag.name))]
+    names = {tag.name for tag in remote_tags}
+    newest = max((tag.timestamp for tag in remote_tags), default=-1)
     for tag in unpushed:
         event = parse(tag.name)
         counter = event.counter if event else None
@@ -93,24 +93,24 @@ def is_chained(requests: Iterable[Tag], others: Iterable[Tag]) -> bool:
 
 
 def new_numbers(
-    unpushed: Iterable[Tag], theirs: Iterable[Tag], recorded: Iterable[int]
+    unpushed: Iterable[Tag], remote_tags: Iterable[Tag], recorded: Iterable[int]
 ) -> dict[int, int]:
-    """Assign new numbers to versions that cannot keep theirs; their order stays.
+    """Assign new numbers to versions whose numbers are taken; their order stays.
 
     Args:
         unpushed: This clone's own tags of a model.
-        theirs: The remote's.
+        remote_tags: The remote's tags of the model.
         recorded: Numbers of which the remote has records.
 
     Returns:
         Old number to new one, if they differ.
     """
-    ours = sorted(_registered(unpushed))
-    taken = {number for tag in theirs if (number := _number(tag.name)) is not None}
-    taken |= set(recorded) - set(ours)
+    numbers = sorted(_registered(unpushed))
+    taken = {number for tag in remote_tags if (number := _number(tag.name)) is not None}
+    taken |= set(recorded) - set(numbers)
     free = max(taken, default=0) + 1
     moved = {}
-    for number in ours:
+    for number in numbers:
         new = max(number, free)
         free = new + 1
         if new != number:
@@ -129,18 +129,18 @@ def _number(name: str) -> int | None:
 
 
 def replay(
-    slug: str, theirs: Iterable[Tag], unpushed: Iterable[Tag], moves: Moves, origin: Origin
+    slug: str, fixed: Iterable[Tag], unpushed: Iterable[Tag], moves: Moves, origin: Origin
 ) -> Replayed:
     """Make this clone's requests again, after the remote's events.
 
     Args:
         slug: The model's name in tags.
-        theirs: All tags of the model that stay as they are.
+        fixed: All tags of the model that stay as they are.
         unpushed: This clone's own, which are replaced.
         moves: Versions that get another number.
         origin: Returns where a version comes from.
     """
-    tags = list(theirs)
+    tags = list(fixed)
     new: list[Tag] = []
     lost: list[str] = []
     for tag in sorted(unpushed, key=event_order):

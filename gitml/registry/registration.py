@@ -76,36 +76,38 @@ def copy_version(client: TrackingClient, model_uri: str, name: str) -> ModelVers
 
 def _source(client: TrackingClient, model_uri: str) -> ModelSource:
     """Everything a version commit needs to know of a logged model."""
-    place = resolve.run_uri(model_uri, client.repository)
-    if place is None:
+    location = resolve.run_uri(model_uri, client.repository)
+    if location is None:
         raise InvalidInput(
             f"{model_uri!r:.200} is not the URI of a logged model.",
             hint="Give runs:/<run id>/<path>; `gitml runs show <run id>` lists its models.",
         )
-    files = _committed(client, place.run_id)
-    listed = manifest.subdirectory(files.artifacts, place.path) if place.path else []
+    files = _committed(client, location.run_id)
+    listed = manifest.subdirectory(files.artifacts, location.path) if location.path else []
     described = next((artifact for artifact in listed if artifact.path == _MLMODEL), None)
     if described is None:
-        known = ", ".join(model.path for model in files.record.run.outputs.model_outputs) or "none"
+        paths = ", ".join(model.path for model in files.record.run.outputs.model_outputs) or "none"
         raise NotFound(
-            f"Run {place.run_id} has no model at {place.path!r:.80}.", hint=f"Its models: {known}."
+            f"Run {location.run_id} has no model at {location.path!r:.80}.",
+            hint=f"Its models: {paths}.",
         )
     repository = client.repository
     remote = repository.open_remote(files.remote_config)
     mlmodel = repository.artifacts.read_bytes(described, remote)
     digest = repository.artifacts.add_directory_object(listed)
-    repository.keep_at_hand(listed)
+    repository.store_in_default_remote(listed)
     return ModelSource(
         run=files.record.run,
-        source=f"runs:/{place.run_id}/{place.path}",
-        path=place.path,
+        source=f"runs:/{location.run_id}/{location.path}",
+        path=location.path,
         digest=digest,
         size=_size(listed),
         nfiles=len(listed),
         dvc_file=manifest.dvc_file(listed, path="model", remote="gitml"),
         mlmodel=mlmodel,
         flavors=next(
-            (m.flavors for m in files.record.run.outputs.model_outputs if m.path == place.path), ()
+            (m.flavors for m in files.record.run.outputs.model_outputs if m.path == location.path),
+            (),
         ),
     )
 

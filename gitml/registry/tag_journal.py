@@ -16,7 +16,7 @@ from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.messages import format_message
 from gitml.registry.tags.plan import Step
-from gitml.text import one_line, short_repr
+from gitml.text import short_repr, single_line
 
 _ATTEMPTS = 10
 
@@ -108,7 +108,7 @@ class TagJournal:
 
     def _drafts(self, model: ModelSnapshot, steps: Sequence[Step], reason: str) -> list[Tag]:
         tagger = self._repo.identity
-        author = TagDetail.of(user=tagger.name, reason=one_line(reason))
+        author = TagDetail.of(user=tagger.name, reason=single_line(reason))
         start = max(self._clock() // 1000, model.state.newest + 1)  # GTO orders by seconds
         drafts = []
         for offset, (name, step) in enumerate(

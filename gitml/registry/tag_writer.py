@@ -12,7 +12,7 @@ from gitml.errors import SignatureError
 from gitml.git import GitRepo, Identity, Tag
 from gitml.registry.audit import signing
 from gitml.registry.audit.signature_check import signatures
-from gitml.registry.audit.signers import Policy, at_hand
+from gitml.registry.audit.signers import Policy, of_clone
 from gitml.registry.tags.detail import TagLink
 from gitml.registry.tags.messages import linked, tag_signature, unsigned
 
@@ -53,7 +53,7 @@ class TagWriter:
             StoreError: git refused.
         """
         replaced = replaced or {}
-        policy = at_hand(self._repo, self._remote)
+        policy = of_clone(self._repo, self._remote)
         signs = policy.required or signing.is_configured(self._repo)
         signs = signs or any(tag_signature(tag.message) for tag in replaced.values())
         written: list[TagLink] = []

@@ -82,10 +82,10 @@ def require_signed(registry: Registry, models: Iterable[str]) -> None:
     if not policy.required:
         return
     patterns = [pattern for name in models for pattern in grammar.patterns(grammar.slug(name))]
-    found = registry.repo.tags(*patterns) if patterns else []
-    asked = {tag.name: tag.oid for tag in found if policy.asks(tag) and is_event(tag)}
+    tags = registry.repo.tags(*patterns) if patterns else []
+    oids = {tag.name: tag.oid for tag in tags if policy.asks(tag) and is_event(tag)}
     with signatures(registry.repo, policy) as checks:
-        faults = [f"{fault.tag}: {fault.reason}" for fault in checks.faults(asked)]
+        faults = [f"{fault.tag}: {fault.reason}" for fault in checks.faults(oids)]
     if faults:
         more = f" And {len(faults) - _NAMED} more." if len(faults) > _NAMED else ""
         raise SignatureError(
@@ -111,9 +111,9 @@ class _Verifier:
         return event is not None and self._only in (None, event.model)
 
     def verification(self) -> Verification:
-        ignored = [one for one in self._registry.ignored_tags() if one.tag in self._tags]
+        ignored = [item for item in self._registry.ignored_tags() if item.tag in self._tags]
         events: dict[str, list[Tag]] = defaultdict(list)
-        left_out = {one.tag for one in ignored}
+        left_out = {item.tag for item in ignored}
         for tag in self._tags.values():
             event = grammar.parse(tag.name)
             if event and tag.name not in left_out:
@@ -122,7 +122,7 @@ class _Verifier:
         policy = of_team(self._repo, self._registry.remote)
         signed = {tag.name: tag.oid for of_model in events.values() for tag in of_model
                   if policy.asks(tag)}  # fmt: skip
-        faults = [*self._known(audits), *self._rules(audits, events)]
+        faults = [*self._claims(audits), *self._rules(audits, events)]
         with signatures(self._repo, policy) as checks:
             faults += checks.faults(signed)
         faults.sort(key=lambda fault: (fault.problem not in _FIRST, fault.tag))
@@ -136,12 +136,12 @@ class _Verifier:
 
     # What others know ---------------------------------------------------------------------------
 
-    def _known(self, audits: Iterable[Audit]) -> Iterator[TagFault]:
-        claims = [claim for one in audits for claim in one.claims]
+    def _claims(self, audits: Iterable[Audit]) -> Iterator[TagFault]:
+        claims = [claim for audit in audits for claim in audit.claims]
         sent = self._sent()
         claims += (Claim(tag=n, oid=oid, by="The branch's history") for n, oid in sent)
         newest = NewestTags(self._registry.state).read()
-        claims += (Claim(tag=one.tag, oid=one.oid, by="This clone") for one in newest)
+        claims += (Claim(tag=entry.tag, oid=entry.oid, by="This clone") for entry in newest)
         claims = [claim for claim in claims if self._concerns(claim.tag)]
         yield from chain.check_claims(claims, {name: tag.oid for name, tag in self._tags.items()})
         yield from self._remote(claims)
@@ -150,24 +150,24 @@ class _Verifier:
         """Names and ids of the tags that the branch's history says were sent."""
         branch = self._registry.branch
         tips = {branch.tip(), self._repo.ref(branch.tracking_ref)}
-        found = tag_log.read(self._repo, (tip for tip in tips if tip))
-        return [(name, oid) for name, oids in found.items() for oid in sorted(oids)]
+        sent = tag_log.read(self._repo, (tip for tip in tips if tip))
+        return [(name, oid) for name, oids in sent.items() for oid in sorted(oids)]
 
     def _remote(self, claims: Iterable[Claim]) -> Iterator[TagFault]:
         """Compare with the git remote what this clone has right."""
         remote = self._registry.remote
         if remote not in self._repo.remotes():
             return
-        there = {
+        remote_oids = {
             name.removeprefix("refs/tags/"): oid
             for name, oid in self._repo.remote_refs(remote, "refs/tags/*").items()
         }
         sent = {name for name, _ in self._sent()}
         for name, tag in self._tags.items():
-            if name in there and there[name] != tag.oid:
-                reason = f"It is {there[name][:12]} on {remote!r}, and {tag.oid[:12]} here."
+            if name in remote_oids and remote_oids[name] != tag.oid:
+                reason = f"It is {remote_oids[name][:12]} on {remote!r}, and {tag.oid[:12]} here."
                 yield TagFault(tag=name, problem=TagProblem.MOVED, reason=reason)
-            elif name in sent and name not in there:
+            elif name in sent and name not in remote_oids:
                 reason = f"It was sent to {remote!r}, and is not there any more."
                 yield TagFault(tag=name, problem=TagProblem.DELETED, reason=reason)
 
@@ -176,9 +176,9 @@ class _Verifier:
     def _rules(
         self, audits: Iterable[Audit], events: Mapping[str, list[Tag]]
     ) -> Iterator[TagFault]:
-        for one in audits:
-            yield from one.faults
-            for measured in one.measured:
+        for audit in audits:
+            yield from audit.faults
+            for measured in audit.measured:
                 yield from self._measured(measured)
         for of_model in events.values():
             for tag in of_model:
@@ -206,25 +206,26 @@ class _Verifier:
         """Return the hashes that a version commit's DVC file names."""
         return manifest.out_hashes(self._repo.read(f"{commit}:model.dvc") or b"")
 
-    def _measured(self, one: Measured) -> Iterator[TagFault]:
+    def _measured(self, measured: Measured) -> Iterator[TagFault]:
         """Compare a value that a gate was judged by with all that the records have of it."""
-        kind, key = one.field.kind, one.field.key
+        kind, key = measured.field.kind, measured.field.key
         if kind in _EDITED_LATER:
             return
         try:
-            ever = self._values_ever(one.commit, kind, key)
+            ever = self._values_ever(measured.commit, kind, key)
         except StoreError:  # `gitml fsck` names records that cannot be read
             return
-        if ever and not any(_same(value, one.value) for value in ever):
+        if ever and not any(_same(value, measured.value) for value in ever):
             has = ", ".join(sorted(map(str, ever))[:3])
             reason = (
-                f"A gate was judged by {kind}.{key} = {one.value!s:.60}; its run has {has:.200}."
+                f"A gate was judged by {kind}.{key} = {measured.value!s:.60}; "
+                f"its run has {has:.200}."
             )
-            yield TagFault(tag=one.tag, problem=TagProblem.GATES, reason=reason)
+            yield TagFault(tag=measured.tag, problem=TagProblem.GATES, reason=reason)
 
 
-def _same(value: Value, told: Value) -> bool:
-    """Compare a value with a recorded one, which may have been cut."""
-    if isinstance(told, str) and told.endswith("…"):
-        return str(value).startswith(told[:-1])
-    return value == told
+def _same(value: Value, recorded: Value) -> bool:
+    """Compare a value with a recorded value, which may have been cut."""
+    if isinstance(recorded, str) and recorded.endswith("…"):
+        return str(value).startswith(recorded[:-1])
+    return value == recorded

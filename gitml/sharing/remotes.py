@@ -58,7 +58,7 @@ def set_remote(
     models = [artifacts for _, artifacts in model_folders(repository)]
     for artifacts in models:
         repository.artifacts.add_directory_object(artifacts)
-    target = Remote.at_url(saved_url, root)
+    target = Remote.from_url(saved_url, root)
     report = repository.artifacts.push([*complete.values(), *models], target, progress)
     files = {".dvc/config": config, **{f"{folder}/.dvc/config": config for folder in complete}}
     repository.branch.update(lambda _: (files, "artifacts: another remote\n"))

@@ -71,17 +71,22 @@ def build(
         except OverBudget:
             continue
         break
+    return _report(
+        out,
+        *omissions,
+        *budget.excess(out.total_bytes, options.max_bytes),
+        *dict.fromkeys([*source.unread(), *writer.failures]),
+    )
+
+
+def _report(out: Output, *dropped: str) -> BuildReport:
     new = sum(file.new for file in out.files.values())
     return BuildReport(
         output=out.folder,
         written=new,
         unchanged=len(out.files) - new,
         bytes=out.total_bytes,
-        dropped=(
-            *omissions,
-            *budget.excess(out.total_bytes, options.max_bytes),
-            *dict.fromkeys([*source.unread(), *writer.failures]),
-        ),
+        dropped=dropped,
     )
 
 

@@ -129,7 +129,7 @@ def check(url: str, root: Path) -> str:
     return url
 
 
-def config_at(root: Path, rev: str, name: str) -> Mapping[str, Any]:
+def config_of_revision(root: Path, rev: str, name: str) -> Mapping[str, Any]:
     """Read DVC's settings as they are at a revision, with the user's credentials.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gitml.formats.dvc_config import REMOTE
 from gitml.storage.address import mask
 from gitml.storage.backends import Failures, Item, Progress, Storage, Stored, absent, in_folder
-from gitml.storage.dvc_remote import config_at, config_beside, connect
+from gitml.storage.dvc_remote import config_beside, config_of_revision, connect
 from gitml.storage.failures import translate_errors
 
 
@@ -17,7 +17,7 @@ class Remote:
     """A DVC remote; nothing is read or reached before the first use."""
 
     def __init__(self, connect: Callable[[], Storage]) -> None:
-        """Take the function that connects; use `open`, `at_url` or `local`."""
+        """Take the function that connects; use `open`, `from_url` or `local`."""
         self._connect = connect
 
     @classmethod
@@ -29,10 +29,10 @@ class Remote:
             rev: Branch, tag or commit whose tree holds ``.dvc/config``.
             name: The remote's name.
         """
-        return cls(lambda: connect(config_at(root, rev, name), name=name))
+        return cls(lambda: connect(config_of_revision(root, rev, name), name=name))
 
     @classmethod
-    def at_url(cls, url: str, root: Path) -> Remote:
+    def from_url(cls, url: str, root: Path) -> Remote:
         """Return the remote at a URL, with the credentials beside the work tree.
 
         Args:

@@ -100,14 +100,14 @@ class Branch:
             Conflict: The race was lost too often.
         """
 
-        def make_one(tip: str | None) -> Sequence[RecordCommit]:
+        def single_commit(tip: str | None) -> Sequence[RecordCommit]:
             files, message = make(tip)
             merges = also_parent is not None and also_parent != tip
             return [RecordCommit(files=files, message=message)] if files or merges else []
 
-        return self.update_many(make_one, also_parent=also_parent)
+        return self.append_commits(single_commit, also_parent=also_parent)
 
-    def update_many(
+    def append_commits(
         self,
         make: Callable[[str | None], Iterable[RecordCommit]],
         *,

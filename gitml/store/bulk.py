@@ -11,7 +11,7 @@ from gitml.formats import joins, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store.branch import Branch, RecordCommit
-from gitml.text import one_line
+from gitml.text import single_line
 
 _MAX_RUNS = 5_000  # given to one git process; all of them are in memory at once
 _MAX_POINTS = 500_000  # metric points in them
@@ -43,7 +43,7 @@ def commit(
             branch's lock, so that it must be quick.
         uncommitted: Ids of runs that cannot be on the branch yet.
     """
-    branch.update_many(lambda tip: _commits(branch, make(), uncommitted, tip))
+    branch.append_commits(lambda tip: _commits(branch, make(), uncommitted, tip))
 
 
 def _portions(runs: Iterable[RunFiles], most: int, points: int) -> Iterator[list[RunFiles]]:
@@ -107,5 +107,5 @@ def _message(runs: Sequence[RunFiles]) -> str:
     counts = ", ".join(f"{n:,} {state}" for state, n in states.most_common())
     lines = [f"{len(runs):,} runs: {counts}", ""]
     for experiment, number in Counter(info.experiment_id for info in infos).most_common(20):
-        lines.append(f"{one_line(unquote(experiment), 60)}: {number:,} runs")
+        lines.append(f"{single_line(unquote(experiment), 60)}: {number:,} runs")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from gitml.errors import AlreadyExists, NotFound
 from gitml.formats import run_records
 from gitml.formats.run_records import ExperimentRecord
 from gitml.store.branch import Branch
-from gitml.text import one_line, short_repr
+from gitml.text import short_repr, single_line
 
 Edit = Callable[[ExperimentRecord, int], ExperimentRecord]
 """Given a record and the time of the edit in ms, returns the changed record."""
@@ -96,7 +96,7 @@ class ExperimentStore:
             )
             return {
                 run_records.experiment_path(identifier): data
-            }, f"experiment {one_line(name, 60)}: created\n"
+            }, f"experiment {single_line(name, 60)}: created\n"
 
         self._branch.update(make)
         return identifier
@@ -144,7 +144,7 @@ class ExperimentStore:
             new = replace(new, experiment=replace(new.experiment, last_update_time=now))
             return {
                 path: run_records.experiment_to_json(new)
-            }, f"experiment {one_line(new.experiment.name, 60)}: {what}\n"
+            }, f"experiment {single_line(new.experiment.name, 60)}: {what}\n"
 
         self._branch.update(make)
 

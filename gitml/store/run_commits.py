@@ -99,7 +99,7 @@ class RunCommitter:
                 for ticket in committed:
                     ticket.path.unlink(missing_ok=True)
 
-            self._branch.update_many(make, then=then)
+            self._branch.append_commits(make, then=then)
 
     def commit_batch(self, runs: Sequence[BatchedRun], *, ended: bool = True) -> None:
         """Commit runs of a batch together.

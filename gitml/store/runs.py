@@ -128,7 +128,7 @@ class RunStore:
         if self.batch:
             self.batch.flush()
 
-    def add_many(self, runs: Iterable[RunFiles]) -> int:
+    def add_all(self, runs: Iterable[RunFiles]) -> int:
         """Commit many runs that were recorded elsewhere, some thousands at a time.
 
         A run that is on the branch already is joined with the given one.

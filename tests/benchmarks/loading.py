@@ -21,7 +21,7 @@ def load_gitml(count: int, params: int = 10, metrics: int = 5) -> None:
 
     repository = TrackingClient().repository
     experiment = repository.experiments.create(EXPERIMENT, {}, exist_ok=True)
-    repository.runs.add_many(made(experiment, count, params, metrics))
+    repository.runs.add_all(made(experiment, count, params, metrics))
 
 
 def made(experiment: str, count: int, params: int = 10, metrics: int = 5) -> Iterator[Any]:

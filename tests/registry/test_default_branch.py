@@ -65,7 +65,7 @@ def answers(folder: Path) -> dict[str, object]:
     commits = RepositorySource(repository).commits()
     return {
         "dashboard": commits[0].subject,
-        "signing": signers.at_hand(repository.git, "origin").required,
+        "signing": signers.of_clone(repository.git, "origin").required,
         "version commit": git(folder, "show", f"{tag}:.github/origin"),
         "workflows": names,
         "check": review.check(registry).base,
@@ -107,7 +107,7 @@ def test_a_shallow_clone_of_an_unmerged_branch_asks_the_remote(tmp_path: Path) -
     git(job, "remote", "add", "origin", f"file://{tmp_path}/origin.git")
     git(job, "fetch", "-q", "--depth=1", "origin", "+feature:refs/remotes/origin/feature")
     git(job, "checkout", "-qB", "feature", "refs/remotes/origin/feature")
-    assert signers.at_hand(GitRepo.discover(job), "origin").required is False
+    assert signers.of_clone(GitRepo.discover(job), "origin").required is False
     assert git(job, "symbolic-ref", "refs/remotes/origin/HEAD") == "refs/remotes/origin/trunk"
 
 

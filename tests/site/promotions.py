@@ -78,7 +78,7 @@ class Story:
         """A branch that wants a version in Production."""
         return OpenProposal(
             branch=f"promote/{self.says}", commit="3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3",
-            user=self.who, timestamp=when, reason=self.says, open_at=f"{FORGE.address}/pulls",
+            user=self.who, timestamp=when, reason=self.says, requests_url=f"{FORGE.address}/pulls",
             comparison=self.comparison(
                 new, old, Approvals(), incumbent_forced=self.says, gates_added=(self.says,)
             ),

@@ -13,7 +13,7 @@ from gitml.query import gates
 from gitml.query.gate_nodes import GateField, fields_of
 from gitml.query.gates import Gate, Value
 from gitml.registry.tags.detail import RecordedGate
-from gitml.text import one_line
+from gitml.text import single_line
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 _TOLERANCE = 1e-3  # relative; the sentence is for people, other releases may round otherwise
@@ -50,7 +50,7 @@ def gate_problem(recorded: RecordedGate, approvals: int = 0) -> str:
         return f"The gate {text!r:.120} was judged by other approvals than the tag names."
     for vacant in _vacant_stages(pairs):
         verdict = gates.judge(gate, *_facts(pairs, vacant))
-        if _same_sentence(one_line(verdict.measured), measured):
+        if _same_sentence(single_line(verdict.measured), measured):
             return _verdict_problem(recorded, verdict.holds, [value for _, value in pairs])
     return f"The gate {text!r:.120} is recorded as {measured!r:.120}, not with its values."
 

@@ -19,7 +19,7 @@ from gitml.registry.audit.signers import GPG_KEYS, SSH_KEYS, Policy
 from gitml.registry.tags.grammar import TagEvent, parse, true_name
 from gitml.registry.tags.messages import parse_detail, tag_signature
 
-_AT_ONCE = 4
+_WORKERS = 4
 _HEADER = re.compile(
     r"object (?P<target>[0-9a-f]+)\ntype (?P<type>\w+)\ntag (?P<tag>[^\n]*)\n.*?\n\n", re.DOTALL
 )
@@ -74,8 +74,8 @@ class Signatures:
         Args:
             tags: Name to id of each tag object.
         """
-        raws = (raw.decode("utf-8", "replace") for raw in self._repo.read_many(tags.values()))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        raws = (raw.decode("utf-8", "replace") for raw in self._repo.read_blobs(tags.values()))
+        with ThreadPoolExecutor(_WORKERS) as pool:
             for fault in pool.map(self._fault, tags, tags.values(), list(raws)):
                 if fault:
                     yield fault
@@ -111,9 +111,9 @@ class Signatures:
             env={"GNUPGHOME": str(self._folder), "LC_ALL": "C"},
         )  # fmt: skip
         code, _, err = running.finish()
-        told = err.decode("utf-8", "replace")
+        output = err.decode("utf-8", "replace")
         if code:
             return []
         if by_ssh:
-            return [name for found in _BY_SSH.findall(told) for name in found.split(",")]
-        return _BY_GPG.findall(told)
+            return [name for names in _BY_SSH.findall(output) for name in names.split(",")]
+        return _BY_GPG.findall(output)

@@ -56,9 +56,9 @@ class Policy:
         """
         stage = f"alias/{event.value}" if event.kind in _ALIASING else event.value
         for glob, stages in self.signers.items():
-            found = next((stages[one] for one in (stage, _ALL) if one and one in stages), None)
-            if found is not None and fnmatchcase(model, glob):
-                return tuple(found)
+            allowed = next((stages[key] for key in (stage, _ALL) if key and key in stages), None)
+            if allowed is not None and fnmatchcase(model, glob):
+                return tuple(allowed)
         return None
 
 
@@ -92,7 +92,7 @@ def of_team(repo: GitRepo, remote: str) -> Policy:
     return committed(repo, branch.commit if branch else "HEAD")
 
 
-def at_hand(repo: GitRepo, remote: str) -> Policy:
+def of_clone(repo: GitRepo, remote: str) -> Policy:
     """Read the policy of the default branch as this clone has it: for those who sign.
 
     Raises:

@@ -58,7 +58,7 @@ def write_signed(repo: GitRepo, tag: Tag, who: Identity) -> str:
         except StoreError as error:
             why = re.sub(r"^`git -?\w+` failed: (error: )?", "", error.message)
             raise _unable(tag, why) from error
-    raw = next(repo.read_many([oid])).decode("utf-8", "replace")
+    raw = next(repo.read_blobs([oid])).decode("utf-8", "replace")
     if not tag_signature(raw):  # git 2.39 takes it for done when ssh-keygen finds no key
         raise _unable(tag, "the key cannot be used.")
     return oid

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gitml.errors import InvalidInput
 from gitml.query.gates import Facts
-from gitml.text import one_line
+from gitml.text import single_line
 
 _TRAILER = re.compile(r"(?:approved|reviewed)-by:[ \t]*(\S.*)", re.IGNORECASE)
 _PERSON = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>\s]+)>")
@@ -82,7 +82,7 @@ def from_trailers(message: str, proposer: str) -> Approvals:
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     """Return each person once; whoever shares a name or an e-mail is the same person."""
     people: dict[str, set[str]] = {}
-    for name in (one_line(name)[:_LONGEST] for name in names):
+    for name in (single_line(name)[:_LONGEST] for name in names):
         if name and not any(_aliases(name) & aliases for aliases in people.values()):
             people[name] = _aliases(name)
     return tuple(people)

@@ -92,12 +92,12 @@ def read_all(repo: GitRepo, rev: str | None = None) -> dict[str, Declaration]:
     Raises:
         InvalidInput: A file is not as it should be.
     """
-    found = {}
-    for one in read_each(repo, rev):
-        if isinstance(one, InvalidInput):
-            raise one
-        found[one.model] = one
-    return found
+    declarations = {}
+    for declaration in read_each(repo, rev):
+        if isinstance(declaration, InvalidInput):
+            raise declaration
+        declarations[declaration.model] = declaration
+    return declarations
 
 
 def read_each(repo: GitRepo, rev: str | None = None) -> Iterator[Declaration | InvalidInput]:
@@ -130,10 +130,10 @@ def _bytes(repo: GitRepo, path: str, rev: str | None) -> bytes | None:
                 hint="Fetch it first; a shallow clone needs `git fetch --unshallow`.",
             )
         return repo.read(f"{rev or 'HEAD'}:{path}")
-    place = repo.work_tree / path
-    if place.is_symlink():
+    file = repo.work_tree / path
+    if file.is_symlink():
         raise InvalidInput(f"{path} is a symbolic link.", hint="Put a plain file there.")
-    return place.read_bytes() if place.is_file() else None
+    return file.read_bytes() if file.is_file() else None
 
 
 def parse(data: bytes, path: str) -> Declaration:
@@ -218,24 +218,24 @@ class _Reader:
             raise self._wrong(node, error.message.rstrip("."), error.hint) from error
 
     def _mapping(
-        self, node: Node | None, what: str, known: tuple[str, ...] = ()
+        self, node: Node | None, what: str, allowed: tuple[str, ...] = ()
     ) -> dict[str, Node]:
-        if node is None or (node.id == "scalar" and node.tag.endswith(":null") and not known):
+        if node is None or (node.id == "scalar" and node.tag.endswith(":null") and not allowed):
             return {}
         if node.id != "mapping":
             raise self._wrong(node, f"{what} is not a mapping of keys")
-        found: dict[str, Node] = {}
+        nodes: dict[str, Node] = {}
         for key, value in node.value:
             name = key.value if key.id == "scalar" else ""
-            if name in found or (
-                what not in ("aliases", "better") and name.lower() in map(str.lower, found)
+            if name in nodes or (
+                what not in ("aliases", "better") and name.lower() in map(str.lower, nodes)
             ):
                 raise self._wrong(key, f"{name!r:.60} is declared twice", "Keep one of them.")
-            if known and name not in known:
-                raise self._wrong(key, f"unknown key {name!r:.60}", f"Known: {', '.join(known)}.")
-            found[name] = value
+            if allowed and name not in allowed:
+                raise self._wrong(key, f"unknown key {name!r:.60}", f"Known: {', '.join(allowed)}.")
+            nodes[name] = value
             self._lines[f"{what}.{name}"] = key.start_mark.line + 1
-        return found
+        return nodes
 
     def _versions(self, items: Mapping[str, Node], what: str) -> dict[str, tuple[int | None, Node]]:
         return {
@@ -244,14 +244,14 @@ class _Reader:
         }
 
     def _stages(self, items: Mapping[str, Node]) -> dict[Stage, int | None]:
-        found: dict[Stage, int | None] = {}
+        stages: dict[Stage, int | None] = {}
         for name, (version, node) in self._versions(items, "stages").items():
-            if version is not None and version in found.values():
+            if version is not None and version in stages.values():
                 raise self._wrong(
                     node, f"version {version} is declared for two stages", "It can be in one."
                 )
-            found[self._stage(name, node)] = version
-        return found
+            stages[self._stage(name, node)] = version
+        return stages
 
     def _version(self, node: Node) -> int | None:
         if node.id == "scalar" and node.tag.endswith(":null"):
@@ -386,10 +386,10 @@ def _edited(text: str, path: str, stage: str, version: str) -> str:
     return _line_after(text, last.end_mark.index, f"{indent}{stage}: {version}")
 
 
-def _line_after(text: str, at: int, line: str) -> str:
-    """Insert a line below the one that holds a position."""
+def _line_after(text: str, position: int, line: str) -> str:
+    """Insert a line below the line that contains a position."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    end = text.find("\n", at)
+    end = text.find("\n", position)
     if end < 0:
         return f"{text}{newline}{line.replace(chr(10), newline)}{newline}"
     return f"{text[: end + 1]}{line.replace(chr(10), newline)}{newline}{text[end + 1 :]}"

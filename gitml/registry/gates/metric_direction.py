@@ -35,12 +35,12 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownDirection:
+class MetricDirection:
     """The better direction of a metric.
 
     Attributes:
         better: The direction.
-        source: How it is known: ``declared``, ``gate`` or ``name``.
+        source: What says so: ``declared``, ``gate`` or ``name``.
     """
 
     better: Direction
@@ -49,7 +49,7 @@ class KnownDirection:
 
 def directions(
     metrics: Iterable[str], declared: Mapping[str, Direction], gates: Sequence[Gate]
-) -> dict[str, KnownDirection]:
+) -> dict[str, MetricDirection]:
     """Return the better direction of each metric for which it is known."""
     by_gates = _by_gates(gates)
     result = {}
@@ -61,7 +61,7 @@ def directions(
         )
         for source, better in candidates:
             if better:
-                result[metric] = KnownDirection(better=better, source=source)
+                result[metric] = MetricDirection(better=better, source=source)
                 break
     return result
 

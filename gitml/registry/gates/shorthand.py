@@ -43,7 +43,7 @@ def expanded(key: str, value: Any) -> str:
 
 def _approvals(value: Any) -> str:
     if isinstance(value, list):
-        names = [one.strip() for one in value if isinstance(one, str) and one.strip()]
+        names = [name.strip() for name in value if isinstance(name, str) and name.strip()]
         if not names or len(names) != len(value) or len(names) > MOST_APPROVALS:
             raise _wrong("approvals", value, "a list of names, such as [ada, bo@example.org]")
         return " and ".join(f"approved_by.{_quoted(name)}" for name in dict.fromkeys(names))
@@ -66,14 +66,18 @@ def _signature(value: Any) -> str:
 
 
 def _dataset(value: Any) -> str:
-    told: Mapping[str, Any] = {"name": value} if isinstance(value, str) else value
-    fits = isinstance(told, Mapping) and "name" in told and not told.keys() - {"name", "digest"}
-    if not fits or not all(isinstance(text, str) and text.strip() for text in told.values()):
+    dataset: Mapping[str, Any] = {"name": value} if isinstance(value, str) else value
+    fits = (
+        isinstance(dataset, Mapping)
+        and "name" in dataset
+        and not dataset.keys() - {"name", "digest"}
+    )
+    if not fits or not all(isinstance(text, str) and text.strip() for text in dataset.values()):
         raise _wrong("dataset", value, "a name, or {name: holdout, digest: 1f2e3d4c}")
-    field = f"evaluations.{_quoted(told['name'])}"
-    if "digest" not in told:
+    field = f"evaluations.{_quoted(dataset['name'])}"
+    if "digest" not in dataset:
         return f"{field} is not null"
-    digest = told["digest"].replace("'", "''")
+    digest = dataset["digest"].replace("'", "''")
     return f"{field} = '{digest}'"
 
 
@@ -90,5 +94,5 @@ def _quoted(name: str) -> str:
     return f"`{name}`"
 
 
-def _wrong(key: str, value: Any, wanted: str) -> InvalidInput:
-    return InvalidInput(f"{key} cannot be {value!r:.60}.", hint=f"Write {wanted}.")
+def _wrong(key: str, value: Any, expected: str) -> InvalidInput:
+    return InvalidInput(f"{key} cannot be {value!r:.60}.", hint=f"Write {expected}.")

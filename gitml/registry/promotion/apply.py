@@ -25,7 +25,7 @@ from gitml.registry.promotion.review import check_versions, examine
 from gitml.registry.registry import Registry
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.verify import require_signed
-from gitml.text import one_line
+from gitml.text import single_line
 
 _DEEPER = (1, 20, 500, 10_000)  # commits
 
@@ -250,12 +250,12 @@ def _decision(
     title, _, body = words.strip().partition("\n")
     return _Decision(
         detail=TagDetail.of(
-            merged_by=one_line(author),
-            committer=one_line(committer),
+            merged_by=single_line(author),
+            committer=single_line(committer),
             merge_commit=merge,
             pull_request=request_number(message),
         ),
-        reason=one_line(body.strip() or title),
+        reason=single_line(body.strip() or title),
         approvals=cache(lambda: approvers.find(declaration, merge, message, proposer)),
     )
 

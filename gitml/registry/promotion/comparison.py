@@ -16,7 +16,7 @@ from gitml.query.gates import Gate, Verdict
 from gitml.registry.facts import VersionFacts
 from gitml.registry.gates import metric_direction
 from gitml.registry.gates.approvals import NOBODY, Approvals
-from gitml.registry.gates.metric_direction import Direction, KnownDirection
+from gitml.registry.gates.metric_direction import Direction, MetricDirection
 from gitml.registry.tags.stage_history import StageEntry
 
 
@@ -235,7 +235,7 @@ def _logged(version: VersionFacts | None) -> Mapping[str, float]:
 
 
 def _metric(
-    name: str, new: float | None, old: float | None, direction: KnownDirection | None
+    name: str, new: float | None, old: float | None, direction: MetricDirection | None
 ) -> MetricComparison:
     finite = new is not None and old is not None and math.isfinite(new) and math.isfinite(old)
     difference = new - old if finite and new is not None and old is not None else None

@@ -21,7 +21,7 @@ from gitml.registry.promotion.pull_request import forge_of
 from gitml.registry.promotion.review import between, code_between, consider
 from gitml.registry.registry import Registry
 from gitml.registry.tags.stage_history import StageEntry, entries
-from gitml.text import one_line
+from gitml.text import single_line
 
 _MAX_BRANCHES = 200
 _MAX_DECISIONS = 200  # of a model
@@ -40,7 +40,7 @@ class OpenProposal:
         user: Who proposed.
         timestamp: When, ms since the Unix epoch.
         reason: Why.
-        open_at: Address that lists its pull request; empty if there is none.
+        requests_url: Address that lists its pull request; empty if there is none.
         comparison: The version beside the one that is live.
     """
 
@@ -49,7 +49,7 @@ class OpenProposal:
     user: str
     timestamp: int
     reason: str
-    open_at: str
+    requests_url: str
     comparison: VersionComparison
 
 
@@ -117,8 +117,8 @@ def _proposed(registry: Registry, base: str, branch: str, commit: str) -> Iterat
                 commit=commit,
                 user=user,
                 timestamp=int(seconds) * 1000,
-                reason=one_line(body.strip() or title),
-                open_at=forge_of(repo, registry.remote).requests(branch),
+                reason=single_line(body.strip() or title),
+                requests_url=forge_of(repo, registry.remote).requests(branch),
                 comparison=comparison,
             )
 

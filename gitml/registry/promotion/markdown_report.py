@@ -17,7 +17,14 @@ from gitml.registry.promotion.comparison import (
 )
 from gitml.registry.promotion.review import Review
 from gitml.registry.tags.stage_history import StageEntry
-from gitml.text import format_difference, format_number, format_size, format_time, one_line, plural
+from gitml.text import (
+    format_difference,
+    format_number,
+    format_size,
+    format_time,
+    plural,
+    single_line,
+)
 
 MARKER = "<!-- gitml:registry-report -->"
 """First line of the Markdown, by which a comment is found again and updated."""
@@ -188,7 +195,7 @@ def _value(value: float | str | bool | None) -> str:
 
 def _code_span(text: str) -> str:
     """A code span that holds any text, in a table too."""
-    line = one_line(text, _MAX_VALUE)
+    line = single_line(text, _MAX_VALUE)
     if not line:
         return ""
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)

@@ -22,7 +22,7 @@ from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, slug
 from gitml.registry.tags.names import check_stage
 from gitml.repository import Repository
-from gitml.text import one_line, short_repr
+from gitml.text import short_repr, single_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +60,29 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     if not reason.strip():
         raise InvalidInput("A proposal needs a reason.", hint="Give it with -m WHY.")
     target = check_stage(stage)
-    found = registry.get_model_version(name, version)
+    candidate = registry.get_model_version(name, version)
     base = default_branch.require(registry.repo, registry.remote)
-    old = declarations.read(registry.repo, found.name, base.commit)
+    old = declarations.read(registry.repo, candidate.name, base.commit)
+    path = declarations.path_of(candidate.name)
     if target is Stage.NONE:
         raise InvalidInput(
             "Stage None cannot be proposed.",
-            hint=f"Empty a stage with `Production: null` in {declarations.path_of(found.name)}.",
+            hint=f"Empty a stage with `Production: null` in {path}.",
         )
-    if old and old.stages.get(target) == found.version:
-        live = found.current_stage == target
+    if old and old.stages.get(target) == candidate.version:
+        live = candidate.current_stage == target
         raise InvalidInput(
-            f"{old.path} declares version {found.version} for {target.value} already.",
+            f"{old.path} declares version {candidate.version} for {target.value} already.",
             hint="It is live." if live else "Run `gitml registry apply` on that branch.",
         )
-    _require_pushed(registry, found, base)
-    text = declarations.with_stage(old, found.name, target, found.version)
-    wanted = f"promote/{slug(found.name)}-v{found.version}-{target.value.lower()}"
-    branch = _free_branch(registry.repo, base, wanted)
-    title = f"Promote {found.name} version {found.version} to {target.value}"
-    message = f"{one_line(title)}\n\n{reason.strip()}\n"
-    path = declarations.path_of(found.name)
+    _require_pushed(registry, candidate, base)
+    text = declarations.with_stage(old, candidate.name, target, candidate.version)
+    preferred = f"promote/{slug(candidate.name)}-v{candidate.version}-{target.value.lower()}"
+    branch = _free_branch(registry.repo, base, preferred)
+    title = f"Promote {candidate.name} version {candidate.version} to {target.value}"
+    message = f"{single_line(title)}\n\n{reason.strip()}\n"
     commit = _push_branch(registry, base, branch, path, text.encode(), message)
-    made = Proposal(branch=branch, commit=commit, version=found.version, stage=target.value)
+    made = Proposal(branch=branch, commit=commit, version=candidate.version, stage=target.value)
     return _requested(registry.repo, base, made, title, reason)
 
 
@@ -97,8 +97,8 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBran
         for event in registry.history(version.name)
         if event.kind == Kind.REGISTERED and event.version == version.version
     }
-    there = registry.repo.remote_refs(base.remote, *(tags or ("refs/tags/",)))
-    if not tags & there.keys():
+    remote_refs = registry.repo.remote_refs(base.remote, *(tags or ("refs/tags/",)))
+    if not tags & remote_refs.keys():
         raise InvalidInput(
             f"Version {version.version} of {short_repr(version.name)} is not on "
             f"{base.remote!r} yet.",
@@ -106,19 +106,19 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBran
         )
 
 
-def _free_branch(repo: GitRepo, base: DefaultBranch, wanted: str) -> str:
+def _free_branch(repo: GitRepo, base: DefaultBranch, preferred: str) -> str:
     """Name a branch, with a number behind it where earlier ones were merged and are still there.
 
     Raises:
         AlreadyExists: One was not merged yet.
     """
     refs = repo.remote_refs(base.remote, "refs/heads/promote/*")
-    names = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+    names = itertools.chain([preferred], (f"{preferred}-{number}" for number in itertools.count(2)))
     for name in names:
-        there = refs.get(f"refs/heads/{name}")
-        if there is None:
+        tip = refs.get(f"refs/heads/{name}")
+        if tip is None:
             return name
-        if not (repo.contains(there) and repo.is_ancestor(there, base.commit)):
+        if not (repo.contains(tip) and repo.is_ancestor(tip, base.commit)):
             break
     raise AlreadyExists(
         f"Branch {name} is on {base.remote!r} already.",
@@ -180,7 +180,7 @@ def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersio
         NotFound: There is none, or it is deleted.
     """
     live = next(iter(registry.get_latest_versions(name, [stage])), None)
-    usable = {one.version: one for one in registry.model_versions(name)}
+    usable = {candidate.version: candidate for candidate in registry.model_versions(name)}
     entered = [
         event.version
         for event in registry.history(name)
@@ -204,11 +204,13 @@ def require_artifacts(repository: Repository, version: ModelVersion) -> None:
     run_id, _, path = version.source.removeprefix("runs:/").partition("/")
     files = repository.files(run_id)
     listed = manifest.subdirectory(files.artifacts, path)
-    there = repository.open_remote(files.remote_config).existing({one.md5 for one in listed})
-    gone = [one.path for one in listed if one.md5 not in there]
-    if gone or not listed:
+    stored = repository.open_remote(files.remote_config).existing(
+        {artifact.md5 for artifact in listed}
+    )
+    missing = [artifact.path for artifact in listed if artifact.md5 not in stored]
+    if missing or not listed:
         raise ArtifactError(
-            f"{version.name} version {version.version} lacks {len(gone) or 'all'} of its files "
-            f"({', '.join(gone[:3]) or version.source}).",
+            f"{version.name} version {version.version} lacks {len(missing) or 'all'} of its files "
+            f"({', '.join(missing[:3]) or version.source}).",
             hint="Push them from a clone that has them (`gitml push`), then try again.",
         )

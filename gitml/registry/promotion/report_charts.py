@@ -12,7 +12,7 @@ from typing import Any
 from gitml.entities import Metric
 from gitml.registry.promotion.comparison import MetricComparison, VersionComparison
 from gitml.registry.tags.grammar import slug
-from gitml.text import one_line
+from gitml.text import single_line
 
 _MAX_BARS = 20
 _MAX_CURVES = 6
@@ -130,4 +130,4 @@ def _head(title: str, rows: Sequence[Mapping[str, object]]) -> Spec:
 
 
 def _short(name: str) -> str:
-    return one_line(name, _MAX_NAME)
+    return single_line(name, _MAX_NAME)

@@ -26,7 +26,7 @@ _TAG = re.compile(
     rf"(?:#(?P<stage>{_NAME})(?P<left>!?)|@(?P<version>{_SEMVER})(?P<deleted>!?)|@deprecated)"
     r"(?:#(?P<counter>[0-9]{1,18}))?"
 )
-_OURS = re.compile(r"v([1-9][0-9]{0,8})\.0\.0")
+_GITML_VERSION = re.compile(r"v([1-9][0-9]{0,8})\.0\.0")
 _PLAIN = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-_]*[a-zA-Z0-9])?")
 _SLUGGED = re.compile(r".+-x[0-9a-f]{8}")
 
@@ -112,7 +112,7 @@ def semver(number: int) -> str:
 
 def number_of(version: str) -> int | None:
     """Parse a version number; None for versions that gitml does not write."""
-    match = _OURS.fullmatch(version)
+    match = _GITML_VERSION.fullmatch(version)
     return int(match[1]) if match else None
 
 

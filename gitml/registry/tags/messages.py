@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from gitml.registry.tags.detail import TagDetail, TagLink
-from gitml.text import one_line
+from gitml.text import single_line
 
 MAX_DETAIL = 65_536  # characters of YAML to parse; 50 gates take some ten thousand
 _MAX_NODES = 5_000
@@ -28,7 +28,7 @@ def format_message(line: str, detail: TagDetail) -> str:
         if document
         else ""
     )
-    return f"{one_line(line)}\n\n{text}".rstrip() + "\n"
+    return f"{single_line(line)}\n\n{text}".rstrip() + "\n"
 
 
 def parse_message(message: str) -> tuple[str, TagDetail]:

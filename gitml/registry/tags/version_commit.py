@@ -15,7 +15,7 @@ from gitml.formats.model_records import VersionFile, version_file_from_json, ver
 from gitml.formats.run_records import run_folder
 from gitml.git import Blob, CommitStream, Content, Files, GitRepo, RefUpdate, default_branch
 from gitml.store.branch import TEMPORARY, Branch
-from gitml.text import one_line
+from gitml.text import single_line
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CI_FILES = {".github": ("tree",), ".gitlab-ci.yml": ("blob",)}
@@ -209,10 +209,10 @@ def version_file(repo: GitRepo, commit: str) -> VersionFile | None:
 def version_files(repo: GitRepo, commits: Sequence[str]) -> dict[str, VersionFile | None]:
     """Read the ``version.json`` of many version commits with one process, by commit."""
     names = [f"{commit}:version.json" for commit in commits]
-    found = repo.read_checked(names, LARGEST_RECORD)
+    contents = repo.read_checked(names, LARGEST_RECORD)
     return {
         commit: _file_of(None if isinstance(data, StoreError) else data)
-        for commit, data in zip(commits, found, strict=True)
+        for commit, data in zip(commits, contents, strict=True)
     }
 
 
@@ -231,7 +231,7 @@ def about(file: VersionFile, description: str = "") -> str:
 
 def _message(file: VersionFile) -> str:
     return (
-        f"{one_line(file.name)}: version {file.version}\n\n"
+        f"{single_line(file.name)}: version {file.version}\n\n"
         f"Run: {file.run_id}\nModel: {file.source}\nDigest: {file.digest}\n"
     )
 
@@ -240,6 +240,6 @@ def dvc_yaml(slug: str, about: str) -> bytes:
     """Format the ``dvc.yaml`` that names a version commit's model."""
     import yaml
 
-    artifact = {"path": "model", "type": "model", "desc": one_line(about)}
+    artifact = {"path": "model", "type": "model", "desc": single_line(about)}
     text = yaml.safe_dump({"artifacts": {slug: artifact}}, sort_keys=False, allow_unicode=True)
     return text.encode()

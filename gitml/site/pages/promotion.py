@@ -75,7 +75,7 @@ def proposal_view(catalogue: Catalogue, proposal: OpenProposal) -> PromotionView
         timestamp=proposal.timestamp,
         until=None,
         reason=proposal.reason,
-        request=proposal.open_at if proposal.open_at.startswith("https://") else "",
+        request=proposal.requests_url if proposal.requests_url.startswith("https://") else "",
         facts=(
             ("Branch", PageLink(text=formats.name(proposal.branch))),
             ("Commit", _commit(catalogue, proposal.commit)),

@@ -97,7 +97,7 @@ class Writer:
             with exclusive(self.folder / "lock"):  # nobody commits meanwhile
                 _move_files(incoming, self.artifacts)
         except OSError as error:
-            if not _is_ours(error, self.folder):
+            if not _is_folder_failure(error, self.folder):
                 raise
             raise files.cannot_write(self.folder, error) from error
         finally:
@@ -135,7 +135,7 @@ def _move_files(source: Path, target: Path) -> None:
             (Path(parent) / name).replace(folder / name)
 
 
-def _is_ours(error: OSError, folder: Path) -> bool:
+def _is_folder_failure(error: OSError, folder: Path) -> bool:
     """Return True if our own folder failed, False if the file that is logged did."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
     return full or any(str(folder) in str(name) for name in (error.filename, error.filename2))

@@ -128,12 +128,12 @@ class Database:
         if not all(os.access(p, os.W_OK) for p in (self.path.parent, self.path) if p.exists()):
             raise PermissionError(f"{self.path} cannot be written")
         db = self._connected(str(self.path))
-        if self._is_ours(db):
+        if self._has_current_schema(db):
             return db
         db.close()
         with exclusive(self._lock_path):
             db = self._connected(str(self.path))
-            if self._is_ours(db):
+            if self._has_current_schema(db):
                 return db
             db.close()
             self._unlink()
@@ -152,7 +152,7 @@ class Database:
         db.execute("PRAGMA synchronous = OFF")  # everything can be derived again
         return db
 
-    def _is_ours(self, db: Connection) -> bool:
+    def _has_current_schema(self, db: Connection) -> bool:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA:
             raise SchemaTooNew(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitml.query.gates import read
-from gitml.registry.gates.metric_direction import Direction, KnownDirection, by_name, directions
+from gitml.registry.gates.metric_direction import Direction, MetricDirection, by_name, directions
 
 LOWER, HIGHER = Direction.LOWER, Direction.HIGHER
 
@@ -48,13 +48,13 @@ def test_well_known_names_tell(metric: str, expected: Direction | None) -> None:
 )
 def test_gates_tell_where_a_metric_stands_alone(gate: str, expected: Direction | None) -> None:
     found = directions(["x"], {}, [read(gate)])
-    assert found == ({"x": KnownDirection(better=expected, source="gate")} if expected else {})
+    assert found == ({"x": MetricDirection(better=expected, source="gate")} if expected else {})
 
 
 def test_what_is_declared_comes_first_then_gates_then_names() -> None:
     gates = [read("metrics.rmse > 1"), read("metrics.mae > 1")]
     assert directions(["rmse", "mae", "r2", "n"], {"rmse": LOWER}, gates) == {
-        "rmse": KnownDirection(better=LOWER, source="declared"),
-        "mae": KnownDirection(better=HIGHER, source="gate"),
-        "r2": KnownDirection(better=HIGHER, source="name"),
+        "rmse": MetricDirection(better=LOWER, source="declared"),
+        "mae": MetricDirection(better=HIGHER, source="gate"),
+        "r2": MetricDirection(better=HIGHER, source="name"),
     }

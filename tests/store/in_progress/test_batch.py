@@ -136,7 +136,7 @@ def test_a_commit_that_failed_after_git_made_it_is_joined_when_it_is_repeated(
     tracked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     branch = Repository.open(tracked).branch
-    update = branch.update_many
+    update = branch.append_commits
 
     def fail_after(*args: object, **more: object) -> None:
         update(*args, **more)
@@ -145,7 +145,7 @@ def test_a_commit_that_failed_after_git_made_it_is_joined_when_it_is_repeated(
 
     with gitml.batch():
         run_id = log(1)
-        monkeypatch.setattr(branch, "update_many", fail_after)
+        monkeypatch.setattr(branch, "append_commits", fail_after)
         with pytest.raises(StoreError, match="tired"):
             Repository.open(tracked).runs.flush()
         tag_on_the_branch(tracked, run_id)
@@ -234,7 +234,7 @@ def test_a_journal_that_was_committed_already_changes_nothing(tracked: Path) -> 
     tip = git(tracked, "rev-parse", "gitml/runs")
     base = {run_id: runs.read(run_id, "Default") for run_id in ids}
 
-    assert runs.add_many(base.values()) == 3
+    assert runs.add_all(base.values()) == 3
     assert git(tracked, "rev-parse", "gitml/runs") == tip
     assert {run_id: runs.read(run_id, "Default") for run_id in ids} == base
 
@@ -249,7 +249,7 @@ def made(count: int) -> Iterator[RunFiles]:
 def test_runs_made_elsewhere_are_added_in_portions(tracked: Path) -> None:
     runs = Repository.open(tracked).runs
 
-    assert runs.add_many(made(1101)) == 1101
+    assert runs.add_all(made(1101)) == 1101
     assert commits(tracked) == 3
     tree = git(tracked, "ls-tree", "-r", "--name-only", "gitml/runs", "runs/").splitlines()
     assert tree == [f"runs/house/{n:032x}"[:13] + f"/{n:032x}/run.json" for n in range(1101)]

@@ -54,13 +54,13 @@ from gitml.store.branch import Branch
 run = gitml.start_run(run_name="follower")
 gitml.log_param("who", "follower")
 print(run.info.run_id, flush=True)
-update_many = Branch.update_many
+append_commits = Branch.append_commits
 
 def announced(self, *args, **kwargs):
     print("waiting", flush=True)
-    return update_many(self, *args, **kwargs)
+    return append_commits(self, *args, **kwargs)
 
-Branch.update_many = announced
+Branch.append_commits = announced
 sys.stdin.readline()
 gitml.end_run()
 print("ended", flush=True)
