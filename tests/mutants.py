@@ -49,6 +49,7 @@ only_mutate = ["gitml/{module}.py"]
 pytest_add_cli_args = ["--hypothesis-profile", "mutants", "-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = ["tests/{tests}"]
 use_git_change_detection = false
+timeout_multiplier = 3.0
 timeout_constant = 20.0
 """
 

@@ -36,7 +36,7 @@ def workflows(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="actionlint's package has no other binaries")
-@pytest.mark.parametrize("ours", [False, True])
+@pytest.mark.parametrize("own", [False, True])
 def test_actionlint_and_shellcheck_report_nothing(cli: Cli, repository: Path, own: bool) -> None:
     cli("init", "--ci", "github")
     files = sorted(((ROOT if own else repository) / ".github" / "workflows").glob("*.yml"))
