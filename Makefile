@@ -17,7 +17,7 @@ site: $(STAMP)-test
 
 test: lint types layers tests
 
-# What to run between two edits: no browser, nothing that takes a second or more.
+# What to run between two edits: no browser, nothing that takes half a second or more.
 fast: lint types $(STAMP)-test
 	$(BIN)/python -m pytest -n auto -m 'not (browser or slow or soak)'
 

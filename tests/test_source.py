@@ -87,6 +87,7 @@ RULES = (
 _counts = cache(count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_source_stays_within_its_budget(rule: str) -> None:
     budget = Counter(json.loads(BUDGET.read_text()).get(rule, {}))

@@ -94,6 +94,7 @@ def test_clusters_have_no_training_metrics(y: object) -> None:
     assert (training_metrics(model, data), training_figures(model, data)) == ({}, {})
 
 
+@pytest.mark.slow
 def test_plots_of_a_classifier() -> None:
     two = LogisticRegression().fit(X, TWO)
     assert list(training_figures(two, TrainingData(X=X, y=TWO))) == [

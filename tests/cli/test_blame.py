@@ -53,6 +53,7 @@ def promoted(cli: Cli, tracked: Path) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_blame_prints_the_whole_chain_of_a_live_model(
     cli: Cli, tracked: Path, promoted: str
 ) -> None:
@@ -90,6 +91,7 @@ def test_blame_prints_the_whole_chain_of_a_live_model(
     assert refs(tracked) == before
 
 
+@pytest.mark.slow
 def test_show_and_json_tell_the_same_chain(cli: Cli, tracked: Path, promoted: str) -> None:
     version = loaded(cli("registry", "show", "Price", "2", "--json"))
     blamed = loaded(cli("blame", "models:/Price/2", "--json"))
@@ -107,6 +109,7 @@ def test_show_and_json_tell_the_same_chain(cli: Cli, tracked: Path, promoted: st
     assert DIGEST in text and "Add training" in text and "4 % better" in text
 
 
+@pytest.mark.slow
 def test_a_version_tag_and_its_commit_name_the_version(cli: Cli, promoted: str) -> None:
     by_uri = cli("blame", "models:/Price/2").stdout
     commit = loaded(cli("registry", "show", "Price", "2", "--json"))["commit"]

@@ -311,6 +311,7 @@ def live_on(team: Path) -> dict[str, list[int]]:
     return stages
 
 
+@pytest.mark.slow
 def test_a_stale_clone_does_not_apply(cli: Cli, repository: Path, team: Path) -> None:
     old = git(repository, "rev-parse", "HEAD")
     promote(cli, repository, "1", 1)
@@ -320,6 +321,7 @@ def test_a_stale_clone_does_not_apply(cli: Cli, repository: Path, team: Path) ->
     assert "origin/main declares something else" in stale.stderr
 
 
+@pytest.mark.slow
 def test_unknown_versions_are_named_with_file_and_line(
     cli: Cli, repository: Path, team: Path
 ) -> None:
@@ -332,6 +334,7 @@ def test_unknown_versions_are_named_with_file_and_line(
     ).stderr  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_opened_with_gh_where_it_is_present(
     cli: Cli, repository: Path, team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

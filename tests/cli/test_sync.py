@@ -61,6 +61,7 @@ def test_pull_and_sync_bring_the_runs_of_another_clone(
     assert {run["run_name"] for run in loaded(cli("runs", "list", "--json"))} == {"ours", "theirs"}
 
 
+@pytest.mark.slow
 def test_a_version_that_got_another_number_is_named(
     cli: Cli, repository: Path, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

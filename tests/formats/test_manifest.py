@@ -110,6 +110,7 @@ def test_a_manifest_that_is_no_tree_is_refused(twice: list[str], message: str) -
         manifests.parse(json.dumps(entries).encode())
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=60)
     | st.recursive(st.integers() | st.text(), st.lists).map(

@@ -66,6 +66,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
     assert repository.index().get_run(good.runs[1]) is not None
 
 
+@pytest.mark.slow
 def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
@@ -82,6 +83,7 @@ def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path:
     assert {run.info.run_id for run in runs} == set(good.runs)
 
 
+@pytest.mark.slow
 def test_both_sides_of_a_merge_may_be_broken(good: Good) -> None:
     base = git(good.folder, "rev-parse", branch.BRANCH)
     tips = [

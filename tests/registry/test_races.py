@@ -130,6 +130,7 @@ def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
     assert "version 3" in git(first, "show", "Price@v3.0.0^{}", "--no-patch", "--format=%s")
 
 
+@pytest.mark.slow
 def test_a_pull_renumbers_what_was_never_pushed_and_says_so(clones: tuple[Path, Path]) -> None:
     first, second = clones
     register(first)
@@ -147,6 +148,7 @@ def test_a_pull_renumbers_what_was_never_pushed_and_says_so(clones: tuple[Path, 
     assert push_pull.pull(repo(second)).renumbered == ()
 
 
+@pytest.mark.slow
 def test_numbers_that_are_free_on_the_remote_are_kept(clones: tuple[Path, Path]) -> None:
     first, second = clones
     register(second)
@@ -229,6 +231,7 @@ def test_a_model_deleted_in_one_clone_lives_on_with_the_version_of_the_other(
     assert stages(first) == {2: "None"}
 
 
+@pytest.mark.slow
 def test_tags_that_another_remote_has_are_never_written_again(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -257,6 +257,7 @@ def test_descriptions_and_tags_are_edited_and_removals_leave_a_tombstone(world: 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Prix élevé", "🚀", "a.b", "x_", "  spaced  ", "é" * 256])
 def test_names_outside_gtos_grammar_work_everywhere(world: World, name: str) -> None:
     world.registry.register(name, world.model())

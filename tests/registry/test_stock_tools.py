@@ -150,6 +150,7 @@ def test_what_stock_gto_wrote_is_understood(world: World) -> None:
     assert world.registry.register("m", world.model()).version == 6
 
 
+@pytest.mark.slow
 def test_a_model_that_stock_gto_deprecated_is_gone(world: World) -> None:
     world.versions(1, "m")
     world.tool("gto", "deprecate", "m")

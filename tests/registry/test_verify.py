@@ -52,6 +52,7 @@ def team(tmp_path: Path, alone: Path) -> tuple[Path, Path]:
     return alone, tmp_path / "second"
 
 
+@pytest.mark.slow
 def test_a_registry_that_nobody_touched_holds(team: tuple[Path, Path]) -> None:
     for folder in team:
         told = check(folder)

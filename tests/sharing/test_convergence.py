@@ -384,6 +384,7 @@ def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
     assert ids(root / "fresh") == {run_id for run_id, _ in logged}
 
 
+@pytest.mark.slow
 def test_runs_that_somebody_removed_with_git_come_back(origin: Path) -> None:
     first, second = origin.parent / "c0", origin.parent / "c1"
     git(origin.parent, "clone", "-q", "origin.git", "c1")
@@ -472,6 +473,7 @@ def test_a_remote_that_vanished_and_came_back_gets_everything(origin: Path) -> N
     assert (report.runs, report.tags) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_depth_one_clone_joins_edits_of_a_run_that_the_remote_changed_too(origin: Path) -> None:
     first, shallow = origin.parent / "c0", origin.parent / "shallow"
     run_id = log_run(first)

@@ -72,6 +72,7 @@ def test_a_dvc_file_with_a_remote_and_an_awkward_name_is_read_by_dvc() -> None:
     }
 
 
+@pytest.mark.slow
 def test_dvc_get_reads_the_artifacts_of_a_run(
     pushed: Any, dvc: Dvc, files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_dvc_get_reads_the_artifacts_of_a_run(
     assert tree(tmp_path / "out") == files
 
 
+@pytest.mark.slow
 def test_dvc_list_shows_the_artifacts_of_a_run(pushed: Any, dvc: Dvc, tmp_path: Path) -> None:
     where = (str(pushed.path), f"{pushed.run}/artifacts", "--rev", pushed.branch)
     entries = json.loads(dvc("list", "-R", "--json", *where, cwd=tmp_path))
@@ -106,6 +108,7 @@ def test_dvc_api_opens_one_artifact(pushed: Any, files: dict[str, bytes], tmp_pa
     assert done.stdout == files[name]
 
 
+@pytest.mark.slow
 def test_dvc_gets_a_model_folder_by_a_directory_object_of_its_own(
     pushed: Any, dvc: Dvc, files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -150,6 +153,7 @@ def test_artifacts_pushed_by_stock_dvc_are_read_by_us(
     assert tree(tmp_path / "out") == files
 
 
+@pytest.mark.slow
 def test_the_configuration_is_the_text_that_dvc_writes(
     repository: Any, dvc: Callable[..., str]
 ) -> None:

@@ -127,6 +127,7 @@ def work(repository: Path, rounds: int) -> list[str]:
     return subjects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("processes", "runs", "rounds"),
     [pytest.param(2, 4, 4, id="few"), pytest.param(8, 40, 60, id="many", marks=pytest.mark.soak)],

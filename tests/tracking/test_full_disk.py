@@ -135,6 +135,7 @@ print("full", flush=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system of its own")
 @pytest.mark.parametrize("on_error", ["raise", "warn"])
 def test_a_disk_that_is_really_full(tmp_path: Path, on_error: str) -> None:
@@ -146,6 +147,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, on_error: str) -> None:
     assert '"earlier"' in listed and '"later"' in listed
 
 
+@pytest.mark.slow
 def test_a_full_disk_can_be_read(tmp_path: Path) -> None:
     search = "print(sorted(r.info.run_name for r in gitml.MlflowClient().search_runs(['Default'])))"
     printed = on_small_disk(tmp_path, BEFORE + FILLER + search, GITML_ON_ERROR="warn")

@@ -96,6 +96,7 @@ def rewritten(folder: Path, old: str, new: str, *, sign: bool) -> None:
         git(folder, "tag", "-s" if sign else "-a", "-m", body + link, new, f"{old}^{{}}")
 
 
+@pytest.mark.slow
 def test_signed_tags_of_those_who_may_are_verified(team: tuple[Path, Path]) -> None:
     for folder in team:
         told = verify(models(folder))
@@ -160,6 +161,7 @@ def test_each_kind_of_wrong_signature_is_named(
     assert found(bo) == [(last, "deleted")]
 
 
+@pytest.mark.slow
 def test_the_policy_of_a_work_tree_or_an_unmerged_branch_counts_for_nothing(
     team: tuple[Path, Path], keys: dict[str, Path]
 ) -> None:

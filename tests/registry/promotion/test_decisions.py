@@ -51,6 +51,7 @@ def pinned(world: World) -> Registry:
     return world.registry.pinned()
 
 
+@pytest.mark.slow
 def test_branches_that_declare_another_version_are_open_proposals(team: World) -> None:
     base = team.git("rev-parse", "HEAD")
     branch(team, "promote/Price-v2", GATES.replace("1", "2"), "Promote it\n\nCheaper, faster.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from gitml.entities import ModelEvent
@@ -64,6 +65,7 @@ KEYS = st.sampled_from(["gates", "approved_by", "reason", "forced", "merged_by",
 KINDS = st.sampled_from(["stage", "left", "deleted", "registered", "deprecated"])
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(KINDS, st.integers(1, 3), st.dictionaries(KEYS, JSON)), max_size=12),
 )

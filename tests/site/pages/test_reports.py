@@ -75,6 +75,7 @@ def test_a_view_is_read() -> None:
     assert key("tags.x.y") == Key(kind="tags", name="x.y")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
