@@ -136,7 +136,7 @@ def test_a_second_time_changes_nothing_and_an_edit_is_not_overwritten(
     assert "Wrote .github/workflows/gitml-review.yml." in cli(
         "init", "--ci", "github", "--force"
     ).stderr  # fmt: skip
-    assert "--force is for workflows" in cli("init", "--force", code=2).stderr
+    assert "--force needs --ci github or --ci gitlab" in cli("init", "--force", code=2).stderr
 
 
 def test_init_prints_the_include_for_an_existing_gitlab_file(cli: Cli, repository: Path) -> None:
@@ -161,4 +161,7 @@ def test_nothing_is_written_behind_a_link(cli: Cli, repository: Path, tmp_path: 
 
 def test_ci_options_outside_of_a_job_say_so(cli: Cli) -> None:
     for command in (("check", "--ci"), ("apply", "--ci")):
-        assert "this is none" in cli("registry", *command, code=2).stderr
+        assert (
+            "works only in jobs of GitHub Actions and GitLab CI"
+            in cli("registry", *command, code=2).stderr
+        )
