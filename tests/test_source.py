@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-STRICT = False  # True: a budget that is larger than the count fails too
+STRICT = True  # a budget that is larger than the count fails too
 
 ROOT = Path(__file__).parents[1]
 BUDGET = Path(__file__).with_name("source_budget.json")
