@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from gitml.entities import Experiment
+from gitml.entities import Artifact, Experiment
 from gitml.errors import StoreError
 from gitml.formats import model_records, run_folder, run_records
 from gitml.formats.model_records import ModelRecord, VersionRecord
 from gitml.formats.run_records import ExperimentRecord
 from gitml.git import ZERO, Blob, Change
 from gitml.store.exchange.tree_merge import merged, removes_records
+from gitml.store.in_progress.fold import fold
 from tests.formats.test_joins import HEADER, experiments, versions
 
 RUN = run_records.run_folder(HEADER["experiment_id"], HEADER["run_id"])
@@ -162,10 +164,11 @@ def count_joined(local: Tree, remote: Tree) -> int:
     return merged(changes, read, "ours", "theirs")[1]
 
 
-def run(**extra: bytes) -> Tree:
-    from gitml.store.in_progress.fold import fold
+STARTED = fold(None, [["start", HEADER], ["metric", "rmse", 1.0, 1, 1001]])
 
-    files = run_folder.to_files(fold(None, [["start", HEADER], ["metric", "rmse", 1.0, 1, 1001]]))
+
+def run(**extra: bytes) -> Tree:
+    files = run_folder.to_files(STARTED)
     return plain({**files, **{f"{RUN}/{name}": data for name, data in extra.items()}})
 
 
@@ -287,6 +290,22 @@ def test_runs_that_both_sides_changed_are_counted() -> None:
     assert count_joined(left, newer) == 1
     assert count_joined(left, {**left, **plain({f"{RUN}/extra": b"2"})}) == 0
     assert count_joined(left, {}) == 0
+
+
+def test_merge_unites_the_artifacts_of_a_run() -> None:
+    def with_artifact(name: str) -> Tree:
+        artifact = Artifact(path=name, size=1, md5=name * 32)
+        return plain(run_folder.to_files(replace(STARTED, artifacts=(artifact,))))
+
+    left, right = with_artifact("a"), with_artifact("b")
+    both = merge_trees(left, right)
+
+    assert both == merge_trees(right, left)
+    assert [item.path for item in run_folder.artifacts(both[f"{RUN}/artifacts.json"][1])] == [
+        "a",
+        "b",
+    ]
+    assert b"nfiles: 2" in both[f"{RUN}/artifacts.dvc"][1]
 
 
 def test_of_a_file_that_is_too_large_one_stays_by_its_id() -> None:
