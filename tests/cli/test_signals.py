@@ -17,6 +17,8 @@ import gitml
 from tests.cli.conftest import PROGRAM, log_run
 from tests.conftest import LIMIT, ended, git
 
+pytestmark = pytest.mark.slow
+
 IN_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")  # as `command &` in a script
 SHELLS = pytest.mark.parametrize("shell", [(), IN_BACKGROUND], ids=["foreground", "background"])
 

@@ -13,6 +13,8 @@ from gitml.errors import Conflict, StoreError
 from gitml.git import Blob, CommitStream, Files, GitRepo, Identity
 from tests.conftest import make_repository
 
+pytestmark = pytest.mark.slow
+
 REF = "refs/heads/stream"
 WHO = Identity(name="Ada Exämple", email="ada@example.org")
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="/\0") | st.sampled_from('"\\\n\t\r ')

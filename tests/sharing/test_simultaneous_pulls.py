@@ -15,6 +15,8 @@ from gitml.sharing import push_pull
 from tests.clones import origin_and_clone
 from tests.conftest import git
 
+pytestmark = pytest.mark.slow
+
 PULL = [Path(sys.executable).with_name("gitml"), "pull"]
 
 

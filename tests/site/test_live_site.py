@@ -17,6 +17,8 @@ import pytest
 import gitml
 from tests.live_site import ROOT
 
+pytestmark = pytest.mark.slow
+
 Server = tuple[subprocess.Popen[str], Path, Callable[[str], str]]
 
 
