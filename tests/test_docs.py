@@ -47,8 +47,13 @@ def test_every_environment_variable_is_in_the_readme() -> None:
 
 def test_every_dependency_has_a_line_of_why() -> None:
     project = PYPROJECT["project"]
-    extras = [one for names in project["optional-dependencies"].values() for one in names]
-    named = {re.split(r"[\[<>=~!]", one)[0] for one in [*project["dependencies"], *extras]}
+    extras = [
+        requirement for names in project["optional-dependencies"].values() for requirement in names
+    ]
+    named = {
+        re.split(r"[\[<>=~!]", requirement)[0]
+        for requirement in [*project["dependencies"], *extras]
+    }
 
     missing = [name for name in sorted(named - {"gitml"}) if name not in CONTRIBUTING]
     assert missing == []

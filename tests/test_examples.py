@@ -47,17 +47,17 @@ def history(run: Run, key: str) -> list[tuple[int, float]]:
 
 def files(run: Run, folder: str | None = None) -> list[str]:
     client = gitml.MlflowClient(gitml.get_tracking_uri())
-    found = []
+    paths = []
     for item in client.list_artifacts(run.info.run_id, folder):
-        found += files(run, item.path) if item.is_dir else [item.path]
-    return found
+        paths += files(run, item.path) if item.is_dir else [item.path]
+    return paths
 
 
 def own_tags(run: Run) -> dict[str, str]:
     return {key: v for key, v in run.data.tags.items() if not key.startswith("mlflow.")}
 
 
-def test_minimal_logs_one_run_with_a_history(tracked: Path) -> None:
+def test_minimal_logs_a_single_run_with_a_history(tracked: Path) -> None:
     run_example(tracked, "minimal.py")
     (run,) = runs_of("Default").values()
     assert (run.info.status, run.data.params, own_tags(run)) == (
@@ -86,7 +86,7 @@ def test_house_prices_registers_the_model_that_it_loads_again(tracked: Path) -> 
 
 
 @pytest.mark.slow
-def test_fuel_economy_logs_a_sweep_as_children_of_one_run(tracked: Path) -> None:
+def test_fuel_economy_logs_a_sweep_as_children_of_a_single_run(tracked: Path) -> None:
     printed = run_example(
         tracked, "fuel_economy.py", "--model", "forest", "boosting", "--rounds", "8",
         "--max-depth", "2", "--sweep", "trees", "--note", "Which *trees*?",

@@ -134,13 +134,13 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     assert holder.stdout
     holder.stdout.readline()
     locked_by_other = files.is_locked(path)
-    with files.exclusive_or_skip(path) as got_held_lock:
+    with files.exclusive_or_skip(path) as got_taken_lock:
         pass
 
     holder.kill()
     finish(holder)
 
-    assert (locked_by_other, got_held_lock) == (True, False)
+    assert (locked_by_other, got_taken_lock) == (True, False)
     assert not files.is_locked(path)
     with files.exclusive_or_skip(path) as got_free_lock:
         assert got_free_lock

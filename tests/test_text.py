@@ -109,7 +109,7 @@ def test_times_outside_the_calendar_are_numbers() -> None:
 
 
 @given(st.text(), st.integers(2, 80))
-def test_one_line_is_printable_utf8_within_the_limit(value: str, limit: int) -> None:
+def test_single_line_is_printable_utf8_within_the_limit(value: str, limit: int) -> None:
     line = single_line(value, limit)
 
     assert len(line) <= limit and len(line.splitlines()) <= 1

@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    for wanted in (
+    for path in (
         "gitml/py.typed",
         "gitml/formats/FORMAT.md",
         "gitml/formats/schemas/run.json",
@@ -39,7 +39,7 @@ def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel:
         "gitml/ci/github/gitml-review.yml",
         "gitml/ci/gitlab/gitml.yml",
     ):
-        assert wanted in names
+        assert path in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"gitml"}
     assert not [name for name in names if "test" in name or name.endswith(".pyc")]
 

@@ -59,13 +59,13 @@ def _environment(peer: str, folder: Path) -> dict[str, str]:
 
 def compare(rounds: int, count: int) -> dict[str, dict[str, float]]:
     """Medians by peer and row."""
-    found: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
+    measurements: dict[str, list[dict[str, float]]] = {peer: [] for peer in PEERS}
     for _ in range(rounds):
         for peer in PEERS:
-            found[peer].append(measure(peer, "work", "calls", peer.split()[0]))
+            measurements[peer].append(measure(peer, "work", "calls", peer.split()[0]))
     medians = {
-        peer: {row: statistics.median(one[row] for one in all_) for row in all_[0]}
-        for peer, all_ in found.items()
+        peer: {row: statistics.median(measurement[row] for measurement in all_) for row in all_[0]}
+        for peer, all_ in measurements.items()
     }
     for peer in PEERS:
         medians[peer] |= measure(peer, "work", "searches", peer.split()[0], str(count))
@@ -102,21 +102,21 @@ def main() -> None:
 def _print_ratios(medians: dict[str, dict[str, float]], count: int) -> None:
     print(f"{'':58} {'gitml':>10} {'sqlite':>10} {'files':>10}   ratios")
     for row, title in ROWS.items():
-        ours, *theirs = (medians[peer][row] for peer in PEERS)
-        ratios = "  ".join(f"{other / ours:7.1f}x" for other in theirs)
-        line = " ".join(f"{value:10.3f}" for value in (ours, *theirs))
+        own, *others = (medians[peer][row] for peer in PEERS)
+        ratios = "  ".join(f"{other / own:7.1f}x" for other in others)
+        line = " ".join(f"{value:10.3f}" for value in (own, *others))
         print(f"{title.format(count=count):58} {line}   {ratios}")
 
 
 def _print_sizes(alone: dict[str, dict[str, float]]) -> None:
     print(f"\n{'gitml alone, runs':58} " + " ".join(f"{int(size):10,}" for size in alone))
     for row in next(iter(alone.values())):
-        print(f"{row:58} " + " ".join(f"{found[row]:10,.3f}" for found in alone.values()))
+        print(f"{row:58} " + " ".join(f"{figures[row]:10,.3f}" for figures in alone.values()))
 
 
-def _print_tags(found: dict[str, float]) -> None:
-    print(f"\n{'registry, tags':58} {int(found['tags']):10,}")
-    for row, spent in found.items():
+def _print_tags(figures: dict[str, float]) -> None:
+    print(f"\n{'registry, tags':58} {int(figures['tags']):10,}")
+    for row, spent in figures.items():
         if row != "tags":
             print(f"{row:58} {spent:10,.3f}")
 

@@ -23,7 +23,7 @@ from typing import Any
 from tests.browsers import chromium
 
 ROOT = Path(__file__).parents[2]
-_ONE_RUN = """
+_NEW_RUN = """
 import gitml
 gitml.set_experiment("bench")
 with gitml.start_run():
@@ -69,9 +69,9 @@ _LONGEST = """() => new Promise(answer => requestAnimationFrame(() => requestAni
   () => answer(Math.max(...frames_.splice(0))))))"""
 
 
-def clone(place: Path, count: int) -> Path:
+def clone(parent: Path, count: int) -> Path:
     """Make a repository with one experiment of runs with 31 columns, and no index yet."""
-    folder = place / "clone"
+    folder = parent / "clone"
     git = ["git", "-c", "user.name=Bench", "-c", "user.email=bench@example.org", "-C", folder]
     subprocess.run(["git", "init", "-q", folder], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Start"], check=True)
@@ -94,10 +94,10 @@ def _python(folder: Path, code: str, *args: str) -> None:
 
 
 def _measure(browser: Any, count: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as place:
-        folder = clone(Path(place), count)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = clone(Path(temporary), count)
         first = built(folder)
-        _python(folder, _ONE_RUN)
+        _python(folder, _NEW_RUN)
         again = built(folder)
         site = folder / "_site"
         size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
@@ -130,7 +130,7 @@ def _heap(page: Any) -> float:
     session.send("Performance.enable")
     session.send("HeapProfiler.collectGarbage")
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"))
 
 
 def _brush(page: Any) -> float:

@@ -67,8 +67,8 @@ def look(browser: Any, name: str, address: str) -> dict[str, float]:
 
 def gitml(browser: Any, count: int) -> dict[str, float]:
     """Measure the dashboard, opened from disk; its bytes are those of the files that it loaded."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "site"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "site"
         runs = [files.record.run for files in made(EXPERIMENT, count)][::-1]
         experiment = Experiment(experiment_id=EXPERIMENT, name=EXPERIMENT)
         source = MemorySource(title="Benchmark", experiments=[experiment], runs=runs)
@@ -79,13 +79,13 @@ def gitml(browser: Any, count: int) -> dict[str, float]:
 
 def mlflow(browser: Any, count: int) -> dict[str, float]:
     """Measure MLflow's UI."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as temporary:
         program = os.environ.get("MLFLOW_PYTHON") or str(ROOT / ".venv-bench" / "bin" / "python")
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{temporary}/mlflow.db",
         }
         load = (
             "from tests.benchmarks.loading import EXPERIMENT, load\n"
@@ -98,20 +98,20 @@ def mlflow(browser: Any, count: int) -> dict[str, float]:
             [program, "-c", load], env=environment, check=True, capture_output=True, text=True
         )
         number = done.stdout.split()[-1]
-        with _served(program, environment, place) as base:
+        with _served(program, environment, temporary) as base:
             return look(browser, "mlflow", f"{base}/#/experiments/{number}/runs")
 
 
 @contextmanager
-def _served(program: str, environment: dict[str, str], place: str) -> Iterator[str]:
+def _served(program: str, environment: dict[str, str], folder: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [program, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", environment["MLFLOW_TRACKING_URI"], "--workers", "1"]
-    with open(Path(place) / "log", "wb") as log:
+    with open(Path(folder) / "log", "wb") as log:
         server = subprocess.Popen(
-            command, env=environment, cwd=place, stdout=log, stderr=log, start_new_session=True
+            command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
     try:
         _wait(f"http://127.0.0.1:{port}/health")
@@ -135,11 +135,11 @@ def _wait(address: str) -> None:
 def main(count: int) -> None:
     """Measure both and print them beside one another."""
     with chromium() as browser:
-        found = {"gitml": gitml(browser, count), "mlflow": mlflow(browser, count)}
-    print(f"{count:>10,} runs" + "".join(f"{key:>12}" for key in found["gitml"]), file=sys.stderr)
-    for name, row in found.items():
+        figures = {"gitml": gitml(browser, count), "mlflow": mlflow(browser, count)}
+    print(f"{count:>10,} runs" + "".join(f"{key:>12}" for key in figures["gitml"]), file=sys.stderr)
+    for name, row in figures.items():
         print(f"{name:15}" + "".join(f"{value:>12,}" for value in row.values()), file=sys.stderr)
-    print(json.dumps({"runs": count, **found}))
+    print(json.dumps({"runs": count, **figures}))
 
 
 if __name__ == "__main__":

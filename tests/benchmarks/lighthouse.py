@@ -59,13 +59,13 @@ def audit(address: str) -> dict[str, object]:
     report = json.loads(done.stdout)
     audits = report["audits"]
     scores = {name: round(100 * report["categories"][name]["score"]) for name in CATEGORIES}
-    wanted = {
+    audited = {
         ref["id"]
         for name in CATEGORIES[1:]
         for ref in report["categories"][name]["auditRefs"]
         if ref["weight"]
     }
-    failed = [key for key in sorted(wanted) if audits[key]["score"] not in (None, 1)]
+    failed = [key for key in sorted(audited) if audits[key]["score"] not in (None, 1)]
     times = {
         short: round(audits[key]["numericValue"], 3)
         for short, key in (
@@ -85,8 +85,8 @@ def main(count: int) -> None:
     if path is None:
         raise SystemExit("There is no Chromium: set GITML_CHROMIUM.")
     os.environ.setdefault("CHROME_PATH", path)
-    with tempfile.TemporaryDirectory() as place:
-        repository = clone(Path(place), count)
+    with tempfile.TemporaryDirectory() as temporary:
+        repository = clone(Path(temporary), count)
         built(repository)
         folder = repository / "_site"
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Zipped, directory=str(folder)))
@@ -95,12 +95,12 @@ def main(count: int) -> None:
         ids = ",".join(path.stem for path in sorted((folder / "runs").iterdir())[:3])
         pages.append(f"compare.html#{ids}")
         base = f"http://127.0.0.1:{server.server_port}/"
-        found = {page: audit(base + page) for page in pages}
+        results = {page: audit(base + page) for page in pages}
         server.shutdown()
         server.server_close()
-    for page, scores in found.items():
+    for page, scores in results.items():
         print(f"{page[:44]:44} {scores}", file=sys.stderr)
-    print(json.dumps({"runs": count, "pages": found}))
+    print(json.dumps({"runs": count, "pages": results}))
 
 
 def _first(folder: Path, kind: str) -> str:

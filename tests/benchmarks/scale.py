@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.loading import EXPERIMENT, load_gitml
-from tests.benchmarks.work import median_ms, one_run
+from tests.benchmarks.work import log_run, median_ms
 
-_ASKED = """
+_MEASURED = """
 import json, resource, sys, time
 import gitml
 start = time.perf_counter()
@@ -35,9 +35,9 @@ def git(*args: str, cwd: Path | None = None, stdin: bytes | None = None) -> byte
     ).stdout
 
 
-def asked(what: str, cwd: Path) -> tuple[float, float]:
+def measured(what: str, cwd: Path) -> tuple[float, float]:
     """Seconds and peak memory in MB of a new process."""
-    command = [sys.executable, "-c", _ASKED.format(what=what)]
+    command = [sys.executable, "-c", _MEASURED.format(what=what)]
     done = subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE)
     spent, peak = json.loads(done.stdout)
     return spent, peak
@@ -50,36 +50,38 @@ def size(folder: Path) -> int:
 def main(count: int) -> dict[str, float]:
     import gitml
 
-    here = Path.cwd()
-    objects = here / ".git" / "objects"
+    repository = Path.cwd()
+    objects = repository / ".git" / "objects"
     before = size(objects)
     start = time.perf_counter()
     load_gitml(count)
-    found = {"load, runs/s": count / (time.perf_counter() - start)}
-    found["disk, bytes/run"] = (size(objects) - before) / count
-    found["index from nothing, s"], found["index memory, MB"] = asked(_INDEX, here)
-    found["index, bytes/run"] = (here / ".git/gitml/index.sqlite3").stat().st_size / count
-    found["search by a new process, s"], found["search memory, MB"] = asked(_SEARCH, here)
+    figures = {"load, runs/s": count / (time.perf_counter() - start)}
+    figures["disk, bytes/run"] = (size(objects) - before) / count
+    figures["index from nothing, s"], figures["index memory, MB"] = measured(_INDEX, repository)
+    figures["index, bytes/run"] = (repository / ".git/gitml/index.sqlite3").stat().st_size / count
+    figures["search by a new process, s"], figures["search memory, MB"] = measured(
+        _SEARCH, repository
+    )
     gitml.set_experiment(EXPERIMENT)
     numbers = iter(range(1000))
     tip = git("rev-parse", "gitml/runs").decode().strip()
-    one_run(gitml, next(numbers))
-    found["whole run, ms"] = median_ms(lambda: one_run(gitml, next(numbers)), 20)
+    log_run(gitml, next(numbers))
+    figures["whole run, ms"] = median_ms(lambda: log_run(gitml, next(numbers)), 20)
     new = git("rev-list", "--objects", "gitml/runs", f"^{tip}")
     sent = git("pack-objects", "--stdout", "--thin", "--revs", "-q",
                stdin=f"gitml/runs\n^{tip}\n".encode())  # fmt: skip
     assert new
-    found["pushed, bytes/run"] = len(sent) / 21
+    figures["pushed, bytes/run"] = len(sent) / 21
     start = time.perf_counter()
-    git("clone", "-q", here.as_uri(), "clone", cwd=here.parent)
-    asked(_SEARCH, here.parent / "clone")
-    found["clone to first search, s"] = time.perf_counter() - start
+    git("clone", "-q", repository.as_uri(), "clone", cwd=repository.parent)
+    measured(_SEARCH, repository.parent / "clone")
+    figures["clone to first search, s"] = time.perf_counter() - start
     start = time.perf_counter()
     with gitml.batch():
         for number in range(1000):
-            one_run(gitml, number)
-    found["gitml.batch(), runs/s"] = 1000 / (time.perf_counter() - start)
-    return found
+            log_run(gitml, number)
+    figures["gitml.batch(), runs/s"] = 1000 / (time.perf_counter() - start)
+    return figures
 
 
 if __name__ == "__main__":

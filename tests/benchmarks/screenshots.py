@@ -89,15 +89,15 @@ def hostile(folder: Path) -> Path:
 
 def addresses(site: Path) -> dict[str, str]:
     """Give a name and an address for each type of page, the fullest where there are several."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(site.rglob("*.html"), key=lambda path: path.stat().st_size):
         folder = path.parent.relative_to(site).as_posix().replace("/", "-")
         kind = "promotion" if path.stem.startswith("promotion") else "version"
         folder = kind if folder.startswith("models-") else folder
-        found[folder if folder != "." else path.stem] = path
-    for gone in ("404", "run", "sandbox"):  # only ever shown elsewhere, or over HTTP
-        found.pop(gone, None)
-    named = {name: path.relative_to(site).as_posix() for name, path in found.items()}
+        paths[folder if folder != "." else path.stem] = path
+    for excluded in ("404", "run", "sandbox"):  # only ever shown elsewhere, or over HTTP
+        paths.pop(excluded, None)
+    named = {name: path.relative_to(site).as_posix() for name, path in paths.items()}
     for path in sorted((site / "experiments").iterdir()):
         if "No runs yet" in path.read_text():
             named["experiment-empty"] = path.relative_to(site).as_posix()
@@ -163,8 +163,12 @@ def shoot(browser: Any, site: Path, prefix: str, *, actions: bool) -> None:
 def main(given: str | None) -> None:
     """Shoot a site, or the demo's and the hostile project's."""
     OUTPUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, chromium() as browser:
-        sites = {"": Path(given)} if given else {"": demo(Path(place)), "x-": hostile(Path(place))}
+    with tempfile.TemporaryDirectory() as temporary, chromium() as browser:
+        sites = (
+            {"": Path(given)}
+            if given
+            else {"": demo(Path(temporary)), "x-": hostile(Path(temporary))}
+        )
         for prefix, site in sites.items():
             shoot(browser, site, prefix, actions=not prefix and not given)
 

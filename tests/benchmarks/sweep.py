@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import time
 
-from tests.benchmarks.work import one_run
+from tests.benchmarks.work import log_run
 
 
 def work(count: int) -> int:
@@ -15,7 +15,7 @@ def work(count: int) -> int:
 
     gitml.set_experiment("sweep")
     for number in range(count):
-        one_run(gitml, number)
+        log_run(gitml, number)
     return count
 
 

@@ -32,16 +32,16 @@ def load(count: int) -> int:
     marks = Path(".git/marks")
     code = git("rev-parse", "HEAD").strip().decode()
     stream = b"".join(_records(models)) + b"".join(
-        _commit(at, name, version, code)
-        for at, (name, version) in enumerate(_each(models), start=1)
+        _commit(mark, name, version, code)
+        for mark, (name, version) in enumerate(_each(models), start=1)
     )
     git("fast-import", "--quiet", f"--export-marks={marks}", stdin=stream)
     lines = (line.split() for line in marks.read_text().splitlines())
     commits = {int(mark[1:]): oid for mark, oid in lines}
     tags = [
         tag
-        for at, name in enumerate(models)
-        for tag in _tags(name, [commits[at * _VERSIONS + n] for n in range(1, _VERSIONS + 1)])
+        for position, name in enumerate(models)
+        for tag in _tags(name, [commits[position * _VERSIONS + n] for n in range(1, _VERSIONS + 1)])
     ]
     git("fast-import", "--quiet", stdin=b"".join(tags))
     git("pack-refs", "--all")
@@ -59,15 +59,15 @@ def _data(text: bytes) -> bytes:
 def _records(models: list[str]) -> Iterator[bytes]:
     yield f"commit refs/heads/gitml/runs\ncommitter {_WHO} {_START} +0000\n".encode()
     yield _data(b"Load")
-    told = {"creation_timestamp": _START * 1000, "last_updated_timestamp": _START * 1000}
+    timestamps = {"creation_timestamp": _START * 1000, "last_updated_timestamp": _START * 1000}
     for name in models:
-        record = model_records.model_to_json(ModelRecord(name=name, **told))
+        record = model_records.model_to_json(ModelRecord(name=name, **timestamps))
         yield b"M 100644 inline %s\n" % model_records.model_path(name).encode() + _data(record)
     for name, version in _each(models):
         run_id = f"{version:032x}"
-        one = VersionRecord(name=name, version=version, run_id=run_id, **told)
+        version_record = VersionRecord(name=name, version=version, run_id=run_id, **timestamps)
         path = model_records.version_path(name, version).encode()
-        yield b"M 100644 inline %s\n" % path + _data(model_records.version_to_json(one))
+        yield b"M 100644 inline %s\n" % path + _data(model_records.version_to_json(version_record))
 
 
 def _file(name: str, version: int, code: str = "") -> VersionFile:
@@ -104,7 +104,7 @@ def _tags(name: str, commits: list[str]) -> Iterator[bytes]:
     """The history of one model, each event naming the one before it."""
     last: TagLink | None = None
     counter = 0
-    for at, (tag, commit, version) in enumerate(_events(name, commits)):
+    for offset, (tag, commit, version) in enumerate(_events(name, commits)):
         counter += "#" in tag
         tag = f"{tag}{counter}" if tag.endswith("#") else tag
         detail = TagDetail.of(
@@ -116,7 +116,7 @@ def _tags(name: str, commits: list[str]) -> Iterator[bytes]:
             digest=f"{version:032x}.dir",
         )
         message = linked(format_message(f"{name} version {version}", detail), last).encode()
-        when = _START + at
+        when = _START + offset
         head = f"object {commit}\ntype commit\ntag {tag}\ntagger {_WHO} {when} +0000\n\n".encode()
         raw = head + message
         oid = hashlib.sha1(b"tag %d\0%s" % (len(raw), raw)).hexdigest()
@@ -160,19 +160,21 @@ def main(count: int) -> dict[str, float]:
 
     tags = load(count)
     name = "model-0000"
-    found: dict[str, float] = {"tags": tags}
-    found["list, s"] = seconds(listed, 5)
-    found["history of one model, s"] = seconds(lambda: gitml.MlflowClient().model_history(name), 5)
-    found["verify, s"] = seconds(lambda: verify(gitml.MlflowClient().registry), 1)
-    found["gitml registry list, s"] = seconds(program("gitml", "registry", "list"), 3)
-    found["gitml registry history, s"] = seconds(program("gitml", "registry", "history", name), 3)
-    found["gto show, s"] = seconds(program("gto", "show"), 1)
-    found["gto history, s"] = seconds(program("gto", "history", name), 1)
+    figures: dict[str, float] = {"tags": tags}
+    figures["list, s"] = seconds(listed, 5)
+    figures["history of one model, s"] = seconds(
+        lambda: gitml.MlflowClient().model_history(name), 5
+    )
+    figures["verify, s"] = seconds(lambda: verify(gitml.MlflowClient().registry), 1)
+    figures["gitml registry list, s"] = seconds(program("gitml", "registry", "list"), 3)
+    figures["gitml registry history, s"] = seconds(program("gitml", "registry", "history", name), 3)
+    figures["gto show, s"] = seconds(program("gto", "show"), 1)
+    figures["gto history, s"] = seconds(program("gto", "history", name), 1)
     client = gitml.MlflowClient()
     assert len(listed()) * (5 * _VERSIONS - 1) == tags
     assert verify(client.registry).holds
     assert client.get_latest_versions(name, ["Production"])[0].version == _VERSIONS
-    return found
+    return figures
 
 
 if __name__ == "__main__":

@@ -29,26 +29,26 @@ def calls(name: str) -> dict[str, float]:
     """Import, one log call, one whole run."""
     command = [sys.executable, "-c", f"import {name}"]
     nothing = [sys.executable, "-c", "pass"]
-    found = {
+    figures = {
         "import": median_ms(lambda: subprocess.run(command, check=True), 3)
         - median_ms(lambda: subprocess.run(nothing, check=True), 3)
     }
     mlflow = importlib.import_module(name)
     mlflow.set_experiment(EXPERIMENT)
     numbers = iter(range(1000))
-    one_run(mlflow, next(numbers))
-    found["run"] = median_ms(lambda: one_run(mlflow, next(numbers)), 40)
+    log_run(mlflow, next(numbers))
+    figures["run"] = median_ms(lambda: log_run(mlflow, next(numbers)), 40)
     with mlflow.start_run():
         mlflow.log_metric("loss", 0.0)
         steps = iter(range(1, 10_000))
         times = 2000 if name == "gitml" else 200
-        found["log_metric"] = 1000 * median_ms(
+        figures["log_metric"] = 1000 * median_ms(
             lambda: mlflow.log_metric("loss", 0.5, step=next(steps)), times
         )
-    return found
+    return figures
 
 
-def one_run(mlflow: Any, number: int) -> None:
+def log_run(mlflow: Any, number: int) -> None:
     with mlflow.start_run():
         for key in range(10):
             mlflow.log_param(f"p{key}", number % (key + 2))

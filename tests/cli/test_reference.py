@@ -43,7 +43,7 @@ def test_every_command_that_has_a_result_prints_json() -> None:
     assert without == {"gitml init", "gitml ui", "gitml site serve"}  # they talk, or they serve
 
 
-def test_every_option_has_a_help_or_a_shown_default() -> None:
+def test_every_option_has_a_help_or_a_visible_default() -> None:
     silent = [
         f"{text} {option.opts[0]}"
         for text, command in COMMANDS.items()

@@ -41,30 +41,30 @@ def main() -> None:
     warnings.simplefilter("ignore", DeprecationWarning)
     chance = random.Random(arguments.seed)
     phases: Counter[str] = Counter()
-    ways: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     bad: list[dict[str, Any]] = []
     steps, lasts = rehearsal(make(arguments.folder / "rehearsal"))
     for number in range(arguments.trials):
-        place = arguments.folder / str(number // PER_REPOSITORY)
-        repository = place / "clone" if place.exists() else make(place)
+        folder = arguments.folder / str(number // PER_REPOSITORY)
+        repository = folder / "clone" if folder.exists() else make(folder)
         death = choose(chance, steps, lasts)
-        phase, found = trial(repository, number, death)
+        phase, problems = trial(repository, number, death)
         phases[phase] += 1
-        ways[way_of(death)] += 1
-        if found:
-            bad.append({"number": number, "phase": phase, "death": repr(death), "found": found})
+        kinds[kind_of(death)] += 1
+        if problems:
+            bad.append({"number": number, "phase": phase, "death": repr(death), "found": problems})
             print(json.dumps(bad[-1]), file=sys.stderr, flush=True)
-    print(json.dumps({"trials": arguments.trials, "phases": phases, "ways": ways, "bad": bad}))
+    print(json.dumps({"trials": arguments.trials, "phases": phases, "ways": kinds, "bad": bad}))
 
 
-def make(place: Path) -> Path:
+def make(folder: Path) -> Path:
     """A clone with a bare remote, and files to log."""
-    (place / "inputs" / "model").mkdir(parents=True)
-    (place / "inputs" / "big.bin").write_bytes(story.BIG)
-    (place / "inputs" / "model" / "MLmodel").write_text(story.MLMODEL)
-    clone = make_repository(place / "clone")
-    stock_git(place, "init", "-q", "--bare", "server.git")
-    stock_git(clone, "remote", "add", "origin", str(place / "server.git"))
+    (folder / "inputs" / "model").mkdir(parents=True)
+    (folder / "inputs" / "big.bin").write_bytes(story.BIG)
+    (folder / "inputs" / "model" / "MLmodel").write_text(story.MLMODEL)
+    clone = make_repository(folder / "clone")
+    stock_git(folder, "init", "-q", "--bare", "server.git")
+    stock_git(clone, "remote", "add", "origin", str(folder / "server.git"))
     # A server does not die with its clients.
     stock_git(clone, "config", "remote.origin.receivepack", "setsid -w git-receive-pack")
     stock_git(clone, "config", "remote.origin.uploadpack", "setsid -w git-upload-pack")
@@ -93,17 +93,17 @@ def rehearsal(repository: Path) -> tuple[Phases, float]:
     lasts = time.time() - began
     phases = json.loads(out.read_text())
     return {
-        name: {tuple(at): times for at, times in sites} for name, sites in phases.items()
+        name: {tuple(site): times for site, times in sites} for name, sites in phases.items()
     }, lasts
 
 
 def choose(chance: random.Random, steps: Phases, lasts: float) -> Death:
     """A random phase, then a line of it, then one of its times: rare steps die as often."""
-    way = chance.random()
-    if way < 0.1:
+    draw = chance.random()
+    if draw < 0.1:
         group = chance.random() < 0.5
         return Death(site=("", 0), count=0, group=group, delay=0.0, clock=chance.uniform(0, lasts))
-    if way < 0.2:
+    if draw < 0.2:
         return Death(site=("", 0), count=0, group=True, delay=0.0, refs=chance.randint(1, 9))
     waiting = chance.random() < 0.4
     sites = steps[chance.choice(sorted(steps))]
@@ -127,8 +127,8 @@ def waits(site: Site) -> bool:
 
 def trial(repository: Path, number: int, death: Death) -> tuple[str, list[str]]:
     """Let a writer die and look at what is left: the phase it died in, and what is wrong."""
-    place = repository.parent
-    notes, phase, verdict = (place / f"{name} {number}" for name in ("notes", "phase", "verdict"))
+    folder = repository.parent
+    notes, phase, verdict = (folder / f"{name} {number}" for name in ("notes", "phase", "verdict"))
 
     def write() -> None:
         os.setpgid(0, 0)
@@ -137,10 +137,10 @@ def trial(repository: Path, number: int, death: Death) -> tuple[str, list[str]]:
 
     def judge() -> None:
         try:
-            found = findings(repository, story.read_notes(notes))
+            problems = findings(repository, story.read_notes(notes))
         except Exception:  # whatever it is: the trial failed
-            found = [traceback.format_exc()]
-        verdict.write_text(json.dumps(found))
+            problems = [traceback.format_exc()]
+        verdict.write_text(json.dumps(problems))
 
     if death.refs:
         set_trap(repository, death.refs, phase)
@@ -153,7 +153,7 @@ def trial(repository: Path, number: int, death: Death) -> tuple[str, list[str]]:
     return phase.read_text() if phase.exists() else unseen, json.loads(verdict.read_text())
 
 
-def way_of(death: Death) -> str:
+def kind_of(death: Death) -> str:
     if death.refs:
         return "group, holding the locks of refs"
     if death.clock:

@@ -20,7 +20,7 @@ def findings(repository: Path, notes: list[Note], *, push: bool = True) -> list[
     gitml.set_tracking_uri(repository)
     client = gitml.MlflowClient(repository)
     client.search_experiments()  # the first command recovers
-    found = [
+    problems = [
         *_records(client, notes),
         *_index(client.repository),
         *_leftovers(repository, client.repository),
@@ -32,8 +32,8 @@ def findings(repository: Path, notes: list[Note], *, push: bool = True) -> list[
         cwd=repository, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode or done.stdout or done.stderr:
-        found.append(f"git fsck: {done.stdout}{done.stderr}")
-    return found
+        problems.append(f"git fsck: {done.stdout}{done.stderr}")
+    return problems
 
 
 def _records(client: gitml.MlflowClient, notes: list[Note]) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _file(client: gitml.MlflowClient, run_id: str, path: str, text: str | None) 
 
     repository = client.repository
     files = repository.files(run_id)
-    artifact = next((one for one in files.artifacts if one.path == path), None)
+    artifact = next((file for file in files.artifacts if file.path == path), None)
     if artifact is None:
         yield f"artifact {path} is lost"
         return
@@ -91,15 +91,15 @@ def _file(client: gitml.MlflowClient, run_id: str, path: str, text: str | None) 
 
 
 def _index(repository: Repository) -> Iterator[str]:
-    shown = _shown(repository)
+    answers = _answers(repository)
     repository._index.close()
     for path in repository.state.glob("index.sqlite3*"):
         path.unlink()
-    if _shown(repository) != shown:
+    if _answers(repository) != answers:
         yield "the index differs from a rebuild"
 
 
-def _shown(repository: Repository) -> object:
+def _answers(repository: Repository) -> object:
     from gitml.query.filters import RunQuery
 
     index = repository.index()
@@ -115,7 +115,7 @@ def _leftovers(root: Path, repository: Repository) -> Iterator[str]:
         *(root / ".git" / "gitml" / "runs").glob("*"),
         *(root / ".git").glob("fast_import_crash_*"),
     ]
-    yield from (f"left behind: {place.relative_to(root)}" for place in places)
+    yield from (f"left behind: {path.relative_to(root)}" for path in places)
     for run in _runs(repository):
         for artifact in repository.files(run.info.run_id).artifacts:
             if artifact.path == "big.bin" and artifact.size != 256 * 1024:
@@ -136,17 +136,17 @@ def _next_run(client: gitml.MlflowClient, root: Path, push: bool) -> Iterator[st
         gitml.log_text("{}", "model/MLmodel")
     gitml.register_model(f"runs:/{run.info.run_id}/model", "Afterwards")
     yield from (
-        f"left behind: {place.relative_to(root)}"
-        for place in (root / ".git" / "refs" / "gitml" / "tmp").glob("*")
+        f"left behind: {path.relative_to(root)}"
+        for path in (root / ".git" / "refs" / "gitml" / "tmp").glob("*")
     )
     if client.get_run(run.info.run_id).info.status != "FINISHED":
         yield "the next run did not end"
     if push:
         push_pull.push(client.repository)
         tip = client.repository.branch.tip()
-        there = client.repository.git.remote_refs("origin", client.repository.branch.ref)
-        if there != {client.repository.branch.ref: tip}:
-            yield f"the next push left {there}, not {tip}"
+        remote_refs = client.repository.git.remote_refs("origin", client.repository.branch.ref)
+        if remote_refs != {client.repository.branch.ref: tip}:
+            yield f"the next push left {remote_refs}, not {tip}"
     session.reset()
 
 

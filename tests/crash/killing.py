@@ -106,11 +106,11 @@ class Steps:
 def phase_of(frame: FrameType) -> str:
     """What the package is doing, from its stack."""
     stack = []
-    at: FrameType | None = frame
-    while at is not None:
-        if at.f_code.co_filename.startswith(PACKAGE):
-            stack.append((at.f_code.co_filename[len(PACKAGE) + 1 :], at.f_code.co_name))
-        at = at.f_back
+    current: FrameType | None = frame
+    while current is not None:
+        if current.f_code.co_filename.startswith(PACKAGE):
+            stack.append((current.f_code.co_filename[len(PACKAGE) + 1 :], current.f_code.co_name))
+        current = current.f_back
     for phase, places in _PHASES.items():
         for file, function in places:
             if any(file in name and function in ("", code) for name, code in stack):

@@ -8,7 +8,7 @@ from gitml.errors import StoreError
 from gitml.formats.dvc_config import dvc_config, remote_url
 
 
-def test_other_settings_are_kept_when_the_remote_moves() -> None:
+def test_other_settings_stay_when_the_remote_moves() -> None:
     old = (
         dvc_config("s3://old/place")
         + b"    region = eu-west-1\n['remote \"team\"']\n    url = /t\n"

@@ -141,7 +141,7 @@ def test_a_removed_tag_stays_removed_unless_it_is_set_later() -> None:
     assert joins.join_runs(removed, newer).record.run.data.tags["owner"] == "eve"
 
 
-def test_of_two_values_of_one_param_the_earlier_stays_and_the_other_is_listed() -> None:
+def test_earlier_of_two_values_of_a_param_stays_and_the_later_is_listed() -> None:
     a = fold(base(), [["param", "depth", "3", 1007]])
     b = fold(base(), [["param", "depth", "5", 1004]])
 
@@ -171,7 +171,7 @@ def test_the_later_end_wins_together_with_its_time() -> None:
     assert (info.status, info.end_time) == ("FINISHED", 1009)
 
 
-def test_a_file_of_both_clones_is_the_one_logged_later() -> None:
+def test_file_of_both_clones_is_the_later_logged() -> None:
     def with_file(md5: str, time: int) -> RunFiles:
         files = replace(base(), artifacts=(Artifact(path="x", size=1, md5=md5 * 32),))
         written = {**files.record.written, "artifacts.x": time}
@@ -180,7 +180,7 @@ def test_a_file_of_both_clones_is_the_one_logged_later() -> None:
     assert joins.join_runs(with_file("1", 9), with_file("2", 8)).artifacts[0].md5 == "1" * 32
 
 
-def test_a_shared_remote_beats_a_folder_of_one_clone() -> None:
+def test_shared_remote_beats_a_folder_of_a_single_clone() -> None:
     own = b"['remote \"gitml\"']\n    url = /z/project/.git/gitml/remote\n"
     shared = b"['remote \"gitml\"']\n    url = s3://bucket/gitml\n"
 
@@ -310,7 +310,7 @@ def test_data_sets_models_code_and_unknown_fields_of_both_are_united() -> None:
         assert joined.remote_config == SHARED
 
 
-def test_a_conflict_that_one_clone_settled_before_stays_listed() -> None:
+def test_conflict_that_a_clone_settled_before_stays_listed() -> None:
     left = joins.join_runs(
         fold(base(), [["param", "depth", "3", 1007]]), fold(base(), [["param", "depth", "5", 1004]])
     )
@@ -322,7 +322,7 @@ def test_a_conflict_that_one_clone_settled_before_stays_listed() -> None:
         assert joined.record.written["params.depth"] == 1003
 
 
-def test_files_of_both_are_listed_by_path_and_at_equal_times_the_greater_hash_stays() -> None:
+def test_files_of_both_are_listed_by_path_and_of_equal_times_the_greater_hash_stays() -> None:
     def version(*artifacts: Artifact) -> RunFiles:
         return replace(base(), artifacts=artifacts)
 

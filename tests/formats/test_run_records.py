@@ -90,7 +90,7 @@ def test_a_history_reads_back_as_it_was_written(history: list[Metric]) -> None:
     assert repr(metric_history.from_jsonl(data)) == repr(tuple(history))
 
 
-def test_the_last_value_is_the_one_of_the_highest_step_not_the_one_logged_last() -> None:
+def test_last_value_is_that_of_the_highest_step_not_the_last_logged() -> None:
     history = [
         Metric(key="m", value=1.0, timestamp=10, step=5),
         Metric(key="m", value=9.0, timestamp=20, step=1),
@@ -188,7 +188,7 @@ def test_a_record_of_a_newer_schema_says_to_upgrade() -> None:
         "experiments/Default.json",
     ],
 )
-def test_paths_that_no_run_has_are_not_taken_for_one(path: str) -> None:
+def test_paths_that_no_run_has_are_not_taken_for_run_paths(path: str) -> None:
     assert run_records.parse_run_path(path) is None
 
 

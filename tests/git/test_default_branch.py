@@ -24,7 +24,7 @@ def test_only_first_parents_are_followed_newest_first(repository: Path) -> None:
     assert len(default_branch.first_parents(GitRepo.discover(repository), head, 2)) == 2
 
 
-def test_another_branch_than_the_default_one_is_not_taken(repository: Path, tmp_path: Path) -> None:
+def test_branch_other_than_the_default_is_not_taken(repository: Path, tmp_path: Path) -> None:
     git(repository, "clone", "-q", ".", str(tmp_path / "clone"))
     clone = tmp_path / "clone"
     git(clone, "switch", "-qc", "review")
@@ -43,7 +43,7 @@ def test_a_repository_without_commits_has_no_line(tmp_path: Path) -> None:
     assert RepositorySource(Repository.open(tmp_path)).commits() == []
 
 
-def test_a_default_branch_that_moved_on_the_remote_is_kept_once_it_was_asked(
+def test_default_branch_that_moved_on_the_remote_is_remembered_after_a_query(
     repository: Path, tmp_path: Path
 ) -> None:
     git(tmp_path, "clone", "-q", "--bare", str(repository), "origin.git")
@@ -67,7 +67,7 @@ def test_an_origin_head_without_its_branch_does_not_count(repository: Path, tmp_
     assert branch and branch.branch == "trunk"
 
 
-def test_the_only_branch_of_a_clone_that_fetches_one_branch_does_not_count(
+def test_branch_of_a_single_branch_clone_does_not_count_as_the_default(
     repository: Path, tmp_path: Path
 ) -> None:
     git(repository, "branch", "feature")

@@ -73,7 +73,7 @@ def test_any_path_and_bytes_come_back(repo: GitRepo, files: dict[str, bytes]) ->
 
 
 @given(before=TREES, after=TREES)
-def test_a_commit_changes_what_the_one_before_had(
+def test_commit_changes_what_its_parent_had(
     repo: GitRepo, before: dict[str, bytes], after: dict[str, bytes]
 ) -> None:
     removed: dict[str, bytes | None] = dict.fromkeys(before)

@@ -67,7 +67,7 @@ def test_a_file_that_is_too_large_is_refused_unread(
 
 
 @pytest.mark.slow
-def test_a_file_in_the_place_of_our_folder_removes_nothing(good: Good, tmp_path: Path) -> None:
+def test_file_instead_of_our_folder_removes_nothing(good: Good, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "origin.git")
     git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
     push_pull.push(Repository.open(good.folder))

@@ -113,7 +113,7 @@ def test_error_names_position_expectation_and_find(text: str, message: str) -> N
         (f"start_time IN ({','.join(['1'] * 10_001)})", "more than 10000 values"),
     ],
 )
-def test_excessive_filter_is_refused_in_one_sentence(text: str, message: str) -> None:
+def test_excessive_filter_is_refused_in_a_single_sentence(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match="The filter has") as caught:
         parse_filter(text)
     assert message in caught.value.message

@@ -177,11 +177,11 @@ def _plain(value: Any, run_id: str) -> Any:
         return " | ".join(fact for fact in facts if fact)
     if hasattr(value, "latest_versions"):
         aliases = {alias: str(version) for alias, version in value.aliases.items()}
-        latest = [f"{one.current_stage} {one.version}" for one in value.latest_versions]
+        latest = [f"{version.current_stage} {version.version}" for version in value.latest_versions]
         return {"name": value.name, "description": value.description or "",
                 "tags": dict(value.tags), "aliases": aliases, "latest": sorted(latest)}  # fmt: skip
     if isinstance(value, list):
-        items = [_plain(one, run_id) for one in value]
+        items = [_plain(item, run_id) for item in value]
         return {"items": items, "more": bool(value.token)} if hasattr(value, "token") else items
     return dict(value) if isinstance(value, dict) else value
 

@@ -47,7 +47,7 @@ _BY_GITML = st.lists(
 )
 _few = settings(max_examples=5, deadline=None,
                 suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-_many = settings(_few, max_examples=150)
+_thorough = settings(_few, max_examples=150)
 _KINDS = {
     "registration": Kind.REGISTERED, "deregistration": Kind.DELETED, "assignment": Kind.STAGE,
     "unassignment": Kind.LEFT, "deprecation": Kind.DEPRECATED,
@@ -56,9 +56,9 @@ _KINDS = {
 
 def as_gto_shows(world: World, name: str) -> dict[str, tuple[str, set[str]]]:
     """Version to commit and stages, aliases among them."""
-    shown = gto.api.show(str(world.folder), name=name, versions_per_stage=-1,
+    rows = gto.api.show(str(world.folder), name=name, versions_per_stage=-1,
                          assignments_per_version=-1)  # fmt: skip
-    return {v["version"]: (v["commit_hexsha"], {s["stage"] for s in v["stages"]}) for v in shown}
+    return {v["version"]: (v["commit_hexsha"], {s["stage"] for s in v["stages"]}) for v in rows}
 
 
 def as_gitml_reads(world: World, name: str) -> dict[str, tuple[str, set[str]]]:
@@ -73,19 +73,19 @@ def as_gitml_reads(world: World, name: str) -> dict[str, tuple[str, set[str]]]:
 def assert_agree(world: World, name: str) -> None:
     """Compare state and history, event by event."""
     assert as_gitml_reads(world, name) == as_gto_shows(world, name)
-    found = gto.api.history(str(world.folder), artifact=name, ascending=True)
-    theirs = [
+    events = gto.api.history(str(world.folder), artifact=name, ascending=True)
+    expected = [
         (e["ref"], e["commit"], e["author"], e["author_email"],
-         int(e["timestamp"].timestamp()) * 1000, _KINDS[e["event"]]) for e in found
+         int(e["timestamp"].timestamp()) * 1000, _KINDS[e["event"]]) for e in events
     ]  # fmt: skip
     alike = {"alias": "stage", "unalias": "left"}
-    ours = [
+    actual = [
         (e.tag, e.commit, e.user, e.email, e.timestamp, alike.get(e.kind, e.kind))
         for e in world.registry.history(name)
     ]
-    if len({timestamp for *_, timestamp, _ in ours}) < len(ours):  # GTO's own, in one second
-        ours, theirs = sorted(ours), sorted(theirs)
-    assert ours == theirs
+    if len({timestamp for *_, timestamp, _ in actual}) < len(actual):  # GTO's own, in one second
+        actual, expected = sorted(actual), sorted(expected)
+    assert actual == expected
 
 
 def by_gto(world: World, name: str, what: tuple[object, ...]) -> None:
@@ -165,7 +165,7 @@ def test_stock_gto_reads_whatever_gitml_wrote(
 
 
 @pytest.mark.soak
-@_many
+@_thorough
 @given(name=_NAMES, by_gto=_BY_GTO, by_gitml=_BY_GITML)
 def test_long_random_histories_are_read_alike(
     new_world: NewWorld, name: str, by_gto: list[tuple[object, ...]],
@@ -199,8 +199,8 @@ def test_messages_of_strangers_never_crash_nor_hide_others(world: World, body: s
     assert world.registry.get_model_version("m", 1).current_stage == "Production"
     event = world.registry.history("m")[-1]
     assert (event.message, event.value) == ("hello", "Production")
-    told = verify(world.registry)
-    assert (told.tags, [f.tag for f in told.faults if f.problem != "gates"]) == (3, [])
+    result = verify(world.registry)
+    assert (result.tags, [f.tag for f in result.faults if f.problem != "gates"]) == (3, [])
 
 
 def test_tags_of_strangers_are_named_as_foreign_and_hide_nothing(
@@ -217,12 +217,13 @@ def test_tags_of_strangers_are_named_as_foreign_and_hide_nothing(
     world.git("tag", "-a", "-m", "x", "m#Staging#5", "HEAD")  # no version's commit
 
     assert [v.version for v in world.registry.search_model_versions()] == [1]
-    found = {one.tag: one.reason for one in verify(world.registry).foreign}
-    assert set(found) == {
+    reasons = {foreign.tag: foreign.reason for foreign in verify(world.registry).foreign}
+    assert set(reasons) == {
         "Foo@v1.0.0", "m#Staging#3", "team/x@v1.0.0", "m@v2.0.0", "m@v3.0.0", "m@v4.0.0",
         "m#Staging#5",
     }  # fmt: skip
-    assert found["m@v2.0.0"] == found["m@v4.0.0"] == "not an annotated tag on a commit"
+    assert reasons["m@v2.0.0"] == reasons["m@v4.0.0"] == "not an annotated tag on a commit"
     assert (
-        found["m#Staging#5"] == "its commit is not the commit of exactly one version of this model"
+        reasons["m#Staging#5"]
+        == "its commit is not the commit of exactly one version of this model"
     )

@@ -38,14 +38,16 @@ def test_a_fresh_clone_tells_the_same(tracked: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(tracked), str(clone))
 
-    found = of_price(clone)
-    assert found == of_price(tracked)
-    assert found.run is not None and found.run.info.run_id == run_id
-    assert found.entered is not None and found.entered.reason == "try it"
-    assert found.requirements is not None
-    assert git(clone, "show", found.requirements.at).count("\n") + 1 == found.requirements.count
+    price = of_price(clone)
+    assert price == of_price(tracked)
+    assert price.run is not None and price.run.info.run_id == run_id
+    assert price.entered is not None and price.entered.reason == "try it"
+    assert price.requirements is not None
+    assert git(clone, "show", price.requirements.at).count("\n") + 1 == price.requirements.count
     (run,) = descendants.descendants(repo(clone), "4f7b").runs
-    assert [(one.name, one.current_stage) for one in run.versions] == [("Price", "Staging")]
+    assert [(version.name, version.current_stage) for version in run.versions] == [
+        ("Price", "Staging")
+    ]
 
 
 def test_a_shallow_clone_without_the_code_names_its_commit(tracked: Path, tmp_path: Path) -> None:
@@ -56,9 +58,9 @@ def test_a_shallow_clone_without_the_code_names_its_commit(tracked: Path, tmp_pa
     for ref in ("refs/heads/gitml/runs", "refs/tags/Price@v1.0.0"):
         git(clone, "fetch", "-q", "--depth=1", f"file://{tracked}", f"{ref}:{ref}")
 
-    found = of_price(clone)
-    assert found.code == LineageCommit(id=commit)
-    assert found.run is not None and found.run.info.run_name == "baseline"
+    price = of_price(clone)
+    assert price.code == LineageCommit(id=commit)
+    assert price.run is not None and price.run.info.run_name == "baseline"
     assert descendants.descendants(repo(clone), commit[:8]).names == ()
 
 
@@ -69,25 +71,25 @@ def test_a_version_outlives_the_record_of_its_run(tracked: Path) -> None:
     branch.update(lambda tip: ({path: b"{broken"}, "break\n"))
     assert of_price(tracked).run is None
     branch.update(lambda tip: ({path: None}, "remove\n"))
-    found = of_price(tracked)
-    assert found.run is not None and found.run.info.run_id == run_id
-    assert found.requirements is not None and "^2:" in found.requirements.at
-    assert git(tracked, "show", found.requirements.at)
+    price = of_price(tracked)
+    assert price.run is not None and price.run.info.run_id == run_id
+    assert price.requirements is not None and "^2:" in price.requirements.at
+    assert git(tracked, "show", price.requirements.at)
 
 
 def test_a_deleted_run_still_leads_to_what_is_live(tracked: Path) -> None:
     run_id = train(tracked)
     gitml.delete_run(run_id)
-    found = descendants.descendants(repo(tracked), git(tracked, "rev-parse", "HEAD"))
-    assert [(r.run.info.lifecycle_stage, len(r.versions)) for r in found.runs] == [("deleted", 1)]
+    result = descendants.descendants(repo(tracked), git(tracked, "rev-parse", "HEAD"))
+    assert [(r.run.info.lifecycle_stage, len(r.versions)) for r in result.runs] == [("deleted", 1)]
 
 
 def test_a_version_that_stock_gto_registered_leads_to_the_code_it_tags(tracked: Path) -> None:
     git(tracked, "tag", "-a", "Price@v1.0.0", "-m", "Registering artifact Price version v1.0.0")
     commit = git(tracked, "rev-parse", "HEAD")
-    found = of_price(tracked)
-    assert (found.run, found.code and found.code.id) == (None, commit)
-    assert found.code is not None and found.code.subject == "Add training"
+    price = of_price(tracked)
+    assert (price.run, price.code and price.code.id) == (None, commit)
+    assert price.code is not None and price.code.subject == "Add training"
     with pytest.raises(NotFound, match="No run was made by commit"):
         lineage.blame(repo(tracked), "Price@v1.0.0")
 

@@ -15,7 +15,7 @@ from .conftest import World
 from .mlflow_contract import facts
 
 MLFLOW = json.loads(Path(__file__).with_name("mlflow_facts.json").read_text())
-OURS = {
+DEVIATIONS = {
     # Not there is RESOURCE_DOES_NOT_EXIST, wrong use INVALID_PARAMETER_VALUE, everywhere.
     "by no alias": "raises RESOURCE_DOES_NOT_EXIST",
     "tag in an empty stage": "raises RESOURCE_DOES_NOT_EXIST",
@@ -34,23 +34,23 @@ def test_every_call_answers_as_mlflow_does_but_for_what_is_listed(tracked: Path)
     with gitml.start_run() as run:
         gitml.log_text("flavors: {}\n", "model/MLmodel")
 
-    found = facts(gitml, gitml.MlflowClient(tracked), run.info.run_id)
-    assert [label for label, ours in OURS.items() if MLFLOW[label] == ours] == []
-    assert found == {**MLFLOW, **OURS}
+    answers = facts(gitml, gitml.MlflowClient(tracked), run.info.run_id)
+    assert [label for label, answer in DEVIATIONS.items() if MLFLOW[label] == answer] == []
+    assert answers == {**MLFLOW, **DEVIATIONS}
 
 
 def test_pages_follow_each_other_to_the_end(world: World) -> None:
     world.versions(5, "m")
-    found, token = [], None
+    pages, token = [], None
     while True:
         page = world.registry.search_model_versions(
             order_by=["version_number"], max_results=2, page_token=token
         )
-        found.append([one.version for one in page])
+        pages.append([version.version for version in page])
         token = page.token
         if token is None:
             break
-    assert found == [[1, 2], [3, 4], [5]]
+    assert pages == [[1, 2], [3, 4], [5]]
     with pytest.raises(InvalidInput, match="max_results is 0"):
         world.registry.search_registered_models(max_results=0)
 
@@ -62,8 +62,8 @@ def test_edits_are_recorded_with_user_time_and_reason(world: World) -> None:
     registry.set_model_version_tag("m", 1, "team: x", "pricing")
     registry.delete_registered_model_tag("m", "nope", reason="tidy")
 
-    assert [one.kind for one in registry.history("m")] == ["registered"]
-    edits = [one for one in registry.history("m", edits=True) if one.kind == "edited"]
+    assert [event.kind for event in registry.history("m")] == ["registered"]
+    edits = [event for event in registry.history("m", edits=True) if event.kind == "edited"]
     assert [(e.message, e.version, e.value, e.detail) for e in edits] == [
         ("m description changed", None, "description", {"reason": "for the auditors"}),
         ("m version 1 tags.team: x set", 1, "tags.team: x", {}),
@@ -73,7 +73,7 @@ def test_edits_are_recorded_with_user_time_and_reason(world: World) -> None:
     assert edits[-1].commit == world.git("rev-parse", "gitml/runs")
 
 
-def test_a_rename_is_refused_with_a_way_out(world: World) -> None:
+def test_rename_is_refused_with_an_alternative(world: World) -> None:
     world.versions(2, "m")
     world.registry.transition_model_version_stage("m", 1, "Production")
     before = world.git("for-each-ref")

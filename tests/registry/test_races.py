@@ -86,18 +86,18 @@ def settled(clones: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
     fresh = tmp_path / "fresh"
     git(tmp_path, "clone", "-q", "origin.git", "fresh")
     push_pull.pull(repo(fresh))
-    one, two, three = (seen(folder) for folder in (*clones, fresh))
-    assert one == two == three
-    assert one["ignored"] == []
+    in_first, in_second, in_fresh = (seen(folder) for folder in (*clones, fresh))
+    assert in_first == in_second == in_fresh
+    assert in_first["ignored"] == []
     assert gto_stages(fresh) == highest(fresh)
     for folder in (*clones, fresh):
         assert git(folder, "fsck", "--no-dangling") == ""
         assert "refs/gitml" not in git(folder, "for-each-ref")
-    return one
+    return in_first
 
 
 @pytest.mark.slow
-def test_two_versions_of_one_number_become_two_and_keep_what_was_said(
+def test_two_versions_of_the_same_number_become_two_and_keep_their_texts(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     first, second = clones
@@ -149,7 +149,7 @@ def test_a_pull_renumbers_what_was_never_pushed_and_says_so(clones: tuple[Path, 
 
 
 @pytest.mark.slow
-def test_numbers_that_are_free_on_the_remote_are_kept(clones: tuple[Path, Path]) -> None:
+def test_numbers_that_are_free_on_the_remote_stay(clones: tuple[Path, Path]) -> None:
     first, second = clones
     register(second)
     move(first, 1, "Staging")
@@ -191,7 +191,7 @@ def test_of_two_promotions_without_archive_both_stay(
 
 
 @pytest.mark.slow
-def test_a_version_moved_to_two_stages_at_once_is_in_that_of_the_later_push(
+def test_version_moved_to_two_stages_concurrently_is_in_that_of_the_later_push(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     first, second = clones
@@ -220,7 +220,7 @@ def test_a_request_for_a_version_that_was_deleted_meanwhile_is_named(
 
 
 @pytest.mark.slow
-def test_a_model_deleted_in_one_clone_lives_on_with_the_version_of_the_other(
+def test_model_deleted_in_a_clone_lives_on_with_the_version_of_the_other(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     first, second = clones
@@ -325,7 +325,7 @@ exit 1
         assert done.returncode == -9
         assert git(second, "for-each-ref", "refs/tags", "refs/heads") == before
 
-    assert [one.new for one in push_pull.push(repo(second)).exchange.renumbered] == [3]
+    assert [change.new for change in push_pull.push(repo(second)).exchange.renumbered] == [3]
     assert not hook.exists()
     settled(clones, tmp_path)
     three = models(first).get_model_version("Price", 3)
@@ -334,7 +334,7 @@ exit 1
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
+def test_interleaved_changes_end_in_the_same_state_and_no_version_is_lost(
     clones: tuple[Path, Path], tmp_path: Path, seed: int
 ) -> None:
     choose = random.Random(seed)
@@ -368,7 +368,7 @@ def test_interleaved_changes_end_in_one_state_and_no_version_is_lost(
 
 
 @pytest.mark.slow
-def test_clones_that_register_and_push_from_processes_at_once_agree(
+def test_clones_that_register_and_push_from_concurrent_processes_agree(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "tests.registry.race_in_process"]

@@ -92,7 +92,7 @@ def test_a_version_commit_is_minimal_and_keeps_code_and_run_reachable(world: Wor
     assert world.git("fsck", "--strict", "--no-dangling") == ""
 
 
-def test_a_run_whose_code_is_not_here_is_registered_without_it(world: World) -> None:
+def test_run_whose_code_is_absent_is_registered_without_it(world: World) -> None:
     run = world.run()
     world.git("checkout", "-q", "--orphan", "other")
     world.git("branch", "-D", "main")
@@ -157,7 +157,7 @@ def test_every_tag_of_a_model_has_its_own_second(world: World) -> None:
     world.registry.transition_model_version_stage("m", 1, "None")
     world.registry.transition_model_version_stage("m", 1, "Staging")
     times = [event.timestamp for event in world.registry.history("m")]
-    assert times == [START + 1000 * at for at in range(5)]
+    assert times == [START + 1000 * number for number in range(5)]
     assert world.registry.get_model_version("m", 1).current_stage == "Staging"
     world.clock.now += 60_000
     world.registry.transition_model_version_stage("m", 1, "None")
@@ -172,7 +172,7 @@ def test_a_transition_to_where_a_version_is_writes_nothing(world: World) -> None
     assert world.tags() == before
 
 
-def test_aliases_name_one_version(world: World) -> None:
+def test_aliases_name_a_single_version(world: World) -> None:
     world.versions(2, "m")
     registry = world.registry
     for alias, version in [("champion", 1), ("champion", 2), ("été_", 1), ("old", 1)]:
@@ -201,7 +201,7 @@ def test_deleted_versions_lose_stage_and_alias_and_their_number_is_not_used_agai
     assert registry.register("m", world.model()).version == 3
 
 
-def test_a_deleted_model_is_gone_and_can_be_made_again(world: World) -> None:
+def test_deleted_model_is_absent_and_can_be_made_again(world: World) -> None:
     world.versions(2, "m")
     registry = world.registry
     registry.transition_model_version_stage("m", 1, "Production")
@@ -262,8 +262,8 @@ def test_descriptions_and_tags_are_edited_and_removals_leave_a_tombstone(world: 
 def test_names_outside_gtos_grammar_work_everywhere(world: World, name: str) -> None:
     world.registry.register(name, world.model())
     world.registry.transition_model_version_stage(name, 1, "Production")
-    found = world.registry.get_latest_versions(name, ["Production"])
-    assert [(v.name, v.version) for v in found] == [(name, 1)]
+    latest = world.registry.get_latest_versions(name, ["Production"])
+    assert [(v.name, v.version) for v in latest] == [(name, 1)]
     assert [m.name for m in world.registry.search_registered_models()] == [name]
     assert {event.model for event in world.registry.history(name)} == {name}
     slug = world.tags()[0].split("@")[0]
@@ -387,20 +387,20 @@ def test_registrations_of_two_processes_get_different_numbers(world: World) -> N
 
 def test_a_tag_that_another_program_wrote_meanwhile_is_not_overwritten(world: World) -> None:
     world.versions(1, "m")
-    theirs = world.git("rev-parse", "main")
+    target = world.git("rev-parse", "main")
     taken = False
 
     def clock() -> int:
         nonlocal taken
         if not taken:
             taken = True
-            world.git("tag", "-a", "-m", "theirs", "m#Staging#1", theirs)
+            world.git("tag", "-a", "-m", "theirs", "m#Staging#1", target)
         return START
 
     state = world.repo.common_dir / "gitml"
     registry = Registry(world.repo, world.branch, state=state, clock=clock)
     registry.transition_model_version_stage("m", 1, "Staging")
-    assert world.git("rev-parse", "m#Staging#1^{commit}") == theirs
+    assert world.git("rev-parse", "m#Staging#1^{commit}") == target
     assert world.registry.get_model_version("m", 1).current_stage == "Staging"
     assert [t.tag for t in world.registry.ignored_tags()] == ["m#Staging#1"]
 

@@ -27,7 +27,7 @@ _CHANGES = st.one_of(
 )
 
 
-def ours(world: World) -> dict[str, tuple[str, set[str]]]:
+def in_gitml(world: World) -> dict[str, tuple[str, set[str]]]:
     """Version to commit, stage and aliases, the way gto calls them, as gitml says."""
     try:
         world.registry.get_registered_model("m")
@@ -42,10 +42,10 @@ def ours(world: World) -> dict[str, tuple[str, set[str]]]:
     }
 
 
-def theirs(world: World) -> dict[str, tuple[str, set[str]]]:
+def in_gto(world: World) -> dict[str, tuple[str, set[str]]]:
     """The same as gto says."""
-    shown = gto.api.show(str(world.folder), name="m", versions_per_stage=-1)
-    return {v["version"]: (v["commit_hexsha"], {s["stage"] for s in v["stages"]}) for v in shown}
+    rows = gto.api.show(str(world.folder), name="m", versions_per_stage=-1)
+    return {v["version"]: (v["commit_hexsha"], {s["stage"] for s in v["stages"]}) for v in rows}
 
 
 def change(world: World, what: tuple[object, ...]) -> None:
@@ -80,33 +80,33 @@ def test_gto_agrees_after_any_sequence_of_changes(
             change(world, what)
         except NotFound:
             continue
-    assert ours(world) == theirs(world)
+    assert in_gitml(world) == in_gto(world)
     events = gto.api.history(str(world.folder), artifact="m", ascending=True)
     assert [event.tag for event in world.registry.history("m")] == [e["ref"] for e in events]
     for stage in ("Staging", "Production"):
-        assert_one_answer(world, stage)
+        assert_same_answer(world, stage)
 
 
-def assert_one_answer(world: World, stage: str) -> None:
+def assert_same_answer(world: World, stage: str) -> None:
     """Check that gitml, gto and DVC mean the same version by a stage."""
     from dvc.repo.artifacts import Artifacts
     from scmrepo.git import Git
 
     try:
-        found = world.registry.get_latest_versions("m", [stage])
+        latest = world.registry.get_latest_versions("m", [stage])
     except NotFound:
         return
-    if not found:
+    if not latest:
         return
-    shown = gto.api.show(str(world.folder), name="m", versions_per_stage=1)
-    assert [v["version"] for v in shown if stage in {s["stage"] for s in v["stages"]}] == [
-        f"v{found[0].version}.0.0"
+    rows = gto.api.show(str(world.folder), name="m", versions_per_stage=1)
+    assert [v["version"] for v in rows if stage in {s["stage"] for s in v["stages"]}] == [
+        f"v{latest[0].version}.0.0"
     ]
 
     class Repo:
         scm = Git(str(world.folder))
 
-    assert Artifacts(Repo()).get_rev("m", stage=stage) == found[0].commit
+    assert Artifacts(Repo()).get_rev("m", stage=stage) == latest[0].commit
     Repo.scm.close()
 
 
@@ -116,8 +116,8 @@ def test_gtos_own_commands_understand_the_registry(world: World) -> None:
     registry = world.registry
     registry.transition_model_version_stage("PriceOptimizer", 1, "Production", reason="first")
     registry.transition_model_version_stage("PriceOptimizer", 2, "Production", True, "better")
-    shown = world.gto("show", "PriceOptimizer", "--vs", "-1")
-    assert {v["version"]: [s["stage"] for s in v["stages"]] for v in shown} == {
+    rows = world.gto("show", "PriceOptimizer", "--vs", "-1")
+    assert {v["version"]: [s["stage"] for s in v["stages"]] for v in rows} == {
         "v1.0.0": ["Archived"],
         "v2.0.0": ["Production"],
     }
@@ -146,12 +146,12 @@ def test_what_stock_gto_wrote_is_understood(world: World) -> None:
     assert world.registry.get_model_version("m", 5).commit == world.git("rev-parse", "main")
     assert [t.tag for t in world.registry.ignored_tags()] == ["team/other@v1.0.0"]
     world.registry.transition_model_version_stage("m", 5, "Production", True)
-    assert theirs(world) == ours(world)
+    assert in_gto(world) == in_gitml(world)
     assert world.registry.register("m", world.model()).version == 6
 
 
 @pytest.mark.slow
-def test_a_model_that_stock_gto_deprecated_is_gone(world: World) -> None:
+def test_model_that_stock_gto_deprecated_is_absent(world: World) -> None:
     world.versions(1, "m")
     world.tool("gto", "deprecate", "m")
     assert world.registry.search_registered_models() == []

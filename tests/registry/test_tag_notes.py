@@ -19,7 +19,7 @@ for number in range(100):
 """
 
 
-def test_ids_that_processes_add_at_the_same_time_are_all_noted(tmp_path: Path) -> None:
+def test_ids_that_processes_add_concurrently_are_all_noted(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen([sys.executable, "-c", ADD, str(tmp_path), letter]) for letter in "abc"
     ]

@@ -14,15 +14,15 @@ from tests.conftest import git, make_repository
 FAKE = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
 
 
-def found(folder: Path) -> list[tuple[str, str]]:
+def faults(folder: Path) -> list[tuple[str, str]]:
     return [(fault.tag, fault.problem.value) for fault in check(folder).faults]
 
 
 def check(folder: Path, name: str | None = None) -> Verification:
     before = git(folder, "for-each-ref")
-    told = verify(models(folder), name)
+    result = verify(models(folder), name)
     assert git(folder, "for-each-ref") == before
-    return told
+    return result
 
 
 def move(folder: Path, version: int, stage: str, *, archive: bool = False) -> None:
@@ -55,8 +55,8 @@ def team(tmp_path: Path, alone: Path) -> tuple[Path, Path]:
 @pytest.mark.slow
 def test_a_registry_that_nobody_touched_holds(team: tuple[Path, Path]) -> None:
     for folder in team:
-        told = check(folder)
-        assert (told.faults, told.foreign, told.tags, told.models) == ((), (), 6, 1)
+        result = check(folder)
+        assert (result.faults, result.foreign, result.tags, result.models) == ((), (), 6, 1)
     assert check(team[0], "Price").tags == 6
 
 
@@ -64,7 +64,7 @@ def test_a_registry_that_nobody_touched_holds(team: tuple[Path, Path]) -> None:
 def test_a_deleted_tag_is_named_without_any_remote(alone: Path, tag: str) -> None:
     git(alone, "tag", "-d", tag)
 
-    assert found(alone)[0] == (tag, "deleted")
+    assert faults(alone)[0] == (tag, "deleted")
 
 
 @pytest.mark.parametrize("tag", ["Price@v1.0.0", "Price#Production#1", "Price#Production#4"])
@@ -72,13 +72,13 @@ def test_a_moved_tag_is_named_without_any_remote(alone: Path, tag: str) -> None:
     other = "Price@v1.0.0" if tag.endswith("4") else "Price@v2.0.0"
     git(alone, *FAKE, "tag", "-f", "-a", "-m", "moved", tag, f"{other}^{{}}")
 
-    assert found(alone)[0] == (tag, "moved")
+    assert faults(alone)[0] == (tag, "moved")
 
 
 def test_a_rewritten_message_is_named(alone: Path) -> None:
     git(alone, "tag", "-f", "-a", "-m", "I never said that", "Price#Archived#3", "Price@v1.0.0^{}")
 
-    assert found(alone)[0] == ("Price#Archived#3", "moved")
+    assert faults(alone)[0] == ("Price#Archived#3", "moved")
 
 
 def test_what_the_remote_lost_or_changed_is_named_in_every_clone(
@@ -89,25 +89,25 @@ def test_what_the_remote_lost_or_changed_is_named_in_every_clone(
     git(origin, "update-ref", "-d", f"refs/tags/{last}")
     git(origin, *FAKE, "tag", "-f", "-a", "-m", "moved", entered, "Price@v2.0.0^{}")
 
-    assert found(team[0]) == [(entered, "moved"), (last, "deleted")]
+    assert faults(team[0]) == [(entered, "moved"), (last, "deleted")]
     git(tmp_path, "clone", "-q", "origin.git", "fresh")  # knows it from the branch's history
     fresh = tmp_path / "fresh"
-    assert {(entered, "moved"), (last, "deleted")} <= set(found(fresh))
+    assert {(entered, "moved"), (last, "deleted")} <= set(faults(fresh))
 
 
 @pytest.mark.slow
-def test_clones_that_changed_the_registry_at_once_still_hold(team: tuple[Path, Path]) -> None:
+def test_clones_that_changed_the_registry_concurrently_still_hold(team: tuple[Path, Path]) -> None:
     first, second = team
     register(first)
     register(second)
     move(first, 3, "Staging")
     move(second, 3, "Staging")
     models(second).set_registered_model_alias("Price", "champion", 3)
-    assert found(first) == found(second) == []
+    assert faults(first) == faults(second) == []
 
     exchange(*team)
 
-    assert found(first) == found(second) == []
+    assert faults(first) == faults(second) == []
     assert check(first).tags == 11
     log = git(first, "log", "--format=%B", "gitml/runs")
     assert sorted(line.split()[2] for line in log.splitlines() if line.startswith("Tag: ")) \
@@ -115,7 +115,7 @@ def test_clones_that_changed_the_registry_at_once_still_hold(team: tuple[Path, P
 
 
 @pytest.mark.slow
-def test_events_that_were_not_known_when_others_were_written_are_put_in_order(
+def test_events_unknown_when_others_were_written_are_put_in_order(
     team: tuple[Path, Path],
 ) -> None:
     first, second = team
@@ -126,7 +126,7 @@ def test_events_that_were_not_known_when_others_were_written_are_put_in_order(
 
     exchange(*team)
 
-    assert found(first) == found(second) == []
+    assert faults(first) == faults(second) == []
 
 
 def test_tags_of_stock_git_and_gto_are_foreign_or_events_and_never_faults(alone: Path) -> None:
@@ -136,13 +136,13 @@ def test_tags_of_stock_git_and_gto_are_foreign_or_events_and_never_faults(alone:
     git(alone, "tag", "-a", "-m", "x", "Foo@v1")
     git(alone, "tag", "-a", "-m", "by hand", "Other@v1.0.0")
 
-    told = check(alone)
-    assert told.faults == ()
-    assert [(one.tag, one.reason) for one in told.foreign] == [
+    result = check(alone)
+    assert result.faults == ()
+    assert [(tag.tag, tag.reason) for tag in result.foreign] == [
         ("Foo@v1.0.0", "not an annotated tag on a commit"),
         ("Tree@v1.0.0", "not an annotated tag on a commit"),
     ]
-    assert told.models == 2
+    assert result.models == 2
 
 
 def test_a_registration_of_another_commit_is_named(alone: Path) -> None:
@@ -153,4 +153,4 @@ def test_a_registration_of_another_commit_is_named(alone: Path) -> None:
     oid = git(alone, "hash-object", "-w", "-t", "tag", "tag")
     git(alone, "update-ref", "refs/tags/Price@v3.0.0", oid)
 
-    assert ("Price@v3.0.0", "commit") in found(alone)
+    assert ("Price@v3.0.0", "commit") in faults(alone)

@@ -356,7 +356,7 @@ def origin(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_four_clones_that_push_at_once_all_arrive(origin: Path) -> None:
+def test_four_clones_that_push_concurrently_all_arrive(origin: Path) -> None:
     root = origin.parent
     folders = [root / f"c{number}" for number in range(4)]
     for folder in folders[1:]:
@@ -474,7 +474,7 @@ def test_a_remote_that_vanished_and_came_back_gets_everything(origin: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_depth_one_clone_joins_edits_of_a_run_that_the_remote_changed_too(origin: Path) -> None:
+def test_shallow_clone_joins_edits_of_a_run_that_the_remote_changed_too(origin: Path) -> None:
     first, shallow = origin.parent / "c0", origin.parent / "shallow"
     run_id = log_run(first)
     push_pull.push(repo(first))

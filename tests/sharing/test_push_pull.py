@@ -51,7 +51,7 @@ def tree(folder: Path) -> str:
 
 def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path, Path]) -> None:
     first, second = clones
-    one, two = log_run(first, a="1"), log_run(second, b="2")
+    first_id, second_id = log_run(first, a="1"), log_run(second, b="2")
 
     pushed = push_pull.push(repo(first))
     assert (pushed.exchange.runs, pushed.exchange.changed, pushed.stays_here) == (1, True, True)
@@ -60,10 +60,10 @@ def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path,
     pulled = push_pull.pull(repo(first))
     assert (pulled.runs, pulled.joined) == (1, 0)
 
-    assert ids(first) == ids(second) == {one, two}
+    assert ids(first) == ids(second) == {first_id, second_id}
     assert tree(first) == tree(second)
     client = gitml.MlflowClient(first)
-    path = Path(client.download_artifacts(two, "notes/text.txt"))
+    path = Path(client.download_artifacts(second_id, "notes/text.txt"))
     assert path.read_text() == "from second"
     assert not push_pull.pull(repo(first)).changed
     assert not push_pull.push(repo(first)).exchange.changed
@@ -72,7 +72,7 @@ def test_two_clones_converge_and_fetch_each_others_artifacts(clones: tuple[Path,
         assert git(folder, "fsck") == ""
 
 
-def test_edits_of_one_run_in_two_clones_are_joined(clones: tuple[Path, Path]) -> None:
+def test_edits_of_a_run_in_two_clones_are_joined(clones: tuple[Path, Path]) -> None:
     first, second = clones
     run_id = log_run(first)
     push_pull.push(repo(first))
@@ -113,20 +113,20 @@ def test_clones_without_a_common_ancestor_are_joined(
     clones: tuple[Path, Path], tmp_path: Path
 ) -> None:
     first, second = clones
-    one = log_run(first)
+    first_id = log_run(first)
     push_pull.push(repo(first))
-    two = log_run(second)  # its branch began on its own, before it knew of the other
+    second_id = log_run(second)  # its branch began on its own, before it knew of the other
     assert push_pull.push(repo(second)).exchange.runs == 1
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{tmp_path / 'origin.git'}", "shallow")
     git(shallow, "fetch", "-q", "--depth=1", "origin",
         "+refs/heads/gitml/runs:refs/remotes/origin/gitml/runs")  # fmt: skip
 
-    assert ids(shallow) == {one, two}
-    three = log_run(shallow)
+    assert ids(shallow) == {first_id, second_id}
+    third_id = log_run(shallow)
     push_pull.push(repo(shallow))
     push_pull.pull(repo(first))
-    assert ids(first) == {one, two, three}
+    assert ids(first) == {first_id, second_id, third_id}
 
 
 def test_model_versions_and_stages_travel_as_tags(clones: tuple[Path, Path]) -> None:
@@ -163,13 +163,13 @@ def test_a_tag_that_means_two_things_is_named_and_nothing_is_moved(
     assert "gitml/runs" not in git(first, "ls-remote", "origin")
 
 
-def test_without_a_git_remote_the_message_says_how_to_add_one(repository: Path) -> None:
+def test_message_without_a_git_remote_says_how_to_add_it(repository: Path) -> None:
     log_run(repository)
     with pytest.raises(InvalidInput, match="git remote add origin URL"):
         push_pull.push(repo(repository))
 
 
-def test_a_git_remote_that_does_not_answer_leaves_everything_here(repository: Path) -> None:
+def test_git_remote_that_does_not_answer_leaves_everything_local(repository: Path) -> None:
     git(repository, "remote", "add", "origin", "/nonexistent/place.git")
     run_id = log_run(repository)
     with pytest.raises(StoreError, match="failed for remote"):
@@ -204,8 +204,8 @@ def test_a_shared_remote_takes_over_all_artifacts(
         shutil.rmtree(folder / ".git" / "gitml" / "remote")
         shutil.rmtree(folder / ".git" / "gitml" / "cache")
     client = gitml.MlflowClient(first)
-    for one in ids(first):
-        assert Path(client.download_artifacts(one, "notes/text.txt")).read_text().startswith("from")
+    for run in ids(first):
+        assert Path(client.download_artifacts(run, "notes/text.txt")).read_text().startswith("from")
     assert run_id in ids(first)
 
 

@@ -62,7 +62,7 @@ def test_editing_a_download_leaves_the_cache_alone(
     assert store.checkout(manifest, tmp_path / "out", prefix="a/x.txt").read_bytes() == b"in a\n"
 
 
-def test_a_link_at_the_destination_is_replaced_not_followed(
+def test_link_as_the_destination_is_replaced_not_followed(
     store: ArtifactStore, manifest: list[Artifact], tmp_path: Path
 ) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
@@ -73,7 +73,7 @@ def test_a_link_at_the_destination_is_replaced_not_followed(
     assert (tmp_path / "out" / "a" / "x.txt").read_bytes() == b"in a\n"
 
 
-def test_a_linked_folder_at_the_destination_is_refused(
+def test_linked_folder_as_the_destination_is_refused(
     store: ArtifactStore, manifest: list[Artifact], tmp_path: Path
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -95,7 +95,7 @@ def test_a_manifest_made_by_hand_cannot_escape(
 
 
 @pytest.mark.parametrize("obstacle", ["out", "out/a", "out/a/x.txt/folder"])
-def test_a_destination_that_cannot_be_written_is_one_sentence(
+def test_destination_that_cannot_be_written_is_a_single_sentence(
     store: ArtifactStore, manifest: list[Artifact], tmp_path: Path, obstacle: str
 ) -> None:
     (tmp_path / obstacle).parent.mkdir(parents=True, exist_ok=True)

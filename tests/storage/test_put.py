@@ -91,7 +91,7 @@ def test_a_link_inside_the_folder_is_stored_as_the_file_it_names(
     assert not store.cache.path(X).is_symlink()
 
 
-def test_what_is_no_file_of_the_folder_is_refused_in_one_sentence(
+def test_path_that_is_no_file_of_the_folder_is_refused_in_a_single_sentence(
     store: ArtifactStore, folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
@@ -120,7 +120,7 @@ def test_a_name_that_cannot_be_stored_is_refused(
         store.put(folder)
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, folder: Path) -> None:
+def test_cache_that_cannot_be_written_is_a_single_sentence(tmp_path: Path, folder: Path) -> None:
     (folder / "x").write_bytes(b"x")
     (tmp_path / "cache").write_bytes(b"a file in the way")
     with pytest.raises(ArtifactError, match=r"^Cannot store artifacts in '.*cache': Not a"):

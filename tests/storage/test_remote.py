@@ -83,7 +83,7 @@ def test_credentials_are_masked() -> None:
     assert mask("/plain/folder@home") == "/plain/folder@home"
 
 
-def test_a_reason_is_one_line_without_credentials() -> None:
+def test_reason_is_a_single_line_without_credentials() -> None:
     exc = OSError("403 for url='https://me:word@host/x?sig=abc&v=1'.\nsecond line")
     assert reason(exc) == "403 for url='https://***@host/x?sig=***&v=***'"
     assert reason(PermissionError(13, "Permission denied", "/x")) == "Permission denied"
@@ -102,7 +102,7 @@ def test_a_missing_plugin_is_named_with_its_command(
     )
 
 
-def test_a_remote_that_does_not_answer_is_one_sentence(
+def test_remote_that_does_not_answer_is_a_single_sentence(
     closed_port: int, repository: Any, staged: Path, tmp_path: Path, capfd: Any
 ) -> None:
     url = f"http://127.0.0.1:{closed_port}/store"
@@ -121,7 +121,7 @@ def test_a_remote_that_does_not_answer_is_one_sentence(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made_is_a_single_sentence(tmp_path: Path) -> None:
     with pytest.raises(RemoteUnavailable, match=r"cannot be made: '.*nowhere' is not a folder"):
         check("nowhere/store", tmp_path)
     (tmp_path / "file").write_bytes(b"")
@@ -220,7 +220,7 @@ def test_transfers_write_nothing_to_the_terminal(repository: Any, tmp_path: Path
     assert (tmp_path / "out" / "x").stat().st_size == 3_000_000
 
 
-def test_four_processes_push_the_same_content_at_once(repository: Any, tmp_path: Path) -> None:
+def test_four_processes_push_the_same_content_concurrently(repository: Any, tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\n"
         "from gitml.storage.remote import Remote\n"

@@ -153,7 +153,7 @@ def test_push_names_what_is_nowhere_and_holds_the_directory_back(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_read_only_remote_is_one_sentence(
+def test_read_only_remote_is_a_single_sentence(
     store: ArtifactStore, manifest: list[Artifact], folder: Path
 ) -> None:
     folder.chmod(0o555)
@@ -161,7 +161,7 @@ def test_a_read_only_remote_is_one_sentence(
         store.push([manifest], Remote.local(folder))
 
 
-def test_a_remote_that_cannot_be_written_is_one_sentence(
+def test_remote_that_cannot_be_written_is_a_single_sentence(
     store: ArtifactStore, manifest: list[Artifact], folder: Path
 ) -> None:
     (folder / "files").write_bytes(b"a file in the way")
@@ -173,7 +173,7 @@ def test_a_remote_that_cannot_be_written_is_one_sentence(
     )
 
 
-def test_fetch_brings_only_what_is_asked_for_and_not_here(
+def test_fetch_brings_only_what_is_requested_and_missing(
     store: ArtifactStore, manifest: list[Artifact], folder: Path, tmp_path: Path
 ) -> None:
     remote = Remote.local(folder)
@@ -205,7 +205,7 @@ def test_a_missing_object_is_named(
     )
 
 
-def test_a_corrupt_object_is_named_and_not_kept(
+def test_corrupt_object_is_named_and_not_stored(
     store: ArtifactStore, manifest: list[Artifact], folder: Path, tmp_path: Path
 ) -> None:
     remote = Remote.local(folder)

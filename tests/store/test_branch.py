@@ -78,7 +78,7 @@ def test_any_path_is_written_as_it_is(repository: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\udcffb", 'a"\\\n'])
-def test_paths_that_somebody_pushed_are_kept_byte_by_byte(repository: Path, path: str) -> None:
+def test_paths_that_somebody_pushed_stay_byte_by_byte(repository: Path, path: str) -> None:
     branch = open_branch(repository)
     tip = branch.update(lambda _: ({path: b"x"}, "odd\n"))
     assert tip

@@ -10,7 +10,7 @@ from gitml.errors import StoreError
 from gitml.git import GitRepo
 
 
-def test_what_is_there_is_found_although_the_reading_process_was_killed(repository: Path) -> None:
+def test_objects_are_read_although_the_reading_process_was_killed(repository: Path) -> None:
     repo = GitRepo.discover(repository)
     assert repo.contains("HEAD^{commit}")
     for ask in (lambda: repo.contains("HEAD^{commit}"), lambda: repo.read("HEAD:train.py")):

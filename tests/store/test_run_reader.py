@@ -30,7 +30,7 @@ def tip(repository: Path) -> str:
     return git(repository, "rev-parse", "HEAD")
 
 
-def test_every_file_is_found_whatever_the_order(
+def test_every_file_is_read_whatever_the_order(
     repository: Path, tip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_reader, "_BLOCK", 2)

@@ -141,7 +141,7 @@ def test_a_deleted_version_is_in_nothing_any_more() -> None:
     assert faults(*FINE, deleted, again) == [("m@v2.0.0!#7", "inconsistent")]
 
 
-def test_a_tag_that_names_a_later_one_as_the_previous_is_reported() -> None:
+def test_tag_that_names_a_later_tag_as_the_previous_is_reported() -> None:
     later, earlier = tag("m#Staging#6", "b", 17, version=2), tag("m#alias/x#5", "a", 16)
     earlier = replace(earlier, message=linked(earlier.message, TagLink.to(later)))
     (fault,) = audit([*FINE, earlier, later]).faults
@@ -149,7 +149,7 @@ def test_a_tag_that_names_a_later_one_as_the_previous_is_reported() -> None:
     assert fault.reason == "It names m#Staging#6 as the previous event, which came later."
 
 
-def test_an_inserted_tag_is_told_between_which_two_it_stands() -> None:
+def test_inserted_tag_is_reported_with_its_two_neighbours() -> None:
     (fault,) = audit([*FINE, tag("m#alias/x", "a", 13)]).faults
     assert fault.reason == (
         "It did not exist when m@v2.0.0 was written, which follows m#Production#3."
@@ -246,7 +246,7 @@ def facts(draw: st.DrawFn) -> Mapping[str, Mapping[str, gates.Value]]:
 
 
 @given(_GATES, facts(), st.none() | facts(), st.none() | facts())
-def test_a_gate_as_it_was_recorded_agrees_and_a_changed_one_does_not(
+def test_gate_as_it_was_recorded_agrees_and_a_changed_gate_does_not(
     text: str, candidate: Any, live: Any, staged: Any
 ) -> None:
     verdict = gates.judge(gates.read(text), candidate, {"production": live, "staging": staged})
@@ -270,7 +270,9 @@ def test_a_gate_as_it_was_recorded_agrees_and_a_changed_one_does_not(
           "values": {"approvals.count": 2.0}}, "other approvals"),
     ],
 )  # fmt: skip
-def test_a_gate_that_cannot_be_judged_again_is_told(document: dict[str, Any], problem: str) -> None:
+def test_gate_that_cannot_be_judged_again_is_reported(
+    document: dict[str, Any], problem: str
+) -> None:
     assert problem in gate_problem(document)
 
 

@@ -55,8 +55,8 @@ def team(tmp_path: Path, keys: dict[str, Path]) -> tuple[Path, Path]:
     (ada / "gitml.yaml").write_text(POLICY)
     (ada / "registry").mkdir()
     (ada / "registry" / "Price.yaml").write_text(DECLARED)
-    lines = [f'{one}@example.org namespaces="git" {keys[one].with_suffix(".pub").read_text()}'
-             for one in ("ada", "bo")]  # fmt: skip
+    lines = [f'{person}@example.org namespaces="git" {keys[person].with_suffix(".pub").read_text()}'
+             for person in ("ada", "bo")]  # fmt: skip
     (ada / SSH_KEYS).write_text("".join(lines))
     git(ada, "add", ".")
     git(ada, "commit", "-q", "-m", "Ask for signatures")
@@ -79,7 +79,7 @@ def move(folder: Path, stage: str, version: int = 1) -> None:
     models(folder).transition_model_version_stage("Price", version, stage)
 
 
-def found(folder: Path) -> list[tuple[str, str]]:
+def faults(folder: Path) -> list[tuple[str, str]]:
     return [(fault.tag, fault.problem.value) for fault in verify(models(folder)).faults]
 
 
@@ -99,8 +99,8 @@ def rewritten(folder: Path, old: str, new: str, *, sign: bool) -> None:
 @pytest.mark.slow
 def test_signed_tags_of_those_who_may_are_verified(team: tuple[Path, Path]) -> None:
     for folder in team:
-        told = verify(models(folder))
-        assert (told.faults, told.signed, told.tags) == ((), 2, 2)
+        verification = verify(models(folder))
+        assert (verification.faults, verification.signed, verification.tags) == ((), 2, 2)
     assert "SSH SIGNATURE" in git(team[0], "cat-file", "tag", "Price#Production#1")
     event = models(team[1]).history("Price")[-1]
     assert (event.value, event.detail["model"]) == ("Production", "Price")
@@ -115,7 +115,7 @@ def test_who_may_not_sign_a_stage_cannot_write_it(team: tuple[Path, Path]) -> No
     with pytest.raises(SignatureError, match=r"Price#Production!#3 may not be written: bo@"):
         move(bo, "None")
     assert git(bo, "for-each-ref") == before
-    assert found(bo) == []
+    assert faults(bo) == []
     push_pull.push(repo(bo))
     push_pull.pull(repo(ada))
     move(ada, "None")
@@ -131,17 +131,17 @@ def test_each_kind_of_wrong_signature_is_named(
     _, bo = team
     last = "Price#Production#1"
     rewritten(bo, last, "Price#Staging!#2", sign=False)
-    assert ("Price#Staging!#2", "unsigned") in found(bo)
+    assert ("Price#Staging!#2", "unsigned") in faults(bo)
     git(bo, "tag", "-d", "Price#Staging!#2")
 
     signs(bo, keys["eve"])  # nobody's key
     rewritten(bo, last, "Price#Production#2", sign=True)
-    assert found(bo) == [("Price#Production#2", "forged")]
+    assert faults(bo) == [("Price#Production#2", "forged")]
     git(bo, "tag", "-d", "Price#Production#2")
 
     signs(bo, keys["bo"])  # an allowed key for something else
     rewritten(bo, last, "Price#Production#2", sign=True)
-    assert found(bo) == [("Price#Production#2", "not allowed")]
+    assert faults(bo) == [("Price#Production#2", "not allowed")]
     (fault,) = verify(models(bo)).faults
     assert fault.reason == "bo@example.org signed it, who may not; ada@example.org may."
     with pytest.raises(SignatureError, match=r"Price#Production#2: bo@example\.org signed it"):
@@ -149,16 +149,16 @@ def test_each_kind_of_wrong_signature_is_named(
     git(bo, "tag", "-d", "Price#Production#2")
 
     git(bo, "update-ref", "refs/tags/Price#Production#9", git(bo, "rev-parse", last))
-    assert ("Price#Production#9", "forged") in found(bo)  # Ada's signed tag, as another event
+    assert ("Price#Production#9", "forged") in faults(bo)  # Ada's signed tag, as another event
     git(bo, "tag", "-d", "Price#Production#9")
 
     text = git(bo, "cat-file", "tag", last).replace("from: None", "from: Some")
     (bo / "tag").write_text(f"{text}\n")
     oid = git(bo, "hash-object", "-w", "-t", "tag", "tag")
     git(bo, "update-ref", f"refs/tags/{last}", oid)
-    assert {(last, "moved"), (last, "forged")} <= set(found(bo))
+    assert {(last, "moved"), (last, "forged")} <= set(faults(bo))
     git(bo, "tag", "-d", last)
-    assert found(bo) == [(last, "deleted")]
+    assert faults(bo) == [(last, "deleted")]
 
 
 @pytest.mark.slow
@@ -176,19 +176,19 @@ def test_the_policy_of_a_work_tree_or_an_unmerged_branch_counts_for_nothing(
         move(bo, "Staging")
     rewritten(bo, "Price#Production#1", "Price#Production#2", sign=True)
 
-    assert found(bo) == [("Price#Production#2", "forged")]
+    assert faults(bo) == [("Price#Production#2", "forged")]
 
 
-def test_who_cannot_sign_is_told_so_and_nothing_is_written(
+def test_change_that_cannot_be_signed_is_refused_and_nothing_is_written(
     team: tuple[Path, Path], tmp_path: Path
 ) -> None:
     ada, _ = team
     before = git(ada, "for-each-ref")
     git(ada, "config", "user.signingKey", str(tmp_path / "no-such-key"))
 
-    with pytest.raises(SignatureError, match=r"Price#Production!#2 cannot be signed") as told:
+    with pytest.raises(SignatureError, match=r"Price#Production!#2 cannot be signed") as refused:
         move(ada, "None")
-    assert "gpg.format" in str(told.value)
+    assert "gpg.format" in str(refused.value)
     assert git(ada, "for-each-ref") == before
 
 
@@ -202,10 +202,10 @@ def test_events_put_behind_those_of_others_are_signed_again(
     models(bo).set_registered_model_alias("Price", "next", 2)
     push_pull.push(repo(ada))
 
-    assert [one.new for one in push_pull.push(repo(bo)).exchange.renumbered] == [3]
+    assert [change.new for change in push_pull.push(repo(bo)).exchange.renumbered] == [3]
 
     exchange(ada, bo)
-    assert found(ada) == found(bo) == []
+    assert faults(ada) == faults(bo) == []
     assert verify(models(ada)).signed == 5
     assert models(ada).get_model_version_by_alias("Price", "next").version == 3
 
@@ -218,11 +218,11 @@ def test_tags_from_before_the_date_need_no_signature(tmp_path: Path) -> None:
     )
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "Sign later")
-    assert (found(folder), verify(models(folder)).signed) == ([], 0)
+    assert (faults(folder), verify(models(folder)).signed) == ([], 0)
 
     (folder / "gitml.yaml").write_text("registry: {signatures: required}\n")
     git(folder, "commit", "-qam", "Sign now")
-    assert found(folder) == [("Price@v1.0.0", "unsigned")]
+    assert faults(folder) == [("Price@v1.0.0", "unsigned")]
 
 
 def test_gits_own_setting_signs_without_a_policy(tmp_path: Path, keys: dict[str, Path]) -> None:
@@ -232,7 +232,7 @@ def test_gits_own_setting_signs_without_a_policy(tmp_path: Path, keys: dict[str,
     register(folder)
 
     assert "BEGIN SSH SIGNATURE" in git(folder, "cat-file", "tag", "Price@v1.0.0")
-    assert found(folder) == []
+    assert faults(folder) == []
 
 
 def test_gpg_signatures_are_verified_by_fingerprint(
@@ -259,10 +259,10 @@ def test_gpg_signatures_are_verified_by_fingerprint(
         move(folder, "Production")
     git(folder, "config", "user.signingKey", fingerprints["ada"])
     move(folder, "Production")
-    assert found(folder) == []
+    assert faults(folder) == []
     (folder / GPG_KEYS).write_text(gpg("--armor", "--export", "bo@example.org"))
     git(folder, "commit", "-qam", "Ada left")
-    assert found(folder) == [("Price#Production#1", "forged")]
+    assert faults(folder) == [("Price#Production#1", "forged")]
     (folder / GPG_KEYS).write_text("no keys")
     git(folder, "commit", "-qam", "Break the keys")
     with pytest.raises(SignatureError, match=r"gpg cannot read registry/allowed_signers\.asc"):

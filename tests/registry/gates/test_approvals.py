@@ -23,22 +23,22 @@ Signed-off-by: Di <di@example.org>
 
 
 def test_trailers_of_the_last_paragraph_count_without_the_proposer() -> None:
-    found = from_trailers(MERGE, "Ada Example <ada@example.org>")
-    assert found == Approvals(
+    approvals = from_trailers(MERGE, "Ada Example <ada@example.org>")
+    assert approvals == Approvals(
         names=("Bo Reviewer <bo@example.org>", "Cy <CY@example.org>"), source="trailers"
     )
 
 
 @pytest.mark.parametrize("proposer", ["ada", "ADA <x@y.z>", "Someone <ada@example.org>"])
-def test_a_proposer_is_known_by_name_and_by_email(proposer: str) -> None:
+def test_proposer_is_recognized_by_name_and_by_email(proposer: str) -> None:
     message = "Merge\n\nApproved-by: ada\nApproved-by: Ada <ada@example.org>"
     left = from_trailers(message, proposer).names
     assert left == (() if "ada" in proposer.lower().split(" <")[0] else ("ada",))
 
 
 def test_names_of_a_workflow_are_taken_once_each() -> None:
-    found = from_workflow(["bo", "Bo", "cy\n<script>"])
-    assert found == Approvals(names=("bo", "cy <script>"), source="workflow")
+    approvals = from_workflow(["bo", "Bo", "cy\n<script>"])
+    assert approvals == Approvals(names=("bo", "cy <script>"), source="workflow")
     assert from_workflow([]) == Approvals()
     for wrong in ([" "], ["x"] * 51):
         with pytest.raises(InvalidInput, match="--approved-by needs 1 to 50"):
@@ -63,7 +63,7 @@ def test_trailers_are_read_past_carriage_returns_and_blank_lines_with_spaces() -
     assert from_trailers("Merge\n\nno trailer", "ada") == Approvals()
 
 
-def test_people_without_a_name_are_told_apart_by_their_address() -> None:
+def test_people_without_a_name_are_distinguished_by_their_address() -> None:
     names = ("<ada@example.org>", "<bo@example.org>")
     assert from_workflow([*names, "Ada <ada@example.org>"]).names == names
 
@@ -88,8 +88,8 @@ def test_no_more_than_fifty_trailers_count_and_long_names_are_cut() -> None:
 )
 def test_gates_ask_for_approvals(gate: str, filled: str, holds: bool) -> None:
     approvals = from_workflow(["Bo <bo@example.org>", "Cy <cy@example.org>"])
-    asked = ["bo", "BO@example.org", "cy", "di"]
-    verdict = judge(read(gate), approvals.facts(asked), {})
+    names = ["bo", "BO@example.org", "cy", "di"]
+    verdict = judge(read(gate), approvals.facts(names), {})
     assert (verdict.measured, verdict.holds) == (filled, holds)
 
 
@@ -101,16 +101,18 @@ NAMES = st.lists(
 @given(st.text(max_size=80), NAMES)
 def test_whatever_a_message_says_people_count_once(text: str, names: list[str]) -> None:
     trailers = "\n".join(f"Reviewed-by: {name}" for name in names)
-    found = from_trailers(f"{text}\n\n{trailers}", "bo <b@x>").names
-    assert len({name.casefold() for name in found}) == len(found)
-    assert not {"bo", "bo <b@x>", "c <b@x>"} & set(found)
-    assert all("\n" not in name for name in found)
-    assert set(from_workflow(found).names) == set(found)
+    approvers = from_trailers(f"{text}\n\n{trailers}", "bo <b@x>").names
+    assert len({name.casefold() for name in approvers}) == len(approvers)
+    assert not {"bo", "bo <b@x>", "c <b@x>"} & set(approvers)
+    assert all("\n" not in name for name in approvers)
+    assert set(from_workflow(approvers).names) == set(approvers)
 
 
 @given(NAMES, NAMES)
-def test_one_more_approval_never_harms(some: list[str], more: list[str]) -> None:
-    few, many = from_workflow(some), from_workflow([*some, *more])
+def test_additional_approval_never_harms(names: list[str], more: list[str]) -> None:
+    smaller, larger = from_workflow(names), from_workflow([*names, *more])
     for gate in ("approvals.count >= 2", "approved_by.ada", "approved_by.`b@x`"):
-        held, holds = (judge(read(gate), a.facts(["ada", "b@x"]), {}).holds for a in (few, many))
-        assert holds or not held
+        holds_before, holds = (
+            judge(read(gate), a.facts(["ada", "b@x"]), {}).holds for a in (smaller, larger)
+        )
+        assert holds or not holds_before

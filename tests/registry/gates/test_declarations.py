@@ -29,15 +29,15 @@ gates:
 
 
 def test_a_file_is_read() -> None:
-    found = parse(TEXT.encode(), PATH)
+    declaration = parse(TEXT.encode(), PATH)
 
-    assert (found.model, found.description) == ("Price", "Recommends a price.")
-    assert found.stages == {Stage.PRODUCTION: 1, Stage.STAGING: 2}
-    assert found.aliases == {"champion": 1, "old": None}
-    assert [gate.text for gate in found.gates[Stage.PRODUCTION]] == [
+    assert (declaration.model, declaration.description) == ("Price", "Recommends a price.")
+    assert declaration.stages == {Stage.PRODUCTION: 1, Stage.STAGING: 2}
+    assert declaration.aliases == {"champion": 1, "old": None}
+    assert [gate.text for gate in declaration.gates[Stage.PRODUCTION]] == [
         "metrics.rmse < 3.5", "metrics.rmse <= 0.98 * production.metrics.rmse",
     ]  # fmt: skip
-    assert found.lines["stages.Production"] == 5
+    assert declaration.lines["stages.Production"] == 5
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_what_is_wrong_is_named_with_its_line(text: str, message: str) -> None:
          "model: Price\r\nstages:\r\n  Staging: 1\r\n  Production: 7\r\n"),
     ],
 )  # fmt: skip
-def test_an_edit_changes_one_line_and_keeps_the_rest(before: str, after: str) -> None:
+def test_edit_changes_a_single_line_and_leaves_the_rest(before: str, after: str) -> None:
     new = with_stage(parse(before.encode(), PATH), "Price", Stage.PRODUCTION, 7)
     assert new == after
     assert parse(new.encode(), PATH).stages[Stage.PRODUCTION] == 7

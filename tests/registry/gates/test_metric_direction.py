@@ -27,7 +27,7 @@ LOWER, HIGHER = Direction.LOWER, Direction.HIGHER
         ("", None),
     ],
 )
-def test_well_known_names_tell(metric: str, expected: Direction | None) -> None:
+def test_common_names_give_the_direction(metric: str, expected: Direction | None) -> None:
     assert by_name(metric) == expected
 
 
@@ -47,8 +47,8 @@ def test_well_known_names_tell(metric: str, expected: Direction | None) -> None:
     ],
 )
 def test_gates_tell_where_a_metric_stands_alone(gate: str, expected: Direction | None) -> None:
-    found = directions(["x"], {}, [read(gate)])
-    assert found == ({"x": MetricDirection(better=expected, source="gate")} if expected else {})
+    result = directions(["x"], {}, [read(gate)])
+    assert result == ({"x": MetricDirection(better=expected, source="gate")} if expected else {})
 
 
 def test_what_is_declared_comes_first_then_gates_then_names() -> None:

@@ -36,8 +36,8 @@ SCHEMA = json.loads(declarations.SCHEMA_FILE.read_text())
     ],
 )
 def test_an_entry_is_short_for_an_expression(entry: str, expression: str) -> None:
-    found = declarations.parse(f"{HEAD}  - {entry}\n".encode(), PATH)
-    assert found.gates[Stage.PRODUCTION] == (read(expression),)
+    declaration = declarations.parse(f"{HEAD}  - {entry}\n".encode(), PATH)
+    assert declaration.gates[Stage.PRODUCTION] == (read(expression),)
     jsonschema.validate(yaml.safe_load(f"{HEAD}  - {entry}\n"), SCHEMA)
 
 

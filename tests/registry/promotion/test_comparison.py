@@ -63,15 +63,15 @@ def test_data_sets_are_compared_by_name_and_context() -> None:
     assert [row.change for row in comparison(old, old).datasets] == ["same"] * 3
 
 
-def test_the_outcome_follows_the_better_direction_and_is_silent_without_one() -> None:
+def test_outcome_follows_the_better_direction_and_is_silent_without_a_direction() -> None:
     old = version(1, {"rmse": 2, "n": 1, "r2": 0.5, "same": 1, "nan": math.nan, "gone": 1}, [])
     new = version(2, {"rmse": 3, "n": 2, "r2": 0.6, "same": 1, "nan": 1.0}, [])
-    found = comparison(new, old, better={"n": Direction.LOWER})
-    assert {row.metric: (row.outcome, row.better_from) for row in found.metrics} == {
+    result = comparison(new, old, better={"n": Direction.LOWER})
+    assert {row.metric: (row.outcome, row.better_from) for row in result.metrics} == {
         "rmse": ("worse", "name"), "n": ("worse", "declared"), "r2": ("better", "name"),
         "same": ("same", ""), "nan": (None, ""), "gone": (None, ""),
     }  # fmt: skip
-    assert (found.verdict, found.size_difference) == ("no gates", 1000)
+    assert (result.verdict, result.size_difference) == ("no gates", 1000)
     alone = comparison(new, None)
     assert (alone.incumbent, alone.incumbent_version, alone.size_difference) == (None, None, None)
 
@@ -113,14 +113,14 @@ def test_curves_are_read_from_the_run_and_drawn_with_any_name(world: World) -> N
     }
     world.branch.update(lambda tip: (files, "curves\n"))
     registered = world.registry.register("Price", world.model(run=run))
-    found = facts.curves(world.repo, world.branch, registered)
-    assert sorted(found, key=lambda p: (p.key, p.step)) == sorted(
+    curves = facts.curves(world.repo, world.branch, registered)
+    assert sorted(curves, key=lambda p: (p.key, p.step)) == sorted(
         points, key=lambda p: (p.key, p.step)
     )
 
     old = version(1, {HOSTILE: 1.0, "rmse": 2.0}, [])
     new = version(2, {HOSTILE: 2.0, "rmse": 1.0}, [])
-    drawn = dict(report_charts.pictures(comparison(new, old), {1: found, 2: found}))
+    drawn = dict(report_charts.pictures(comparison(new, old), {1: curves, 2: curves}))
     stem = "Price-v2-production"
     assert set(drawn) == {
         f"{stem}-{what}.{kind}"
@@ -129,4 +129,4 @@ def test_curves_are_read_from_the_run_and_drawn_with_any_name(world: World) -> N
     }
     assert not [name for name, picture in drawn.items() if b"<script" in picture]
     assert b">rmse<" in drawn[f"{stem}-curve-1.svg"]  # what is compared comes first
-    assert all(drawn[f"{stem}-{one}.png"][:4] == b"\x89PNG" for one in ("differences", "curve-1"))
+    assert all(drawn[f"{stem}-{what}.png"][:4] == b"\x89PNG" for what in ("differences", "curve-1"))

@@ -60,18 +60,18 @@ def test_branches_that_declare_another_version_are_open_proposals(team: World) -
     branch(team, "same", GATES + "# a comment\n", "Explain")
     team.git("push", "-q", "origin", "main:merged")
 
-    found = {one.branch: one for one in proposals(pinned(team), base)}
-    assert set(found) == {"promote/Price-v2", "by-hand"}
-    asked = found["promote/Price-v2"]
-    assert (asked.reason, asked.user) == ("Cheaper, faster.", "Ada Example")
-    assert (asked.comparison.version, asked.comparison.incumbent) == (2, 1)
-    assert (asked.comparison.verdict, asked.comparison.incumbent_forced) == ("holds", "first")
-    other = found["by-hand"].comparison
+    by_branch = {proposal.branch: proposal for proposal in proposals(pinned(team), base)}
+    assert set(by_branch) == {"promote/Price-v2", "by-hand"}
+    proposal = by_branch["promote/Price-v2"]
+    assert (proposal.reason, proposal.user) == ("Cheaper, faster.", "Ada Example")
+    assert (proposal.comparison.version, proposal.comparison.incumbent) == (2, 1)
+    assert (proposal.comparison.verdict, proposal.comparison.incumbent_forced) == ("holds", "first")
+    other = by_branch["by-hand"].comparison
     assert (other.verdict, other.gates_added) == ("fails", ("metrics.a < 1",))
 
     team.git("merge", "-q", "--no-ff", "origin/promote/Price-v2", "-m", "Merge")
     merged = team.git("rev-parse", "HEAD")
-    assert [one.branch for one in proposals(pinned(team), merged)] == ["by-hand"]
+    assert [proposal.branch for proposal in proposals(pinned(team), merged)] == ["by-hand"]
 
 
 def test_a_branch_that_is_behind_proposes_only_what_it_changed(team: World) -> None:
@@ -87,7 +87,7 @@ def test_decisions_show_the_gates_as_they_were_judged(team: World) -> None:
     assert (newest.entry.version, newest.entry.before, newest.entry.until) == (2, 1, None)
     assert (newest.comparison.incumbent, newest.comparison.verdict) == (1, "no gates")
     assert newest.comparison.incumbent_forced == "first"
-    assert [one.version for one in newest.comparison.history] == [1]
+    assert [version.version for version in newest.comparison.history] == [1]
     assert first.entry.until is not None and first.entry.forced
     assert [(gate.measured, gate.holds) for gate in first.comparison.gates] == [("3 < 9", False)]
     assert (first.comparison.approved_by, first.comparison.incumbent) == (("Bo",), None)
@@ -100,8 +100,8 @@ def test_decisions_show_the_gates_as_they_were_judged(team: World) -> None:
 def test_a_version_that_nobody_proposed_is_judged_by_what_the_base_declares(team: World) -> None:
     registry = pinned(team)
     version = registry.get_model_version("Price", 3)
-    found = considered(registry, version, team.git("rev-parse", "HEAD"))
-    assert found is not None and (found.verdict, found.incumbent) == ("holds", 1)
+    comparison = considered(registry, version, team.git("rev-parse", "HEAD"))
+    assert comparison is not None and (comparison.verdict, comparison.incumbent) == ("holds", 1)
     before = considered(registry, version, team.git("rev-parse", "HEAD~1"))
     assert before is not None and before.verdict == "no gates"
     declare(team, "model: Price\nstages: 3\n", "Break it")

@@ -46,12 +46,12 @@ class Model:
 
 def live(tags: list[Tag]) -> dict[str, list[int | str]]:
     """Which versions are in each stage but Archived."""
-    found: dict[str, list[int | str]] = {}
+    versions: dict[str, list[int | str]] = {}
     for version in fold(tags).models["m"].active:
         for stage in version.stages:
             if stage != Stage.ARCHIVED:
-                found.setdefault(stage, []).append(version.label)
-    return found
+                versions.setdefault(stage, []).append(version.label)
+    return versions
 
 
 _STAGES = st.sampled_from([Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED])
@@ -99,8 +99,8 @@ def test_tags_of_several_models_are_pushed_model_by_model(
     models: list[list[str]], pushes: list[list[str]]
 ) -> None:
     tags = [
-        [Tag(name=name, oid="", target="", annotated=True, timestamp=at, user="", email="",
-             message="by another tool\n") for at, name in enumerate(names)]
+        [Tag(name=name, oid="", target="", annotated=True, timestamp=position, user="", email="",
+             message="by another tool\n") for position, name in enumerate(names)]
         for names in models
     ]  # fmt: skip
     assert batches(tags) == pushes

@@ -21,17 +21,15 @@ def test_the_example_of_a_promotion_prints_what_the_readme_shows(tmp_path: Path)
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     readme = (ROOT / "README.md").read_text()
-    found = re.search(r"<!-- examples/promotion\.sh -->\n```console\n(.*?)```", readme, re.DOTALL)
-    assert found
+    block = re.search(r"<!-- examples/promotion\.sh -->\n```console\n(.*?)```", readme, re.DOTALL)
+    assert block
     printed = iter(done.stdout.splitlines())
-    for line in found[1].splitlines():
+    for line in block[1].splitlines():
         assert line in printed, f"not printed, or not there: {line}"
 
-    shown = [
-        line.split("│")[2:4] for line in done.stdout.splitlines() if line.startswith("│ Price")
-    ]
-    told = [tuple(cell.strip() for cell in row) for row in shown]
-    assert told == [
+    rows = [line.split("│")[2:4] for line in done.stdout.splitlines() if line.startswith("│ Price")]
+    cells = [tuple(cell.strip() for cell in row) for row in rows]
+    assert cells == [
         ("v2.0.0", "Production"), ("v1.0.0", "Archived"),
         ("v2.0.0", "Archived"), ("v1.0.0", "Production"),
     ]  # fmt: skip

@@ -46,13 +46,13 @@ def test_tags_outside_the_grammar_are_no_events(tag: str) -> None:
 
 @given(st.text(alphabet="aZ09-_/.=#@!v+ é", max_size=14))
 def test_the_grammar_is_that_of_gto(text: str) -> None:
-    ours = parse(text)
-    theirs = parse_name(text, raise_on_fail=False)
-    assert (ours is None) == (not theirs)
-    if ours and theirs:
-        assert ours.kind in _GTO_KINDS[theirs["action"]]
-        assert ours.model == theirs["name"].replace(":", "=")
-        assert (ours.version, ours.counter) == (theirs.get("version"), theirs.get("counter"))
+    parsed = parse(text)
+    of_gto = parse_name(text, raise_on_fail=False)
+    assert (parsed is None) == (not of_gto)
+    if parsed and of_gto:
+        assert parsed.kind in _GTO_KINDS[of_gto["action"]]
+        assert parsed.model == of_gto["name"].replace(":", "=")
+        assert (parsed.version, parsed.counter) == (of_gto.get("version"), of_gto.get("counter"))
 
 
 @given(st.text(min_size=1, max_size=300))
@@ -63,7 +63,7 @@ def test_any_name_gets_a_slug_that_gto_and_git_take(name: str) -> None:
     assert grammar.true_name(slug, name) == name
 
 
-def test_names_inside_the_grammar_stay_and_others_are_told_apart() -> None:
+def test_names_inside_the_grammar_stay_and_others_are_distinguished() -> None:
     names = ["PriceOptimizer", "a-b_c", "a b", "a  b", "été", "🚀", "x_", ".git", "a.b"]
     slugs = [grammar.slug(name) for name in names]
     assert slugs[:2] == names[:2]
@@ -72,7 +72,7 @@ def test_names_inside_the_grammar_stay_and_others_are_told_apart() -> None:
     assert set("".join(slugs)) <= set(string.ascii_letters + string.digits + "-_")
 
 
-def test_a_claimed_name_counts_only_if_its_slug_is_this_one() -> None:
+def test_claimed_name_counts_only_if_its_slug_is_the_same() -> None:
     assert grammar.true_name(grammar.slug("été"), "été") == "été"
     assert grammar.true_name(grammar.slug("été"), "hiver") == grammar.slug("été")
     assert grammar.true_name("m", ["m"]) == "m"

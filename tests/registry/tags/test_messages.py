@@ -8,7 +8,7 @@ from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.messages import format_message, parse_detail, parse_message
 
 
-def test_messages_are_one_line_and_yaml() -> None:
+def test_messages_are_a_single_line_and_yaml() -> None:
     text = format_message(
         "m version 2\nmoved\x00to Production",
         TagDetail.from_yaml({"model": "m", "reason": "a: b", "empty": ""}),

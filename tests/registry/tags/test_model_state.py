@@ -177,7 +177,7 @@ def test_the_latest_of_a_stage_is_the_highest_numbered_version_that_is_active() 
     assert {stage: version.number for stage, version in state.latest.items()} == {"Staging": 2}
 
 
-def test_an_alias_of_two_versions_belongs_to_the_one_that_got_it_last() -> None:
+def test_alias_of_two_versions_belongs_to_the_last_that_got_it() -> None:
     versions = [tag("m@v1.0.0", "a", 1), tag("m@v2.0.0", "b", 1)]
     later = fold([*versions, tag("m#alias/x#1", "b", 2), tag("m#alias/x#2", "a", 3)])
     equal = fold([*versions, tag("m#alias/x#1", "b", 2), tag("m#alias/x#2", "a", 2)])
@@ -185,7 +185,7 @@ def test_an_alias_of_two_versions_belongs_to_the_one_that_got_it_last() -> None:
     assert {alias: v.number for alias, v in equal.models["m"].aliases.items()} == {"x": 2}
 
 
-def test_events_of_one_second_take_effect_by_kind_then_by_counter() -> None:
+def test_events_of_the_same_second_take_effect_by_kind_then_by_counter() -> None:
     names = [
         "m@deprecated",
         "m@v1.0.0",

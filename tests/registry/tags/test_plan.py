@@ -45,7 +45,7 @@ def sentences(steps: list[Step]) -> list[str]:
     return [sentence("m", step) for step in steps]
 
 
-def test_a_first_transition_is_one_tag() -> None:
+def test_first_transition_is_a_single_tag() -> None:
     state = model(v1="", v2="")
     steps = transition(state, state.versions[1], Stage.PRODUCTION, archive=True)
     assert sentences(steps) == ["m version 2 moved to Production"]
@@ -87,13 +87,13 @@ def test_the_highest_version_of_a_stage_has_its_last_tag() -> None:
     ]
 
 
-def test_nothing_is_written_for_a_version_that_is_there_already() -> None:
+def test_nothing_is_written_for_a_version_already_in_the_stage() -> None:
     state = model(v1="Staging", v2="")
     assert transition(state, state.versions[0], Stage.STAGING, archive=True) == []
     assert transition(state, state.versions[1], Stage.NONE, archive=False) == []
 
 
-def test_archiving_the_others_keeps_a_version_that_is_there_already() -> None:
+def test_archiving_the_others_keeps_a_version_already_in_the_stage() -> None:
     state = model(v1="Production", v2="Production")
     steps = transition(state, state.versions[0], Stage.PRODUCTION, archive=True)
     assert sentences(steps) == [
@@ -134,7 +134,7 @@ def test_a_registration_carries_commit_number_and_detail() -> None:
     ]
 
 
-def test_an_archived_version_records_by_which_one_it_was_replaced() -> None:
+def test_archived_version_records_by_which_version_it_was_replaced() -> None:
     state = model(v1="Production", v2="")
     moved = {"from_stage": "Production", "to_stage": "Archived", "replaced_by": 2}
     assert transition(state, state.versions[1], Stage.PRODUCTION, archive=True) == [

@@ -21,7 +21,7 @@ def event(kind: str, version: int | None, value: str, when: int, **detail: Any) 
 
 
 def test_versions_enter_leave_and_are_followed() -> None:
-    found = entries(
+    history = entries(
         [
             event("stage", 1, "Production", 1, reason="first"),
             event("stage", 2, "Staging", 2),
@@ -35,20 +35,20 @@ def test_versions_enter_leave_and_are_followed() -> None:
         ],
         "Production",
     )
-    assert [(e.version, e.timestamp, e.until, e.before, e.forced) for e in found] == [
+    assert [(e.version, e.timestamp, e.until, e.before, e.forced) for e in history] == [
         (1, 1, 3, None, False), (2, 4, 7, 1, True), (3, 6, 9, 2, False), (1, 8, 9, 3, False),
     ]  # fmt: skip
-    assert found[0].reason == "first"
+    assert history[0].reason == "first"
 
 
 def test_what_a_tag_tells_is_taken_as_it_was_recorded() -> None:
     gate = {"gate": "metrics.a < 1", "measured": "0.5 < 1", "holds": True, "values": {"a": 0.5}}
-    told = {"approved_by": ["Bo"], "approvals_from": "workflow", "pull_request": "#7"}
-    found = stage_entry(event("stage", 1, "Production", 1, gates=[gate, "x"], **told), 1, None)
-    assert found.gates == (
+    detail = {"approved_by": ["Bo"], "approvals_from": "workflow", "pull_request": "#7"}
+    entry = stage_entry(event("stage", 1, "Production", 1, gates=[gate, "x"], **detail), 1, None)
+    assert entry.gates == (
         Verdict(gate="metrics.a < 1", measured="0.5 < 1", holds=True, values={"a": 0.5}),
     )
-    assert (found.approved_by, found.approvals_from, found.pull_request) == (
+    assert (entry.approved_by, entry.approvals_from, entry.pull_request) == (
         ("Bo",), "workflow", "#7",
     )  # fmt: skip
 
@@ -69,15 +69,15 @@ KINDS = st.sampled_from(["stage", "left", "deleted", "registered", "deprecated"]
 @given(
     st.lists(st.tuples(KINDS, st.integers(1, 3), st.dictionaries(KEYS, JSON)), max_size=12),
 )
-def test_any_history_gives_times_that_do_not_overlap_for_one_version(
-    told: list[tuple[str, int, dict[str, Any]]],
+def test_any_history_gives_times_of_a_version_that_do_not_overlap(
+    changes: list[tuple[str, int, dict[str, Any]]],
 ) -> None:
     events = [
         event(kind, version, "Production", when, **detail)
-        for when, (kind, version, detail) in enumerate(told, 1)
+        for when, (kind, version, detail) in enumerate(changes, 1)
     ]
-    found = entries(events, "Production")
+    history = entries(events, "Production")
     for version in (1, 2, 3):
-        times = [(e.timestamp, e.until) for e in found if e.version == version]
+        times = [(e.timestamp, e.until) for e in history if e.version == version]
         for (_, until), (since, _) in pairwise(times):
             assert until is not None and until <= since

@@ -326,7 +326,7 @@ def test_chosen_runs_stay_chosen_and_can_be_dropped(open_table: Any, site: Path)
     assert "runs" not in state(table)
 
 
-def test_choosing_all_runs_stops_at_the_limit_of_a_comparison(open_table: Any) -> None:
+def test_choosing_all_runs_respects_the_limit_of_a_comparison(open_table: Any) -> None:
     table = open_table()
     every = table.get_by_label("Choose all runs that are shown")
     every.click()

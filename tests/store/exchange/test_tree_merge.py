@@ -224,7 +224,7 @@ DAMAGED = [
         (b'{"schema": 2, "x": 1}', b'{"schema": 2}'),
     ],
 )
-def test_of_two_records_that_cannot_be_read_one_stays_whichever_side_merges(
+def test_greater_of_two_unreadable_records_stays_whichever_side_merges(
     path: str, less: bytes, greater: bytes
 ) -> None:
     left, right = plain({path: less}), plain({path: greater})
@@ -233,7 +233,7 @@ def test_of_two_records_that_cannot_be_read_one_stays_whichever_side_merges(
 
 
 @pytest.mark.parametrize("path", DAMAGED[1:])
-def test_a_damaged_record_yields_to_a_sound_one(path: str) -> None:
+def test_damaged_record_yields_to_a_sound_record(path: str) -> None:
     sound = plain({path: SOUND[path]})
 
     for data in (b"zzz", b"", b"{}"):
@@ -308,7 +308,7 @@ def test_merge_unites_the_artifacts_of_a_run() -> None:
     assert b"nfiles: 2" in both[f"{RUN}/artifacts.dvc"][1]
 
 
-def test_of_a_file_that_is_too_large_one_stays_by_its_id() -> None:
+def test_file_that_is_too_large_is_chosen_by_its_id() -> None:
     def read(name: str) -> bytes | None:
         raise StoreError("too large")
 

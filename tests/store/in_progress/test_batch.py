@@ -203,7 +203,7 @@ with gitml.batch():
 """
 
 
-def test_what_a_batch_was_told_survives_a_kill(tracked: Path) -> None:
+def test_calls_of_a_batch_survive_a_kill(tracked: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", KILLED],

@@ -66,7 +66,7 @@ def test_a_clean_up_that_was_interrupted_is_completed(tracked: Path) -> None:
     assert gitml.get_run(run_id).info.status == "FINISHED"
 
 
-def test_of_several_journals_never_only_some_are_left(
+def test_several_journals_are_never_left_in_part(
     tracked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with gitml.start_run() as run:
@@ -155,7 +155,7 @@ def test_a_maintenance_lock_of_yesterday_does_not_stop_packing(tracked: Path) ->
     assert not lock.exists()
 
 
-def test_an_artifact_is_staged_whole_or_not_at_all(tracked: Path) -> None:
+def test_artifact_is_staged_whole_or_not(tracked: Path) -> None:
     with gitml.start_run() as run:
 
         def killed(path: Path) -> None:

@@ -53,7 +53,7 @@ def test_file_damaged_while_in_use_is_replaced(project: Project) -> None:
     assert len(ids(project.index, "params.p LIKE 'x%'")) == 50
 
 
-def test_newer_index_is_refused_and_kept(project: Project) -> None:
+def test_newer_index_is_refused_and_preserved(project: Project) -> None:
     path = project.state / "index.sqlite3"
     path.parent.mkdir(parents=True)
     db = sqlite3.connect(path)
@@ -96,7 +96,7 @@ def refresh_in_child(folder: str, start: Any, answers: Any) -> None:
 
 
 @pytest.mark.slow
-def test_processes_that_refresh_at_once_agree(project: Project, tmp_path: Path) -> None:
+def test_processes_that_refresh_concurrently_agree(project: Project, tmp_path: Path) -> None:
     project.commit(files_of(*(make_run(n) for n in range(200))))
     context = multiprocessing.get_context("spawn")
     start, answers = context.Barrier(3), context.Queue()
@@ -152,7 +152,7 @@ def test_records_and_search_load_no_database() -> None:
     assert done.stdout == "False\n"
 
 
-def test_edit_of_one_run_changes_only_that_run(project: Project) -> None:
+def test_edit_of_a_run_changes_only_that_run(project: Project) -> None:
     first, second = make_run(1, tags={"a": "1", "b": "1"}), make_run(2, tags={"a": "1"})
     project.show(files_of(first, second))
     project.show(files_of(replace(first, data=replace(first.data, tags={"b": "2"}))))

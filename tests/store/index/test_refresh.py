@@ -190,7 +190,7 @@ def test_run_id_in_two_experiments_shows_both(project: Project) -> None:
 # Runs in progress -------------------------------------------------------------------------------
 
 
-def test_run_in_progress_is_found_until_its_commit_takes_over(project: Project) -> None:
+def test_run_in_progress_is_listed_until_its_commit_takes_over(project: Project) -> None:
     run_id = f"{1:032x}"
     begun = make_run(1, run_name="begun", end_time=None, status="RUNNING")
     project.refresh({run_id: live(begun)})

@@ -71,7 +71,7 @@ def test_repository_without_branch_has_no_runs(project: Project) -> None:
     assert project.index.experiment_by_name("price") is None
 
 
-def test_runs_are_found_by_prefix(project: Project) -> None:
+def test_runs_match_by_prefix(project: Project) -> None:
     project.show(
         files_of(*(make_run(n, run_id=f"{n:x}".ljust(32, "0")) for n in (0xAB, 0xAC, 0xB)))
     )
@@ -81,7 +81,7 @@ def test_runs_are_found_by_prefix(project: Project) -> None:
     assert len(project.index.find_runs("")) == 3
 
 
-def test_experiments_are_found_by_id_name_and_filter(project: Project) -> None:
+def test_experiments_match_by_id_name_and_filter(project: Project) -> None:
     old = Experiment(experiment_id="old", name="Price", creation_time=1, lifecycle_stage="deleted")
     new = Experiment(experiment_id="new", name="Price", creation_time=5, tags={"team": "x"})
     other = Experiment(experiment_id="other", name="Größe", creation_time=3)
