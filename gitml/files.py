@@ -14,7 +14,8 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gitml.errors import StoreError
@@ -98,10 +99,37 @@ def exclusive(path: Path) -> Iterator[None]:
         descriptor = _locked(path)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
+    _own.locks += 1
     try:
         yield
     finally:
         os.close(descriptor)
+        _own.locks -= 1
+        if not _own.locks and (action := _own.then):
+            _own.then = None
+            action()
+
+
+class _OwnLocks(threading.local):
+    """How many locks a thread has from ``exclusive``, and what follows when it has none."""
+
+    def __init__(self) -> None:
+        self.locks = 0
+        self.then: Callable[[], None] | None = None
+
+
+_own = _OwnLocks()
+
+
+def when_unlocked(action: Callable[[], None]) -> None:
+    """Call a function when this thread holds no lock of ``exclusive``, which may be at once.
+
+    For handlers of signals: what they interrupt may hold a lock that they would wait for in vain.
+    """
+    if _own.locks:
+        _own.then = action
+    else:
+        action()
 
 
 @contextlib.contextmanager

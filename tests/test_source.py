@@ -64,6 +64,8 @@ def count() -> _TABLE:
                     counts["function lines"][f"{name}:{node.name}"] = length
             elif _imports(node, "fcntl") and name != "gitml/files.py":
                 counts["fcntl outside gitml/files.py"][name] += 1
+            elif _imports_pool(node) and name != "gitml/threads.py":
+                counts["thread pools outside gitml/threads.py"][name] += 1
             elif _is_stream(node) and not name.startswith("gitml/git/"):
                 counts["fast-import streams outside gitml/git"][name] += 1
         counts["filler names"] += Counter(f"{room} {word}" for word in _filler(nodes))
@@ -79,6 +81,7 @@ RULES = (
     "function lines",
     "classes of one name",
     "fcntl outside gitml/files.py",
+    "thread pools outside gitml/threads.py",
     "fast-import streams outside gitml/git",
     "docstrings that begin with Hides",
     "logic in public modules",
@@ -113,6 +116,13 @@ def _imports(node: ast.AST, module: str) -> bool:
     if isinstance(node, ast.ImportFrom):
         return node.module == module
     return isinstance(node, ast.Import) and any(name.name == module for name in node.names)
+
+
+def _imports_pool(node: ast.AST) -> bool:
+    """Return True if the node imports a pool of threads, which cannot work at the end of Python."""
+    return isinstance(node, ast.ImportFrom) and any(
+        name.name in ("ThreadPoolExecutor", "ThreadPool") for name in node.names
+    )
 
 
 def _is_stream(node: ast.AST) -> bool:

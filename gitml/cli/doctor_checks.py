@@ -20,6 +20,7 @@ from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
 from gitml.store.in_progress import journal
+from gitml.store.run_commits import has_ended
 from gitml.text import plural
 
 _OLDEST_GIT = (2, 34)
@@ -175,13 +176,21 @@ def _left_behind(repository: Repository) -> Iterator[Finding]:
     """Look for runs whose process died; reading the index afterwards commits them."""
     runs = repository.runs.in_progress().values()
     dead = [folder for folder in runs if not journal.is_alive(folder)]
-    if dead:
+    ended = [folder for folder in dead if has_ended(journal.read(folder))]
+    if ended:
         yield _warning(
             "left behind",
-            f"{plural(len(dead), 'run')} of processes that died, now recorded as FAILED",
+            f"{plural(len(ended), 'run')} that ended but could not be committed, recorded now",
+            "gitml runs list",
+        )
+    if len(dead) > len(ended):
+        yield _warning(
+            "left behind",
+            f"{plural(len(dead) - len(ended), 'run')} of processes that died, now recorded as "
+            "FAILED",
             "gitml runs list --filter \"tags.`gitml.recovered` = 'true'\"",
         )
-    else:
+    if not dead:
         yield _good("left behind", "no run of a dead process")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from typing import ParamSpec
 
@@ -17,7 +18,16 @@ FAILURES = (StoreError, ArtifactError, Conflict, OSError)
 """Errors that can keep a correct call from being logged."""
 _P = ParamSpec("_P")
 _logger = logging.getLogger("gitml")
+_process_ended = threading.Event()
 _reported: set[tuple[str, type[Exception]]] = set()
+
+
+def process_ends() -> None:
+    """Let daemon threads that log to a run that the end of the process ended stop without a word.
+
+    Their calls do not return, so nothing is acknowledged that is not recorded.
+    """
+    _process_ended.set()
 
 
 def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
@@ -43,6 +53,8 @@ def forgive(name: str, error: Exception) -> None:
         name: The function that failed.
         error: Its error.
     """
+    if _process_ended.is_set() and threading.current_thread().daemon:
+        threading.Event().wait()  # as Python itself halts daemon threads a moment later
     if config.environment().on_error != "warn":
         raise error
     if (name, type(error)) not in _reported:

@@ -3,7 +3,8 @@
 Python tells an ``atexit`` handler nothing about why the process ends, and MLflow calls every such
 run FINISHED. This module records the reasons as they arise: an uncaught exception by
 ``sys.excepthook``, an exit code by ``sys.exit``, SIGTERM by a handler where the program has none of
-its own. Whether an exit request really ended the program (it may be caught) is read off the
+its own; in a child that ``multiprocessing`` started, which runs no ``atexit`` handler, by what ends
+its target. Whether an exit request really ended the program (it may be caught) is read off the
 outermost frame of the main thread: a program that ran to its end stands on its return instruction.
 """
 
@@ -20,10 +21,13 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+from gitml import files
 from gitml.entities import RunStatus
+from gitml.text import single_line
 
-EndAll = Callable[[str], None]
-"""Ends every run of this process with a status."""
+EndAll = Callable[[str, str], None]
+"""Ends every run of this process with a status and, where an exception ended it, the reason."""
+_REASON_LENGTH = 300  # characters of an exception that are recorded
 
 
 class ProcessEnd:
@@ -34,7 +38,7 @@ class ProcessEnd:
         self._pid: int | None = None
         self._outermost: FrameType | None = None
         self._exit_code: object = None
-        self._uncaught: str | None = None
+        self._uncaught: BaseException | None = None
 
     def watch(self) -> None:
         """Start watching; calling it again in the same process does nothing."""
@@ -43,6 +47,7 @@ class ProcessEnd:
         first = self._pid is None
         self._pid = os.getpid()
         self._outermost = _outermost_frame()
+        self._hook_child()
         if not first:  # a forked child inherited the hooks
             return
         atexit.register(self._end_runs)
@@ -57,8 +62,7 @@ class ProcessEnd:
         def hook(
             kind: type[BaseException], error: BaseException, trace: TracebackType | None
         ) -> None:
-            interrupted = issubclass(kind, KeyboardInterrupt)
-            self._uncaught = RunStatus.KILLED if interrupted else RunStatus.FAILED
+            self._uncaught = error
             before(kind, error, trace)
 
         sys.excepthook = hook
@@ -78,22 +82,40 @@ class ProcessEnd:
 
         def on_sigterm(number: int, frame: FrameType | None) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            if os.getpid() == self._pid:
-                self._end_all(RunStatus.KILLED)
-            os.kill(os.getpid(), signal.SIGTERM)
+            # It may have interrupted the end of a run, which holds locks.
+            files.when_unlocked(self._end_killed)
 
         signal.signal(signal.SIGTERM, on_sigterm)
 
+    def _hook_child(self) -> None:
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self._end_target, exitpriority=0)
+
+    def _end_target(self) -> None:
+        """End the runs of a child of ``multiprocessing``, with what its target raised."""
+        if os.getpid() == self._pid:
+            error = sys.exc_info()[1]
+            self._end_all(status_after(error), reason_of(error))
+
+    def _end_killed(self) -> None:
+        if os.getpid() == self._pid:
+            self._end_all(RunStatus.KILLED, "")
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def _end_runs(self) -> None:
         if os.getpid() == self._pid:
-            self._end_all(self._status())
+            status = self._status()
+            self._end_all(status, reason_of(self._uncaught) if status == RunStatus.FAILED else "")
 
     def _status(self) -> str:
         """Return the status of runs that are still open when the interpreter shuts down."""
         if hasattr(sys, "ps1"):  # an interactive session outlives its exceptions
             return RunStatus.FINISHED
         if self._uncaught:
-            return self._uncaught
+            return status_after(self._uncaught)
         if self._outermost is None or _returned(self._outermost):
             return RunStatus.FINISHED
         # Unwound by SystemExit: with a code that was noted, or a bare `raise SystemExit(…)`, whose
@@ -101,6 +123,21 @@ class ProcessEnd:
         noted = isinstance(self._exit_code, tuple)
         succeeded = noted and self._exit_code in ((None,), (0,), (False,))
         return RunStatus.FINISHED if succeeded else RunStatus.FAILED
+
+
+def status_after(error: BaseException | None) -> RunStatus:
+    """Return the status of a run that an exception ended, or that ended without one."""
+    if error is None:
+        return RunStatus.FINISHED
+    if isinstance(error, KeyboardInterrupt):
+        return RunStatus.KILLED
+    exited_well = isinstance(error, SystemExit) and error.code in (None, 0)
+    return RunStatus.FINISHED if exited_well else RunStatus.FAILED
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Return in one line what is recorded of the exception that ended a run; empty for none."""
+    return single_line(f"{type(error).__name__}: {error}", _REASON_LENGTH) if error else ""
 
 
 class _Noting:

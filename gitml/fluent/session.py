@@ -7,9 +7,10 @@ parent's.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,18 +18,18 @@ from typing import Any
 from gitml import config
 from gitml.entities import LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput
+from gitml.fluent import on_error
 from gitml.fluent.on_error import forgiving
-from gitml.fluent.process_end import ProcessEnd
+from gitml.fluent.process_end import ProcessEnd, reason_of, status_after
 from gitml.repository import resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
-from gitml.text import single_line
 from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context
 
 ERROR_TAG = "gitml.error"
-_REASON_LENGTH = 300  # characters of an exception that are recorded
+_logger = logging.getLogger("gitml")
 
 
 class ActiveRun:
@@ -62,28 +63,14 @@ class ActiveRun:
     ) -> None:
         """End the run: FINISHED, or FAILED after an exception, or KILLED after Ctrl-C."""
         if self._session.is_open(self):  # not ended inside the block
-            self._finish(kind, error)
+            self._finish(error)
 
     @forgiving
-    def _finish(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
-        status = _status(kind, error)
-        if status == RunStatus.FAILED and kind is not None:
-            reason = single_line(f"{kind.__name__}: {error}", _REASON_LENGTH)
-            self.client.set_tag(self.info.run_id, ERROR_TAG, reason)
-        self._session.end(self, status)
+    def _finish(self, error: BaseException | None) -> None:
+        self._session.end(self, status_after(error), reason_of(error))
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.info.run_name!r} {self.info.run_id}>"
-
-
-def _status(kind: type[BaseException] | None, error: BaseException | None) -> RunStatus:
-    """Return the status of a run whose block ended with an exception, or without one."""
-    if kind is None:
-        return RunStatus.FINISHED
-    if issubclass(kind, KeyboardInterrupt):
-        return RunStatus.KILLED
-    exited_well = issubclass(kind, SystemExit) and getattr(error, "code", 1) in (None, 0)
-    return RunStatus.FINISHED if exited_well else RunStatus.FAILED
 
 
 class _OfThread(threading.local):
@@ -262,27 +249,48 @@ class Session:
         parent = parent_run_id or (runs[-1].info.run_id if runs else None)
         return {PARENT_TAG: self.client().get_run(parent).info.run_id} if parent else {}
 
-    def end(self, run: ActiveRun, status: str) -> None:
-        """End a run; on return it is committed."""
-        try:
-            run.client.set_terminated(run.info.run_id, status)
-        finally:
-            self._thread.last_run_id = run.info.run_id
-            for runs in (self._thread.runs, self._open_runs):
-                if run in runs:
-                    runs.remove(run)
+    def end(self, run: ActiveRun, status: str, reason: str = "") -> None:
+        """End a run; on return it is committed.
 
-    def _end_all(self, status: str) -> None:
-        """End what is open when the process ends."""
+        Args:
+            run: The run.
+            status: How it ended.
+            reason: What made it fail.
+        """
+        self._thread.last_run_id = run.info.run_id
+        for runs in (self._thread.runs, self._open_runs):
+            if run in runs:  # removed first: SIGTERM must not end it a second time
+                runs.remove(run)
+        if status == RunStatus.FAILED and reason:
+            run.client.set_tag(run.info.run_id, ERROR_TAG, reason)
+        run.client.set_terminated(run.info.run_id, status)
+
+    def _end_all(self, status: str, reason: str) -> None:
+        """End what is open when the process ends; its daemon threads may still log."""
+        on_error.process_ends()
         for run in reversed(self._open_runs[:]):
-            with contextlib.suppress(GitmlError):  # the next command recovers it from the journal
-                self.end(run, status)
+            with _reported(f"Run {run.info.run_id}"):
+                self.end(run, status, reason)
         for client in list(self._clients.values()):
             for run_id in client.repository.runs.writing():
-                with contextlib.suppress(GitmlError):
+                with _reported(f"Run {run_id}"):
                     client.repository.runs.detach(run_id)
-            with contextlib.suppress(GitmlError):
+            with _reported("A run of a batch"):
                 client.repository.runs.flush()
+
+
+@contextlib.contextmanager
+def _reported(subject: str) -> Iterator[None]:
+    """Log why a run cannot be committed at the end of its process, and go on with the others."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:  # nobody else can catch what is raised here
+        why = error if isinstance(error, GitmlError) else f"{type(error).__name__}: {error}"
+        _logger.warning(
+            "%s is not committed yet: %s Nothing is lost: the next gitml command commits it.",
+            subject,
+            why,
+        )
 
 
 session = Session()

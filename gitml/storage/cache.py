@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitml import files
+from gitml.threads import in_threads
 
 VERIFIED = 0o444
 _OID = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
@@ -116,10 +117,8 @@ def flush_all(paths: Sequence[Path]) -> None:
         for path in paths:
             files.flush(path)
         return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(_TOGETHER) as pool:
-        list(pool.map(files.flush, paths))
+    for _ in in_threads(files.flush, paths, workers=_TOGETHER):
+        pass
 
 
 def _link(source: Path, path: Path) -> bool:

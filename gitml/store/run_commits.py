@@ -141,7 +141,7 @@ class RunCommitter:
 
     def _with_end(self, ops: Sequence[Op]) -> Sequence[Op]:
         """Append an end as FAILED to a run that did not end itself."""
-        if _has_ended(ops):
+        if has_ended(ops):
             return ops
         now = max(self._clock(), max((op[-1] for op in ops if op[0] == "resume"), default=0))
         return [*ops, ["status", RunStatus.FAILED, now, now], ["tag", RECOVERED_TAG, "true", now]]
@@ -151,7 +151,7 @@ class RunCommitter:
         folder = self._folder / ticket.run_id
         ops = journal.read(folder)
         header = _header(ops)
-        if header is None or not _has_ended(ops):
+        if header is None or not has_ended(ops):
             raise StoreError(f"Run {ticket.run_id} has not ended.")
         return self._commit_of(ops, header, ticket, folder, tip)
 
@@ -208,7 +208,8 @@ def _header(ops: Sequence[Op]) -> Mapping[str, Any] | None:
     return next((op[1] for op in ops if op[0] in ("start", "resume")), None)
 
 
-def _has_ended(ops: Sequence[Op]) -> bool:
+def has_ended(ops: Sequence[Op]) -> bool:
+    """Return True if a run was ended, and not resumed since, by what its journals hold."""
     last = max((op[3] for op in ops if op[0] == "status"), default=None)
     return last is not None and all(op[2] <= last for op in ops if op[0] == "resume")
 

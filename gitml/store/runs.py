@@ -189,6 +189,7 @@ class RunStore:
         """End a run; committed on return, unless it is in a batch or others still write it."""
         writer = self._writers[run_id]
         writer.journal.append(["status", status, end_time, writer.now()])
+        writer.journal.seal()
         if writer.batch:
             del self._writers[run_id]
             writer.batch.end(run_id)
@@ -219,6 +220,7 @@ class RunStore:
     def detach(self, run_id: str) -> None:
         """Stop writing a run without ending it; it is committed if nobody else writes it."""
         writer = self._writers.pop(run_id)
+        writer.journal.seal()
         if writer.batch:
             writer.batch.end(run_id)
         writer.journal.close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import gitml
-from tests.conftest import git
+import gitml.fluent.session
+from gitml.cli.doctor_checks import examine
+from tests.conftest import LIMIT, git
 
 START = "import gitml, os, sys, signal\nrun = gitml.start_run()\ngitml.log_metric('m', 1)\n"
 
@@ -180,3 +184,218 @@ def test_the_run_of_the_environment_is_resumed(
     )
 
     assert gitml.get_run(run.info.run_id).data.metrics == {"more": 1.0}
+
+
+FILES = """
+import gitml, os, sys
+gitml.start_run()
+for number in range(int(sys.argv[1])):
+    gitml.log_text(str(number), f"folder/{number}.txt")
+"""
+
+
+def run_script(repository: Path, code: str, *args: str) -> subprocess.CompletedProcess[str]:
+    script = repository.parent / "script.py"
+    script.write_text(code)
+    return subprocess.run(
+        [sys.executable, str(script), *args],
+        cwd=repository, capture_output=True, text=True, timeout=LIMIT,
+    )  # fmt: skip
+
+
+def committed(repository: Path) -> list[tuple[str, str, int]]:
+    """Name, status and number of artifacts of the runs on the branch, before any command."""
+    lines = git(repository, "ls-tree", "-r", "--name-only", "gitml/runs").splitlines()
+    runs = []
+    for path in lines:
+        if path.endswith("/run.json"):
+            record = json.loads(git(repository, "show", f"gitml/runs:{path}"))
+            listed = path.replace("run.json", "artifacts.json")
+            files = json.loads(git(repository, "show", f"gitml/runs:{listed}")) if (
+                listed in lines
+            ) else []  # fmt: skip
+            runs.append((record["run_name"], record["status"], len(files)))
+    return sorted(runs)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 50])
+@pytest.mark.parametrize(
+    ("ending", "status"), [("", "FINISHED"), ("1 / 0", "FAILED"), ("sys.exit(3)", "FAILED")]
+)
+def test_a_run_with_files_that_ends_with_the_interpreter_is_committed(
+    repository: Path, count: int, ending: str, status: str
+) -> None:
+    done = run_script(repository, FILES + ending, str(count))
+
+    assert "shutdown" not in done.stderr
+    assert [run[1:] for run in committed(repository)] == [(status, count)]
+    assert list((repository / ".git/gitml/runs").iterdir()) == []
+
+
+def test_a_folder_that_was_logged_is_committed_when_the_process_ends(repository: Path) -> None:
+    folder = repository.parent / "folder"
+    for number in range(20):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "file").write_text(str(number))
+
+    done = run_script(
+        repository, "import gitml, sys\ngitml.start_run()\ngitml.log_artifacts(sys.argv[1])",
+        str(folder),
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert [run[1:] for run in committed(repository)] == [("FINISHED", 20)]
+
+
+def test_the_reason_of_an_uncaught_exception_is_recorded(repository: Path) -> None:
+    status, tags = end_of(repository, "raise ValueError('no column price')")
+
+    assert (status, tags["gitml.error"]) == ("FAILED", "ValueError: no column price")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_runs_of_multiprocessing_children_end_with_them(repository: Path, method: str) -> None:
+    done = run_script(
+        repository,
+        "import gitml, multiprocessing\n"
+        "def work(name):\n"
+        "    gitml.start_run(run_name=name)\n"
+        "    for number in range(6):\n"
+        "        gitml.log_text(name, f'{number}.txt')\n"
+        "    if name == 'bad':\n"
+        "        raise ValueError('no data')\n"
+        "if __name__ == '__main__':\n"
+        f"    context = multiprocessing.get_context('{method}')\n"
+        "    children = [context.Process(target=work, args=(name,)) for name in ('good', 'bad')]\n"
+        "    [child.start() for child in children]\n"
+        "    [child.join() for child in children]\n"
+        "    print([child.exitcode for child in children])\n",
+    )
+
+    assert done.stdout == "[0, 1]\n"
+    assert "atexit" not in done.stderr
+    assert committed(repository) == [("bad", "FAILED", 6), ("good", "FINISHED", 6)]
+    (bad,) = gitml.MlflowClient(repository).search_runs(["Default"], "status = 'FAILED'")
+    assert bad.data.tags["gitml.error"] == "ValueError: no data"
+    assert "gitml.recovered" not in bad.data.tags
+
+
+def test_daemon_threads_that_still_log_are_halted_without_a_word(repository: Path) -> None:
+    done = run_script(
+        repository,
+        FILES + "import threading, itertools\n"
+        "ready = threading.Barrier(3)\n"
+        "run_id = gitml.active_run().info.run_id\n"
+        "def log(**where):\n"
+        "    for number in itertools.count():\n"
+        "        gitml.log_metric('m', number, step=number, **where)\n"
+        "        if number == 10:\n"
+        "            ready.wait()\n"
+        "threading.Thread(target=log, daemon=True).start()\n"
+        "threading.Thread(target=log, kwargs={'run_id': run_id}, daemon=True).start()\n"
+        "ready.wait()\n",
+        "6",
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(run[1:] for run in committed(repository)) == [("FINISHED", 0), ("FINISHED", 6)]
+
+
+def test_what_a_thread_logs_while_the_run_ends_is_recorded_or_refused(tracked: Path) -> None:
+    acknowledged: list[int] = []
+    started = threading.Event()
+
+    def log(run_id: str) -> None:
+        writer = gitml.fluent.session.session.client().repository.runs.writer(run_id)
+        assert writer
+        for number in range(10_000_000):
+            try:
+                writer.journal.metric("m", float(number), step=number, timestamp=1)
+            except gitml.GitmlError as error:
+                assert "ended by another thread" in str(error)
+                return
+            acknowledged.append(number)
+            started.set()
+
+    with gitml.start_run() as run:
+        thread = threading.Thread(target=log, args=(run.info.run_id,))
+        thread.start()
+        assert started.wait(LIMIT)
+    thread.join(LIMIT)
+
+    history = gitml.MlflowClient(tracked).get_metric_history(run.info.run_id, "m")
+    assert [point.step for point in history] == acknowledged
+
+
+def test_sigterm_while_a_run_ends_lets_it_end_first(repository: Path) -> None:
+    (repository.parent / "large").write_bytes(b"x" * 200_000_000)
+    done = run_script(
+        repository,
+        "import gitml, os, signal, threading\n"
+        "from gitml.files import is_locked\n"
+        "from pathlib import Path\n"
+        "run = gitml.start_run()\n"
+        "gitml.log_artifact('../large')\n"
+        "lock = Path('.git/gitml/runs', run.info.run_id, 'lock')\n"
+        "def kill():\n"
+        "    while not is_locked(lock):\n"
+        "        pass\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "threading.Thread(target=kill).start()\n"
+        "gitml.end_run()\n"
+        "print('not killed')\n",
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
+    assert [run[1:] for run in committed(repository)] == [("FINISHED", 1)]
+
+
+def test_a_run_that_cannot_be_committed_when_the_process_ends_is_named(repository: Path) -> None:
+    done = run_script(
+        repository, FILES + "import shutil\nshutil.rmtree('.git/objects')", "1"
+    )  # fmt: skip
+
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "is not committed yet" in done.stderr
+
+
+def test_an_interactive_session_outlives_its_exceptions(repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-i", "-q"], input=f"{START}\n1 / 0\ngitml.log_metric('after', 2)\n",
+        cwd=repository, capture_output=True, text=True, timeout=LIMIT,
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert [run[1:] for run in committed(repository)] == [("FINISHED", 0)]
+
+
+def test_a_run_that_pytest_leaves_open_ends_as_the_tests_do(repository: Path) -> None:
+    test = repository / "test_it.py"
+    test.write_text("import gitml\ndef test():\n    gitml.log_metric('m', 1)\n    assert not 1\n")
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test.name],
+        cwd=repository, capture_output=True, timeout=LIMIT,
+    )  # fmt: skip
+
+    assert [run[1:] for run in committed(repository)] == [("FAILED", 0)]
+
+
+def test_doctor_does_not_call_a_run_failed_that_ended_well(repository: Path) -> None:
+    run_script(
+        repository,
+        "import gitml, os\n"
+        "from pathlib import Path\n"
+        "run = gitml.start_run()\n"
+        "objects = Path('.git/objects')\n"
+        "objects.rename('.git/away')\n"
+        "try:\n    gitml.end_run()\n"
+        "except gitml.GitmlError:\n    pass\n"
+        "finally:\n    Path('.git/away').rename(objects)\n"
+        "os._exit(0)\n",
+    )  # fmt: skip
+
+    findings = [f.message for f in examine(repository) if f.check == "left behind"]
+
+    assert findings == ["1 run that ended but could not be committed, recorded now"]
+    assert [run[1:] for run in committed(repository)] == [("FINISHED", 0)]

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gitml.registry.audit.chain import TagFault, TagProblem
 from gitml.registry.audit.signers import GPG_KEYS, SSH_KEYS, Policy
 from gitml.registry.tags.grammar import TagEvent, parse, true_name
 from gitml.registry.tags.messages import parse_detail, tag_signature
+from gitml.threads import in_threads
 
 _WORKERS = 4
 _HEADER = re.compile(
@@ -75,12 +75,11 @@ class Signatures:
             tags: Name to id of each tag object.
         """
         raws = (raw.decode("utf-8", "replace") for raw in self._repo.read_blobs(tags.values()))
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            for fault in pool.map(self._fault, tags, tags.values(), list(raws)):
-                if fault:
-                    yield fault
+        signed = list(zip(tags, tags.values(), raws, strict=True))
+        yield from filter(None, in_threads(self._fault, signed, workers=_WORKERS))
 
-    def _fault(self, name: str, oid: str, raw: str) -> TagFault | None:
+    def _fault(self, tag: tuple[str, str, str]) -> TagFault | None:
+        name, oid, raw = tag
         event, header = parse(name), _HEADER.match(raw)
         if event is None or header is None or not tag_signature(raw):
             return TagFault(tag=name, problem=TagProblem.UNSIGNED, reason="It is not signed.")

@@ -67,6 +67,7 @@ class BatchedJournal:
         """Write the run's first operation."""
         self.ops: list[Op] = []
         self.uncommitted = True
+        self._sealed = False
         self._batch = batch
         self._prefix = f"{run_id} "
         self.append(first)
@@ -78,24 +79,24 @@ class BatchedJournal:
 
     def append(self, *ops: Op) -> None:
         """Append operations; see ``OpLog``."""
-        lines = "".join(self._prefix + journal.op_line(op) for op in ops)
-        with self._batch.lock:
-            self._batch.journal.write(lines)
-            self.ops += ops
+        self._write("".join(self._prefix + journal.op_line(op) for op in ops), *ops)
 
     def metric(self, key: str, value: float, *, step: int, timestamp: int) -> None:
         """Append a metric point; see ``OpLog``."""
         line = self._prefix + journal.metric_line(key, value, step, timestamp)
-        with self._batch.lock:
-            self._batch.journal.write(line)
-            self.ops.append(["metric", key, canonical.number_out(value), step, timestamp])
+        self._write(line, ["metric", key, canonical.number_out(value), step, timestamp])
 
     def param(self, key: str, value: str, time: int) -> None:
         """Append a param; see ``OpLog``."""
         line = self._prefix + journal.param_line(key, value, time)
+        self._write(line, ["param", key, value, time])
+
+    def _write(self, lines: str, *ops: Op) -> None:
         with self._batch.lock:
-            self._batch.journal.write(line)
-            self.ops.append(["param", key, value, time])
+            if self._sealed:
+                raise journal.ended(self._prefix.strip())
+            self._batch.journal.write(lines)
+            self.ops += ops
 
     def rewrite(self) -> None:
         """Write all operations again, into a new journal of the batch."""
@@ -106,8 +107,14 @@ class BatchedJournal:
     def sync(self) -> None:
         """Do nothing: the commit of the batch makes it safe against the death of the machine."""
 
+    def seal(self) -> None:
+        """Refuse further operations; see ``OpLog``."""
+        with self._batch.lock:
+            self._sealed = True
+
     def close(self) -> None:
-        """Do nothing: the journal belongs to the batch."""
+        """Only refuse further operations: the journal belongs to the batch."""
+        self.seal()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
@@ -49,6 +50,9 @@ class OpLog(Protocol):
     def sync(self) -> None:
         """Make what was written durable against the death of the machine."""
 
+    def seal(self) -> None:
+        """Refuse operations from now on, those of other threads too: the run is being committed."""
+
     def close(self) -> None:
         """Stop writing; the operations stay until their run is committed."""
 
@@ -68,6 +72,8 @@ class Journal:
             self._descriptor = files.create_locked(self.path, op_line(first).encode("ascii"))
         except OSError as error:
             raise files.cannot_write(folder, error) from error
+        self._lock = threading.RLock()  # re-entrant: a handler of a signal may end the run
+        self._sealed = False
 
     def append(self, *ops: Op) -> None:
         """Append operations; see ``OpLog``."""
@@ -88,15 +94,19 @@ class Journal:
             StoreError: The disk is full or the folder is missing; nothing was written.
         """
         data = lines.encode("ascii")
-        try:
-            written = os.write(self._descriptor, data)
-        except OSError as error:
-            raise files.cannot_write(self.path, error) from error
-        if written != len(data):  # the disk is full: take the torn line back
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-            raise StoreError(
-                f"No room left on the disk of {self.path}.", hint="Free some space and log again."
-            )
+        with self._lock:  # a descriptor that another thread closes may be another file's next
+            if self._sealed:
+                raise ended(self.path.parent.name)
+            try:
+                written = os.write(self._descriptor, data)
+            except OSError as error:
+                raise files.cannot_write(self.path, error) from error
+            if written != len(data):  # the disk is full: take the torn line back
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+                raise StoreError(
+                    f"No room left on the disk of {self.path}.",
+                    hint="Free some space and log again.",
+                )
 
     def sync(self) -> None:
         """Flush to the disk; see ``OpLog``."""
@@ -105,9 +115,25 @@ class Journal:
         except OSError as error:
             raise files.cannot_write(self.path, error) from error
 
+    def seal(self) -> None:
+        """Refuse further lines; see ``OpLog``."""
+        with self._lock:
+            self._sealed = True
+
     def close(self) -> None:
         """Drop the lock; see ``OpLog``."""
-        os.close(self._descriptor)
+        self.seal()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def ended(run_id: str) -> StoreError:
+    """Return the error for a line that comes while or after another thread ends the run."""
+    return StoreError(
+        f"Run {run_id} was ended by another thread before this was logged.",
+        hint="End the run when all threads have logged, or log it again, to the ended run.",
+    )
 
 
 def op_line(op: Op) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
@@ -19,6 +18,7 @@ from gitml.query.filters import plain
 from gitml.store.index.database import Connection
 from gitml.store.index.documents import experiment_to_document, run_to_document
 from gitml.store.index.tables import PROJECTED
+from gitml.threads import ahead
 
 _V = TypeVar("_V")
 _ROWS = 100  # of one statement: more than twice as fast as one by one
@@ -180,13 +180,8 @@ class _Projection:
         if len(batches) < 2:
             yield from self._batch(oids)
             return
-        with ThreadPoolExecutor(1) as reader:
-            following = reader.submit(self._batch, batches[0])
-            for batch in [*batches[1:], None]:
-                done = following.result()
-                if batch is not None:
-                    following = reader.submit(self._batch, batch)
-                yield from done
+        for blobs in ahead(self._batch, batches):
+            yield from blobs
 
     def _batch(self, oids: Sequence[str]) -> list[bytes | StoreError]:
         return list(self._repo.read_checked(oids, canonical.LARGEST_RECORD))
