@@ -45,7 +45,7 @@ def parse(uri: str) -> RunUri | ModelUri | None:
         return None
     parts = rest.lstrip("/").split("/", 1)
     if scheme == "runs":
-        path = validation.artifact_path(parts[1] if len(parts) > 1 else "")
+        path = validation.recorded_path(parts[1] if len(parts) > 1 else "")
         return RunUri(run_id=check_run_id(parts[0]), path=path)
     return _model_uri(uri, unquote(rest.lstrip("/")))
 

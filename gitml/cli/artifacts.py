@@ -9,13 +9,14 @@ import click
 from gitml.cli import lookup
 from gitml.cli.cells import Size
 from gitml.cli.options import as_json
-from gitml.cli.output import print_json, say, table
+from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.progress import progress
 from gitml.client import MlflowClient
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import InvalidInput, NotFound
-from gitml.formats import manifest
+from gitml.formats import artifact_paths, manifest
 from gitml.registry import resolve
+from gitml.text import short_repr
 from gitml.tracking import validation
 from gitml.uris import RunUri
 
@@ -46,6 +47,8 @@ def list_command(run: str | None, path: str, run_id: str | None, json_: bool) ->
             (f"{info.path}/" if info.is_dir else info.path, Size(info.file_size)) for info in infos
         ]
         table(("PATH", "SIZE"), rows, empty="No artifacts.")
+    for path, reason in artifact_paths.faults(info.path for info in infos).items():
+        talk(f"{short_repr(path, 200)} is never downloaded: it {reason}.")
 
 
 def _listing(files: tuple[Artifact, ...], target: RunUri) -> list[FileInfo]:
@@ -126,7 +129,7 @@ def _target(client: MlflowClient, text: str, path: str) -> RunUri:
         InvalidInput: A path leaves the run.
         NotFound: There is no such run or model.
     """
-    below = validation.artifact_path(path)
+    below = validation.recorded_path(path)
     target = resolve.run_uri(text, client.repository)
     if target is None:
         target = RunUri(run_id=lookup.run_id(client, text), path="")
@@ -137,9 +140,8 @@ def _target(client: MlflowClient, text: str, path: str) -> RunUri:
 def _fetch(client: MlflowClient, target: RunUri) -> None:
     """Fetch the stored files of a folder into the cache, with a progress bar."""
     files = client.repository.files(target.run_id)
-    stored = [
-        artifact for artifact in manifest.select(files.artifacts, target.path) if artifact.md5
-    ]
+    writable = manifest.writable(files.artifacts)
+    stored = [artifact for artifact in manifest.select(writable, target.path) if artifact.md5]
     if stored:
         remote = client.repository.open_remote(files.remote_config)
         with progress("Downloading") as report:

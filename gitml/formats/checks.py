@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gitml.entities import Artifact
 from gitml.errors import StoreError
 from gitml.formats import (
+    artifact_paths,
     canonical,
     dvc_config,
     manifest,
@@ -23,6 +24,7 @@ from gitml.formats import (
     run_records,
     schemas,
 )
+from gitml.text import short_repr
 
 RUN_FILES = frozenset({
     "run.json", "metrics.jsonl", "artifacts.json", "artifacts.dvc", ".dvc/config", "source.patch",
@@ -165,14 +167,25 @@ class _Run:
                 yield self._fault("artifacts.json", "is missing although there is artifacts.dvc")
             return
         try:
-            self.artifacts = tuple(manifest.parse(data))
+            entries = tuple(manifest.parse(data))
         except StoreError as error:
             yield self._fault("artifacts.json", error.message)
             return
+        yield from self._names(entries)
         expected = manifest.dvc_file(self.artifacts)
         if self.artifacts and out != expected:
             self.repaired[f"{self._folder}/artifacts.dvc"] = expected
             yield self._fault("artifacts.dvc", "does not match artifacts.json", repairable=True)
+
+    def _names(self, entries: Sequence[Artifact]) -> Iterator[Fault]:
+        """Check the paths of artifacts; the repaired manifest has others in place of some."""
+        faults = artifact_paths.faults(entry.path for entry in entries)
+        for path, reason in faults.items():
+            name = f"artifact {short_repr(path, 200)} {reason}"
+            yield self._fault("artifacts.json", name, repairable=True)
+        self.artifacts = manifest.renamed(entries, faults)
+        if faults:
+            self.repaired[f"{self._folder}/artifacts.json"] = manifest.to_json(self.artifacts)
 
     def _config(self) -> Iterator[Fault]:
         config = self._data(".dvc/config")

@@ -1,7 +1,8 @@
 """Read and write what describes a run's artifacts: manifest, DVC directory object, ``.dvc`` file.
 
 Pure. A manifest is a list of ``Artifact`` with one entry per path, in which
-no path is at once a file and a folder.
+no path is at once a file and a folder. An entry whose path must not be written stays in it, so that
+it can be listed, and is in nothing that DVC reads.
 """
 
 from __future__ import annotations
@@ -9,34 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from gitml.entities import Artifact, FileInfo
-from gitml.errors import InvalidInput, StoreError
+from gitml.errors import StoreError
+from gitml.formats import artifact_paths
 from gitml.text import short_repr
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _OUT_HASH = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
-_LONGEST_PATH = 4096  # bytes that file systems take
 _LARGEST_FILE = 2**63  # bytes
-
-
-def check_path(path: str) -> str:
-    """Return an artifact path unchanged if it stays below the run's artifact root.
-
-    Raises:
-        InvalidInput: It is empty, absolute, not plain UTF-8 text, or has an empty, ``.`` or ``..``
-            part, a backslash or a NUL.
-    """
-    escapes = any(part in ("", ".", "..") for part in path.split("/")) or len(path) > _LONGEST_PATH
-    if escapes or "\\" in path or "\0" in path or not _is_utf8(path):
-        raise InvalidInput(
-            f"Artifact path {short_repr(path, 200)} is not a plain path inside the run's "
-            "artifacts.",
-            hint="Use names separated by '/', such as 'plots/roc.png'.",
-        )
-    return path
 
 
 def to_json(manifest: Iterable[Artifact]) -> bytes:
@@ -70,8 +54,8 @@ def parse(data: bytes, what: str = "artifacts.json") -> list[Artifact]:
 
 
 def directory_object(manifest: Iterable[Artifact]) -> bytes:
-    """Write DVC's directory object (its ``.dir`` file) of a manifest."""
-    entries = [{"md5": a.md5, "relpath": a.path} for a in _sorted(manifest)]
+    """Write DVC's directory object (its ``.dir`` file) of a manifest's writable files."""
+    entries = [{"md5": a.md5, "relpath": a.path} for a in _sorted(writable(manifest))]
     return json.dumps(entries, sort_keys=True).encode("ascii")
 
 
@@ -93,10 +77,11 @@ def dvc_file(
     """
     import yaml
 
+    files = writable(manifest)
     out: dict[str, Any] = {
-        "md5": directory_hash(manifest),
-        "size": sum(artifact.size for artifact in manifest),
-        "nfiles": len(manifest),
+        "md5": directory_hash(files),
+        "size": sum(artifact.size for artifact in files),
+        "nfiles": len(files),
         "hash": "md5",
         "path": path,
     }
@@ -104,6 +89,25 @@ def dvc_file(
         out["remote"] = remote
     text = yaml.safe_dump({"outs": [out]}, sort_keys=False, allow_unicode=True, width=1 << 20)
     return text.encode()
+
+
+def writable(manifest: Iterable[Artifact]) -> list[Artifact]:
+    """Return the entries that may be written to a folder; see :mod:`artifact_paths`."""
+    entries = list(manifest)
+    faults = artifact_paths.faults(artifact.path for artifact in entries)
+    return [a for a in entries if a.path not in faults] if faults else entries
+
+
+def renamed(manifest: Sequence[Artifact], paths: Collection[str]) -> tuple[Artifact, ...]:
+    """Return a manifest in which these paths, which must not be written, have other names."""
+    names = {artifact.path for artifact in manifest}
+    entries = {artifact.path: artifact for artifact in manifest if artifact.path not in paths}
+    for artifact in manifest:
+        if artifact.path in paths:
+            path = artifact_paths.renamed(artifact.path, names)
+            names.add(path)
+            entries[path] = Artifact(path=path, size=artifact.size, md5=artifact.md5)
+    return tuple(_sorted(entries.values()))
 
 
 def out_hashes(dvc_file: bytes) -> list[str]:
@@ -169,10 +173,6 @@ def _parents(path: str) -> list[str]:
     return [path[:index] for index, char in enumerate(path) if char == "/"]
 
 
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
 def _entry(entry: Any, what: str) -> Artifact:
     fields = entry if isinstance(entry, dict) else {}
     path, size, md5 = fields.get("path"), fields.get("size"), fields.get("md5")
@@ -180,10 +180,9 @@ def _entry(entry: Any, what: str) -> Artifact:
         raise StoreError(f"{what} has an entry without a path and an md5 of 32 hex digits.")
     if type(size) is not int or not 0 <= size < _LARGEST_FILE:
         raise StoreError(f"{what} gives no size in bytes for {short_repr(path, 200)}.")
-    try:
-        return Artifact(path=check_path(path), size=size, md5=md5)
-    except InvalidInput as exc:
-        raise StoreError(f"{what}: {exc.message}") from exc
+    if not artifact_paths.is_inside(path):
+        raise StoreError(f"{what}: {artifact_paths.refusal(path, artifact_paths.OUTSIDE).message}")
+    return Artifact(path=path, size=size, md5=md5)
 
 
 def _check_tree(manifest: Sequence[Artifact], what: str) -> None:

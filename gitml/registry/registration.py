@@ -10,7 +10,7 @@ from typing import Any
 from gitml import uris
 from gitml.entities import Artifact, ModelVersion
 from gitml.errors import Conflict, InvalidInput, NotFound
-from gitml.formats import manifest
+from gitml.formats import artifact_paths, manifest
 from gitml.formats.run_records import RunFiles
 from gitml.registry import resolve
 from gitml.registry.registry import Registry
@@ -91,6 +91,7 @@ def _source(client: TrackingClient, model_uri: str) -> ModelSource:
             f"Run {location.run_id} has no model at {location.path!r:.80}.",
             hint=f"Its models: {paths}.",
         )
+    artifact_paths.check_all([artifact.path for artifact in listed])
     repository = client.repository
     remote = repository.open_remote(files.remote_config)
     mlmodel = repository.artifacts.read_bytes(described, remote)

@@ -14,6 +14,7 @@ from gitml.errors import NotFound
 from gitml.formats import manifest
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
+from gitml.tracking import run_artifacts
 from gitml.tracking.client import TrackingClient
 
 
@@ -96,12 +97,7 @@ def local_path(uri: str, client: TrackingClient) -> Path:
     target = run_uri(str(uri), client.repository)
     assert target is not None  # only plain paths resolve to None
     files = client.repository.files(target.run_id)
-    artifacts = manifest.select(files.artifacts, target.path)
-    if not artifacts:
-        raise NotFound(
-            f"Run {target.run_id} has no artifact {target.path!r:.80}.",
-            hint=f"See `gitml artifacts list {target.run_id}`.",
-        )
+    artifacts = run_artifacts.writable(target.run_id, files.artifacts, target.path)
     if not all(artifact.md5 for artifact in artifacts):  # a run in progress
         return Path(client.download_artifacts(target.run_id, target.path))
     return _checkout(client.repository, artifacts, files.remote_config) / target.path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gitml.errors import InvalidInput
-from gitml.formats import manifest as manifests
+from gitml.formats import artifact_paths
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -26,7 +26,7 @@ def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
                 raise _unfit(Path(parent) / name, folder, "is a symbolic link to a folder")
         for name in names:
             path = Path(parent) / name
-            manifests.check_path(path.relative_to(folder).as_posix())
+            artifact_paths.check(path.relative_to(folder).as_posix())
             yield path.relative_to(folder).as_posix(), _regular(path, folder)
 
 
@@ -57,7 +57,7 @@ def target_path(destination: Path, name: str) -> Path:
     Raises:
         InvalidInput: A folder on the way is a symbolic link.
     """
-    target = destination / manifests.check_path(name)
+    target = destination / artifact_paths.check(name)
     folder = destination
     for part in Path(name).parts[:-1]:
         folder /= part

@@ -308,6 +308,16 @@ class ArtifactStore:
         return Item(oid=oid, path=self.cache.path(oid), size=size)
 
 
+def copy_out(source: Path, destination: Path, name: str) -> None:
+    """Copy a file to a path below a folder, through no symbolic link; an existing one is replaced.
+
+    Raises:
+        InvalidInput: The path must not be written, or a folder on the way is a symbolic link.
+    """
+    with writing(destination), replacing(target_path(destination, name)) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 def _select(manifest: Manifest, prefix: str) -> list[Artifact]:
     chosen = manifests.select(manifest, prefix)
     if prefix.strip("/") and not chosen:

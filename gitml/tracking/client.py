@@ -377,7 +377,7 @@ class TrackingClient:
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """List a folder of a run's artifacts, as MLflow does: one level, paths from the root."""
-        folder = validation.artifact_path(path)
+        folder = validation.recorded_path(path)
         return manifest.listing(self.repository.files(run_id).artifacts, folder)
 
     def download_artifacts(

@@ -6,17 +6,24 @@ Those of a run in progress wait in its folder, those of an ended run are in the 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gitml import config
+from gitml.entities import Artifact
 from gitml.errors import InvalidInput, NotFound
-from gitml.formats import manifest
+from gitml.formats import artifact_paths, manifest
 from gitml.repository import Repository
+from gitml.storage.transfer import copy_out
+from gitml.text import plural, short_repr
 from gitml.tracking import validation
+
+_log = logging.getLogger(__name__)
+_NAMED = 5  # files that a message names
 
 
 class RunArtifacts:
@@ -99,26 +106,47 @@ class RunArtifacts:
 
         Raises:
             NotFound: The run has no such artifact.
+            InvalidInput: No artifact of the folder may be written.
             ArtifactError: Its content is not available.
         """
-        source = validation.artifact_path(path)
-        target = Path(folder or tempfile.mkdtemp(prefix="gitml-"))
+        source = validation.recorded_path(path)
         files = self._repository.files(run_id)
-        artifacts = manifest.select(files.artifacts, source)
-        if not artifacts:
-            raise NotFound(
-                f"Run {run_id} has no artifact {source!r:.80}.",
-                hint=f"See `gitml artifacts list {run_id}`.",
-            )
+        artifacts = writable(run_id, files.artifacts, source)
+        target = Path(folder or tempfile.mkdtemp(prefix="gitml-"))
         writer = self._repository.runs.writer(run_id)
         for artifact in artifacts:
             if not artifact.md5 and writer:  # of a run in progress, not stored yet
-                _copy(writer.artifacts / artifact.path, target / artifact.path)
+                copy_out(writer.artifacts / artifact.path, target, artifact.path)
         stored = [artifact for artifact in artifacts if artifact.md5]
         if stored:
             remote = self._repository.open_remote(files.remote_config)
             self._repository.artifacts.checkout(stored, target, remote=remote)
         return target / source if source else target
+
+
+def writable(run_id: str, artifacts: Sequence[Artifact], path: str) -> list[Artifact]:
+    """Return a file or the files of a folder of a run that may be written; name the others.
+
+    Raises:
+        NotFound: The run has no such artifact.
+        InvalidInput: None of them may be written.
+    """
+    chosen = manifest.select(artifacts, path)
+    if not chosen:
+        raise NotFound(
+            f"Run {run_id} has no artifact {path!r:.80}.",
+            hint=f"See `gitml artifacts list {run_id}`.",
+        )
+    faults = artifact_paths.faults(artifact.path for artifact in artifacts)
+    files = [artifact for artifact in chosen if artifact.path not in faults]
+    left_out = [artifact.path for artifact in chosen if artifact.path in faults]
+    if not files:
+        raise artifact_paths.refusal(left_out[0], faults[left_out[0]])
+    for name in left_out[:_NAMED]:
+        _log.warning("Left out artifact %s: it %s.", short_repr(name, 200), faults[name])
+    if left_out[_NAMED:]:
+        _log.warning("Left out %s like that.", plural(len(left_out) - _NAMED, "more artifact"))
+    return files
 
 
 def _copy(source: Path, target: Path) -> None:

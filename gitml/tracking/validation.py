@@ -10,6 +10,7 @@ from typing import Any
 from gitml import config
 from gitml.entities import RunStatus
 from gitml.errors import InvalidInput
+from gitml.formats import artifact_paths
 from gitml.store.in_progress.fold import RUN_NAME_TAG
 from gitml.text import short_repr
 
@@ -103,22 +104,27 @@ def run_name(name: object) -> str:
 
 
 def artifact_path(path: object) -> str:
-    """Check a path inside a run's artifacts and return it in normal form, ``""`` for the root."""
+    """Check a path to write in a run's artifacts and return it in normal form, ``""`` the root."""
+    checked = recorded_path(path)
+    return artifact_paths.check(checked) if checked else ""
+
+
+def recorded_path(path: object) -> str:
+    """As ``artifact_path``, for reading: a record may hold names that are not written any more."""
     text = "" if path is None else str(path)
     parts = PurePosixPath(text).parts
+    normal = "/".join(parts)
     if (
         text.startswith(("/", "~"))
-        or ".." in parts
-        or "\\" in text
         or PureWindowsPath(text).drive
         or _CONTROL.search(text)
-        or any(part in (".dvc", ".dvcignore", ".git") for part in parts)
+        or (parts and not artifact_paths.is_inside(normal))
     ):
         raise InvalidInput(
             f"Artifact path {short_repr(text)} leaves the run.",
             hint="Give a relative path with forward slashes and no `..`, such as `plots/a.png`.",
         )
-    return "/".join(parts)
+    return normal
 
 
 def artifact_file(path: object) -> str:

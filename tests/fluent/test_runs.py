@@ -313,9 +313,9 @@ def test_param_of_100_kb_is_stored_in_full(tracked: Path) -> None:
 )
 def test_an_artifact_path_that_leaves_the_run_is_refused(tracked: Path, path: str) -> None:
     with gitml.start_run():
-        with pytest.raises(InvalidInput, match="leaves the run"):
+        with pytest.raises(InvalidInput, match=r"leaves the run|git takes for its own"):
             gitml.log_text("x", path)
-        with pytest.raises(InvalidInput, match="leaves the run"):
+        with pytest.raises(InvalidInput, match=r"leaves the run|git takes for its own"):
             gitml.log_artifact(tracked / "train.py", path)
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from gitml.entities import Artifact
+from gitml.formats import artifact_paths
 from gitml.site.data import columns as scripts
 from gitml.site.previews import parquet
 from gitml.site.previews.parquet import TableReader
@@ -89,6 +90,7 @@ class File:
             of the site at which it could be opened as a page.
         page: An HTML page, to be shown in the sandbox.
         cut: Whether the preview shows only the beginning.
+        warning: Why it is never downloaded; empty for all but a few.
         missing: Whether there is no preview because the bytes are not on this machine.
         failure: Why there is no preview although the bytes are here; empty for files that have
             none because of what they are.
@@ -103,6 +105,7 @@ class File:
     drawing: str = ""
     page: HtmlPage | None = None
     cut: bool = False
+    warning: str = ""
     missing: bool = False
     failure: str = ""
 
@@ -265,6 +268,7 @@ def _bare(
         drawing=drawing,
         page=page,
         cut=cut,
+        warning=artifact_paths.fault(artifact.path) or "",
         missing=missing,
         failure=failure,
     )

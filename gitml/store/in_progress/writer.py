@@ -16,6 +16,7 @@ from typing import Any
 from gitml import files
 from gitml.errors import InvalidInput
 from gitml.files import exclusive
+from gitml.formats import artifact_paths
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.journal import OpLog
 from gitml.text import short_repr
@@ -88,12 +89,14 @@ class Writer:
         Part of a file is never committed, whenever this process dies.
 
         Raises:
+            InvalidInput: A file has a path that must not be written.
             StoreError: The disk is full, or the folder cannot be written.
         """
         incoming = self.folder / f"incoming-{uuid.uuid4().hex}"
         try:
             incoming.mkdir(parents=self.batch is not None)  # a batch makes no folder per run
             yield incoming
+            artifact_paths.check_all(_paths(incoming))
             with exclusive(self.folder / "lock"):  # nobody commits meanwhile
                 _move_files(incoming, self.artifacts)
         except OSError as error:
@@ -125,6 +128,15 @@ def refuse_changes(existing: Mapping[str, str], params: Mapping[str, str]) -> No
                 f"cannot change to {short_repr(value, 80)}.",
                 hint="Log it under another name, or start a new run.",
             )
+
+
+def _paths(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder."""
+    return [
+        (Path(parent) / name).relative_to(folder).as_posix()
+        for parent, _, names in os.walk(folder)
+        for name in names
+    ]
 
 
 def _move_files(source: Path, target: Path) -> None:
