@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 STAMP := $(VENV)/.installed
 
-.PHONY: demo site test fast one lint types layers tests soak mutants bench lighthouse screenshots clean
+.PHONY: demo site test test-lowest test-pythons fast one lint types layers tests soak mutants bench lighthouse screenshots clean
 
 demo: $(STAMP)-demo
 	$(BIN)/gitml demo gitml-demo
@@ -20,6 +20,14 @@ test: lint types layers tests
 # What to run between two edits: no browser, nothing that takes half a second or more.
 fast: lint types $(STAMP)-test
 	$(BIN)/python -m pytest -n auto -m 'not (browser or slow or soak)'
+
+# The fast tests with the lowest versions that pyproject.toml allows, and with other Pythons.
+test-lowest: $(STAMP)-test
+	.ci/fast-tests lowest
+
+test-pythons: $(STAMP)-test
+	.ci/fast-tests 3.12
+	.ci/fast-tests 3.13
 
 # One file, folder or test: make one T=tests/query/test_gates.py::test_name
 one: $(STAMP)-test
@@ -83,4 +91,4 @@ $(STAMP)-mutants: $(STAMP)-test pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .lighthouse .mutants _screenshots $(VENV) .venv-bench dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .lighthouse .mutants _screenshots $(VENV) .venv-* dist build _site gitml-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
