@@ -77,12 +77,15 @@ class Metric(Value):
         value: The number; may be NaN or infinite.
         timestamp: ms since the Unix epoch.
         step: Position in the training, 0 where none was given.
+        order: Position among the points of equal key, step and timestamp, as they were logged,
+            from 0; given by gitml.
     """
 
     key: str
     value: float
     timestamp: int
     step: int = 0
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ class MetricSummary(Value):
     """The summary of a metric's history.
 
     Attributes:
-        last: Value of the point with the highest (step, timestamp, value).
+        last: Value of the point with the highest (step, timestamp, order).
         step: Step of that point.
         timestamp: Time of that point, ms since the Unix epoch.
         min: Smallest finite value; NaN where there is none.

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import gitml
-from gitml import repository as repositories
+from gitml import config, repository as repositories
 from gitml.fluent.session import session
 
 LIMIT = 120  # seconds, for a process that a test waits for
@@ -90,6 +90,24 @@ def closed_repositories() -> Iterator[None]:
     yield
     for opened in list(repositories._open.values()):
         opened.close()
+
+
+class Clock:
+    """The clock of this machine, in ms since the Unix epoch; it stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.ms = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that a test sets; to be asked for before a repository."""
+    stopped = Clock()
+    monkeypatch.setattr(config, "now_ms", stopped)
+    return stopped
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitml.entities import Dataset, Experiment, Metric, Param, Run, RunTag, ViewType
+from gitml.entities import Dataset, Experiment, Param, Run, RunTag, ViewType
 from gitml.errors import InvalidInput
 from gitml.fluent.on_error import FAILURES, forgive, forgiving
 from gitml.fluent.session import session
 from gitml.tracking import validation
+from gitml.tracking.run_edits import RunEdits
 
 # Experiments ------------------------------------------------------------------------------------
 
@@ -198,12 +199,14 @@ def log_metric(
         if run_id is not None:
             session.client().log_metric(run_id, key, value, timestamp, step)
             return
-        name = validation.key(key, "Metric")
-        session.current().writer.journal.metric(
-            name,
-            validation.metric_value(name, value),
-            step=validation.step(name, step),
-            timestamp=validation.timestamp(name, timestamp),
+        writer = session.current().writer
+        if type(key) is not str or key not in writer.metrics:
+            key = validation.key(key, "Metric")
+        writer.log_metric(
+            key,
+            validation.metric_value(key, value),
+            step=validation.step(key, step),
+            timestamp=validation.timestamp(key, timestamp),
         )
     except FAILURES as error:
         forgive("log_metric", error)
@@ -217,16 +220,8 @@ def log_metrics(
     timestamp: int | None = None,
 ) -> None:
     """Log several metrics at one step: all of them, or none if one cannot be used."""
-    batch = [
-        Metric(
-            key=key,
-            value=value,
-            step=validation.step(key, step),
-            timestamp=validation.timestamp(key, timestamp),
-        )
-        for key, value in metrics.items()
-    ]
-    session.client().log_batch(_or_active(run_id), metrics=batch)
+    points = [(key, value, step, timestamp) for key, value in metrics.items()]
+    RunEdits(session.client().repository).log(_or_active(run_id), points)
 
 
 @forgiving
@@ -334,6 +329,7 @@ def log_image(
         name = validation.key(key, "Image").replace("/", "#")
         number = validation.step(name, step)
         stamp = validation.timestamp(name, timestamp)
+        stamp = session.current().writer.now() if stamp is None else stamp
         artifact_file = f"images/{name}+step+{number}+timestamp+{stamp}+{uuid.uuid4().hex}.png"
         set_tag("mlflow.loggedImages", True)
     session.client().log_image(session.current().info.run_id, image, artifact_file)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitml.entities import Artifact
+from gitml.entities import Artifact, RunStatus
 from gitml.errors import StoreError
 from gitml.formats import (
     artifact_paths,
@@ -64,12 +64,15 @@ class RunCheck:
         repaired: Corrected content of files, by path on the branch.
         artifacts: The run's files; empty if they cannot be read.
         remote_config: Its ``.dvc/config``.
+        open_since: Of a run that has not ended, when anything was written to it last, ms since the
+            Unix epoch; else None.
     """
 
     faults: tuple[Fault, ...]
     repaired: Mapping[str, bytes]
     artifacts: tuple[Artifact, ...] = ()
     remote_config: bytes = b""
+    open_since: int | None = None
 
 
 def is_foreign(path: str) -> bool:
@@ -95,6 +98,7 @@ def check_run(folder: str, files: Mapping[str, bytes | StoreError]) -> RunCheck:
         repaired=check.repaired,
         artifacts=check.artifacts,
         remote_config=check.config,
+        open_since=check.open_since,
     )
 
 
@@ -106,6 +110,7 @@ class _Run:
         self.repaired: dict[str, bytes] = {}
         self.artifacts: tuple[Artifact, ...] = ()
         self.config = b""
+        self.open_since: int | None = None
 
     def faults(self) -> Iterator[Fault]:
         for name, data in self._files.items():
@@ -140,23 +145,31 @@ class _Run:
             except StoreError as error:
                 yield self._fault("metrics.jsonl", error.message)
         reasons = list(_record_faults(path, data, "run", self._read_record))
-        corrected = _with_summaries(data, history) if history is not None else None
+        corrected = _corrected(data, history) if history is not None else None
         if corrected is None or not self._is_valid(corrected):
             yield from (_fault(path, reason) for reason in reasons)
-        elif corrected != data and (reasons or self._differs(data, corrected)):
+        elif corrected != data and (reasons or self._differing(data, corrected)):
             self.repaired[path] = corrected
-            reason = "its metrics do not agree with metrics.jsonl"
+            fields = self._differing(data, corrected)
+            reason = "its end_time is before its start_time"
+            if fields != ["end_time"]:
+                reason = "its metrics do not agree with metrics.jsonl"
             yield self._fault("run.json", reason, repairable=True)
 
-    def _differs(self, data: bytes, corrected: bytes) -> bool:
+    def _differing(self, data: bytes, corrected: bytes) -> list[str]:
         old, new = json.loads(data), json.loads(corrected)
-        return any(old.get(key) != new[key] for key in ("metrics", "metric_stats"))
+        derived = ("metrics", "metric_stats", "end_time")
+        return [key for key in derived if old.get(key) != new.get(key)]
 
     def _is_valid(self, data: bytes) -> bool:
         return not list(_record_faults("", data, "run", self._read_record))
 
     def _read_record(self, data: bytes, what: str) -> None:
-        info = run_records.run_from_json(data, what).run.info
+        record = run_records.run_from_json(data, what)
+        info, summaries = record.run.info, record.run.data.summaries.values()
+        if not RunStatus.is_terminated(info.status):
+            points = (summary.timestamp for summary in summaries)
+            self.open_since = max(info.start_time, *record.written.values(), *points)
         if run_records.run_folder(info.experiment_id, info.run_id) != self._folder:
             raise StoreError(f"{what} holds run {info.run_id} of {info.experiment_id}.")
 
@@ -304,13 +317,19 @@ def _record_faults(path: str, data: bytes, name: str, read: Read) -> Iterator[st
             yield error.message
 
 
-def _with_summaries(data: bytes, history: Any) -> bytes | None:
-    """Return a run's record with the metrics of its history; None if it is not a record."""
+def _corrected(data: bytes, history: Any) -> bytes | None:
+    """Return a run's record with what can be derived; None if it is not a record.
+
+    The metrics are those of its history, and it does not end before it starts.
+    """
     try:
         value = canonical.load(data, "it")
         summaries = metric_history.summarize(history)
         value["metrics"] = {key: canonical.number_out(s.last) for key, s in summaries.items()}
         value["metric_stats"] = {key: run_records.stats_out(s) for key, s in summaries.items()}
+        start, end = value.get("start_time"), value.get("end_time")
+        if canonical.is_int64(start) and canonical.is_int64(end):
+            value["end_time"] = max(start, end)
         return canonical.dump(value)
     except (StoreError, ValueError, RecursionError):
         return None

@@ -24,6 +24,7 @@ from gitml.entities import (
     RunOutputs,
 )
 from gitml.formats import metric_history
+from gitml.formats.canonical import INT64
 from gitml.formats.dvc_config import names_clone_folder
 from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 
@@ -158,6 +159,15 @@ def _join_artifacts(a: RunFiles, b: RunFiles) -> tuple[Artifact, ...]:
 
 
 # Parts shared with the records of models ---------------------------------------------------------
+
+
+def write_time(written: Mapping[str, int], now: int) -> int:
+    """Return the time of a write made at ``now``, ms since the Unix epoch.
+
+    It is later than every write that a record knows, whatever clock made them; so the newest write
+    wins, also where a machine's clock is set back, or that of another one runs years ahead.
+    """
+    return min(max(now, max(written.values(), default=-1) + 1), INT64 - 1)
 
 
 def join_written(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

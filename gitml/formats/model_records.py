@@ -260,11 +260,6 @@ def _edited(record: _Edited, written: Mapping[str, int], now: int, **changes: An
     )
 
 
-def edit_time(record: ModelRecord | VersionRecord, now: int) -> int:
-    """Return the time of an edit made at ``now``, ms: later than every earlier edit."""
-    return max(now, max(record.written.values(), default=-1) + 1)
-
-
 def join_models(a: ModelRecord, b: ModelRecord) -> ModelRecord:
     """Join two versions of a model's record; commutative, associative, idempotent."""
     stage = later("lifecycle_stage", (a.lifecycle_stage, a.written), (b.lifecycle_stage, b.written))

@@ -18,6 +18,7 @@ from gitml.files import TEMPORARY
 from gitml.formats import checks, dvc_config, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
 from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
+from gitml.maintenance import open_runs
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
@@ -100,6 +101,7 @@ class _Check:
         self._stale_journals = False
         self._stale_refs: list[RefUpdate] = []
         self._leftovers: list[Path] = []
+        self._never_ended: dict[str, int] = {}  # run id: when something was written to it last
         self._runs = self._tags = 0
 
     def report(self) -> FsckReport:
@@ -167,6 +169,11 @@ class _Check:
             for path, data in check.repaired.items():
                 self._files[path] = (self._repository.branch.read(path, self._tip), data)
             yield from self._artifacts(folder, check)
+            run_id = folder.rpartition("/")[2]
+            fault = open_runs.fault(self._repository, run_id, folder, check.open_since)
+            if fault:
+                self._never_ended[run_id] = check.open_since or 0
+                yield fault
 
     def _with_branch(self, fault: Fault) -> Fault:
         fix = fault.fix.replace("BRANCH", self._repository.branch.name)
@@ -319,6 +326,8 @@ class _Check:
         for path in self._leftovers:
             path.unlink(missing_ok=True)
             yield f"Removed {path}."
+        for run_id, since in self._never_ended.items():
+            yield open_runs.end(self._repository, run_id, since)
         yield from self._repair_branch()
         yield from self._repair_artifacts()
         if self._stale_index:

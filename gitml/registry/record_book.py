@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitml.entities import LifecycleStage, ModelVersion
-from gitml.formats import model_records
+from gitml.formats import joins, model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.registry import edit_log
 from gitml.registry.edit_log import Edit
@@ -77,7 +77,7 @@ class RecordBook:
 
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
             old = self._model_record(model, tip)
-            new = edit(old, model_records.edit_time(old, self._clock()))
+            new = edit(old, joins.write_time(old.written, self._clock()))
             return {path: model_records.model_to_json(new)}, message
 
         self._branch.update(make)
@@ -86,7 +86,7 @@ class RecordBook:
         self, model: ModelSnapshot, tip: str | None, description: str, tags: Mapping[str, str]
     ) -> ModelRecord:
         old = self._model_record(model, tip)
-        now = max(model_records.edit_time(old, self._clock()), model.state.newest * 1000 + 1)
+        now = max(joins.write_time(old.written, self._clock()), model.state.newest * 1000 + 1)
         record = model_records.tagged(old, {**dict.fromkeys(old.tags), **tags}, now)
         record = model_records.described(record, description, now)
         return model_records.moved_to(record, LifecycleStage.ACTIVE, now)
@@ -158,7 +158,7 @@ class RecordBook:
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
             data = self._branch.read(path, tip) if tip else None
             old = _version_record(data, path, version)
-            new = edit(old, model_records.edit_time(old, self._clock()))
+            new = edit(old, joins.write_time(old.written, self._clock()))
             message = edit_log.message(model.slug, version.version, what)
             return {path: model_records.version_to_json(new)}, message
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitml.entities import Experiment, LifecycleStage
 from gitml.errors import AlreadyExists, NotFound
-from gitml.formats import run_records
+from gitml.formats import joins, run_records
 from gitml.formats.run_records import ExperimentRecord
 from gitml.store.branch import Branch
 from gitml.text import short_repr, single_line
@@ -139,7 +139,7 @@ class ExperimentStore:
                     hint="See `gitml experiments list`.",
                 )
             record = run_records.experiment_from_json(data, path)
-            now = max(self._clock(), max(record.written.values(), default=0) + 1)
+            now = joins.write_time(record.written, self._clock())
             new = change(record, now)
             new = replace(new, experiment=replace(new.experiment, last_update_time=now))
             return {

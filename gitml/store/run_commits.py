@@ -14,14 +14,14 @@ from typing import Any
 
 from gitml.entities import Artifact, RunStatus
 from gitml.errors import GitmlError, NotFound, StoreError
-from gitml.formats import manifest, run_folder, run_records
+from gitml.formats import joins, manifest, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store import bulk
 from gitml.store.branch import Branch, RecordCommit
 from gitml.store.in_progress import batch, journal, leftovers
 from gitml.store.in_progress.batch import BatchedRun
-from gitml.store.in_progress.fold import Op, fold
+from gitml.store.in_progress.fold import Op, fold, in_order, newest_time
 from gitml.store.in_progress.queue import Queue, Ticket
 
 RECOVERED_TAG = "gitml.recovered"
@@ -134,7 +134,7 @@ class RunCommitter:
             base = run_folder.from_files(lambda path: self._branch.read(path, tip), folder)
             if base is None:
                 raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
-            ops = make_ops(base, max(self._clock(), next_write_time(base)))
+            ops = make_ops(base, joins.write_time(base.record.written, self._clock()))
             return self._changes(fold(base, ops), tip)
 
         self._branch.update(make)
@@ -143,8 +143,8 @@ class RunCommitter:
         """Append an end as FAILED to a run that did not end itself."""
         if has_ended(ops):
             return ops
-        now = max(self._clock(), max((op[-1] for op in ops if op[0] == "resume"), default=0))
-        return [*ops, ["status", RunStatus.FAILED, now, now], ["tag", RECOVERED_TAG, "true", now]]
+        now = max(self._clock(), newest_time(ops) + 1)
+        return [*ops, *failed(now, now)]
 
     def _waiting_commit(self, ticket: Ticket, tip: str | None) -> list[RecordCommit]:
         """Return the commit of a run whose process waits for us."""
@@ -176,7 +176,7 @@ class RunCommitter:
     ) -> RunFiles:
         record = files.record
         if artifacts and resumed:
-            now = self._clock()
+            now = joins.write_time(record.written, self._clock())
             times = {f"artifacts.{artifact.path}": now for artifact in artifacts}
             record = replace(record, written={**record.written, **times})
         return replace(
@@ -199,9 +199,9 @@ class RunCommitter:
         return contents, commit_message(files.record.run)
 
 
-def next_write_time(files: RunFiles) -> int:
-    """Return the earliest time of a new write, ms: later than all that a run holds."""
-    return max(files.record.written.values(), default=0) + 1
+def failed(end_time: int, now: int) -> list[Op]:
+    """Return the operations that end a run that did not end itself; times in ms since the epoch."""
+    return [["status", RunStatus.FAILED, end_time, now], ["tag", RECOVERED_TAG, "true", now]]
 
 
 def _header(ops: Sequence[Op]) -> Mapping[str, Any] | None:
@@ -210,7 +210,7 @@ def _header(ops: Sequence[Op]) -> Mapping[str, Any] | None:
 
 def has_ended(ops: Sequence[Op]) -> bool:
     """Return True if a run was ended, and not resumed since, by what its journals hold."""
-    last = max((op[3] for op in ops if op[0] == "status"), default=None)
+    last = max((op[3] for op in in_order(ops) if op[0] == "status"), default=None)
     return last is not None and all(op[2] <= last for op in ops if op[0] == "resume")
 
 

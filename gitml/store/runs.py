@@ -14,21 +14,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from gitml.entities import Artifact, Run
 from gitml.errors import GitmlError, NotFound
 from gitml.files import exclusive
-from gitml.formats import canonical, manifest, run_folder, run_records
+from gitml.formats import canonical, joins, manifest, run_folder, run_records
+from gitml.formats.metric_history import Sequel
 from gitml.formats.run_records import RunFiles
 from gitml.store import bulk
 from gitml.store.branch import Branch
 from gitml.store.in_progress import batch, journal, leftovers
 from gitml.store.in_progress.batch import Batch
-from gitml.store.in_progress.fold import Op, fold, started
+from gitml.store.in_progress.fold import Op, fold, newest_time, started, time_of
 from gitml.store.in_progress.journal import Journal
 from gitml.store.in_progress.queue import Queue
 from gitml.store.in_progress.writer import Writer
-from gitml.store.run_commits import RECOVERED_TAG, RunCommitter, StoreFiles, next_write_time
+from gitml.store.run_commits import RECOVERED_TAG, RunCommitter, StoreFiles, failed
 
 __all__ = ["RECOVERED_TAG", "RunStore", "StoreFiles"]
 
@@ -149,14 +151,20 @@ class RunStore:
         # Under the lock, so that nobody commits the run and removes its folder meanwhile.
         with exclusive(self.folder / run_id / "lock"):
             current = self.read(run_id, experiment_id)
-            header = {"schema": canonical.SCHEMA, "run_id": run_id, "experiment_id": experiment_id}
-            min_time = next_write_time(current)
-            first = ["resume", header, max(self._clock(), min_time)]
-            writer = self._open(run_id, experiment_id, first, min_time)
+            header: dict[str, Any] = {
+                "schema": canonical.SCHEMA,
+                "run_id": run_id,
+                "experiment_id": experiment_id,
+            }
+            sequel = Sequel.of(current.history)
+            if sequel:
+                header["after"] = sequel.dump()
+            now = joins.write_time(current.record.written, self._clock())
+            writer = self._open(run_id, experiment_id, ["resume", header, now])
         writer.params.update(current.record.run.data.params)
         return writer
 
-    def _open(self, run_id: str, experiment_id: str, first: Op, min_time: int = 0) -> Writer:
+    def _open(self, run_id: str, experiment_id: str, first: Op) -> Writer:
         folder = self.folder / run_id
         writer = self._writers[run_id] = Writer(
             run_id=run_id,
@@ -165,7 +173,7 @@ class RunStore:
             context=folder,
             journal=Journal(folder, first),
             clock=self._clock,
-            min_time=min_time,
+            min_time=time_of(first),
         )
         return writer
 
@@ -178,6 +186,7 @@ class RunStore:
             journal=batch.open(run_id, first),
             batch=batch,
             clock=self._clock,
+            min_time=time_of(first),
         )
         return writer
 
@@ -185,10 +194,18 @@ class RunStore:
         """Return this process's writer of a run, if it has one."""
         return self._writers.get(run_id)
 
-    def end(self, run_id: str, status: str, end_time: int) -> None:
-        """End a run; committed on return, unless it is in a batch or others still write it."""
+    def end(self, run_id: str, status: str, end_time: int | None = None) -> None:
+        """End a run; committed on return, unless it is in a batch or others still write it.
+
+        Args:
+            run_id: The run.
+            status: Its new status.
+            end_time: ms since the Unix epoch; default now.
+        """
         writer = self._writers[run_id]
-        writer.journal.append(["status", status, end_time, writer.now()])
+        others = journal.read(writer.folder, besides=writer.journal.path)
+        now = writer.later(than=newest_time(others))
+        writer.journal.append(["status", status, end_time, now])
         writer.journal.seal()
         if writer.batch:
             del self._writers[run_id]
@@ -211,11 +228,12 @@ class RunStore:
                 run_id, lambda run: self._committer.commit_batch([run], ended=False)
             )
             shutil.rmtree(writer.artifacts, ignore_errors=True)
-            return
-        writer.journal.sync()
-        with exclusive(writer.folder / "lock"):
-            self._committer.commit_active(writer.folder, journal.read(writer.folder))
-            shutil.rmtree(writer.artifacts, ignore_errors=True)
+        else:
+            writer.journal.sync()
+            with exclusive(writer.folder / "lock"):
+                self._committer.commit_active(writer.folder, journal.read(writer.folder))
+                shutil.rmtree(writer.artifacts, ignore_errors=True)
+        writer.later()  # other clones may have this state: what follows is after it
 
     def detach(self, run_id: str) -> None:
         """Stop writing a run without ending it; it is committed if nobody else writes it."""
@@ -241,6 +259,10 @@ class RunStore:
             make_ops: Given the run as it is and the time of the edit, returns the operations.
         """
         self._committer.edit(run_id, experiment_id, make_ops)
+
+    def end_abandoned(self, run_id: str, experiment_id: str, end_time: int) -> None:
+        """End a run of the branch that nobody ends any more, as FAILED."""
+        self.edit(run_id, experiment_id, lambda _, now: failed(end_time, now))
 
     # In progress, and left behind ----------------------------------------------------------------
 

@@ -186,7 +186,7 @@ class TrackingClient:
             InvalidInput: An unknown status.
         """
         ending = validation.status(status or RunStatus.FINISHED)
-        ended = config.now_ms() if end_time is None else int(end_time)
+        ended = None if end_time is None else int(end_time)
         if self.repository.writer(run_id):
             self.repository.runs.end(run_id, ending, ended)
         else:
@@ -276,9 +276,7 @@ class TrackingClient:
         step: int | None = None,
     ) -> None:
         """Log a point of a metric; ``timestamp`` in ms since the Unix epoch, default now."""
-        stamp = validation.timestamp(key, timestamp)
-        number = validation.step(key, step)
-        self.log_batch(run_id, metrics=[Metric(key=key, value=value, timestamp=stamp, step=number)])
+        self._edits.log(run_id, [(key, value, step, timestamp)])
 
     def set_tag(self, run_id: str, key: str, value: Any) -> None:
         """Set a tag on a run."""
@@ -302,7 +300,8 @@ class TrackingClient:
         tags: Sequence[RunTag] = (),
     ) -> None:
         """Log many things at once: all of them, or none if one cannot be used."""
-        self._edits.log(run_id, metrics, params, {tag.key: tag.value for tag in tags})
+        points = [(point.key, point.value, point.step, point.timestamp) for point in metrics]
+        self._edits.log(run_id, points, params, {tag.key: tag.value for tag in tags})
 
     def log_inputs(self, run_id: str, datasets: Iterable[Dataset]) -> None:
         """Record the datasets that a run read."""
@@ -316,7 +315,7 @@ class TrackingClient:
     # Metrics -------------------------------------------------------------------------------------
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
-        """Read all points of a metric, ordered by time, step and value; empty if there is none."""
+        """Read all points of a metric, by time and step and then as they were logged."""
         return [point for point in self.repository.files(run_id).history if point.key == key]
 
     # Artifacts -----------------------------------------------------------------------------------

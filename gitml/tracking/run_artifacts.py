@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gitml import config
 from gitml.entities import Artifact
 from gitml.errors import InvalidInput, NotFound
 from gitml.formats import artifact_paths, manifest
@@ -58,8 +57,7 @@ class RunArtifacts:
             with writer.staging() as folder:
                 yield folder
         finally:
-            ended = config.now_ms() if info.end_time is None else info.end_time
-            runs.end(run_id, info.status, ended)
+            runs.end(run_id, info.status, info.end_time)
 
     def add(self, run_id: str, source: Path, folder: str | None) -> None:
         """Copy a file or folder into a folder of a run's artifacts.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from gitml.entities import LifecycleStage, Metric, Param
+from gitml.entities import LifecycleStage, Param
 from gitml.errors import InvalidInput
 from gitml.formats import canonical
 from gitml.formats.run_records import RunFiles
@@ -13,6 +13,8 @@ from gitml.repository import Repository
 from gitml.store.in_progress.fold import Op
 from gitml.store.in_progress.writer import refuse_changes
 from gitml.tracking import validation
+
+Point = tuple[str, object, object, object]
 
 
 class RunEdits:
@@ -28,20 +30,26 @@ class RunEdits:
     def log(
         self,
         run_id: str,
-        metrics: Sequence[Metric] = (),
+        points: Iterable[Point] = (),
         params: Sequence[Param] = (),
         tags: Mapping[str, Any] | None = None,
     ) -> None:
         """Log metrics, params and tags: all of them, or none if one is not valid.
 
+        Args:
+            run_id: The run.
+            points: Key, value, step and timestamp of metric points; see ``log_metric``.
+            params: No key twice with different values.
+            tags: Key to value.
+
         Raises:
             InvalidInput: A key or value is not valid, or a param has another value already.
         """
-        points = [
-            ["metric", validation.key(m.key, "Metric"),
-             canonical.number_out(validation.metric_value(m.key, m.value)),
-             validation.step(m.key, m.step), validation.timestamp(m.key, m.timestamp)]
-            for m in metrics
+        checked = [
+            (validation.key(key, "Metric"),
+             canonical.number_out(validation.metric_value(key, value)),
+             validation.step(key, step), validation.timestamp(key, timestamp))
+            for key, value, step, timestamp in points
         ]  # fmt: skip
         values: dict[str, str] = {}
         for param in params:
@@ -52,7 +60,11 @@ class RunEdits:
         labels = validation.tags(tags)
 
         def make(now: int) -> list[Op]:
-            return [*points, *(["tag", key, value, now] for key, value in labels.items())]
+            metrics = [
+                ["metric", key, number, step, now if timestamp is None else timestamp]
+                for key, number, step, timestamp in checked
+            ]
+            return [*metrics, *(["tag", key, value, now] for key, value in labels.items())]
 
         self.write(run_id, make, params=values)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from gitml import config
 from gitml.entities import RunStatus
 from gitml.errors import InvalidInput
 from gitml.formats import artifact_paths
@@ -74,11 +73,9 @@ def step(name: str, value: object) -> int:
     return _int64(name, "step", value)
 
 
-def timestamp(name: str, value: object) -> int:
-    """Turn a metric's timestamp into ms since the Unix epoch; None is now."""
-    if value is None:
-        return config.now_ms()
-    return _int64(name, "timestamp", value)
+def timestamp(name: str, value: object) -> int | None:
+    """Turn a metric's timestamp into ms since the Unix epoch; None, which is now, stays."""
+    return None if value is None else _int64(name, "timestamp", value)
 
 
 def _int64(name: str, what: str, value: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 from hypothesis import given, strategies as st
@@ -36,7 +37,9 @@ ops = st.one_of(
     st.tuples(st.just("param"), keys, values, times),
     st.tuples(st.just("tag"), keys, values, times),
     st.tuples(st.just("untag"), keys, times),
-    st.tuples(st.just("metric"), keys, st.sampled_from([0.5, "NaN"]), st.integers(0, 2), times),
+    st.tuples(
+        st.just("metric"), keys, st.sampled_from([0.5, "NaN", 0.0, -0.0]), st.integers(0, 1), times
+    ),
     st.tuples(st.just("status"), st.sampled_from(["FINISHED", "FAILED"]), times, times),
     st.tuples(st.just("lifecycle"), st.sampled_from(["active", "deleted"]), times),
 ).map(list)
@@ -95,6 +98,47 @@ def test_folding_the_same_journal_again_changes_nothing(items: list[list], cut: 
 
     assert as_files(fold(once, start)) == as_files(once)
     assert as_files(fold(fold(None, start[: cut + 1]), start)) == as_files(once)
+
+
+losses = st.lists(st.sampled_from([0.9, 0.5, 0.7, 0.5]), max_size=5)
+
+
+def logged(base: RunFiles | None, values: list[float]) -> list[list]:
+    """The journal of a writer that logs values of a metric within a millisecond."""
+    header = dict(HEADER)
+    sequel = metric_history.Sequel.of(base.history) if base else None
+    if sequel:
+        header["after"] = sequel.dump()
+    first = ["resume", header, 1001] if base else ["start", header]
+    return [first, *(["metric", "loss", value, 0, 1000] for value in values)]
+
+
+def without_repeats(values: list[float]) -> list[float]:
+    return [value for value, _ in groupby(values)]
+
+
+def in_turn(values: list[float], other: list[float]) -> bool:
+    """Whether the second list has the values of the first, in their order, among others."""
+    rest = iter(other)
+    return all(value in rest for value in values)
+
+
+@given(losses, losses, losses)
+def test_joined_histories_keep_the_order_of_each_writer(
+    first: list[float], ada: list[float], bob: list[float]
+) -> None:
+    base = fold(None, logged(None, first))
+    sides = [fold(base, logged(base, more)) for more in (ada, bob)]
+    joined = joins.join_runs(*sides)
+
+    assert as_files(joined) == as_files(joins.join_runs(*reversed(sides)))
+    values = [point.value for point in joined.history]
+    for more in (ada, bob):
+        assert in_turn(without_repeats(first) + without_repeats(more), values)
+    if bob and not ada:
+        assert joined.record.run.data.metrics["loss"] == bob[-1]
+    again = fold(joined, logged(base, ada) + logged(base, bob))
+    assert as_files(again) == as_files(joined)
 
 
 def test_a_name_set_and_then_untagged_is_the_same_however_often_it_is_folded() -> None:

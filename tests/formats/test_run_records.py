@@ -32,6 +32,7 @@ points = st.builds(
     value=st.floats(),
     timestamp=st.integers(0, 10**13),
     step=st.integers(-5, 5),
+    order=st.integers(0, 3),
 )
 
 

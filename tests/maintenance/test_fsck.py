@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.formats import manifest
+from gitml.formats import canonical, manifest
 from gitml.maintenance import fsck
 from gitml.repository import Repository
 from tests.conftest import git
@@ -149,3 +149,40 @@ def test_an_index_that_differs_is_made_again(good: Good) -> None:
     assert "differs from the branch" in fault.reason
     assert fsck.repair(repository).faults == ()
     assert gitml.MlflowClient(good.folder).get_run(good.runs[0]).info.run_id == good.runs[0]
+
+
+def edit_record(good: Good, **changes: object) -> None:
+    """Change fields of the first run's record, as an older version may have written them."""
+    path = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
+    put(good, "run.json", canonical.dump({**json.loads(good.files[path]), **changes}))
+
+
+def test_a_run_that_never_ended_is_named_and_ended(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    edit_record(good, status="RUNNING", end_time=None)
+    assert fsck.check(repository).faults == ()  # it may go on in another clone
+
+    path = next(p for p in good.files if good.runs[0] in p and p.endswith("run.json"))
+    record = json.loads(good.files[path])
+    put(good, "metrics.jsonl", None)
+    edit_record(good, status="RUNNING", end_time=None, start_time=1000, metrics={},
+                metric_stats={}, written=dict.fromkeys(record["written"], 2000))  # fmt: skip
+    (fault,) = fsck.check(repository).faults
+    assert (fault.repairable, fault.place) == (True, path.removesuffix("/run.json"))
+    assert "has not ended" in fault.reason
+
+    report = fsck.repair(repository)
+    assert (report.faults, len(report.repaired)) == ((), 1)
+    run = gitml.MlflowClient(good.folder).get_run(good.runs[0])
+    assert (run.info.status, run.info.end_time) == ("FAILED", 2000)
+    assert run.data.tags["gitml.recovered"] == "true"
+
+
+def test_an_end_before_the_start_is_moved_to_the_start(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    edit_record(good, end_time=5)
+    (fault,) = fsck.check(repository).faults
+    assert fault.reason == "its end_time is before its start_time"
+    assert fsck.repair(repository).faults == ()
+    info = gitml.MlflowClient(good.folder).get_run(good.runs[0]).info
+    assert info.end_time == info.start_time

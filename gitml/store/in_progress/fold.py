@@ -3,13 +3,16 @@
 An operation is one JSON array of a journal, ``[kind, …]``; times are ms since the Unix epoch::
 
     ["start", {run_id, experiment_id, run_name, user_id, start_time}]      opens a new run
-    ["resume", {run_id, experiment_id}, time]                     opens a run that is on the branch
+    ["resume", {run_id, experiment_id, after}, time]              opens a run that is on the branch
     ["param", key, value, time]
     ["metric", key, value, step, timestamp]
     ["tag", key, value, time]        ["untag", key, time]
-    ["status", status, end_time or null, time]
+    ["status", status, end_time or null for time, time]
     ["lifecycle", stage, time]
     ["source", {…}]        ["input", {…}]        ["model", {…}]
+
+``after`` is where its metric points begin, see ``metric_history.Sequel``: points of equal step and
+time stay in the order of a journal's lines.
 
 Folding the same operations again changes nothing, so a crash between commit and clean-up is
 harmless.
@@ -17,8 +20,8 @@ harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitml.entities import (
@@ -35,10 +38,12 @@ from gitml.entities import (
 )
 from gitml.errors import StoreError
 from gitml.formats import canonical, metric_history
+from gitml.formats.metric_history import Sequel, continued
 from gitml.formats.run_records import Record, RunFiles
 
 Op = list[Any]
 RUN_NAME_TAG = "mlflow.runName"
+_TIMED = frozenset({"param", "tag", "untag", "status", "lifecycle"})
 _LENGTHS = {"start": 2, "resume": 3, "param": 4, "metric": 5, "tag": 4, "untag": 3, "status": 4,
             "lifecycle": 3, "source": 2, "input": 2, "model": 2}  # fmt: skip
 
@@ -91,14 +96,59 @@ def fold(base: RunFiles | None, ops: Iterable[Op]) -> RunFiles:
             raise StoreError("A journal without its first line cannot be turned into a run.")
         base = new_run(header)
     state = _State.of(base, first_session=header is not None)
-    for op in sorted(ops, key=_time):
+    for op in sorted(in_order(ops), key=_time):
         state.apply(op)
-    return state.files(base)
+    return state.files(base, _points(base, ops))
+
+
+def _points(base: RunFiles, ops: Iterable[Op]) -> list[Metric]:
+    """Return the metric points of operations, numbered journal by journal."""
+    sessions: list[tuple[Sequel | None, list[Metric]]] = [(None, [])]
+    for op in ops:
+        if op[0] == "metric":
+            _, key, value, step, timestamp = op
+            number = canonical.number_in(value)
+            sessions[-1][1].append(Metric(key=key, value=number, step=step, timestamp=timestamp))
+        elif op[0] in ("start", "resume"):
+            sessions.append((Sequel.read(op[1].get("after")), []))
+    points: list[Metric] = []
+    for sequel, logged in sessions:
+        points += sequel.numbered(logged) if sequel else continued(base.history, logged)
+    return points
+
+
+def in_order(ops: Iterable[Op]) -> list[Op]:
+    """Return operations of journals with times that never go back within one.
+
+    The clock of a machine may be set back while it writes; a journal still holds what came first.
+    """
+    ordered: list[Op] = []
+    newest = 0
+    for op in ops:
+        if op[0] in ("start", "resume"):
+            newest = time_of(op)
+        elif op[0] in _TIMED:
+            newest = max(newest, op[-1])
+            op = [*op[:-1], newest] if op[-1] < newest else op
+        ordered.append(op)
+    return ordered
+
+
+def newest_time(ops: Iterable[Op]) -> int:
+    """Return the time of the latest operation, ms since the Unix epoch; 0 without any."""
+    return max(map(time_of, ops), default=0)
+
+
+def time_of(op: Op) -> int:
+    """Return when an operation was written; 0 for those without a time."""
+    if op[0] == "start":
+        return int(op[1]["start_time"])
+    return int(op[-1]) if op[0] == "resume" or op[0] in _TIMED else 0
 
 
 def _time(op: Op) -> int:
-    """Return when an operation was written; 0 for those whose order does not matter."""
-    return int(op[-1]) if op[0] in ("param", "tag", "untag", "status", "lifecycle") else 0
+    """Return what operations are sorted by; 0 for those whose order does not matter."""
+    return int(op[-1]) if op[0] in _TIMED else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +164,6 @@ class _State:
     inputs: dict[tuple[str, str, str], Dataset]
     models: dict[str, LoggedModelInfo]
     first_session: bool
-    points: list[Metric] = field(default_factory=list)
 
     @classmethod
     def of(cls, base: RunFiles, *, first_session: bool) -> _State:
@@ -133,11 +182,7 @@ class _State:
 
     def apply(self, op: Op) -> None:
         kind = op[0]
-        if kind == "metric":
-            _, key, value, step, timestamp = op
-            number = canonical.number_in(value)
-            self.points.append(Metric(key=key, value=number, step=step, timestamp=timestamp))
-        elif kind == "param":
+        if kind == "param":
             self._param(*op[1:])
         elif kind == "tag":
             self._tag(*op[1:])
@@ -146,7 +191,7 @@ class _State:
                 self.tags.pop(op[1], None)
         elif kind == "status":
             if self._newer("status", op[3]):
-                self.info = replace(self.info, status=op[1], end_time=op[2])
+                self._status(*op[1:])
         elif kind == "lifecycle":
             if self._newer("lifecycle_stage", op[2]):
                 self.info = replace(self.info, lifecycle_stage=op[1])
@@ -161,6 +206,14 @@ class _State:
         elif kind == "model":
             model = LoggedModelInfo(**{**op[1], "flavors": tuple(op[1].get("flavors", ()))})
             self.models[model.path] = model
+
+    def _status(self, status: str, end_time: int | None, time: int) -> None:
+        """Change the status; a run that has ended has an end, which is not before its start."""
+        if RunStatus.is_terminated(status):
+            end_time = max(time if end_time is None else end_time, self.info.start_time)
+        else:
+            end_time = None
+        self.info = replace(self.info, status=status, end_time=end_time)
 
     def _newer(self, name: str, time: int) -> bool:
         """Record the time of a write; return False if a later one was recorded before."""
@@ -190,10 +243,10 @@ class _State:
         if key == RUN_NAME_TAG and self._newer("run_name", time) and value != self.info.run_name:
             self.info = replace(self.info, run_name=value)
 
-    def files(self, base: RunFiles) -> RunFiles:
+    def files(self, base: RunFiles, points: Sequence[Metric]) -> RunFiles:
         history = base.history
-        if self.points:
-            history = metric_history.ordered([*history, *self.points])
+        if points:
+            history = metric_history.ordered([*history, *points])
         summaries = metric_history.summarize(history)
         run = Run(
             info=self.info,

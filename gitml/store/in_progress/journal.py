@@ -152,10 +152,15 @@ def param_line(key: str, value: str, time: int) -> str:
     return f'["param",{quoted(key)},{quoted(value)},{time}]\n'
 
 
-def read(folder: Path) -> list[Op]:
-    """Read all operations of a run in progress; a torn last line is dropped."""
+def read(folder: Path, *, besides: Path | None = None) -> list[Op]:
+    """Read all operations of a run in progress; a torn last line is dropped.
+
+    Args:
+        folder: The run's folder.
+        besides: A journal that is left out.
+    """
     ops: list[Op] = []
-    for path in journals(folder):
+    for path in (path for path in journals(folder) if path != besides):
         with contextlib.suppress(FileNotFoundError):  # committed and removed since
             ops.extend(parse(path.read_bytes()))
     return ops

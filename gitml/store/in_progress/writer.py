@@ -36,6 +36,7 @@ class Writer:
         min_time: Earliest time of its operations, ms since the Unix epoch: after every write it
             builds on, even if another machine's clock runs ahead of ours.
         params: Every param known when the journal was opened, and those logged since.
+        metrics: Keys of the metrics that were logged.
     """
 
     run_id: str
@@ -47,11 +48,31 @@ class Writer:
     batch: Batch | None = None
     min_time: int = 0
     params: dict[str, str] = field(default_factory=dict)
+    metrics: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> int:
-        """Return the time of an operation that is written now, ms since the Unix epoch."""
-        return max(self.clock(), self.min_time)
+        """Return the time of an operation that is written now, ms since the Unix epoch.
+
+        It is never before that of an earlier operation, also where the clock was set back.
+        """
+        time = self.clock()
+        if time < self.min_time:
+            return self.min_time
+        self.min_time = time
+        return time
+
+    def later(self, *, than: int = 0) -> int:
+        """Return a time after every operation of this writer, and after another time."""
+        self.min_time = max(self.min_time, than) + 1
+        return self.now()
+
+    def log_metric(self, key: str, value: float, *, step: int, timestamp: int | None) -> None:
+        """Log a metric point; its time is now where none is given, ms since the Unix epoch."""
+        if timestamp is None:
+            timestamp = self.now()
+        self.journal.metric(key, value, step=step, timestamp=timestamp)
+        self.metrics.add(key)
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log params: all of them, or none.
