@@ -138,7 +138,7 @@ class Job:
         project: The repository, as the API names it.
         token: Token for the API; empty for none.
         request: Number of the job's pull request, None for none.
-        base: Target branch of the pull request; empty for none.
+        base: Target branch of the pull request or of the merge queue; empty for none.
         output: File for the step's outputs, None if the host has no such file.
         summary: File for Markdown on the job's page, likewise.
     """
@@ -156,16 +156,16 @@ class Job:
 def job() -> Job | None:
     """Read the job from the variables of GitHub Actions or GitLab CI; None outside of both."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        pull = _event().get("pull_request")
-        pull = pull if isinstance(pull, dict) else {}
-        base = pull.get("base")
+        event = _event()
+        pull = _section(event, "pull_request")
+        merging = str(_section(event, "merge_group").get("base_ref", ""))
         return Job(
             host="github",
             api=os.environ.get("GITHUB_API_URL", "https://api.github.com"),
             project=os.environ.get("GITHUB_REPOSITORY", ""),
             token=os.environ.get("GITHUB_TOKEN", ""),
             request=_number(pull.get("number")),
-            base=str(base.get("ref", "")) if isinstance(base, dict) else "",
+            base=str(_section(pull, "base").get("ref", "")) or merging.removeprefix("refs/heads/"),
             output=_file("GITHUB_OUTPUT"),
             summary=_file("GITHUB_STEP_SUMMARY"),
         )
@@ -188,6 +188,11 @@ def _event() -> dict[str, Any]:
         value = json.loads(path.read_bytes()) if path else {}
     except (OSError, ValueError):
         return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _section(event: dict[str, Any], key: str) -> dict[str, Any]:
+    value = event.get(key)
     return value if isinstance(value, dict) else {}
 
 

@@ -54,9 +54,9 @@ def isolated_home(
     return home
 
 
-def git(folder: Path, *args: str) -> str:
+def git(folder: Path, *args: str, stdin: str | None = None) -> str:
     """Run stock git in a folder and return what it prints."""
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, input=stdin)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

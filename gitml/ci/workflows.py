@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,15 @@ _WORK_TREE = {
     },
     "gitlab": {".gitlab/gitml.yml": "gitlab/gitml.yml"},
 }
+_EXTRAS = {
+    "azure": "azure", "gs": "gs", "hdfs": "hdfs", "oss": "oss", "s3": "s3", "ssh": "ssh",
+    "webdav": "webdav", "webdavs": "webdav", "webhdfs": "hdfs",
+}  # fmt: skip
+"""Scheme of a remote's address to the extra of gitml that it needs."""
+_OIDC = ("azure", "gs", "s3")  # clouds that trust a job by its id token
+_SIGN_IN = (*_OIDC, "ssh")
+_ID_TOKEN = "\n      id-token: write # signs in to the artifacts' remote"
+_DEFAULT_SPEC = re.compile(rb"""['"]gitml(?:\[(?P<extras>[a-z0-9,]*)\])?~=""")
 _GITLAB_ROOT = ".gitlab-ci.yml"  # people have one: it gets one more include
 
 
@@ -87,14 +97,36 @@ def write(repository: Repository, host: Host, *, overwrite: bool = False) -> Wri
     )
 
 
+def missing_extras(repository: Repository) -> tuple[str, ...]:
+    """Return the written workflows that install gitml without what the remote needs now."""
+    root, extra = repository.git.work_tree, _extra(repository)
+    if root is None or not extra:
+        return ()
+    paths = (path for templates in _WORK_TREE.values() for path in templates)
+    defaults = {path: _DEFAULT_SPEC.search(_bytes(root / path) or b"") for path in paths}
+    return tuple(
+        path
+        for path, spec in defaults.items()
+        if spec and extra.encode() not in (spec["extras"] or b"").split(b",")
+    )
+
+
 def _values(repository: Repository) -> Mapping[str, str]:
-    """Return the values of the templates; as JSON they are valid YAML, whatever the branch is."""
-    extra = "[s3]" if repository.remote_url().startswith("s3:") else ""
+    """Return the values of the templates; names as JSON, which is valid YAML whatever they are."""
+    extra = _extra(repository)
+    scheme = repository.remote_url().partition("://")[0]
     return {
         "__DEFAULT_BRANCH__": json.dumps(_default_branch(repository)),
         "__RUNS_BRANCH__": json.dumps(repository.branch.name),
-        "__GITML__": json.dumps(f"gitml{extra}~={__version__}"),
+        "__GITML__": f"gitml[{extra}]~={__version__}" if extra else f"gitml~={__version__}",
+        "__SIGN_IN__": _template(f"sign_in/{scheme}.yml") if scheme in _SIGN_IN else "",
+        "__OIDC__": _ID_TOKEN if scheme in _OIDC else "",
     }
+
+
+def _extra(repository: Repository) -> str:
+    """Return the extra that brings what the remote's scheme needs; empty if none does."""
+    return _EXTRAS.get(repository.remote_url().partition("://")[0], "")
 
 
 def _default_branch(repository: Repository) -> str:
@@ -103,8 +135,12 @@ def _default_branch(repository: Repository) -> str:
     return branch.branch if branch else repository.git.head()[1] or "main"
 
 
+def _template(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
 def _filled(template: str, values: Mapping[str, str]) -> bytes:
-    text = resources.files(__package__).joinpath(template).read_text("utf-8")
+    text = _template(template)
     for name, value in values.items():
         text = text.replace(name, value)
     return text.encode()

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gitml import config
+from gitml.ci import workflows
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
@@ -106,7 +107,7 @@ def _dvc() -> Finding:
     try:
         return _good("DVC", importlib.metadata.version("dvc"))
     except importlib.metadata.PackageNotFoundError:
-        return _problem("DVC", "DVC is not installed.", "pip install 'dvc>=3.60,<4'")
+        return _problem("DVC", "DVC is not installed.", "pip install 'dvc>=3.66.1,<4'")
 
 
 def _library(module: str, purpose: str, fix: str) -> Finding:
@@ -142,6 +143,7 @@ def _repository(folder: Path) -> Iterator[Finding]:
         ("registry", _registry),
         (f"git remote {settings.git_remote}", _git_remote),
         ("DVC remote", _dvc_remote),
+        ("workflows", _workflows),
     )
     for name, check in checks:
         try:
@@ -246,6 +248,19 @@ def _registry(repository: Repository) -> Iterator[Finding]:
         yield _warning("registry", f"{rest} ignored", "git show TAG")
     if not ignored:
         yield _good("registry", plural(len(registry.search_registered_models()), "model"))
+
+
+def _workflows(repository: Repository) -> Iterator[Finding]:
+    """Compare what the written workflows install with what the artifacts' remote needs now."""
+    paths = workflows.missing_extras(repository)
+    if paths:
+        host = "gitlab" if paths[0].startswith(".gitlab") else "github"
+        yield _problem(
+            "workflows",
+            f"{', '.join(paths)}: gitml is installed without what {mask(repository.remote_url())} "
+            "needs",
+            f"gitml init --ci {host} --force",
+        )
 
 
 def _git_remote(repository: Repository) -> Iterator[Finding]:

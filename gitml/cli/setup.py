@@ -44,11 +44,12 @@ Next:
   2. Settings > Pages > Source: GitHub Actions, for the dashboard.
   3. Settings > Rules: require a pull request for the default branch, and the check `review`; let
      GitHub Actions create tags, where a rule restricts that.
-  4. Settings > Secrets: what the artifacts' remote needs; see gitml-release.yml.""",
+  4. Settings > Secrets and variables > Actions: what signs in to the artifacts' remote; see
+     gitml-release.yml. The variable GITML_SPEC says where gitml is installed from.""",
     Host.GITLAB: """
 Next:
-  1. Settings > Access tokens, then Settings > CI/CD > Variables: GITML_REVIEW_TOKEN and
-     GITML_APPLY_TOKEN, as .gitlab/gitml.yml tells.
+  1. Settings > Access tokens, then Settings > CI/CD > Variables: GITML_REVIEW_TOKEN,
+     GITML_APPLY_TOKEN and what signs in to the artifacts' remote, as .gitlab/gitml.yml says.
   2. Commit .gitlab and .gitlab-ci.yml, push the default branch, then type `gitml push`.
   3. Protect the default branch; let Maintainers create tags, where a rule restricts that.
   4. Build > Pipeline schedules: one for the default branch, such as nightly.""",

@@ -65,7 +65,7 @@ def bash(script: str, folder: Path, env: Mapping[str, str]) -> tuple[int, str]:
 @cache
 def install(script: str, package: str) -> tuple[int, str]:
     """Install gitml as a job does; once, for all jobs share this environment."""
-    return bash(script, ROOT, environment(ROOT, GITML=package))
+    return bash(script, ROOT, environment(ROOT, GITML_SPEC=package))
 
 
 def checkout(remote: Path, folder: Path, ref: str) -> None:
@@ -112,6 +112,9 @@ def github_job(
                        GITHUB_STEP_SUMMARY=str(summary), **env)  # fmt: skip
     done = Done(code=0, log="", folder=folder)
     for step in definition["jobs"][name]["steps"]:
+        expressions = {**values, **{f"steps.{k}": v for k, v in done.outputs.items()}}
+        if not _holds(step.get("if", "true"), expressions):
+            continue
         if step.get("uses", "").startswith("actions/checkout@"):
             own = step.get("with", {}).get("ref")
             checkout(remote, folder, f"refs/heads/{own}" if own else ref)
@@ -120,11 +123,10 @@ def github_job(
         elif "run" in step:
             output.write_text("")
             variables = {**definition.get("env", {}), **step.get("env", {})}
-            expressions = {**values, **{f"steps.{k}": v for k, v in done.outputs.items()}}
             filled = {key: _filled(str(value), expressions) for key, value in variables.items()}
             assert "${{" not in step["run"], "names reach a shell only through env"
             if step["name"] == "Install gitml":
-                done.code, text = install(step["run"], filled["GITML"])
+                done.code, text = install(step["run"], filled["GITML_SPEC"])
             else:
                 done.code, text = bash(step["run"], folder, {**base, **filled})
             done.log += text
@@ -137,18 +139,47 @@ def github_job(
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{\{ (.+?) \}\}", lambda match: values[match[1]], text)
+    return re.sub(r"\$\{\{ (.+?) \}\}", lambda match: _value(match[1], values), text)
+
+
+def _value(expression: str, values: Mapping[str, str]) -> str:
+    """Evaluate names and texts joined by `||`; variables of the repository may be missing."""
+    for term in expression.split(" || "):
+        optional = term.startswith(("vars.", "secrets.", "steps.", "github.event."))
+        value = term[1:-1] if term[0] == "'" else values.get(term, "") if optional else values[term]
+        if value:
+            return value
+    return ""
+
+
+def _holds(condition: str, values: Mapping[str, str]) -> bool:
+    """Evaluate a step's condition: comparisons with texts, joined by `&&`."""
+    terms = condition.removeprefix("${{ ").removesuffix(" }}").split(" && ")
+    for term in terms:
+        if term in ("true", "!cancelled()"):
+            continue
+        name, operator, text = term.split(" ")
+        if (_value(name, values) == text.strip("'")) != (operator == "=="):
+            return False
+    return True
 
 
 def gitlab_job(config: Path, name: str, folder: Path, env: Mapping[str, str]) -> Done:
     """Run a job of a GitLab pipeline in a clone that is there already; see ``github_job``."""
     definition: dict[str, Any] = yaml.safe_load(config.read_text())
-    job = {**definition[definition[name]["extends"]], **definition[name]}
-    base = environment(folder, GITLAB_CI="true", **env)
+    job = _extended(definition, name)
+    base = environment(folder, GITLAB_CI="true", CI_PROJECT_DIR=str(folder), **env)
     for key, value in job["variables"].items():
-        base[key] = re.sub(r"\$([A-Z_]+)", lambda match: base[match[1]], str(value))
-    first, *more = job["before_script"]
-    code, log = install(first, base["GITML"])
+        base.setdefault(key, re.sub(r"\$([A-Z_]+)", lambda match: base[match[1]], str(value)))
+    lines = [*job["before_script"], *job["script"]]
+    installing = next(line for line in lines if line.startswith("pip install"))
+    code, log = install(installing, base["GITML_SPEC"])
     assert code == 0, log
-    code, log = bash("\n".join([*more, *job["script"]]), folder, base)
+    code, log = bash("\n".join(line for line in lines if line != installing), folder, base)
     return Done(code=code, log=log, folder=folder)
+
+
+def _extended(definition: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a job with what it takes over from those that it extends."""
+    job: dict[str, Any] = definition[name]
+    return {**_extended(definition, job["extends"]), **job} if "extends" in job else job

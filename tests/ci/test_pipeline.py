@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gitml.registry.promotion.markdown_report import MARKER
+from tests.ci.git_server import serving as git_server_of
 from tests.ci.host import TOKEN, Host, serving
 from tests.ci.runner import Done, bash, checkout, environment, github_job, gitlab_job
 from tests.cli.conftest import Cli, loaded, log_model, log_run
@@ -79,7 +80,8 @@ class Team:
         self.branch, self.proposed = made["branch"], made["commit"]
         self.host.pull = {
             "number": 7, "user": {"login": "ada"}, "head": {"sha": self.proposed},
-            "base": {"ref": "main"}, "merged_at": None,
+            "base": {"ref": "main", "sha": git(self.remote, "rev-parse", "main")},
+            "merged_at": None,
         }  # fmt: skip
         return str(made["commit"])
 
@@ -99,16 +101,25 @@ class Team:
     def job(self, workflow: str, name: str, ref: str = "refs/heads/main", **values: str) -> Done:
         """Run one job of a workflow for GitHub."""
         event = self.scratch / "event.json"
-        event.write_text(json.dumps({"pull_request": self.host.pull} if "pull" in ref else {}))
+        queue = {"merge_group": {"base_ref": "refs/heads/main"}}
+        pull = {"pull_request": self.host.pull}
+        event.write_text(json.dumps(pull if "pull" in ref else queue if "queue" in ref else {}))
         folder = self.scratch / f"{name}-{len(list(self.scratch.iterdir()))}"
         return github_job(
             self.clone / ".github" / "workflows" / f"gitml-{workflow}.yml", name, self.remote,
             folder, ref=ref,
             values={"github.token": TOKEN, "github.repository": "team/prices",
+                    "github.event.pull_request.base.sha": git(self.remote, "rev-parse", "main"),
                     "secrets.GITML_SIGNING_KEY": self.key.read_text().strip(), **values},
             env={"GITHUB_API_URL": self.host.address, "GITHUB_REPOSITORY": "team/prices",
                  "GITHUB_EVENT_PATH": str(event)},
         )  # fmt: skip
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[str]:
+    with git_server_of(tmp_path, "gitml", TOKEN) as address:
+        yield address
 
 
 @pytest.fixture
@@ -181,9 +192,7 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
     again = github.job("registry", "apply")
     assert again.outputs == {"apply.outputs.entered": "[]"}, again.log
 
-    released = github.job(
-        "release", "release", **{"inputs.tag || github.ref_name": "Price#Production#1"}
-    )
+    released = github.job("release", "release", **{"inputs.tag": "Price#Production#1"})
     assert released.code == 0, released.log
     assert released.outputs == {"pack.outputs.version": "Price@v2.0.0"}
     assert released.skipped == ["Publish the release"]
@@ -206,19 +215,51 @@ def test_github_reviews_applies_releases_and_publishes(github: Team) -> None:
 
 
 @pytest.mark.slow
-def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: Path) -> None:
+def test_github_reviews_what_a_merge_queue_is_about_to_merge(github: Team) -> None:
+    base = git(github.remote, "rev-parse", "main")
+    github.propose()
+    queue = "refs/heads/gh-readonly-queue/main/pr-7"
+    github.merge(queue)
+    judged = github.job("review", "review", queue, **{
+        "github.event.pull_request.base.sha": "", "github.event.merge_group.base_sha": base,
+    })  # fmt: skip
+
+    assert judged.code == 0, judged.log
+    assert (
+        "`Price` version 2 → Production"
+        in (judged.folder / "model-review" / "report.md").read_text()
+    )
+    assert not any("comments" in request for request in github.host.requests)
+
+
+@pytest.mark.slow
+def test_github_passes_pull_requests_that_change_no_declaration(github: Team) -> None:
+    folder = github.scratch / "other"
+    checkout(github.remote, folder, "refs/heads/main")
+    (folder / "train.py").write_text("print(2)\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "Train otherwise")
+    git(folder, "push", "-q", "origin", "HEAD:refs/pull/8/merge")
+    passed = github.job("review", "review", "refs/pull/8/merge")
+
+    assert (passed.code, passed.log) == (0, "Nothing in registry/ and gitml.yaml changes.\n")
+
+
+@pytest.mark.slow
+def test_gitlab_reviews_applies_releases_and_publishes(
+    gitlab: Team, git_server: str, tmp_path: Path
+) -> None:
     host, config = gitlab.host, gitlab.clone / ".gitlab" / "gitml.yml"
-    git(tmp_path, "config", "--global", f"url.file://{gitlab.remote}.insteadOf",
-        f"https://gitml:{TOKEN}@gitlab.example.org:443/team/prices.git")  # fmt: skip
 
     def job(name: str, ref: str, **env: str) -> Done:
         folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
         checkout(gitlab.remote, folder, ref)
         return gitlab_job(config, name, folder, {
             "CI_API_V4_URL": host.address, "CI_PROJECT_ID": "42", "CI_PROJECT_NAME": "prices",
-            "CI_PROJECT_PATH": "team/prices", "CI_SERVER_HOST": "gitlab.example.org",
-            "CI_SERVER_PORT": "443", "CI_SERVER_PROTOCOL": "https", "CI_DEFAULT_BRANCH": "main",
-            "CI_JOB_TOKEN": TOKEN, **env,
+            "CI_PROJECT_PATH": "remote", "CI_SERVER_HOST": "gitlab.example.org",
+            "CI_SERVER_URL": git_server, "CI_DEFAULT_BRANCH": "main", "CI_JOB_TOKEN": TOKEN,
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": git(gitlab.remote, "rev-parse", "main"),
+            "GITML_ID_TOKEN": "id", **env,
         })  # fmt: skip
 
     proposed = gitlab.propose()
@@ -239,6 +280,7 @@ def test_gitlab_reviews_applies_releases_and_publishes(gitlab: Team, tmp_path: P
     )  # fmt: skip
     assert applied.code == 0, applied.log
     assert "Price#Production#1" in git(gitlab.remote, "tag").splitlines()
+    assert TOKEN not in (applied.folder / ".git" / "config").read_text() + applied.log
 
     for _ in range(2):
         released = job("gitml-release", "refs/heads/main", CI_COMMIT_TAG="Price#Production#1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.conftest import git
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+ZIZMOR = ("--offline", "--no-progress", "--config", str(ROOT / ".github" / "zizmor.yml"))
 NAMES = ("dashboard", "records", "registry", "release", "review")
 
 
@@ -29,6 +32,21 @@ def lint(program: str, *args: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+REMOTES = ("", "s3://bucket/path", "gs://bucket/path", "azure://container/path",
+           "ssh://host.example.org/path")  # fmt: skip
+
+
+def set_remote(repository: Path, url: str) -> None:
+    """Let the branch name a remote, without asking it anything."""
+    if url:
+        text = f"[core]\n    remote = gitml\n['remote \"gitml\"']\n    url = {url}\n"
+        blob = git(repository, "hash-object", "-w", "--stdin", stdin=text)
+        tree = git(repository, "mktree", stdin=f"100644 blob {blob}\tconfig\n")
+        root = git(repository, "mktree", stdin=f"040000 tree {tree}\t.dvc\n")
+        commit = git(repository, "commit-tree", root, "-m", "remote")
+        git(repository, "update-ref", "refs/heads/gitml/runs", commit)
+
+
 def workflows(folder: Path) -> dict[str, Any]:
     """The files, read as YAML 1.1 does, which takes the key `on` for a truth."""
     files = (folder / ".github" / "workflows").glob("*.yml")
@@ -36,25 +54,35 @@ def workflows(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="actionlint's package has no other binaries")
-@pytest.mark.parametrize("own", [False, True])
-def test_actionlint_and_shellcheck_report_nothing(cli: Cli, repository: Path, own: bool) -> None:
-    cli("init", "--ci", "github")
-    files = sorted(((ROOT if own else repository) / ".github" / "workflows").glob("*.yml"))
-
-    assert files
-    lint("actionlint", *map(str, files), folder=repository)
-
-
-def test_zizmor_reports_nothing(cli: Cli, repository: Path) -> None:
+@pytest.mark.parametrize("url", REMOTES)
+def test_linters_report_nothing_whatever_the_remote_is(
+    cli: Cli, repository: Path, url: str
+) -> None:
+    set_remote(repository, url)
     cli("init", "--ci", "github")
 
-    config = str(ROOT / ".github" / "zizmor.yml")
-    for folder in (repository, ROOT):
-        lint("zizmor", "--offline", "--no-progress", "--config", config,
-             str(folder / ".github" / "workflows"), folder=folder)  # fmt: skip
+    folder = repository / ".github" / "workflows"
+    lint("actionlint", *map(str, sorted(folder.glob("*.yml"))), folder=repository)
+    lint("zizmor", *ZIZMOR, str(folder), folder=repository)
+    signed_in = {
+        name
+        for name, workflow in workflows(repository).items()
+        for job in workflow["jobs"].values()
+        for step in job.get("steps", ())
+        if step.get("name", "").startswith("Sign in")
+    }
+    assert signed_in == ({"dashboard", "release"} if url else set())
 
 
-def test_gitlab_takes_the_files(cli: Cli, repository: Path) -> None:
+def test_linters_report_nothing_on_our_own_workflows(repository: Path) -> None:
+    folder = ROOT / ".github" / "workflows"
+    lint("actionlint", *map(str, folder.glob("*.yml")), folder=repository)
+    lint("zizmor", *ZIZMOR, str(folder), folder=repository)
+
+
+@pytest.mark.parametrize("url", REMOTES)
+def test_gitlab_takes_the_files(cli: Cli, repository: Path, url: str) -> None:
+    set_remote(repository, url)
     cli("init", "--ci", "gitlab")
 
     schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
@@ -65,6 +93,45 @@ def test_gitlab_takes_the_files(cli: Cli, repository: Path) -> None:
         (repository / f"{name.strip('.')}.sh").write_text(f"#!/bin/bash\n{script}\n")
     scripts = [*repository.glob("*.sh"), *(ROOT / "examples").glob("*.sh")]
     lint("shellcheck", *map(str, scripts), folder=repository)
+
+
+def test_actions_are_pinned_by_commit_with_their_version_beside() -> None:
+    files = [*(ROOT / "gitml" / "ci").rglob("*.yml"), *(ROOT / ".github/workflows").glob("*.yml")]
+    uses = [line.strip() for path in files for line in path.read_text().splitlines()
+            if "uses: " in line and "uses: ./" not in line]  # fmt: skip
+
+    assert len(uses) > 15
+    assert [line for line in uses if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+    assert len({line.split("uses: ")[1] for line in uses}) == len(
+        {line.split("uses: ")[1].partition("@")[0] for line in uses}
+    ), "one commit for each action"
+
+
+def test_a_required_review_runs_for_every_pull_request(cli: Cli, repository: Path) -> None:
+    cli("init", "--ci", "github")
+    events = workflows(repository)["review"][True]
+
+    assert sorted(events) == ["merge_group", "pull_request", "pull_request_review"]
+    assert events["pull_request"] is None and events["merge_group"] is None
+
+
+@pytest.mark.parametrize("host", ["github", "gitlab"])
+def test_doctor_reports_workflows_that_do_not_install_what_the_remote_needs(
+    cli: Cli, repository: Path, host: str
+) -> None:
+    def finding() -> list[dict[str, str]]:
+        return [entry for entry in json.loads(cli("doctor", "--json", code=None).stdout)["checks"]
+                if entry["check"] == "workflows"]  # fmt: skip
+
+    cli("init", "--ci", host)
+    assert finding() == []
+
+    set_remote(repository, REMOTES[1])
+    (report,) = finding()
+    assert report["fix"] == f"gitml init --ci {host} --force"
+    assert "gitml is installed without what s3://bucket/path needs" in report["message"]
+    cli("init", "--ci", host, "--force")
+    assert finding() == []
 
 
 def test_every_job_has_the_least_permissions_and_a_time_limit(cli: Cli, repository: Path) -> None:
