@@ -53,11 +53,13 @@ class RegistrySettings:
             ``optional``.
         signed_since: Date (UTC, ISO 8601) from which tags must be signed; all of them where empty.
         signers: Glob of models to stage to who may sign that.
+        proposal_prefix: What the names of the branches begin with that propose something.
     """
 
     signatures: str = "optional"
     signed_since: str = ""
     signers: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    proposal_prefix: str = "promote/"
 
     @property
     def since(self) -> int:
@@ -253,6 +255,11 @@ def parse(data: bytes) -> Settings:
             f"{FILE_NAME}: registry.signed_since is {date_text!r:.60}, which is not a date.",
             hint="Write one such as 2026-11-21, which is the midnight that begins it in UTC.",
         ) from error
+    if not settings.registry.proposal_prefix:
+        raise InvalidInput(
+            f"{FILE_NAME}: registry.proposal_prefix must not be empty.",
+            hint="Write a prefix such as `promote/`, or leave the key out.",
+        )
     if settings.site.url and not re.fullmatch(r"https?://[^\s<>\"']+", settings.site.url):
         raise InvalidInput(
             f"{FILE_NAME}: site.url is {settings.site.url!r:.60}, which is not a valid URL.",

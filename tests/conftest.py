@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -54,9 +54,18 @@ def isolated_home(
     return home
 
 
-def git(folder: Path, *args: str, stdin: str | None = None) -> str:
-    """Run stock git in a folder and return what it prints."""
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, input=stdin)
+def git(
+    folder: Path, *args: str, stdin: str | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """Run stock git in a folder, with variables besides ours, and return what it prints."""
+    done = subprocess.run(
+        ["git", *args],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        input=stdin,
+        env={**os.environ, **(env or {})},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

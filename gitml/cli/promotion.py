@@ -15,8 +15,11 @@ from gitml.client import MlflowClient
 from gitml.config import Job
 from gitml.entities import Metric, Stage
 from gitml.errors import GateFailed, GitmlError, InvalidInput
+from gitml.git import GitRepo
 from gitml.registry import facts, promotion
-from gitml.registry.promotion import Proposal, Review, markdown_report, report_charts
+from gitml.registry.gates import declarations
+from gitml.registry.promotion import Proposal, Review, landing, markdown_report, report_charts
+from gitml.registry.promotion.landing import Landing
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, parse
 from gitml.sharing import push_pull
@@ -82,7 +85,7 @@ def check(
     if job and job.base:
         base = base or f"{client.registry.remote}/{job.base}"
     if job and job.request is not None:
-        approved_by = approved_by or _approvers(job)
+        approved_by = approved_by or _approvers(client, job)
     review = promotion.check(client.registry, base, approved_by=approved_by)
     if job:
         _tell_host(job, review)
@@ -91,12 +94,17 @@ def check(
         raise GateFailed("The proposal does not meet its gates.", hint="See the report above.")
 
 
-def _approvers(job: Job) -> tuple[str, ...]:
+def _approvers(client: MlflowClient, job: Job) -> tuple[str, ...]:
+    wrote = _wrote(client.registry.repo, declarations.FOLDER)
     try:
-        return pull_requests.of(job).approvers()
+        return pull_requests.of(job).approvers(wrote)
     except GitmlError as error:
         talk(f"Cannot find out who approved: {error.message}")
         return ()
+
+
+def _wrote(repo: GitRepo, path: str) -> pull_requests.Wrote:
+    return lambda commit: landing.wrote(repo, commit, path) if repo.contains(commit) else None
 
 
 def _tell_host(job: Job, review: Review) -> None:
@@ -220,9 +228,18 @@ def apply(approved_by: tuple[str, ...], push: bool, ci: bool, json_: bool) -> No
     lists the pushed tags of versions that entered Production.
     """
     job = _job() if ci else None
-    reviews = pull_requests.of(job).approvers_of if job and job.token else None
+    registry = _client().registry
+    requests = pull_requests.of(job) if job and job.token else None
+
+    def approvers_of(landed: Landing) -> tuple[str, ...]:
+        assert requests is not None
+        return requests.approvers_of(landed, _wrote(registry.repo, landed.path))
+
     done = promotion.apply(
-        _client().registry, push=push, approved_by=approved_by, approvers_of=reviews
+        registry,
+        push=push,
+        approved_by=approved_by,
+        approvers_of=approvers_of if requests else None,
     )
     if job and job.output:
         with job.output.open("a", encoding="utf-8") as file:

@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gitml import config
 from gitml.errors import InvalidInput, StoreError
 from gitml.git.repo import GitRepo
 
-_NO_CODE = re.compile(r"gitml/.*|gh-pages|promote/.*")
-"""Branches of records, of websites, of proposals."""
+_NO_CODE = re.compile(r"gitml/.*|gh-pages")
+"""Branches of records and of websites."""
 _GENERATED = {".dvcignore": b"/runs\n", ".gitml.json": b'"generator": "gitml"'}
 """Files that mark a branch of records or a website under another name, and a part of each."""
 _USUAL = ("main", "master")
@@ -64,7 +65,7 @@ def find(repo: GitRepo, remote: str) -> DefaultBranch | None:
     branch = local(repo, remote)
     if branch or remote not in repo.remotes():
         return branch
-    branches = [name for name, tip in _tracked(repo, remote).items() if _is_code(repo, name, tip)]
+    branches = _code(repo, _tracked(repo, remote))
     if not branches and not _is_shallow(repo):
         return None
     try:
@@ -97,7 +98,7 @@ def ask(repo: GitRepo, remote: str) -> DefaultBranch | None:
     if head not in branches:
         head = _obvious(repo, branches)
     if head is None:
-        code = [name for name, tip in branches.items() if _is_code(repo, name, tip)]
+        code = _code(repo, branches)
         if not code:
             return None
         raise _unclear(remote, code)
@@ -196,15 +197,23 @@ def _remote_head(repo: GitRepo, remote: str) -> str | None:
 
 def _obvious(repo: GitRepo, branches: Mapping[str, str], *, complete: bool = True) -> str | None:
     """Return the only branch of code, else one with a usual name."""
-    code = [name for name, commit in branches.items() if _is_code(repo, name, commit)]
+    code = _code(repo, branches)
     if complete and len(code) == 1:
         return code[0]
     return next((name for name in _USUAL if name in code), None)
 
 
-def _is_code(repo: GitRepo, name: str, commit: str) -> bool:
-    if _NO_CODE.fullmatch(name):
-        return False
+def _code(repo: GitRepo, branches: Mapping[str, str]) -> list[str]:
+    """Return the names of the branches that hold code: no records, websites, proposals."""
+    proposals = config.load(repo.work_tree).registry.proposal_prefix
+    return [
+        name
+        for name, commit in branches.items()
+        if not (_NO_CODE.fullmatch(name) or name.startswith(proposals)) and _is_code(repo, commit)
+    ]
+
+
+def _is_code(repo: GitRepo, commit: str) -> bool:
     if not repo.contains(commit):  # on the remote alone: it may be anything
         return True
     files = ((repo.read(f"{commit}:{path}") or b"", part) for path, part in _GENERATED.items())

@@ -122,7 +122,8 @@ def _with_approvals(
     }  # fmt: skip
     pending = not verdict.holds and judge(gate, {**candidate, **everybody}, live).holds
     names = ", ".join(approvals.names)
-    note = verdict.note or (f"approved by {names}" if names else "nobody approved yet")
+    summary = f"approved by {names}" if names else "nobody approved yet"
+    note = verdict.note or "; ".join(filter(None, (summary, approvals.disregarded)))
     return replace(verdict, pending=pending, note=note)
 
 

@@ -24,6 +24,7 @@ class Host:
     reviews: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     pull: dict[str, Any] = field(default_factory=dict)
+    commits: list[dict[str, Any]] = field(default_factory=list)
     merged: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     packages: dict[str, bytes] = field(default_factory=dict)
     releases: list[dict[str, list[str]]] = field(default_factory=list)
@@ -45,11 +46,14 @@ class Host:
         routes: list[tuple[str, str, Callable[..., _Answer]]] = [
             ("GET", r"/repos/team/prices/pulls/7", lambda: (200, self.pull)),
             ("GET", r"/repos/team/prices/pulls/7/reviews", lambda: (200, self.reviews)),
+            ("GET", r"/repos/team/prices/pulls/7/commits", lambda: (200, self.commits)),
             ("GET", r"/repos/team/prices/commits/(\w+)/pulls", self._pulls),
             ("GET", r"/repos/team/prices/issues/7/comments", lambda: (200, self.comments)),
             ("POST", r"/repos/team/prices/issues/7/comments", self._commented),
             ("PATCH", r"/repos/team/prices/issues/comments/(\d+)", self._edited),
             ("GET", r"/user", lambda: (200, {"id": 5})),
+            ("GET", r"/projects/42/merge_requests/7", lambda: (200, self.pull)),
+            ("GET", r"/projects/42/merge_requests/7/commits", lambda: (200, self.commits)),
             ("GET", r"/projects/42/merge_requests/7/notes", lambda: (200, self.comments)),
             ("POST", r"/projects/42/merge_requests/7/notes", self._commented),
             ("PUT", r"/projects/42/merge_requests/7/notes/(\d+)", self._edited),

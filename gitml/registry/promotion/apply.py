@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from gitml.entities import Stage
 from gitml.errors import (
@@ -12,22 +11,27 @@ from gitml.errors import (
     GateFailed,
     InvalidInput,
 )
-from gitml.forge import request_number
 from gitml.git import GitRepo, default_branch
 from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
 from gitml.registry import admission
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
-from gitml.registry.gates.approvals import NOBODY, Approvals, from_trailers, from_workflow
+from gitml.registry.gates.approvals import (
+    NOBODY,
+    Approvals,
+    approvers_named,
+    from_trailers,
+    from_workflow,
+)
 from gitml.registry.gates.declarations import Declaration
+from gitml.registry.promotion import landing
+from gitml.registry.promotion.landing import Landing, Reader
+from gitml.registry.promotion.pull_request import proposal_prefix
 from gitml.registry.promotion.push_order import push_tags
 from gitml.registry.promotion.review import check_versions, examine
 from gitml.registry.registry import Registry
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.verify import require_signed
-from gitml.text import single_line
-
-_DEEPER = (1, 20, 500, 10_000)  # commits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +53,17 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """How a declaration came onto the branch.
+    """How a declared value came onto the branch.
 
     Attributes:
         detail: What tags record of it.
         reason: Why, in the words of who asked.
-        approvals: Finds out who approved it.
+        approvals: Who approved it.
     """
 
     detail: TagDetail
     reason: str = ""
-    approvals: Callable[[], Approvals] = lambda: NOBODY
+    approvals: Approvals = NOBODY
 
 
 def apply(
@@ -67,7 +71,7 @@ def apply(
     *,
     push: bool = False,
     approved_by: Sequence[str] = (),
-    approvers_of: Callable[[str], Sequence[str]] | None = None,
+    approvers_of: Callable[[Landing], Sequence[str]] | None = None,
 ) -> Applied:
     """Let the tags say what the declarations of HEAD say; nothing where they do already.
 
@@ -76,7 +80,7 @@ def apply(
         push: Push the tags, those that start workflows last.
         approved_by: Who approved what the commit of HEAD itself changed in the declarations, in
             place of its trailers; earlier changes keep the approvals of their own commits.
-        approvers_of: Tells who approved what a commit brought, in place of its trailers; asked
+        approvers_of: Tells who approved what a merge brought, in place of its trailers; asked
             only where a gate wants approvals.
 
     Raises:
@@ -95,23 +99,18 @@ def apply(
     require_signed(registry, declared)
     for declaration in declared.values():
         check_versions(registry, declaration)
-    approvers = _Approvers(commit, from_workflow(approved_by), approvers_of)
-    decisions = {
-        declaration.path: _decision(registry, commit, declaration, approvers)
-        for declaration in declared.values()
-    }
+    decisions = _Decisions(registry, commit, from_workflow(approved_by), approvers_of)
     admissions = [
         (declaration, admitted)
         for declaration in declared.values()
-        for admitted in _to_admit(registry, declaration, decisions[declaration.path])
+        for admitted in _to_admit(registry, declaration, decisions)
     ]
     _require_all([admitted for _, admitted in admissions])
     done = [
-        _enter(registry, declaration, admitted, decisions[declaration.path])
-        for declaration, admitted in admissions
+        _enter(registry, declaration, admitted, decisions) for declaration, admitted in admissions
     ]
     for declaration in declared.values():
-        done += _settle(registry, declaration, decisions[declaration.path])
+        done += _settle(registry, declaration, decisions)
     pushed = push_tags(registry, declared) if push else []
     return Applied(
         commit=commit,
@@ -149,7 +148,7 @@ def _uncommitted(repo: GitRepo) -> tuple[str, ...]:
 
 
 def _to_admit(
-    registry: Registry, declaration: Declaration, decision: _Decision
+    registry: Registry, declaration: Declaration, decisions: _Decisions
 ) -> Iterable[Admission]:
     if not any(version for version in declaration.stages.values()):
         return
@@ -158,7 +157,8 @@ def _to_admit(
         holders = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
         if version is not None and (holders != [version] if alone else version not in holders):
-            yield examine(registry, declaration, stage, version, decision.approvals())
+            approvals = decisions.of_stage(declaration, stage).approvals
+            yield examine(registry, declaration, stage, version, approvals)
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
@@ -186,22 +186,25 @@ def _require_all(admissions: Iterable[Admission]) -> None:
 
 
 def _enter(
-    registry: Registry, declaration: Declaration, admitted: Admission, decision: _Decision
+    registry: Registry, declaration: Declaration, admitted: Admission, decisions: _Decisions
 ) -> str:
+    decision = decisions.of_stage(declaration, admitted.stage)
     version = admitted.candidate.version.version
     detail = decision.detail | admission.recorded(admitted, force=False)
     registry.enter(declaration.model, version, admitted.stage, detail, reason=decision.reason)
     return f"{declaration.model} version {version} is in {admitted.stage.value}."
 
 
-def _settle(registry: Registry, declaration: Declaration, decision: _Decision) -> Iterable[str]:
+def _settle(registry: Registry, declaration: Declaration, decisions: _Decisions) -> Iterable[str]:
     """Empty the stages that are declared empty, then set the aliases."""
     empty = [stage for stage, version in declaration.stages.items() if version is None]
     holders = _holders(registry, declaration.model) if empty else {}
-    reason = decision.reason
     for stage in empty:
         for version in holders.get(stage, []):
-            registry.enter(declaration.model, version, Stage.NONE, decision.detail, reason=reason)
+            decision = decisions.of_stage(declaration, stage)
+            registry.enter(
+                declaration.model, version, Stage.NONE, decision.detail, reason=decision.reason
+            )
             yield f"{declaration.model} version {version} left {stage.value}."
     if not declaration.aliases or not registry.model_versions(declaration.model):
         return
@@ -209,6 +212,7 @@ def _settle(registry: Registry, declaration: Declaration, decision: _Decision) -
     for alias, target in declaration.aliases.items():
         if current.get(alias) == target:
             continue
+        reason = decisions.of_alias(declaration, alias).reason
         if target is None:
             registry.delete_registered_model_alias(declaration.model, alias, reason)
             yield f"{declaration.model} alias {alias} is removed."
@@ -217,69 +221,80 @@ def _settle(registry: Registry, declaration: Declaration, decision: _Decision) -
             yield f"{declaration.model} alias {alias} names version {target}."
 
 
-@dataclass(frozen=True, slots=True)
-class _Approvers:
-    """Approvers by a workflow: of what ``head`` changed, or by commit."""
+class _Decisions:
+    """Finds out who proposed what is declared, why, and who approved it.
 
-    head: str
-    given: Approvals
-    of: Callable[[str], Sequence[str]] | None
-
-    def find(self, declaration: Declaration, commit: str, message: str, proposer: str) -> Approvals:
-        if self.given.names and commit == self.head:
-            return self.given
-        if self.of is None:
-            return from_trailers(message, proposer)
-        gates = [gate for stage in declaration.gates.values() for gate in stage]
-        needed = any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node))
-        return from_workflow(self.of(commit)) if needed else NOBODY
-
-
-def _decision(
-    registry: Registry, commit: str, declaration: Declaration, approvers: _Approvers
-) -> _Decision:
-    """Return who brought a file to a branch, in which pull request, why, and who approved."""
-    repo, path = registry.repo, declaration.path
-    log = ("log", "-1", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%B")
-    merged = _merge_of(registry, [*log, "--first-parent", commit, "--", path])
-    proposed = repo.run(*log, "--no-merges", commit, "--", path).decode("utf-8", "replace")
-    if not merged:
-        return _Decision(detail=TagDetail.of(merge_commit=commit))
-    merge, author, committer, message = merged.split("\0", 3)
-    proposer, words = proposed.split("\0", 3)[1::2] if proposed else (author, message)
-    title, _, body = words.strip().partition("\n")
-    return _Decision(
-        detail=TagDetail.of(
-            merged_by=single_line(author),
-            committer=single_line(committer),
-            merge_commit=merge,
-            pull_request=request_number(message),
-        ),
-        reason=single_line(body.strip() or title),
-        approvals=cache(lambda: approvers.find(declaration, merge, message, proposer)),
-    )
-
-
-def _merge_of(registry: Registry, log: Sequence[str]) -> str:
-    """Return the log entry of the commit that brought a file, even in a shallow clone.
-
-    The oldest commit of a shallow clone seems to have brought every file: more history is fetched
-    until another one is found, or there is no more.
+    Args:
+        registry: The registry.
+        commit: Id of the commit that declares it.
+        given: Who approved what that commit brought, by a workflow.
+        approvers_of: Tells who approved what a merge brought.
     """
-    repo = registry.repo
-    entry = repo.run(*log).decode("utf-8", "replace")
-    for more in _DEEPER:
-        if entry[:40] not in _ends(repo) or registry.remote not in repo.remotes():
-            break
-        branch = default_branch.require(repo, registry.remote).branch
-        repo.fetch(registry.remote, f"--deepen={more}", f"refs/heads/{branch}")
-        entry = repo.run(*log).decode("utf-8", "replace")
-    return entry
 
+    def __init__(
+        self,
+        registry: Registry,
+        commit: str,
+        given: Approvals,
+        approvers_of: Callable[[Landing], Sequence[str]] | None,
+    ) -> None:
+        self._registry = registry
+        self._commit = commit
+        self._given = given
+        self._approvers_of = approvers_of
+        self._prefix = proposal_prefix(registry.repo)
+        self._decisions: dict[tuple[str, str], _Decision] = {}
 
-def _ends(repo: GitRepo) -> list[str]:
-    """Return the ids of the commits at which a shallow clone ends."""
-    try:
-        return (repo.common_dir / "shallow").read_text().split()
-    except FileNotFoundError:
-        return []
+    def of_stage(self, declaration: Declaration, stage: Stage) -> _Decision:
+        """Return the decision that declared what is to be in a stage."""
+        return self._of(declaration, f"stages.{stage.value}", landing.stage_reader(stage))
+
+    def of_alias(self, declaration: Declaration, alias: str) -> _Decision:
+        """Return the decision that declared what an alias is to name."""
+        return self._of(declaration, f"aliases.{alias}", landing.alias_reader(alias))
+
+    def _of(self, declaration: Declaration, what: str, read: Reader) -> _Decision:
+        key = declaration.path, what
+        if key not in self._decisions:
+            repo, remote = self._registry.repo, self._registry.remote
+            landed = landing.find(repo, remote, self._commit, declaration.path, read, self._prefix)
+            self._decisions[key] = self._decision(declaration, landed)
+        return self._decisions[key]
+
+    def _decision(self, declaration: Declaration, landed: Landing | None) -> _Decision:
+        if landed is None:
+            return _Decision(detail=TagDetail.of(merge_commit=self._commit))
+        return _Decision(
+            detail=TagDetail.of(
+                proposed_by=landed.proposal.author,
+                merged_by=landed.merge.author,
+                committer=landed.merge.committer,
+                merge_commit=landed.merge.id,
+                pull_request=landed.pull_request,
+            ),
+            reason=landed.proposal.reason,
+            approvals=self._approvals(declaration, landed),
+        )
+
+    def _approvals(self, declaration: Declaration, landed: Landing) -> Approvals:
+        gates = [gate for stage in declaration.gates.values() for gate in stage]
+        if not any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node)):
+            return NOBODY
+        if self._given.names and landed.merge.id == self._commit:
+            return self._reviewed(landed, self._given)
+        if self._approvers_of:
+            return self._reviewed(landed, from_workflow(self._approvers_of(landed)))
+        return self._trailers(landed)
+
+    def _reviewed(self, landed: Landing, approvals: Approvals) -> Approvals:
+        """Return what reviews are worth: they saw the proposal, not what the merge made of it."""
+        if landed.edited:
+            return Approvals(disregarded="the merge changed what was reviewed")
+        return approvals.without(landed.authors)
+
+    def _trailers(self, landed: Landing) -> Approvals:
+        names = approvers_named(landed.merge.message)
+        if names and not landed.trailers_count:
+            return Approvals(disregarded="trailers inside a proposal count for nothing")
+        canonical = landing.mailmapped(self._registry.repo, names)
+        return from_trailers(landed.merge.message, *landed.authors, canonical=canonical)

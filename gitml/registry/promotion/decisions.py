@@ -16,12 +16,12 @@ from gitml.query.gates import Gate, read as read_gate
 from gitml.registry.facts import VersionFacts
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import Approvals
+from gitml.registry.promotion import landing
 from gitml.registry.promotion.comparison import Background, VersionComparison, compare
-from gitml.registry.promotion.pull_request import forge_of
+from gitml.registry.promotion.pull_request import forge_of, proposal_prefix
 from gitml.registry.promotion.review import between, code_between, consider
 from gitml.registry.registry import Registry
 from gitml.registry.tags.stage_history import StageEntry, entries
-from gitml.text import single_line
 
 _MAX_BRANCHES = 200
 _MAX_DECISIONS = 200  # of a model
@@ -84,13 +84,15 @@ def proposals(registry: Registry, base: str) -> list[OpenProposal]:
 def _branches(registry: Registry, base: str) -> Iterator[tuple[str, str]]:
     """Yield branches whose declarations differ from where they left the base, each commit once."""
     repo, prefix = registry.repo, f"refs/remotes/{registry.remote}/"
+    local = f"refs/heads/{proposal_prefix(repo)}"
     out = repo.run(
         "for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)",
-        f"--no-merged={base}", prefix, "refs/heads/promote/",
+        f"--no-merged={base}", prefix, "refs/heads/",
     )  # fmt: skip
     visited = set()
-    for line in islice(out.decode("utf-8", "replace").splitlines(), _MAX_BRANCHES):
-        commit, _, ref = line.partition(" ")
+    lines = [line.partition(" ")[::2] for line in out.decode("utf-8", "replace").splitlines()]
+    proposed = ((commit, ref) for commit, ref in lines if ref.startswith((prefix, local)))
+    for commit, ref in islice(proposed, _MAX_BRANCHES):
         common = repo.run("merge-base", base, commit, ok=(0, 1, 128)).decode().split()
         if commit in visited or not common:
             continue
@@ -106,21 +108,22 @@ def _proposed(registry: Registry, base: str, branch: str, commit: str) -> Iterat
         review = between(registry, start, commit)
     except InvalidInput:  # the check of its pull request reports it
         return
-    out = repo.run("log", "-1", "--no-merges", "--no-show-signature",
-                   "--format=%an%x00%at%x00%B", commit, "--", declarations.FOLDER)  # fmt: skip
-    user, seconds, message = out.decode("utf-8", "replace").split("\0", 2)
-    title, _, body = message.strip().partition("\n")
     for comparison in review.changes:
-        if not comparison.live:
-            yield OpenProposal(
-                branch=branch,
-                commit=commit,
-                user=user,
-                timestamp=int(seconds) * 1000,
-                reason=single_line(body.strip() or title),
-                requests_url=forge_of(repo, registry.remote).requests(branch),
-                comparison=comparison,
-            )
+        if comparison.live:
+            continue
+        path, stage = declarations.path_of(comparison.model), Stage(comparison.stage)
+        proposal = landing.between(repo, start, commit, path, landing.stage_reader(stage)).proposal
+        if proposal is None:
+            continue
+        yield OpenProposal(
+            branch=branch,
+            commit=commit,
+            user=proposal.author.partition(" <")[0],
+            timestamp=proposal.authored * 1000,
+            reason=proposal.reason,
+            requests_url=forge_of(repo, registry.remote).requests(branch),
+            comparison=comparison,
+        )
 
 
 def decisions(registry: Registry, name: str) -> list[Decision]:

@@ -14,10 +14,10 @@ from gitml.errors import (
     NotFound,
 )
 from gitml.formats import manifest
-from gitml.git import CommitStream, GitRepo, RefUpdate, default_branch
+from gitml.git import CommitStream, GitRepo, RefUpdate, check_ref_name, default_branch
 from gitml.git.default_branch import DefaultBranch
 from gitml.registry.gates import declarations
-from gitml.registry.promotion.pull_request import forge_of, open_request
+from gitml.registry.promotion.pull_request import forge_of, open_request, proposal_prefix
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, slug
 from gitml.registry.tags.names import check_stage
@@ -77,8 +77,7 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
         )
     _require_pushed(registry, candidate, base)
     text = declarations.with_stage(old, candidate.name, target, candidate.version)
-    preferred = f"promote/{slug(candidate.name)}-v{candidate.version}-{target.value.lower()}"
-    branch = _free_branch(registry.repo, base, preferred)
+    branch = _free_branch(registry.repo, base, candidate, target)
     title = f"Promote {candidate.name} version {candidate.version} to {target.value}"
     message = f"{single_line(title)}\n\n{reason.strip()}\n"
     commit = _push_branch(registry, base, branch, path, text.encode(), message)
@@ -106,13 +105,16 @@ def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBran
         )
 
 
-def _free_branch(repo: GitRepo, base: DefaultBranch, preferred: str) -> str:
+def _free_branch(repo: GitRepo, base: DefaultBranch, version: ModelVersion, stage: Stage) -> str:
     """Name a branch, with a number behind it where earlier ones were merged and are still there.
 
     Raises:
+        InvalidInput: What the settings say is no beginning of a branch's name.
         AlreadyExists: One was not merged yet.
     """
-    refs = repo.remote_refs(base.remote, "refs/heads/promote/*")
+    preferred = f"{slug(version.name)}-v{version.version}-{stage.value.lower()}"
+    preferred = check_ref_name(f"{proposal_prefix(repo)}{preferred}")
+    refs = repo.remote_refs(base.remote, f"refs/heads/{preferred}*")
     names = itertools.chain([preferred], (f"{preferred}-{number}" for number in itertools.count(2)))
     for name in names:
         tip = refs.get(f"refs/heads/{name}")

@@ -20,6 +20,11 @@ def forge_of(repo: GitRepo, remote: str) -> Forge:
     return forge.from_remote(repo.remotes().get(remote, ""), kind) or NO_FORGE
 
 
+def proposal_prefix(repo: GitRepo) -> str:
+    """Return what the names of proposals' branches begin with."""
+    return config.load(repo.work_tree).registry.proposal_prefix
+
+
 def open_request(repo: GitRepo, pages: Forge, base: str, branch: str, title: str, body: str) -> str:
     """Open a pull request with ``gh`` or ``glab``; its address, empty where neither can."""
     if pages.kind not in (ForgeKind.GITHUB, ForgeKind.GITLAB):

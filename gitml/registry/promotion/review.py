@@ -12,6 +12,7 @@ from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.gates.declarations import Declaration
+from gitml.registry.promotion import landing
 from gitml.registry.promotion.comparison import Background, VersionComparison, compare
 from gitml.registry.promotion.pull_request import forge_of
 from gitml.registry.registry import Registry
@@ -102,9 +103,16 @@ def between(
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
-        changes += _changes(registry, old, new, approvals)
+        others = approvals.without(_authors(registry.repo, base, rev, new.path))
+        changes += _changes(registry, old, new, others)
         notes += _notes(old, new)
     return Review.of(base, changes, notes)
+
+
+def _authors(repo: GitRepo, base: str, rev: str | None, path: str) -> tuple[str, ...]:
+    """Return who wrote what a proposal changes in a declaration."""
+    head = rev or repo.head()[0]
+    return landing.between(repo, base, head, path, bool).authors if head else ()
 
 
 def _base_commit(registry: Registry, base: str | None) -> str:

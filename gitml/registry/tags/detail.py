@@ -89,6 +89,7 @@ class Entries(TypedDict, total=False):
     archive: bool
     replaced_by: int | str
     reasserted: bool
+    proposed_by: str
     merged_by: str
     committer: str
     merge_commit: str
@@ -179,6 +180,7 @@ class TagDetail:
     archive = _Entry("archive", _flag)
     replaced_by = _Entry("replaced_by", _label)
     reasserted = _Entry("reasserted", _flag)
+    proposed_by = _Entry("proposed_by", _text)
     merged_by = _Entry("merged_by", _text)
     merge_commit = _Entry("merge_commit", _text)
     pull_request = _Entry("pull_request", _text)
