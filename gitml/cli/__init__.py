@@ -7,6 +7,7 @@
     columns.py    columns of tables of runs                                                pure
     output.py     tables, facts and JSON on stdout, remarks on stderr
     progress.py   progress bars                                                            rich
+    groups.py     groups of commands that answer a wrong name with what was probably meant
     options.py    options and arguments that several commands take
     lookup.py     the run or experiment that an id or a name stands for
     doctor_checks.py  the checks of ``gitml doctor``

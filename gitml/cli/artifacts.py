@@ -8,6 +8,7 @@ import click
 
 from gitml.cli import lookup
 from gitml.cli.cells import Size
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.progress import progress
@@ -21,7 +22,7 @@ from gitml.tracking import validation
 from gitml.uris import RunUri
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def artifacts() -> None:
     """List and download the files of runs and models."""
 

@@ -87,6 +87,16 @@ def for_programs(cell: Cell) -> str:
     return escape_controls(str(cell))
 
 
+def unit_of(cell: Cell) -> str:
+    """Return the unit of the number that ``for_programs`` gives for a cell; empty for none."""
+    match cell:
+        case Took(int()):
+            return "ms"
+        case Size(int()):
+            return "B"
+    return ""
+
+
 def ago(ms: int, now: int) -> str:
     """Format a time relative to now ("3 days ago"), or as a local date if older than a month."""
     seconds = (now - ms) // 1000

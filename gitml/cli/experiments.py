@@ -9,13 +9,14 @@ import click
 
 from gitml.cli import lookup
 from gitml.cli.cells import When
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.client import MlflowClient
 from gitml.entities import Experiment, ViewType
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def experiments() -> None:
     """List, create, rename, delete and restore experiments."""
 

@@ -6,6 +6,7 @@ import click
 
 from gitml.cli import columns, lookup
 from gitml.cli.cells import When
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import print_csv, print_json, table
 from gitml.client import MlflowClient
@@ -14,7 +15,7 @@ from gitml.errors import NotFound
 _TITLES = ("STEP", "TIME", "VALUE")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def metrics() -> None:
     """Show the history of metrics."""
 

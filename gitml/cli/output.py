@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from gitml.cli.cells import Cell, Identifier, for_people, for_programs
+from gitml.cli.cells import Cell, Identifier, for_people, for_programs, unit_of
 from gitml.text import escape_controls
 
 _NOTHING = "-"  # keeps the columns of a line countable
@@ -78,7 +78,11 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str) 
         _on_terminal(titles, [[for_people(cell, now) for cell in row] for row in rows])
     else:
         texts = ([for_programs(cell) or _NOTHING for cell in row] for row in rows)
-        _print_aligned([list(titles), *texts])
+        units = (next(filter(None, map(unit_of, column)), "") for column in zip(*rows, strict=True))
+        headings = [
+            f"{title}_{unit.upper()}".rstrip("_") for title, unit in zip(titles, units, strict=True)
+        ]
+        _print_aligned([headings, *texts])
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> None:
@@ -91,7 +95,7 @@ def facts(pairs: Iterable[tuple[str, Cell]]) -> None:
 
 def _fact(cell: Cell, people: bool, now: int) -> str:
     short = people and not isinstance(cell, Identifier)
-    return for_people(cell, now) if short else for_programs(cell)
+    return for_people(cell, now) if short else f"{for_programs(cell)} {unit_of(cell)}".rstrip()
 
 
 def heading(text: str) -> None:

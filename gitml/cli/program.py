@@ -6,11 +6,12 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
 
+from gitml.cli.groups import CommandGroup
 from gitml.errors import GitmlError
 from gitml.signals import interruptible
 from gitml.text import escape_controls
@@ -71,8 +72,15 @@ class Failure(click.ClickException):
         self.code = code
 
 
-class Program(click.Group):
+class Program(CommandGroup):
     """The root command: loads a command when it is used and reports every failure in a sentence."""
+
+    synonyms: Mapping[str, str] = {
+        "check": "registry check", "compare": "runs compare", "download": "artifacts download",
+        "history": "registry history", "list": "runs list", "log": "runs list", "ls": "runs list",
+        "model": "registry", "models": "registry", "promote": "registry propose",
+        "run": "runs", "server": "ui", "show": "runs show", "verify": "registry verify",
+    }  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the help."""

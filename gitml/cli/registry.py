@@ -8,6 +8,7 @@ import click
 
 from gitml.cli import blame, promotion, verification
 from gitml.cli.cells import Identifier, When, pairs
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json, key_values
 from gitml.cli.output import facts, heading, print_json, say, table
 from gitml.client import MlflowClient
@@ -20,7 +21,7 @@ from gitml.registry.tags.stage_history import by_stage, stage_entry
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def registry() -> None:
     """Register models, move them through stages and show their history."""
 
@@ -213,7 +214,7 @@ def _tell(version: ModelVersion, json_: bool, sentence: str) -> None:
         say(sentence)
 
 
-@registry.group()
+@registry.group(cls=CommandGroup)
 def alias() -> None:
     """Set and remove names such as `champion` for versions."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, table, talk
 from gitml.cli.progress import progress
@@ -23,7 +24,7 @@ from gitml.tracking.client import TrackingClient
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def remote() -> None:
     """Choose where artifacts are stored."""
 

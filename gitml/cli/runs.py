@@ -8,6 +8,7 @@ import click
 
 from gitml.cli import columns, comparison, lookup
 from gitml.cli.cells import Cell, Identifier, When, for_people, pairs
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import print_csv, print_json, table, talk
 from gitml.cli.run_details import document, print_run, summary
@@ -21,7 +22,7 @@ _VIEWS = {None: ViewType.ACTIVE_ONLY, "all": ViewType.ALL, "deleted": ViewType.D
 _VALUE_WIDTH = 60  # characters of a value that `compare` shows
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def runs() -> None:
     """List, show, compare, search, delete and restore runs."""
 

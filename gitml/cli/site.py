@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
@@ -26,7 +27,7 @@ _port = click.option(
 _title = click.option("--title", metavar="TEXT", help="Heading; default: that of gitml.yaml.")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def site() -> None:
     """Build and serve the dashboard."""
 

@@ -34,8 +34,8 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
                           text=True, check=True, timeout=LIMIT)  # fmt: skip
 
     assert done.stdout.splitlines()[-1] == (
-        "LOADED ['gitml.cli', 'gitml.cli.program', 'gitml.errors', 'gitml.signals', 'gitml.text', "
-        "'gitml.version'] []"
+        "LOADED ['gitml.cli', 'gitml.cli.groups', 'gitml.cli.program', 'gitml.errors', "
+        "'gitml.signals', 'gitml.text', 'gitml.version'] []"
     )
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
 
@@ -51,7 +51,39 @@ def test_results_go_to_stdout_and_errors_to_stderr(repository: Path) -> None:
     assert missing.stderr == "error: No run 'nobody'.\nhint: See `gitml runs list`.\n"
     wrong = shell("runs", "shw", cwd=repository)
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.splitlines()[1] == "hint: See `gitml runs --help`."
+    assert wrong.stderr.splitlines()[1] == "hint: Did you mean `gitml runs show`?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("inti", "gitml init"),
+        ("run list", "gitml runs list"),
+        ("run", "gitml runs"),
+        ("log", "gitml runs list"),
+        ("experiment lst", "gitml experiments lst"),
+        ("experiments search", "gitml experiments list"),
+        ("runs describe", "gitml runs show"),
+        ("registry regster", "gitml registry register"),
+        ("registry alias rm", "gitml registry alias delete"),
+        ("SYNC", "gitml sync"),
+        ("models list", "gitml registry list"),
+    ],
+)
+def test_hint_for_a_wrong_command_names_the_probable_command(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(program, typed.split(), prog_name="gitml")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[1] == f"hint: Did you mean `{meant}`?"
+
+
+def test_a_name_that_is_like_no_command_points_to_the_help() -> None:
+    result = CliRunner().invoke(program, ["runs", "zzz"], prog_name="gitml")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: There is no command 'zzz' in `gitml runs`.\nhint: See `gitml runs --help`.\n"
+    )
 
 
 def test_closed_pipe_is_not_reported_as_an_error(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.cli.conftest import Cli, loaded, log_run
@@ -35,7 +36,15 @@ def test_list_into_a_pipe_is_aligned_plain_text(cli: Cli, repository: Path) -> N
     run_id = log_run(repository)
 
     heading, line = cli("runs", "list").stdout.splitlines()
-    assert heading.split() == ["RUN", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK", "METRICS"]
+    assert heading.split() == [
+        "RUN",
+        "NAME",
+        "EXPERIMENT",
+        "STATUS",
+        "STARTED",
+        "TOOK_MS",
+        "METRICS",
+    ]
     cells = line.split()
     assert [*cells[:4], cells[6]] == [run_id, "first", "house", "FINISHED", "rmse=1.5"]
     assert heading.index("STATUS") == line.index("FINISHED")
@@ -103,3 +112,10 @@ def test_experiments_are_counted_renamed_deleted_and_restored(cli: Cli, reposito
     cli("experiments", "restore", "house")  # its id is still that of its first name
     lines = cli("experiments", "list", "--all").stdout.splitlines()
     assert sorted(line.split()[0] for line in lines) == ["EXPERIMENT", "garden", "home"]
+
+
+def test_facts_in_a_pipe_have_units(cli: Cli, repository: Path) -> None:
+    run_id = log_run(repository)
+
+    took = next(line for line in cli("runs", "show", run_id).stdout.splitlines() if "Took" in line)
+    assert re.fullmatch(r"Took: +\d+ ms", took)
