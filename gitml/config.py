@@ -71,6 +71,21 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSettings:
+    """The ``record`` section: what runs record of the code and of the machine.
+
+    Attributes:
+        patch: Whether uncommitted changes are recorded; values that look like secrets never are.
+        command: The command line: ``redacted``, ``full`` with all its values, or ``none``.
+        environment: ``packages`` to record what is installed, or ``none``.
+    """
+
+    patch: bool = True
+    command: str = "redacted"
+    environment: str = "packages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of ``gitml.yaml``.
 
@@ -80,6 +95,7 @@ class Settings:
         forge: Whose web pages the remote's host has where its name does not tell: ``github``,
             ``gitlab``, ``bitbucket`` or ``gitea``; GitHub's where empty.
         allow_pickles: Whether models that were saved as pickles may be loaded, which runs code.
+        record: What runs record of the code and of the machine.
         site: The dashboard.
         registry: Who may sign registry tags.
     """
@@ -88,6 +104,7 @@ class Settings:
     git_remote: str = "origin"
     forge: str = ""
     allow_pickles: bool = True
+    record: RecordSettings = field(default_factory=RecordSettings)
     site: SiteSettings = field(default_factory=SiteSettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
 

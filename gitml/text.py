@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context
 from functools import lru_cache
@@ -144,6 +145,16 @@ def clip(text: str, limit: int) -> str:
     ('metrics', 'met…')
     """
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str], limit: int) -> str:
+    """Return names with commas, and how many more there are after the first ones.
+
+    >>> listed(["a", "b", "c"], 2), listed([], 2)
+    ('a, b and 1 more', '')
+    """
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def short_repr(value: object, limit: int = 60) -> str:

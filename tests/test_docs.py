@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.config import Environment, RegistrySettings, Settings, SiteSettings, load
+from gitml.config import Environment, RecordSettings, RegistrySettings, Settings, SiteSettings, load
 from gitml.errors import InvalidInput
 from gitml.formats import run_folder, run_records
 from tests.conftest import git
@@ -26,11 +26,15 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    sections = ((SiteSettings(), "site."), (RegistrySettings(), "registry."))
+    sections = (
+        (SiteSettings(), "site."),
+        (RegistrySettings(), "registry."),
+        (RecordSettings(), "record."),
+    )
     for settings, prefix in ((Settings(), ""), *sections):
         for item in fields(settings):
             value = getattr(settings, item.name)
-            if isinstance(value, SiteSettings | RegistrySettings):
+            if isinstance(value, SiteSettings | RegistrySettings | RecordSettings):
                 continue
             row = next(line for line in README.splitlines() if f"`{prefix}{item.name}`" in line)
             if value not in ("", {}):

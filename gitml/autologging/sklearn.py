@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Unpack
 
+from gitml import redaction
 from gitml.autologging import sklearn_search as searches
 from gitml.autologging.nesting import inside_fit, outermost_fit
 from gitml.autologging.options import SklearnAutologOptions
@@ -168,7 +169,12 @@ def _log_params(session: _Fit) -> None:
     # A search's candidates have runs of their own, with the parameters of what is searched.
     deep = not searches.is_search(session.estimator)
     params = session.estimator.get_params(deep=deep)
-    tracking.log_params({name: str(value) for name, value in params.items()})
+    tracking.log_params({name: _shareable(name, str(value)) for name, value in params.items()})
+
+
+def _shareable(name: str, value: str) -> str:
+    """Return the value of a param that nobody asked to log, without secrets."""
+    return redaction.HIDDEN if redaction.is_secret(name, value) else value
 
 
 def _training_data(

@@ -22,6 +22,11 @@ _SETTINGS = """\
 # forge: ""                  # github, gitlab, bitbucket or gitea, if the host's name does not tell
 # allow_pickles: true        # false: models saved as pickles, which run code, are not loaded
 
+# record:                    # what runs record, and everyone who may read the repository sees
+#   patch: true              # uncommitted changes, without values that look like secrets
+#   command: redacted        # the command line: redacted, full (secrets too) or none
+#   environment: packages    # installed packages, or none
+
 # site:
 #   title: ""                # heading of the dashboard; the name of the folder where empty
 #   run_pages: 5000          # so many of the newest runs get a page of their own
@@ -34,7 +39,10 @@ Put this into a training script:
     with mlflow.start_run():
         mlflow.log_metric("rmse", 0.42)
 
-Run it, then type `gitml runs list`, or `gitml ui` for the dashboard."""
+Run it, then type `gitml runs list`, or `gitml ui` for the dashboard.
+
+Runs record your git name, the commit, uncommitted changes, command line and packages; `gitml push`
+shares them. What looks like a secret is hidden; `record` in gitml.yaml records less."""
 
 
 _NEXT_IN_CI = {

@@ -1,6 +1,7 @@
 """Raise the error of a failed log call, or log a warning so that the training goes on.
 
-``GITML_ON_ERROR`` chooses. Wrong use is an error either way.
+``GITML_ON_ERROR`` chooses. Wrong use is an error either way. What is logged on purpose is never
+changed: a param that looks like a secret is only warned of.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec
 
-from gitml import config
-from gitml.errors import ArtifactError, Conflict, StoreError
+from gitml import config, redaction
+from gitml.errors import ArtifactError, Conflict, InvalidInput, StoreError
 
 FAILURES = (StoreError, ArtifactError, Conflict, OSError)
 """Errors that can keep a correct call from being logged."""
@@ -44,6 +45,15 @@ def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
             forgive(log.__name__.strip("_"), error)
 
     return call
+
+
+def warn_of_secret(name: str, value: str) -> None:
+    """Log a warning, once, of a param that looks like a secret."""
+    if (name, InvalidInput) not in _reported and redaction.is_secret(name, value):
+        _reported.add((name, InvalidInput))
+        _logger.warning(
+            "Param %r looks like a secret; it is logged, and shared by the next `gitml push`.", name
+        )
 
 
 def forgive(name: str, error: Exception) -> None:

@@ -210,7 +210,7 @@ class Session:
         batch = repository.runs.batch
         captured_in, code = self._captured
         if code is None or batch is None or batch is not captured_in:
-            code = code_capture.capture(repository.git, repository.settings.git_remote)
+            code = code_capture.capture(repository.git, repository.settings)
             self._captured = (batch, code)
         return code
 
@@ -262,7 +262,8 @@ class Session:
             if run in runs:  # removed first: SIGTERM must not end it a second time
                 runs.remove(run)
         if status == RunStatus.FAILED and reason:
-            run.client.set_tag(run.info.run_id, ERROR_TAG, reason)
+            error = code_capture.shareable(run.client.repository.git, reason)
+            run.client.set_tag(run.info.run_id, ERROR_TAG, error)
         run.client.set_terminated(run.info.run_id, status)
 
     def _end_all(self, status: str, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitml.entities import Dataset, Experiment, Param, Run, RunTag, ViewType
 from gitml.errors import InvalidInput
+from gitml.fluent import on_error
 from gitml.fluent.on_error import FAILURES, forgive, forgiving
 from gitml.fluent.session import session
 from gitml.tracking import validation
@@ -169,13 +170,17 @@ def log_param(key: str, value: Any) -> Any:
 @forgiving
 def _log_param(key: str, value: Any) -> None:
     name = validation.key(key, "Param")
-    session.current().writer.log_params({name: validation.param_value(name, value)})
+    checked = validation.param_value(name, value)
+    on_error.warn_of_secret(name, checked)
+    session.current().writer.log_params({name: checked})
 
 
 @forgiving
 def log_params(params: Mapping[str, Any], run_id: str | None = None) -> None:
     """Log params: all of them, or none if one cannot be used."""
     batch = [Param(key=key, value=value) for key, value in params.items()]
+    for key, value in params.items():
+        on_error.warn_of_secret(str(key), str(value))
     session.client().log_batch(_or_active(run_id), params=batch)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from gitml import redaction
 from gitml.errors import NotFound
 
 _BUILD_TOOLS = ("pip", "setuptools", "wheel")
@@ -55,7 +56,7 @@ def chosen_requirements(
     pip_requirements: str | Path | Sequence[str] | None,
     extra_pip_requirements: str | Path | Sequence[str] | None,
 ) -> list[str]:
-    """Return the lines of ``requirements.txt``.
+    """Return the lines of ``requirements.txt``, without the passwords of package indexes.
 
     Args:
         inferred: Distributions the model was found to need.
@@ -67,7 +68,7 @@ def chosen_requirements(
     """
     given = pinned(inferred) if pip_requirements is None else _lines(pip_requirements)
     extra = [] if extra_pip_requirements is None else _lines(extra_pip_requirements)
-    return list(dict.fromkeys([*given, *extra]))
+    return list(dict.fromkeys(redaction.url(line) for line in [*given, *extra]))
 
 
 def _lines(source: str | Path | Sequence[str]) -> list[str]:

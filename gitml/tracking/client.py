@@ -27,7 +27,7 @@ from gitml.formats import manifest, run_records
 from gitml.repository import Repository, resolve_path
 from gitml.store import experiments
 from gitml.store.in_progress.fold import RUN_NAME_TAG
-from gitml.tracking import artifact_files, new_runs, validation
+from gitml.tracking import artifact_files, code_capture, new_runs, validation
 from gitml.tracking.run_artifacts import RunArtifacts
 from gitml.tracking.run_edits import RunEdits
 
@@ -305,7 +305,7 @@ class TrackingClient:
 
     def log_inputs(self, run_id: str, datasets: Iterable[Dataset]) -> None:
         """Record the datasets that a run read."""
-        ops = [["input", dict(dataset)] for dataset in datasets]
+        ops = [["input", code_capture.input_of(self.repository.git, item)] for item in datasets]
         self._edits.write(run_id, lambda now: ops)
 
     def record_model(self, run_id: str, model: LoggedModelInfo) -> None:

@@ -1,4 +1,7 @@
-"""Capture the code behind a run: commit, branch, uncommitted changes, environment."""
+"""Capture the code behind a run: commit, branch, uncommitted changes, environment.
+
+What looks like a secret is not captured, nor are paths of this machine's home.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,17 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gitml.entities import Source
+from gitml import redaction
+from gitml.config import Settings
+from gitml.entities import Dataset, Source
 from gitml.git import GitRepo
+from gitml.text import listed
+from gitml.tracking import patches
 
 _MAX_PATCH = 10_000_000  # bytes; a larger patch is data, not code
+_LISTED = 20  # files that a tag names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +31,17 @@ class Context:
         source: The code's place in git and the command line.
         patch: ``git diff HEAD`` of tracked files, and the entry script if it is not tracked.
         requirements: Installed packages, one ``name==version`` per line.
-        patch_omitted: Size in bytes of a patch too large to keep, else 0.
+        patch_omitted: Size in bytes of a patch that is not kept, else 0.
+        patch_redacted: Lines of the patch in which a secret is hidden.
+        files_omitted: Files of secrets that the patch leaves out.
     """
 
     source: Source
     patch: bytes
     requirements: bytes
     patch_omitted: int = 0
+    patch_redacted: int = 0
+    files_omitted: tuple[str, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
@@ -40,17 +53,20 @@ class Context:
             "mlflow.source.git.branch": self.source.branch,
             "mlflow.source.git.repoURL": self.source.remote,
             "gitml.patch_omitted_bytes": str(self.patch_omitted) if self.patch_omitted else None,
+            "gitml.patch_redacted_lines": str(self.patch_redacted) if self.patch_redacted else None,
+            "gitml.patch_omitted_files": listed(self.files_omitted, _LISTED),
         }
         return {key: value for key, value in tags.items() if value}
 
 
-def capture(repo: GitRepo, remote: str) -> Context:
+def capture(repo: GitRepo, settings: Settings) -> Context:
     """Capture the code that is running now.
 
     Args:
         repo: The repository it runs in; its work tree is read, nothing is written.
-        remote: Name of the git remote that stands for the code's home.
+        settings: What is recorded, and the git remote that stands for the code's home.
     """
+    record = settings.record
     commit, branch = repo.head()
     diff = repo.start("diff", "HEAD", *_DIFF) if commit and repo.work_tree else None
     entry = _entry_point()
@@ -58,31 +74,55 @@ def capture(repo: GitRepo, remote: str) -> Context:
     patch = diff.finish()[1] if diff else b""
     if commit and repo.work_tree and name:
         patch += _untracked_patch(repo, name, commit)
-    recorded = patch if len(patch) <= _MAX_PATCH else b""
+    keep = record.patch and len(patch) <= _MAX_PATCH
+    redacted = patches.redact(patch) if keep else patches.Redacted(data=b"")
     return Context(
         source=Source(
             type="NOTEBOOK" if "ipykernel" in sys.modules else "LOCAL",
             name=name or (entry.name if entry else "python"),
-            command=_command(),
+            command=_command(repo, record.command),
             commit=commit,
             branch=branch,
-            remote=_remotes(repo).get(remote),
+            remote=_remotes(repo).get(settings.git_remote),
             dirty=bool(patch),
             python=platform.python_version(),
         ),
-        patch=recorded,
-        requirements=_installed(tuple(sys.path)),
-        patch_omitted=len(patch) - len(recorded),
+        patch=redacted.data,
+        requirements=_installed(tuple(sys.path)) if record.environment == "packages" else b"",
+        patch_omitted=0 if keep else len(patch),
+        patch_redacted=redacted.values,
+        files_omitted=redacted.files,
     )
 
 
-def _command() -> tuple[str, ...]:
+def _command(repo: GitRepo, mode: str) -> tuple[str, ...]:
     """Return the command line, with the interpreter by its name: its path differs elsewhere."""
-    interpreter, *rest = sys.orig_argv or ("python",)
-    return Path(interpreter).name, *rest
+    if mode == "none":
+        return ()
+    interpreter, *arguments = sys.orig_argv or ("python",)
+    command = Path(interpreter).name, *arguments
+    recorded = command if mode == "full" else redaction.command(command)
+    return tuple(_portable(repo, argument) for argument in recorded)
 
 
-_DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short")
+def shareable(repo: GitRepo, text: str) -> str:
+    """Return a text that a run records by itself, such as an error, fit to be published."""
+    return _portable(repo, redaction.text(text, is_code=False))
+
+
+def input_of(repo: GitRepo, dataset: Dataset) -> dict[str, Any]:
+    """Return what is recorded of a dataset, its address fit to be published."""
+    return {**dict(dataset), "source": shareable(repo, dataset.source)}
+
+
+def _portable(repo: GitRepo, text: str) -> str:
+    root = str(repo.work_tree.resolve()) if repo.work_tree else None
+    return redaction.portable(text, root, str(Path.home()))
+
+
+# The format that `git apply` reads, whatever the user's settings of diff are.
+_DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short",
+         "--src-prefix=a/", "--dst-prefix=b/", "--no-renames", "--no-relative")  # fmt: skip
 
 
 def _entry_point() -> Path | None:

@@ -62,6 +62,7 @@ def test_the_settings_that_init_writes_are_the_defaults(cli: Cli, repository: Pa
         "git_remote",
         "forge",
         "allow_pickles",
+        "record",
         "site",
     }
     assert load(repository) == Settings()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gitml
-from gitml.config import RegistrySettings, Settings, SiteSettings
+from gitml.config import RecordSettings, RegistrySettings, Settings, SiteSettings
 from gitml.errors import InvalidInput
 from gitml.forge import ForgeKind
 from gitml.formats import schemas
@@ -111,11 +111,12 @@ def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
         (Settings(), properties),
         (SiteSettings(), properties["site"]["properties"]),
         (RegistrySettings(), properties["registry"]["properties"]),
+        (RecordSettings(), properties["record"]["properties"]),
     ):
         assert {*rules} == {item.name for item in fields(settings)}
         for item in fields(settings):
             value = getattr(settings, item.name)
-            if not isinstance(value, SiteSettings | RegistrySettings):
+            if not isinstance(value, SiteSettings | RegistrySettings | RecordSettings):
                 assert rules[item.name]["default"] == value
     assert properties["forge"]["enum"] == ["", *ForgeKind]
     assert re.search(r"schemas/gitml\.yaml\.json", FORMAT)
@@ -138,7 +139,7 @@ def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
         (
             {"owner": {}},
             "the file has an unknown key 'owner'",
-            "Known: branch, git_remote, forge, allow_pickles, site, registry.",
+            "Known: branch, git_remote, forge, allow_pickles, record, site, registry.",
         ),
         (
             {"registry": {"signers": {"Price": {"Production": [5]}}}},
