@@ -16,7 +16,7 @@ from pathlib import Path
 from gitml import config
 from gitml.ci import workflows
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
-from gitml.git import GitRepo
+from gitml.git import GitRepo, identity
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
@@ -154,10 +154,7 @@ def _repository(folder: Path) -> Iterator[Finding]:
 
 def _identity(git: GitRepo) -> Finding:
     """Check that commits bear a name that was given to git, not one that was guessed."""
-    configured = git.run(
-        "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT", ok=(0, 1, 128)
-    )
-    if configured:
+    if identity.is_configured(git):
         return _good("identity", str(git.identity))
     return _warning(
         "identity",

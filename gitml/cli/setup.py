@@ -6,32 +6,18 @@ from pathlib import Path
 
 import click
 
-from gitml import config
+from gitml import config, files
 from gitml.ci import workflows
 from gitml.ci.workflows import Host
 from gitml.cli.output import say, talk
 from gitml.errors import InvalidInput, NoRepository
-from gitml.git import GitRepo
+from gitml.formats import schemas
+from gitml.formats.settings_template import settings_template
+from gitml.git import GitRepo, identity
 from gitml.repository import Repository
 
-_SETTINGS = """\
-# Settings of gitml for everyone who works on this repository. Each line shows the default.
-
-# branch: gitml/runs         # the branch that holds the records of runs
-# git_remote: origin         # the git remote of `gitml push` and `gitml pull`
-# forge: ""                  # github, gitlab, bitbucket or gitea, if the host's name does not tell
-# allow_pickles: true        # false: models saved as pickles, which run code, are not loaded
-
-# record:                    # what runs record, and everyone who may read the repository sees
-#   patch: true              # uncommitted changes, without values that look like secrets
-#   command: redacted        # the command line: redacted, full (secrets too) or none
-#   environment: packages    # installed packages, or none
-
-# site:
-#   title: ""                # heading of the dashboard; the name of the folder where empty
-#   run_pages: 5000          # so many of the newest runs get a page of their own
-#   templates: ""            # folder of templates that come before the built-in ones
-"""
+_IGNORED = ("_site/", "artifacts-*/", ".dvc/config.local")
+"""What gitml's commands leave in a work tree and nobody wants to commit."""
 _NEXT = """
 Put this into a training script:
 
@@ -83,12 +69,17 @@ def init(folder: Path, ci: str | None, force: bool) -> None:
         raise InvalidInput("--force needs --ci github or --ci gitlab.")
     git = _repository(folder)
     repository = Repository.open(git.work_tree or git.git_dir)
-    made = [_branch(repository), _settings(git.work_tree)]
+    made = [_branch(repository), _settings(git.work_tree), _ignore(git)]
     if ci is not None:
         _workflows(repository, Host(ci), force)
         return
     if not any(made):
         talk(f"{git.work_tree or git.git_dir} is already set up.")
+    if not identity.is_configured(git):
+        talk(
+            f"git has no user.name and user.email; runs are recorded as by {git.identity}. "
+            'To change that: git config --global user.name "…"; git config --global user.email "…"'
+        )
     for line in _NEXT.splitlines():
         say(line)
 
@@ -144,8 +135,27 @@ def _settings(root: Path | None) -> bool:
         return False
     try:
         with (root / config.FILE_NAME).open("x", encoding="utf-8") as file:
-            file.write(_SETTINGS)
+            file.write(settings_template(schemas.schema(config.FILE_NAME)))
     except FileExistsError:
         return False
     talk(f"Wrote {config.FILE_NAME}; commit it with your code.")
     return True
+
+
+def _ignore(git: GitRepo) -> bool:
+    """Add to ``.gitignore`` what git does not ignore yet, below what is there."""
+    root = git.work_tree
+    missing = [pattern for pattern in _IGNORED if root and not _is_ignored(git, pattern)]
+    path = root / ".gitignore" if root else None
+    if path is None or not missing or path.is_symlink():
+        return False
+    text = path.read_bytes() if path.exists() else b""
+    gap = b"" if not text or text.endswith(b"\n") else b"\n"
+    files.replace(path, text + gap + "".join(f"{pattern}\n" for pattern in missing).encode())
+    talk(f"Added {', '.join(missing)} to .gitignore.")
+    return True
+
+
+def _is_ignored(git: GitRepo, pattern: str) -> bool:
+    path = pattern.replace("*", "0a1b")
+    return bool(git.run("check-ignore", "--no-index", path, ok=(0, 1)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -21,11 +24,12 @@ def test_init_creates_branch_and_settings_once(cli: Cli, repository: Path) -> No
     assert git(repository, "log", "--format=%s", "gitml/runs") == "runs: branch created"
     files = git(repository, "ls-tree", "-r", "--name-only", "gitml/runs").splitlines()
     assert files == [".dvc/config", ".dvcignore", "README.md"]
-    assert git(repository, "status", "--short") == "?? gitml.yaml"
+    assert git(repository, "status", "--short") == "?? .gitignore\n?? gitml.yaml"
     assert "import gitml as mlflow" in result.stdout and "gitml ui" in result.stdout
     assert result.stderr.splitlines() == [
         "Created branch gitml/runs for the records of runs.",
         "Wrote gitml.yaml; commit it with your code.",
+        "Added _site/, artifacts-*/, .dvc/config.local to .gitignore.",
     ]
     before = refs(repository)
     again = cli("init")
@@ -55,17 +59,45 @@ def test_the_settings_that_init_writes_are_the_defaults(cli: Cli, repository: Pa
 
     text = (repository / "gitml.yaml").read_text()
     assert load(repository) == Settings()
-    uncommented = re.sub(r"^# (?=\s*\w+:)", "", text, flags=re.MULTILINE)
+    uncommented = re.sub("^# ", "", text, flags=re.MULTILINE).partition("\n\n")[2]
     (repository / "gitml.yaml").write_text(uncommented)
-    assert set(yaml.safe_load(uncommented)) == {
-        "branch",
-        "git_remote",
-        "forge",
-        "allow_pickles",
-        "record",
-        "site",
-    }
+    assert yaml.safe_load(uncommented) == asdict(Settings())
     assert load(repository) == Settings()
+
+
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_init_ignores_what_commands_leave_below_what_is_ignored_already(
+    cli: Cli, repository: Path, ending: str
+) -> None:
+    ignored = repository / ".gitignore"
+    ignored.write_text(f"data/\nartifacts-*{ending}")
+
+    result = cli("init")
+    assert ignored.read_text() == "data/\nartifacts-*\n_site/\n.dvc/config.local\n"
+    assert "Added _site/, .dvc/config.local to .gitignore." in result.stderr
+    assert ".gitignore" not in cli("init").stderr
+    for folder in ("_site", "artifacts-0a1b"):
+        (repository / folder).mkdir()
+        (repository / folder / "file").write_text("")
+    assert git(repository, "status", "--short") == "?? .gitignore\n?? gitml.yaml"
+
+
+def test_init_names_the_identity_that_git_guesses(
+    cli: Cli, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "user.name" not in cli("init").stderr
+
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for name in (
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    stderr = cli("init").stderr
+    assert f"runs are recorded as by {getpass.getuser()} <" in stderr
+    assert 'git config --global user.name "…"' in stderr
 
 
 def test_init_refuses_a_file_and_bad_settings_before_it_makes_anything(tmp_path: Path) -> None:
