@@ -45,6 +45,7 @@ layers: $(STAMP)-test
 
 tests: $(STAMP)-test
 	.ci/signing
+	.ci/servers
 	GITML_CHROMIUM="$$(.ci/chromium)" GITML_FIREFOX="$$(.ci/firefox)" $(BIN)/python -m pytest -n auto --dist loadfile
 
 soak: $(STAMP)-test

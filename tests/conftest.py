@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from hypothesis import Phase, settings
 import gitml
 from gitml import config, repository as repositories
 from gitml.fluent.session import session
+from tests.storage.servers import KINDS, Server, start
 
 LIMIT = 120  # seconds, for a process that a test waits for
 Text = TypeVar("Text", str, bytes)
@@ -40,7 +43,7 @@ def isolated_home(
     """An empty home and no git, DVC or gitml setting from outside."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "GITML_", "DVC_", "MLFLOW_")):
+        if name.startswith(("AWS_", "DVC_", "GIT_", "GITML_", "MLFLOW_", "SSH_")):
             monkeypatch.delenv(name)
     for name in ("HOME", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(home))
@@ -131,3 +134,26 @@ def tracked(repository: Path) -> Iterator[Path]:
     gitml.set_tracking_uri(repository)
     yield repository
     session.reset()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """The server of a kind of DVC remote, started when the first test needs it."""
+    running: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def running_server(kind: str) -> Server:
+            if kind not in running:
+                context = start(kind, tmp_path_factory.mktemp(kind))
+                running[kind] = stack.enter_context(context)
+            return running[kind]
+
+        yield running_server
+
+
+@pytest.fixture(params=KINDS)
+def dvc_remote(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
+    """An address for artifacts of one test; this machine's DVC settings say how to reach it."""
+    server = servers(request.param)
+    server.configure(Path(os.environ["DVC_GLOBAL_CONFIG_DIR"]) / "config")
+    return replace(server, url=f"{server.url}/{uuid.uuid4().hex}")

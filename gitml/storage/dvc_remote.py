@@ -37,7 +37,11 @@ class _Dvc:
 
     def objects(self) -> Iterable[Stored]:
         fs, root = self.database.fs, self.database.path
-        entries = fs.find(root, detail=True) if fs.exists(root) else {}
+        if not fs.CAN_TRAVERSE:
+            raise NotImplementedError
+        fs.fs.invalidate_cache()
+        # Not DVC's `find`, which gives names only.
+        entries = fs.fs.find(root, detail=True) if fs.exists(root) else {}
         for path, info in entries.items():
             oid = "".join(fs.parts(path)[-2:])
             if is_oid(oid):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, GitmlError, InvalidInput, RemoteUnavailable
@@ -21,7 +22,9 @@ _TRANSPORTS = {
 
 
 @contextmanager
-def translate_errors(url: str, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+def translate_errors(
+    url: str, *, operation: str = "do this", passing: type[Exception] | tuple[()] = ()
+) -> Iterator[None]:
     """Raise ``RemoteUnavailable`` for what a failing remote raises inside the block.
 
     Every kind of storage has exceptions of its own, in libraries that need not be installed, so
@@ -29,14 +32,29 @@ def translate_errors(url: str, *, passing: type[Exception] | tuple[()] = ()) -> 
 
     Args:
         url: The remote's address.
+        operation: What is done, to follow "cannot".
         passing: Exceptions that are not translated.
+
+    Raises:
+        InvalidInput: This kind of remote has no such operation.
+        RemoteUnavailable: The remote failed.
     """
     try:
         yield
+    except NotImplementedError as exc:
+        raise _unsupported(url, operation) from exc
     except Exception as exc:
         if isinstance(exc, passing) or not _is_transport_failure(exc):
             raise
         raise unavailable(url, exc) from exc
+
+
+def _unsupported(url: str, operation: str) -> InvalidInput:
+    kind = urlsplit(url).scheme.upper() or "a folder"
+    return InvalidInput(
+        f"The DVC remote '{mask(url)}' cannot {operation}: {kind} has no way to do it.",
+        hint="Do it on the server itself.",
+    )
 
 
 def unavailable(url: str, exc: BaseException) -> RemoteUnavailable:
@@ -61,7 +79,7 @@ def _is_transport_failure(exc: BaseException) -> bool:
     if isinstance(exc, GitmlError):
         return False
     packages = {kind.__module__.partition(".")[0] for kind in type(exc).__mro__}
-    return isinstance(exc, OSError | NotImplementedError) or not packages.isdisjoint(_TRANSPORTS)
+    return isinstance(exc, OSError) or not packages.isdisjoint(_TRANSPORTS)
 
 
 @contextmanager

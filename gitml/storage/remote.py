@@ -108,20 +108,22 @@ class Remote:
         """List what the remote holds.
 
         Raises:
+            InvalidInput: This kind of remote cannot list its objects.
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with translate_errors(storage.url):
+        with translate_errors(storage.url, operation="list what it stores"):
             return list(storage.objects())
 
     def remove(self, oids: Iterable[str]) -> None:
         """Remove objects; one that is gone already is no error.
 
         Raises:
+            InvalidInput: This kind of remote cannot remove objects.
             RemoteUnavailable: It does not answer.
         """
         storage = self._storage
-        with translate_errors(storage.url):
+        with translate_errors(storage.url, operation="remove what it stores"):
             for oid in oids:
                 storage.remove(oid)
 

@@ -90,7 +90,7 @@ def test_reason_is_a_single_line_without_credentials() -> None:
     assert reason(TimeoutError()) == "TimeoutError"
 
 
-@pytest.mark.parametrize(("scheme", "package"), [("s3", "dvc-s3"), ("ssh", "dvc-ssh")])
+@pytest.mark.parametrize(("scheme", "package"), [("azure", "dvc-azure"), ("gs", "dvc-gs")])
 def test_a_missing_plugin_is_named_with_its_command(
     scheme: str, package: str, tmp_path: Path
 ) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from gitml.formats import manifest as manifests
 from gitml.storage.dvc_remote import connect
 from gitml.storage.remote import Remote
 from gitml.storage.transfer import ArtifactStore, TransferReport
+from tests.storage.servers import http_server
 
 SIZE = 256 * 40 + 12 + 7 + 7 + 5  # bytes of the six files
 
@@ -24,56 +23,13 @@ SIZE = 256 * 40 + 12 + 7 + 7 + 5  # bytes of the six files
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
 
 
-class Storage(BaseHTTPRequestHandler):
-    """Keeps what is posted in a dict, as a web server with uploads would."""
-
-    stored: dict[str, bytes]
-
-    def do_GET(self) -> None:
-        content = self.stored.get(self.path)
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content or b"")
-
-    do_HEAD = do_GET
-
-    def do_POST(self) -> None:
-        chunked = self.headers.get("Transfer-Encoding") == "chunked"
-        self.stored[self.path] = (
-            self.chunks() if chunked else self.rfile.read(int(self.headers["Content-Length"]))
-        )
-        self.send_response(201)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def chunks(self) -> bytes:
-        content = b""
-        while size := int(self.rfile.readline(), 16):
-            content += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return content
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def web() -> Iterator[tuple[Remote, dict[str, bytes]]]:
     """A remote over HTTP, and what it keeps."""
-    stored: dict[str, bytes] = {}
-    handler = type("Kept", (Storage,), {"stored": stored})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/store"
-        config = {"core": {}, "remote": {"gitml": {"url": url}}}
-        yield Remote(lambda: connect(config)), stored
+    with http_server() as server:
+        config = {"core": {}, "remote": {"gitml": {"url": f"{server.url}/store"}}}
+        yield Remote(lambda: connect(config)), server.stored
         gc.collect()  # closes the session here, not in the thread of aiohttp's loop
-        server.shutdown()
-        thread.join(120)
 
 
 @pytest.fixture
