@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gitml import config
 from tests.conftest import make_repository
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,7 @@ def test_it_holds_the_package_its_templates_and_examples_and_nothing_else(wheel:
         "gitml/_examples/minimal.py",
         "gitml/ci/github/gitml-review.yml",
         "gitml/ci/gitlab/gitml.yml",
+        "gitml/ci/sign_in/s3.yml",
     ):
         assert path in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"gitml"}
@@ -70,3 +73,26 @@ def test_a_site_is_built_by_the_installed_wheel(wheel: Path, tmp_path: Path) -> 
     assert (project / "site" / "index.html").is_file()
     assert len(pages) == 1
     assert len(list((project / ".github" / "workflows").iterdir())) == 5
+
+
+@pytest.mark.slow
+def test_readme_installs_it_from_the_repository(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^pip install '(.+ @ git\+.+)'$", (ROOT / "README.md").read_text(), re.M)
+    (url,) = re.findall('Documentation = "(.+)#readme', (ROOT / "pyproject.toml").read_text())
+    assert line.endswith(f" @ git+{url}")
+
+    # Dependencies and the build's tools come from here; what is committed comes from this clone.
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+               "--no-build-isolation", "--disable-pip-version-check", "--target", str(tmp_path),
+               line]  # fmt: skip
+    clone = config.child_environment(
+        GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=f"url.{ROOT.as_uri()}.insteadOf",
+        GIT_CONFIG_VALUE_0=url,
+    )  # fmt: skip
+    done = subprocess.run(command, env=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    installed = subprocess.run(
+        [sys.executable, "-c", "import gitml; print(gitml.__file__)"], cwd=tmp_path, check=True,
+        env=config.child_environment(PYTHONPATH=str(tmp_path)), capture_output=True, text=True,
+    )  # fmt: skip
+    assert installed.stdout.strip() == str(tmp_path / "gitml" / "__init__.py")
