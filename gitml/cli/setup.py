@@ -8,8 +8,9 @@ import click
 
 from gitml import config, files
 from gitml.ci import workflows
-from gitml.ci.workflows import Host
-from gitml.cli.output import say, talk
+from gitml.ci.workflows import Host, WrittenWorkflows
+from gitml.cli.options import as_json
+from gitml.cli.output import print_json, say, talk
 from gitml.errors import InvalidInput, NoRepository
 from gitml.formats import schemas
 from gitml.formats.settings_template import settings_template
@@ -56,7 +57,8 @@ Next:
     "--ci", type=click.Choice([host.value for host in Host]), help="Write workflows for this host."
 )
 @click.option("--force", is_flag=True, help="With --ci: overwrite files that differ.")
-def init(folder: Path, ci: str | None, force: bool) -> None:
+@as_json
+def init(folder: Path, ci: str | None, force: bool, json_: bool) -> None:
     """Set up a repository for tracking.
 
     Uses the repository that contains DIR (default: the current folder), or creates one in DIR.
@@ -70,8 +72,13 @@ def init(folder: Path, ci: str | None, force: bool) -> None:
     git = _repository(folder)
     repository = Repository.open(git.work_tree or git.git_dir)
     made = [_branch(repository), _settings(git.work_tree), _ignore(git)]
-    if ci is not None:
-        _workflows(repository, Host(ci), force)
+    written = None if ci is None else workflows.write(repository, Host(ci), overwrite=force)
+    if json_:
+        root = git.work_tree or git.git_dir
+        print_json({"repository": root, "branch": repository.branch.name, "workflows": written})
+        return
+    if ci is not None and written is not None:
+        _report_workflows(repository, Host(ci), written)
         return
     if not any(made):
         talk(f"{git.work_tree or git.git_dir} is already set up.")
@@ -84,8 +91,7 @@ def init(folder: Path, ci: str | None, force: bool) -> None:
         say(line)
 
 
-def _workflows(repository: Repository, host: Host, force: bool) -> None:
-    done = workflows.write(repository, host, overwrite=force)
+def _report_workflows(repository: Repository, host: Host, done: WrittenWorkflows) -> None:
     for path in done.files:
         talk(f"Wrote {path}.")
     for path in done.branch_files:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -60,11 +62,12 @@ def build(output: Path, title: str | None, json_: bool) -> None:
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=_FOLDER)
 @_port
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
-def serve(folder: Path, port: int, open_: bool) -> None:
+@as_json
+def serve(folder: Path, port: int, open_: bool, json_: bool) -> None:
     """Serve a built dashboard on this machine until Ctrl-C."""
     from gitml.site.serve import serve as serve_folder
 
-    serve_folder(folder, port, open_browser=open_, announce=_announce)
+    serve_folder(folder, port, open_browser=open_, announce=_announcement(json_))
 
 
 @site.command()
@@ -106,7 +109,8 @@ def publish(
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
 @_port
 @_title
-def ui(no_open: bool, port: int, title: str | None) -> None:
+@as_json
+def ui(no_open: bool, port: int, title: str | None, json_: bool) -> None:
     """Build the dashboard, open it in the browser and keep it up to date.
 
     It is stored in the repository's .git folder and served on this machine until Ctrl-C. New runs
@@ -132,7 +136,9 @@ def ui(no_open: bool, port: int, title: str | None) -> None:
             return False
         return done.written > 0
 
-    serve_live(report.output, refresh, port, open_browser=not no_open, announce=_announce)
+    serve_live(
+        report.output, refresh, port, open_browser=not no_open, announce=_announcement(json_)
+    )
 
 
 def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
@@ -148,7 +154,12 @@ def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
     return report
 
 
-def _announce(url: str) -> None:
-    say(url)
-    sys.stdout.flush()  # a program that waits for the address reads a pipe
-    talk("Press Ctrl-C to stop.")
+def _announcement(json_: bool) -> Callable[[str], None]:
+    """Return what prints the address once the site is served."""
+
+    def announce(url: str) -> None:
+        say(json.dumps({"url": url}) if json_ else url)
+        sys.stdout.flush()  # a program that waits for the address reads a pipe
+        talk("Press Ctrl-C to stop.")
+
+    return announce

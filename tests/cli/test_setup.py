@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from gitml.cli.program import gitml as program
 from gitml.config import Settings, load
-from tests.cli.conftest import Cli, refs
+from tests.cli.conftest import Cli, loaded, refs
 from tests.conftest import git
 
 
@@ -35,6 +35,14 @@ def test_init_creates_branch_and_settings_once(cli: Cli, repository: Path) -> No
     again = cli("init")
     assert again.stderr == f"{repository} is already set up.\n"
     assert refs(repository) == before
+
+
+def test_init_prints_what_is_set_up_as_json(cli: Cli, repository: Path) -> None:
+    made = {"repository": str(repository), "branch": "gitml/runs", "workflows": None}
+
+    assert loaded(cli("init", "--json")) == made
+    workflows = loaded(cli("init", "--json", "--ci", "gitlab"))["workflows"]
+    assert workflows["files"] == [".gitlab/gitml.yml", ".gitlab-ci.yml"]
 
 
 def test_init_creates_a_missing_repository(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -50,13 +51,13 @@ def test_build_refuses_a_folder_with_other_files(cli: Cli, repository: Path) -> 
 @pytest.mark.slow
 def test_ui_keeps_the_site_out_of_the_work_tree_and_serves_it(repository: Path) -> None:
     log_run(repository)
-    command = [*PROGRAM, "ui", "--no-open", "--title", "Mine"]
+    command = [*PROGRAM, "ui", "--no-open", "--title", "Mine", "--json"]
     server = subprocess.Popen(
         command, cwd=repository, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     with ended(server) as process:
         assert process.stdout
-        url = process.stdout.readline().strip()
+        url = json.loads(process.stdout.readline())["url"]
         with urllib.request.urlopen(url, timeout=10) as answer:
             text = answer.read().decode()
 
