@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitml.entities import Stage
 from gitml.errors import (
@@ -13,6 +13,7 @@ from gitml.errors import (
 )
 from gitml.git import GitRepo, default_branch
 from gitml.query.gate_nodes import APPROVAL_KINDS, fields_of
+from gitml.query.gates import Verdict
 from gitml.registry import admission
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
@@ -24,7 +25,7 @@ from gitml.registry.gates.approvals import (
     from_workflow,
 )
 from gitml.registry.gates.declarations import Declaration
-from gitml.registry.promotion import landing
+from gitml.registry.promotion import landing, rules
 from gitml.registry.promotion.landing import Landing, Reader
 from gitml.registry.promotion.pull_request import proposal_prefix
 from gitml.registry.promotion.push_order import push_tags
@@ -59,11 +60,15 @@ class _Decision:
         detail: What tags record of it.
         reason: Why, in the words of who asked.
         approvals: Who approved it.
+        bases: Commits whose rules judge it as well.
+        frozen: Verdicts on settings that changed together with it.
     """
 
     detail: TagDetail
     reason: str = ""
     approvals: Approvals = NOBODY
+    bases: tuple[str, ...] = ()
+    frozen: tuple[Verdict, ...] = ()
 
 
 def apply(
@@ -157,8 +162,11 @@ def _to_admit(
         holders = live.get(stage, [])
         alone = stage is not Stage.ARCHIVED  # others may be archived as well
         if version is not None and (holders != [version] if alone else version not in holders):
-            approvals = decisions.of_stage(declaration, stage).approvals
-            yield examine(registry, declaration, stage, version, approvals)
+            decision = decisions.of_stage(declaration, stage)
+            admitted = examine(
+                registry, declaration, stage, version, decision.approvals, bases=decision.bases
+            )
+            yield replace(admitted, verdicts=(*admitted.verdicts, *decision.frozen))
 
 
 def _holders(registry: Registry, name: str) -> dict[str, list[int]]:
@@ -181,7 +189,7 @@ def _require_all(admissions: Iterable[Admission]) -> None:
             " ".join(failures),
             hint="Nothing was changed. Correct the declaration in a new commit; approvals are the "
             "trailers of the commit that brought it to the branch, or --approved-by where that is "
-            "HEAD.",
+            "HEAD. A change of rules is merged on its own before what it is to admit.",
         )
 
 
@@ -274,10 +282,19 @@ class _Decisions:
             ),
             reason=landed.proposal.reason,
             approvals=self._approvals(declaration, landed),
+            bases=landed.bases,
+            frozen=rules.frozen(self._registry.repo, landed.bases, landed.merge.id),
         )
 
     def _approvals(self, declaration: Declaration, landed: Landing) -> Approvals:
-        gates = [gate for stage in declaration.gates.values() for gate in stage]
+        gates = [
+            gate
+            for stage in Stage
+            for gate in (
+                *declaration.gates.get(stage, ()),
+                *rules.base_gates(self._registry.repo, landed.bases, declaration.path, stage),
+            )
+        ]
         if not any(f.kind in APPROVAL_KINDS for gate in gates for f in fields_of(gate.node)):
             return NOBODY
         if self._given.names and landed.merge.id == self._commit:

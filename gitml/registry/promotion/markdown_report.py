@@ -40,7 +40,7 @@ _Row = Sequence[str]
 
 def markdown(review: Review) -> str:
     """Format a review as the comment of a pull request, its verdict first."""
-    parts = [MARKER, f"# Model registry: {verdict(review)}"]
+    parts = [MARKER, f"# Model registry: {verdict(review)}", *_rule_changes(review)]
     for change in review.changes:
         parts += _section(change)
     if review.notes:
@@ -49,16 +49,37 @@ def markdown(review: Review) -> str:
 
 
 def verdict(review: Review) -> str:
-    """Format the verdict in a few words."""
+    """Format the verdict in a few words; a change of rules is part of it."""
     failed = sum(change.failed for change in review.changes)
     waiting = sum(change.waiting for change in review.changes)
-    return {
+    words = {
         "no change": "no version changes its stage",
         "fails": f"{failed} gate{'s fail' if failed > 1 else ' fails'} ❌",
         "waits": f"{waiting} gate{'s wait' if waiting > 1 else ' waits'} for approval ⏳",
         "holds": "all gates hold ✅",
         "no gates": "no gates are declared ⚠️",
     }[review.verdict]
+    if not review.rule_changes:
+        return words
+    changed = "this pull request changes the rules" + (" that judge it" if review.changes else "")
+    return f"{words}; {changed} ⚠️" if review.verdict in ("fails", "waits") else f"{changed} ⚠️"
+
+
+def _rule_changes(review: Review) -> Iterator[str]:
+    if not review.rule_changes:
+        return
+    judging = bool(review.changes)
+    yield f"This pull request changes the rules{' that judge it' if judging else ''}:"
+    lines = [
+        f"- {_code_span(change.rule)}: {_code_span(change.old) or 'nothing'} → "
+        f"{_code_span(change.new) or 'nothing'}"
+        for change in review.rule_changes[:_MAX_ROWS]
+    ]
+    if len(review.rule_changes) > _MAX_ROWS:
+        lines.append(f"- … and {len(review.rule_changes) - _MAX_ROWS} more")
+    yield "\n".join(lines)
+    if judging:
+        yield "The rules of the base judge it as well, here and when it is applied."
 
 
 def _section(change: VersionComparison) -> Iterator[str]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gitml.entities import Stage
 from gitml.errors import InvalidInput, NotFound
 from gitml.git import GitRepo, default_branch
+from gitml.query.gates import Verdict
 from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals, from_workflow
 from gitml.registry.gates.declarations import Declaration
-from gitml.registry.promotion import landing
+from gitml.registry.promotion import landing, rules
 from gitml.registry.promotion.comparison import Background, VersionComparison, compare
 from gitml.registry.promotion.pull_request import forge_of
+from gitml.registry.promotion.rules import RuleChange
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.names import check_stage
@@ -37,6 +40,7 @@ class Review:
         base: Id of the commit it is compared with.
         changes: Versions that are to enter a stage.
         notes: Other changes, one sentence each.
+        rule_changes: Rules that the proposal changes; those of the base judge it as well.
     """
 
     schema: int
@@ -45,10 +49,15 @@ class Review:
     base: str
     changes: tuple[VersionComparison, ...]
     notes: tuple[str, ...] = ()
+    rule_changes: tuple[RuleChange, ...] = ()
 
     @classmethod
     def of(
-        cls, base: str, changes: Iterable[VersionComparison], notes: Iterable[str] = ()
+        cls,
+        base: str,
+        changes: Iterable[VersionComparison],
+        notes: Iterable[str] = (),
+        rule_changes: tuple[RuleChange, ...] = (),
     ) -> Review:
         """Summarize changes."""
         changes = tuple(changes)
@@ -60,6 +69,7 @@ class Review:
             base=base,
             changes=changes,
             notes=tuple(notes),
+            rule_changes=rule_changes,
         )
 
 
@@ -77,36 +87,46 @@ def check(
         InvalidInput: A declaration is not valid, or the revision does not exist.
     """
     approvals = from_workflow(approved_by)
-    return between(registry, _base_commit(registry, base), approvals=approvals)
+    start, newest = _base_commits(registry, base)
+    return between(registry, start, approvals=approvals, newest=newest)
 
 
 def between(
-    registry: Registry, base: str, rev: str | None = None, *, approvals: Approvals = NOBODY
+    registry: Registry,
+    base: str,
+    rev: str | None = None,
+    *,
+    approvals: Approvals = NOBODY,
+    newest: str | None = None,
 ) -> Review:
-    """Judge what changes in the declarations from one revision to another.
+    """Judge what changes in the declarations from one revision to another, by the rules of both.
 
     Args:
         registry: The registry.
         base: Id of a commit.
         rev: The other revision; None for the work tree.
         approvals: Who approved the change so far.
+        newest: Another commit whose rules judge as well: what it is to be merged into by now.
 
     Raises:
         InvalidInput: A declaration is not valid.
     """
+    repo, bases = registry.repo, (base, newest or base)
     results = list(declarations.read_each(registry.repo, base))
     before = {result.model: result for result in results if isinstance(result, Declaration)}
     after = declarations.read_all(registry.repo, rev)
     changes: list[VersionComparison] = []
     notes = [f"Until now {error.message}" for error in results if isinstance(error, InvalidInput)]
     notes += [f"{before[name].path} is removed." for name in before if name not in after]
+    frozen = rules.frozen(repo, bases, rev)
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
-        others = approvals.without(_authors(registry.repo, base, rev, new.path))
-        changes += _changes(registry, old, new, others)
-        notes += _notes(old, new)
-    return Review.of(base, changes, notes)
+        others = approvals.without(_authors(repo, base, rev, new.path))
+        judge = partial(_change, registry, old, new, approvals=others, bases=bases, frozen=frozen)
+        changes += [judge(stage, version) for stage, version in _entering(old, new)]
+        notes += _notes(old, new, in_base=repo.contains(f"{base}:{new.path}"))
+    return Review.of(base, changes, notes, rules.changes(repo, base, rev))
 
 
 def _authors(repo: GitRepo, base: str, rev: str | None, path: str) -> tuple[str, ...]:
@@ -115,16 +135,17 @@ def _authors(repo: GitRepo, base: str, rev: str | None, path: str) -> tuple[str,
     return landing.between(repo, base, head, path, bool).authors if head else ()
 
 
-def _base_commit(registry: Registry, base: str | None) -> str:
-    """Return where the proposal left the base; the base itself if history does not tell."""
+def _base_commits(registry: Registry, base: str | None) -> tuple[str, str]:
+    """Return where the proposal left the base, the base itself if that is unknown; and the base."""
     repo = registry.repo
     rev = base or default_branch.require(repo, registry.remote).commit
     if rev.startswith("-") or not repo.contains(f"{rev}^{{commit}}"):
         raise InvalidInput(
             f"Revision {rev!r:.80} does not exist in this clone.", hint="Fetch it, or give another."
         )
+    newest = repo.run("rev-parse", f"{rev}^{{commit}}").decode().strip()
     common = repo.run("merge-base", rev, "HEAD", ok=(0, 1, 128)).decode().split()
-    return common[0] if common else repo.run("rev-parse", f"{rev}^{{commit}}").decode().strip()
+    return common[0] if common else newest, newest
 
 
 def check_versions(registry: Registry, declaration: Declaration) -> None:
@@ -150,13 +171,11 @@ def check_versions(registry: Registry, declaration: Declaration) -> None:
             ) from error
 
 
-def _changes(
-    registry: Registry, old: Declaration | None, new: Declaration, approvals: Approvals
-) -> Iterator[VersionComparison]:
+def _entering(old: Declaration | None, new: Declaration) -> Iterator[tuple[Stage, int]]:
+    """Yield the stages that are to get another version."""
     for stage, version in new.stages.items():
-        if version is None or (old and old.stages.get(stage) == version):
-            continue
-        yield _change(registry, old, new, stage, version, approvals)
+        if version is not None and (old is None or old.stages.get(stage) != version):
+            yield stage, version
 
 
 def _change(
@@ -166,11 +185,13 @@ def _change(
     stage: Stage,
     version: int,
     approvals: Approvals = NOBODY,
+    bases: Sequence[str] = (),
+    frozen: tuple[Verdict, ...] = (),
 ) -> VersionComparison:
     gates = new.gates.get(stage, ())
     texts = [gate.text for gate in gates]
     before = [gate.text for gate in old.gates.get(stage, ())] if old else []
-    admission = examine(registry, new, stage, version, approvals)
+    admission = examine(registry, new, stage, version, approvals, bases=bases)
     candidate, incumbent = admission.candidate, admission.incumbent
     history = entries(registry.history(new.model), stage)
     old_code = incumbent.code_commit if incumbent else ""
@@ -191,7 +212,7 @@ def _change(
         candidate,
         incumbent,
         stage,
-        verdicts=admission.verdicts,
+        verdicts=(*admission.verdicts, *frozen),
         approvals=admission.approvals,
         background=background,
     )
@@ -257,24 +278,36 @@ def examine(
     stage: Stage,
     version: int,
     approvals: Approvals = NOBODY,
+    *,
+    bases: Sequence[str] = (),
 ) -> Admission:
-    """Judge a version by the gates that are declared for a stage."""
+    """Judge a version by the gates that are declared for a stage, and by those of its bases."""
     former = {
         event.version
         for event in registry.history(declaration.model)
         if event.kind == Kind.STAGE and event.value == stage
     }
-    return registry.examine(
+    gates = declaration.gates.get(stage, ())
+    declared = {gate.text for gate in gates}
+    of_base = rules.base_gates(registry.repo, bases, declaration.path, stage)
+    admission = registry.examine(
         declaration.model,
         version,
         stage,
-        declaration.gates.get(stage, ()),
+        [*gates, *(gate for gate in of_base if gate.text not in declared)],
         returning=version in former,
         approvals=approvals,
     )
+    noted = [
+        replace(verdict, note="; ".join(filter(None, (verdict.note, rules.OF_BASE))))
+        for verdict in admission.verdicts[len(gates) :]
+    ]
+    return replace(admission, verdicts=(*admission.verdicts[: len(gates)], *noted))
 
 
-def _notes(old: Declaration | None, new: Declaration) -> Iterable[str]:
+def _notes(old: Declaration | None, new: Declaration, *, in_base: bool) -> Iterable[str]:
+    if not in_base and any(new.stages.values()):
+        yield f"{new.model} is declared for the first time: the base has no rules for it."
     before = old or Declaration(model=new.model, path=new.path, text="")
     for stage, version in new.stages.items():
         if version is None and before.stages.get(stage, 0) is not None:
@@ -285,10 +318,3 @@ def _notes(old: Declaration | None, new: Declaration) -> Iterable[str]:
         if before.aliases.get(alias, 0) != holder:
             change = f"names version {holder}" if holder else "is removed"
             yield f"{new.model}: alias {alias} {change}."
-    for stage in sorted({*before.gates, *new.gates}):
-        old_texts, new_texts = (
-            [gate.text for gate in declaration.gates.get(stage, ())]
-            for declaration in (before, new)
-        )
-        if old_texts != new_texts and old:
-            yield f"{new.model}: the gates of {stage.value} change."
