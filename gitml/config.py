@@ -92,6 +92,7 @@ class Settings:
     Attributes:
         branch: Branch that holds the records.
         git_remote: git remote of ``gitml push`` and ``pull``.
+        experiment_prefix: What the names of experiments begin with that scripts name.
         forge: Whose web pages the remote's host has where its name does not tell: ``github``,
             ``gitlab``, ``bitbucket`` or ``gitea``; GitHub's where empty.
         allow_pickles: Whether models that were saved as pickles may be loaded, which runs code.
@@ -102,6 +103,7 @@ class Settings:
 
     branch: str = "gitml/runs"
     git_remote: str = "origin"
+    experiment_prefix: str = ""
     forge: str = ""
     allow_pickles: bool = True
     record: RecordSettings = field(default_factory=RecordSettings)
@@ -299,6 +301,35 @@ def _fill(settings: Any, value: dict[str, Any]) -> Any:
         old = getattr(settings, key)
         changes[key] = _fill(old, item) if is_dataclass(old) else item
     return replace(settings, **changes)
+
+
+def experiment_prefix(root: Path | None, folder: Path) -> str:
+    """Return what the names of experiments of scripts in a folder begin with.
+
+    That is for the nearest ``gitml.yaml`` between the folder and the root to say: below the root
+    the path of its own folder and a slash where it does not.
+
+    Args:
+        root: The work tree's root; None in a bare repository, which has no such files.
+        folder: Where the script is.
+
+    Raises:
+        InvalidInput: A file is not valid, or one below the root says more than that.
+    """
+    if root is None or not folder.is_relative_to(root):
+        return ""
+    for path in (folder, *folder.parents):
+        settings = load(path)
+        if path == root:
+            return settings.experiment_prefix
+        if (path / FILE_NAME).is_file():
+            if replace(settings, experiment_prefix="") != Settings():
+                raise InvalidInput(
+                    f"{(path / FILE_NAME).relative_to(root)} sets more than experiment_prefix.",
+                    hint=f"Move the other keys to the {FILE_NAME} at the root of the repository.",
+                )
+            return settings.experiment_prefix or f"{path.relative_to(root).as_posix()}/"
+    return ""
 
 
 def now_ms() -> int:

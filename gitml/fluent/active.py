@@ -65,6 +65,7 @@ def _get_or_create(name: object) -> Experiment:
     if not isinstance(name, str):
         raise InvalidInput(f"The name of an experiment must be a string, not {name!r:.80}.")
     client = session.client()
+    name = session.experiment_name(name)
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         client.repository.experiments.create(name, {}, exist_ok=True)

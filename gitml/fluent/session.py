@@ -137,17 +137,28 @@ class Session:
     def experiment_id(self) -> str:
         """Return the experiment of new runs: the chosen, the environment's or the default one."""
         chosen = self._experiment_ids.get(self._git_folder())
-        name = config.environment().experiment_name or DEFAULT_EXPERIMENT
-        return chosen or self.client().repository.experiments.create(name, {}, exist_ok=True)
+        if chosen:
+            return chosen
+        name = self.experiment_name(config.environment().experiment_name or DEFAULT_EXPERIMENT)
+        return self.client().repository.experiments.create(name, {}, exist_ok=True)
 
     def existing_experiment_id(self) -> str | None:
         """Return the experiment of new runs, as ``experiment_id``; None if it does not exist."""
         chosen = self._experiment_ids.get(self._git_folder())
         if chosen:
             return chosen
-        name = config.environment().experiment_name or DEFAULT_EXPERIMENT
+        name = self.experiment_name(config.environment().experiment_name or DEFAULT_EXPERIMENT)
         experiment = self.client().get_experiment_by_name(name)
         return experiment.experiment_id if experiment else None
+
+    def experiment_name(self, name: str) -> str:
+        """Return the whole name of an experiment as a script names it; see ``gitml.yaml``."""
+        root = self.client().repository.git.work_tree
+        script = code_capture.entry_point()
+        started = script and root and script.is_relative_to(root.resolve())
+        folder = script.parent if script and started else Path.cwd()
+        prefix = config.experiment_prefix(root.resolve() if root else None, folder)
+        return name if name.startswith(prefix) else f"{prefix}{name}"
 
     def _git_folder(self) -> Path:
         return self.client().repository.git.common_dir

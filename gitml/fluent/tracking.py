@@ -19,7 +19,7 @@ from gitml.tracking.run_edits import RunEdits
 
 def create_experiment(name: str, tags: Mapping[str, Any] | None = None) -> str:
     """Create an experiment and return its id; see ``MlflowClient.create_experiment``."""
-    return session.client().create_experiment(name, tags)
+    return session.client().create_experiment(session.experiment_name(name), tags)
 
 
 def get_experiment(experiment_id: str) -> Experiment:
@@ -29,7 +29,7 @@ def get_experiment(experiment_id: str) -> Experiment:
 
 def get_experiment_by_name(name: str) -> Experiment | None:
     """Get an experiment by name; None if there is none."""
-    return session.client().get_experiment_by_name(name)
+    return session.client().get_experiment_by_name(session.experiment_name(name))
 
 
 def search_experiments(
@@ -150,7 +150,7 @@ def _where(
         experiments = session.client().search_experiments(ViewType.ALL, None)
         return [experiment.experiment_id for experiment in experiments]
     if names:
-        named = [session.client().get_experiment_by_name(name) for name in names]
+        named = [get_experiment_by_name(name) for name in names]
         return [experiment.experiment_id for experiment in named if experiment]
     if ids is not None:
         return [str(experiment_id) for experiment_id in ids]

@@ -69,7 +69,7 @@ def capture(repo: GitRepo, settings: Settings) -> Context:
     record = settings.record
     commit, branch = repo.head()
     diff = repo.start("diff", "HEAD", *_DIFF) if commit and repo.work_tree else None
-    entry = _entry_point()
+    entry = entry_point()
     name = _relative(entry, repo.work_tree)
     patch = diff.finish()[1] if diff else b""
     if commit and repo.work_tree and name:
@@ -125,7 +125,7 @@ _DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodul
          "--src-prefix=a/", "--dst-prefix=b/", "--no-renames", "--no-relative")  # fmt: skip
 
 
-def _entry_point() -> Path | None:
+def entry_point() -> Path | None:
     """Return the script that was started; None in an interactive session."""
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None) or (sys.argv[0] if sys.argv else "")
