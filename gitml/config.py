@@ -10,7 +10,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field, is_dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -251,17 +251,13 @@ def parse(data: bytes) -> Settings:
     Raises:
         InvalidInput: It is not valid YAML, or a key or a value is not valid.
     """
-    import yaml
-
-    from gitml.formats import schemas
+    from gitml.formats import plain_yaml, schemas
 
     try:
-        value = yaml.safe_load(data.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(
-            f"{FILE_NAME} is not valid YAML: {' '.join(str(error).split())}."
-        ) from error
-    value = _without_dates({} if value is None else value)
+        value = plain_yaml.load(data)
+    except plain_yaml.YamlFault as error:
+        raise InvalidInput(f"{FILE_NAME} is not valid YAML: line {error.line}: {error}.") from error
+    value = {} if value is None else value
     for mismatch in schemas.faults_in_yaml(value, schemas.schema(FILE_NAME)):
         if mismatch.rule != "pattern":  # the dashboard checks what is its own when it is built
             raise InvalidInput(f"{FILE_NAME}: {mismatch.message}.", hint=mismatch.hint)
@@ -285,13 +281,6 @@ def parse(data: bytes) -> Settings:
             hint="Write it like https://team.github.io/prices/.",
         )
     return settings
-
-
-def _without_dates(value: Any) -> Any:
-    """Return a value with texts for dates: YAML reads 2026-11-21 as one."""
-    if isinstance(value, dict):
-        return {key: _without_dates(item) for key, item in value.items()}
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _fill(settings: Any, value: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 from gitml.entities import Artifact, FileInfo
 from gitml.errors import StoreError
-from gitml.formats import artifact_paths
+from gitml.formats import artifact_paths, plain_yaml
 from gitml.text import short_repr
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -75,8 +75,6 @@ def dvc_file(
         path: Name of the folder, beside the ``.dvc`` file.
         remote: Name of the remote the folder is bound to; None leaves it to the default remote.
     """
-    import yaml
-
     files = writable(manifest)
     out: dict[str, Any] = {
         "md5": directory_hash(files),
@@ -87,8 +85,7 @@ def dvc_file(
     }
     if remote is not None:
         out["remote"] = remote
-    text = yaml.safe_dump({"outs": [out]}, sort_keys=False, allow_unicode=True, width=1 << 20)
-    return text.encode()
+    return plain_yaml.dump({"outs": [out]}, width=1 << 20).encode()
 
 
 def writable(manifest: Iterable[Artifact]) -> list[Artifact]:

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gitml.errors import InvalidInput, NotFound
+from gitml.formats import plain_yaml
 from gitml.models.schema import ParamSchema, Schema
 from gitml.models.signature import ModelSignature
 from gitml.version import __version__
@@ -86,8 +85,8 @@ class Model:
             InvalidInput: ``metadata`` or a flavor holds a value that YAML cannot carry.
         """
         try:
-            return yaml.safe_dump(self.to_dict(), default_flow_style=False)
-        except yaml.YAMLError as error:
+            return plain_yaml.dump(self.to_dict(), sort_keys=True, width=80)
+        except plain_yaml.YamlFault as error:
             raise InvalidInput(
                 f"The model's description cannot be written as YAML: {error}.",
                 hint="Use text, numbers, lists and dictionaries in metadata.",
@@ -129,13 +128,15 @@ class Model:
         """
         file = Path(path) if Path(path).name == FILE_NAME else Path(path) / FILE_NAME
         try:
-            form = yaml.safe_load(file.read_text(encoding="utf-8"))
+            with file.open("rb") as stream:
+                data = stream.read(4 * plain_yaml.MODEL.characters + 1)
+            form = plain_yaml.load(data, plain_yaml.MODEL)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(
                 f"No model at {path}.", hint=f"A model folder holds a file {FILE_NAME}."
             ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{file} is not valid YAML: {error}.") from error
+        except plain_yaml.YamlFault as error:
+            raise InvalidInput(f"{file} is not valid YAML: line {error.line}: {error}.") from error
         if not isinstance(form, Mapping):
             raise InvalidInput(f"{file} does not describe a model.")
         return cls.from_dict(form)

@@ -14,10 +14,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import yaml
-
 from gitml import redaction
 from gitml.errors import NotFound
+from gitml.formats import plain_yaml
 
 _BUILD_TOOLS = ("pip", "setuptools", "wheel")
 
@@ -104,4 +103,4 @@ def write_environment(folder: Path, lines: Sequence[str]) -> None:
 
 
 def _write_yaml(path: Path, content: object) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    path.write_text(plain_yaml.dump(content), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitml.entities import Dataset, Metric, ModelVersion, Run
 from gitml.errors import StoreError
-from gitml.formats import metric_history, run_records
+from gitml.formats import metric_history, plain_yaml, run_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
 from gitml.query.gates import Facts, Value
@@ -180,11 +180,9 @@ def values_ever(repo: GitRepo, branch: Branch, commit: str, kind: str, key: str)
 
 def _signature(data: bytes | None) -> dict[str, str]:
     """Parse the signature of an MLmodel file, which anybody may have written."""
-    import yaml
-
     try:
-        model: Any = yaml.safe_load(data or b"")
-    except (yaml.YAMLError, ValueError, RecursionError):
+        model: Any = plain_yaml.load(data or b"", plain_yaml.MODEL)
+    except plain_yaml.YamlFault:
         return {}
     signature = model.get("signature") if isinstance(model, dict) else None
     items = signature.items() if isinstance(signature, dict) else ()

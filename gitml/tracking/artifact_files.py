@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gitml.errors import InvalidInput
+from gitml.formats import plain_yaml
 
 Write = Callable[[Path], None]
 
@@ -25,9 +26,7 @@ def dictionary(value: Any) -> Write:
 
     def write(path: Path) -> None:
         if path.suffix in (".yaml", ".yml"):
-            import yaml
-
-            _put(path, yaml.safe_dump(json.loads(json.dumps(value, default=str)), sort_keys=False))
+            _put(path, plain_yaml.dump(json.loads(json.dumps(value, default=str))))
         else:
             _put(path, json.dumps(value, indent=2, default=str))
 

@@ -121,7 +121,7 @@ def hostile_source() -> MemorySource:
         ],
         pages=[Document(name=text, text=f"# {text}\n{NOTE}{text}") for text in TEXTS[:3]],
         reports=[Document(name=text, text=_report()) for text in TEXTS[:2]],
-        views=[Document(name=ATTACK, text=json.dumps(_view()))],
+        views=[Document(name=ATTACK, text=json.dumps(_view(), ensure_ascii=False))],
         signature=lambda version: {
             "inputs": json.dumps([{"type": "double", "name": text} for text in TEXTS]),
             "outputs": ATTACK if version.version == 1 else None,
@@ -134,7 +134,7 @@ def _report() -> str:
 
 
 def _view() -> dict[str, object]:
-    names = [f"params.`{text}`" for text in TEXTS if "`" not in text]
+    names = [f"params.`{text}`" for text in TEXTS if "`" not in text and text != "\ud800"]
     plane = {"x": names[0], "y": "metrics.rmse", "colour": names[1]}
     return {
         "experiment": ATTACK,

@@ -13,6 +13,8 @@ from typing import Any
 
 from gitml.entities import Stage
 from gitml.errors import InvalidInput, StoreError
+from gitml.formats import plain_yaml
+from gitml.formats.plain_yaml import Node
 from gitml.git import GitRepo
 from gitml.query.gates import Gate, read as read_gate
 from gitml.registry.gates.metric_direction import Direction
@@ -21,8 +23,6 @@ from gitml.registry.tags.grammar import slug
 from gitml.registry.tags.names import check_alias, check_model_name, check_stage, check_version
 
 FOLDER = "registry"
-Node = Any
-"""A node of PyYAML, whose stubs hide what kind it is."""
 SCHEMA_FILE = Path(__file__).with_name("declarations.schema.json")
 """JSON Schema of the format, for editors."""
 MAX_BYTES = 256 * 1024
@@ -309,21 +309,10 @@ class _Reader:
 
 
 def _compose(text: str, path: str) -> Node:
-    import yaml
-
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
-            raise InvalidInput(f"{path} uses YAML references.", hint="Write the values out.")
-        node = yaml.compose(text, yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or "it is no YAML"
-        if problem == "but found another document":
-            problem = "a second YAML document begins"
-        raise InvalidInput(f"{path}, line {line}: {problem}.", hint=_HINT) from error
-    except RecursionError as error:
-        raise InvalidInput(f"{path} is nested too deeply.", hint=_HINT) from error
+        node = plain_yaml.compose(text, references=False)
+    except plain_yaml.YamlFault as error:
+        raise InvalidInput(f"{path}, line {error.line}: {error}.", hint=_HINT) from error
     if node is None:
         raise InvalidInput(f"{path}, line 1: the file is empty.", hint=_HINT)
     return node
@@ -348,9 +337,7 @@ def with_stage(old: Declaration | None, model: str, stage: Stage, version: int) 
         StoreError: The file is laid out so that the change cannot be made safely.
     """
     if old is None:
-        import yaml
-
-        head = yaml.safe_dump({"model": model}, allow_unicode=True, width=1000)
+        head = plain_yaml.dump({"model": model})
         return f"{head}stages:\n  {stage.value}: {version}\n"
     text = _edited(old.text, old.path, stage.value, str(version))
     new = parse(text.encode(), old.path)

@@ -9,25 +9,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gitml.formats import plain_yaml
 from gitml.registry.tags.detail import TagDetail, TagLink
 from gitml.text import single_line
 
 MAX_DETAIL = 65_536  # characters of YAML to parse; 50 gates take some ten thousand
-_MAX_NODES = 5_000
-_MAX_DEPTH = 8
+_LIMITS = plain_yaml.Limits(characters=MAX_DETAIL, depth=8, nodes=5_000)
 _SIGNED = re.compile(r"^-----BEGIN (?:PGP (?:SIGNATURE|MESSAGE)|SSH SIGNATURE)-----$", re.MULTILINE)
 
 
 def format_message(line: str, detail: TagDetail) -> str:
     """Format a tag's message."""
-    import yaml
-
     document = detail.to_yaml()
-    text = (
-        yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
-        if document
-        else ""
-    )
+    text = plain_yaml.dump(document) if document else ""
     return f"{single_line(line)}\n\n{text}".rstrip() + "\n"
 
 
@@ -38,17 +32,13 @@ def parse_message(message: str) -> tuple[str, TagDetail]:
         Its first line and its YAML; the latter is empty if there is none, or none that can be
         parsed as a mapping.
     """
-    import yaml
-
     line, _, rest = unsigned(message).lstrip("\n").partition("\n")
     line = line[:MAX_DETAIL].strip()
-    if len(rest) > MAX_DETAIL:
-        return line, TagDetail()
     try:
-        document = _PlainCopy().of(_load(rest))
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        document = plain_yaml.load(rest, _LIMITS)
+    except plain_yaml.YamlFault:
         return line, TagDetail()
-    return line, TagDetail.from_yaml(document if isinstance(document, dict) else {})
+    return line, TagDetail.from_yaml(_plain(document) if isinstance(document, dict) else {})
 
 
 def parse_detail(message: str) -> TagDetail:
@@ -74,39 +64,10 @@ def linked(message: str, previous: TagLink | None) -> str:
     return f"{message.rstrip()}\nprevious:\n  tag: '{previous.tag}'\n  id: '{previous.oid}'\n"
 
 
-def _load(text: str) -> Any:
-    """Load YAML, with libyaml where it is installed, which is ten times as fast.
-
-    libyaml's loader calls itself for every level and overruns the stack on deep input. Its parser
-    does not, so it measures the depth first.
-    """
-    import yaml
-
-    if not yaml.__with_libyaml__:
-        return yaml.safe_load(text)
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            raise ValueError("too deep")
-    return yaml.load(text, Loader=yaml.CSafeLoader)
-
-
-class _PlainCopy:
-    """Copies YAML values as plain JSON ones, up to a budget: YAML references can multiply."""
-
-    def __init__(self) -> None:
-        self._nodes = 0
-
-    def of(self, value: Any, depth: int = 0) -> Any:
-        self._nodes += 1
-        if self._nodes > _MAX_NODES or depth > _MAX_DEPTH:
-            raise ValueError("too big")
-        if isinstance(value, dict):
-            return {str(key): self.of(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.of(item, depth + 1) for item in value]
-        if value is None or isinstance(value, str | bool | int | float):
-            return value
-        return str(value)
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, bytes) else value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.errors import Conflict, StoreError
+from gitml.formats import plain_yaml
 from gitml.formats.canonical import LARGEST_RECORD
 from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
 from gitml.formats.run_records import run_folder
@@ -238,8 +239,6 @@ def _message(file: VersionFile) -> str:
 
 def dvc_yaml(slug: str, about: str) -> bytes:
     """Format the ``dvc.yaml`` that names a version commit's model."""
-    import yaml
-
     artifact = {"path": "model", "type": "model", "desc": single_line(about)}
-    text = yaml.safe_dump({"artifacts": {slug: artifact}}, sort_keys=False, allow_unicode=True)
+    text = plain_yaml.dump({"artifacts": {slug: artifact}}, width=80)
     return text.encode()

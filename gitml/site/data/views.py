@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
-from gitml.formats import schemas
+from gitml.formats import plain_yaml, schemas
 from gitml.query import filters
 from gitml.site.data import columns as data
 
@@ -85,13 +85,11 @@ def parse(name: str, text: str) -> View:
     Raises:
         InvalidInput: It does not have the format; the message names the file and the key.
     """
-    import yaml
-
     path = f"{FOLDER}/{name}.yaml"
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+        value = plain_yaml.load(text)
+    except plain_yaml.YamlFault as error:
+        raise InvalidInput(f"{path} is not valid YAML: line {error.line}: {error}.") from error
     schemas.require(value, _schema(), path)
     view = View(
         name=name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitml.entities import LoggedModelInfo
 from gitml.errors import InvalidInput
+from gitml.formats import plain_yaml
 from gitml.site.catalogue import PageLink
 from gitml.site.previews import TEXT_BYTES, Read
 from gitml.site.text import commands, formats
@@ -74,16 +75,14 @@ def describe(
 
 def _signature(data: bytes | None) -> ModelSignature | None:
     """Read the signature of an MLmodel file; None if it has none, or is malformed."""
-    import yaml
-
     from gitml.models.mlmodel import Model
 
     if data is None or len(data) > TEXT_BYTES:
         return None
     try:
-        form = yaml.safe_load(data)
+        form = plain_yaml.load(data, plain_yaml.MODEL)
         return Model.from_dict(form).signature if isinstance(form, Mapping) else None
-    except (yaml.YAMLError, InvalidInput, ValueError, TypeError, RecursionError):
+    except (InvalidInput, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from gitml.entities import Run
 from gitml.errors import InvalidInput
-from gitml.formats import schemas
+from gitml.formats import plain_yaml, schemas
 from gitml.site.catalogue import Catalogue, PageLink, run_name
 from gitml.site.charts import static_charts
 from gitml.site.data import columns, views
@@ -212,13 +212,12 @@ def _read_block(path: str, text: str) -> dict[str, Any]:
     Raises:
         InvalidInput: It is not valid.
     """
-    import yaml
-
     try:
-        block = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidInput(f"{path}: a gitml block is not valid YAML: {reason}.") from error
+        block = plain_yaml.load(text)
+    except plain_yaml.YamlFault as error:
+        raise InvalidInput(
+            f"{path}: a gitml block is not valid YAML: line {error.line}: {error}."
+        ) from error
     schemas.require(block, _BLOCK, path, "the gitml block")
     return dict(block)
 

@@ -30,7 +30,6 @@ def test_messages_are_a_single_line_and_yaml() -> None:
         "[" * 3000,
         f"a: &a [{'1,' * 40}]\nb: &b [{'*a,' * 40}]\nc: [{'*b,' * 40}]",
         "a: " + "x" * 70_000,
-        "a: 2020-99-99",
         "? [1, 2]\n: 3",
         "",
     ],
@@ -40,5 +39,11 @@ def test_hostile_yaml_reads_as_empty(yaml: str) -> None:
 
 
 def test_values_outside_json_become_texts() -> None:
-    detail = parse_detail("hello\n\nday: 2020-01-02\n1: {two: [3.5, true, null]}")
-    assert detail.document == {"day": "2020-01-02", "1": {"two": [3.5, True, None]}}
+    detail = parse_detail(
+        "hello\n\nday: 2020-01-02\nno day: 2020-99-99\n1: {two: [3.5, true, null]}"
+    )
+    assert detail.document == {
+        "day": "2020-01-02",
+        "no day": "2020-99-99",
+        "1": {"two": [3.5, True, None]},
+    }

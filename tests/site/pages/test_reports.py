@@ -90,10 +90,10 @@ def test_a_view_is_read() -> None:
         ("experiment: e\ncharts: [{x: y}]", "charts[0] has no key 'kind'."),
         ("experiment: e\nsort: metrics.x", "sort must be a list, not 'metrics.x'."),
         ("experiment: e\nfilter: metrics.rmse <", "Invalid filter at character 15"),
-        ("a: b: c", "views/x.yaml is not valid YAML: mapping values are not allowed here"),
+        ("a: b: c", "views/x.yaml is not valid YAML: line 1: mapping values are not allowed"),
         (
             "!!python/object/apply:os.system [x]",
-            "views/x.yaml is not valid YAML: could not determine",
+            "views/x.yaml is not valid YAML: line 1: the type 'tag:yaml.org,2002:python/object",
         ),
         ("[" * 2_000, "views/x.yaml is not valid YAML: "),
     ],
