@@ -146,7 +146,7 @@ def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
         ("site: {run_pages: 5.0}", "run_pages must be an integer, not 5.0"),
         ("site: {1: x}", "site has the key 1, which must be a string"),
         ("site: 5", "site must be a mapping of keys, not 5"),
-        ("registry: {signatures: yes}", "signatures must be one of optional, required, not True"),
+        ("registry: {signatures: yes}", "signatures must be one of optional, required, not 'yes'"),
         (
             "registry: {signatures: always}",
             "registry.signatures must be one of optional, required, not 'always'",
