@@ -11,6 +11,7 @@ from gitml.errors import InvalidInput, NotFound
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _PREFIX = re.compile(r"[0-9a-fA-F]{4,32}")
 _LISTED = 5
+_MODEL = "/MLmodel"
 
 
 def run_id(client: MlflowClient, text: str) -> str:
@@ -39,6 +40,37 @@ def run_id(client: MlflowClient, text: str) -> str:
     if newest is None:
         raise NotFound(f"No run {text!r:.80}.", hint="See `gitml runs list`.")
     return newest
+
+
+def model_uri(client: MlflowClient, text: str) -> str:
+    """Find a logged model.
+
+    Args:
+        client: Where to look.
+        text: A URI, in which a run may stand as in ``run_id``; or a run alone, which has one model.
+
+    Raises:
+        NotFound: There is no such run, or it has no model.
+        InvalidInput: It has several models.
+    """
+    scheme, _, rest = text.partition(":/")
+    if scheme == "runs":
+        run, _, path = rest.lstrip("/").partition("/")
+        return f"runs:/{run_id(client, run)}/{path}"
+    if scheme == "models" or "://" in text:
+        return text
+    run = run_id(client, text)
+    paths = [artifact.path for artifact in client.repository.files(run).artifacts]
+    uris = [f"runs:/{run}/{path.removesuffix(_MODEL)}" for path in paths if path.endswith(_MODEL)]
+    if len(uris) == 1:
+        return uris[0]
+    if not uris:
+        raise NotFound(
+            f"Run {run} has no model.", hint=f"`gitml artifacts list {run}` lists what it has."
+        )
+    raise InvalidInput(
+        f"Run {run} has {len(uris)} models.", hint=f"Give one: {', '.join(uris[:_LISTED])}"
+    )
 
 
 def _newest_named(client: MlflowClient, name: str) -> str | None:

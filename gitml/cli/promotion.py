@@ -17,6 +17,7 @@ from gitml.entities import Metric, Stage
 from gitml.errors import GateFailed, GitmlError, InvalidInput
 from gitml.git import GitRepo
 from gitml.registry import facts, promotion
+from gitml.registry.admission import Admission, gate_line
 from gitml.registry.gates import declarations
 from gitml.registry.promotion import Proposal, Review, landing, markdown_report, report_charts
 from gitml.registry.promotion.landing import Landing
@@ -180,9 +181,11 @@ def _write(registry: Registry, review: Review, output: Path) -> None:
 def propose(name: str, version: str, stage: str, reason: str, json_: bool) -> None:
     """Propose a promotion: push a branch that changes one line.
 
-    Nothing is checked out. Opens a pull request if gh or glab is installed.
+    Nothing is checked out. Opens a pull request if gh or glab is installed. Gates that fail are
+    named first; the proposal is made nevertheless, but cannot be applied past them.
     """
-    _tell_proposal(promotion.propose(_client().registry, name, version, stage, reason), json_)
+    made = promotion.propose(_client().registry, name, version, stage, reason, judged=_warn)
+    _tell_proposal(made, json_)
 
 
 @click.command()
@@ -196,8 +199,16 @@ def rollback(name: str, stage: str, reason: str, json_: bool) -> None:
     Checks first that its files are in their remote.
     """
     client = _client()
-    made = promotion.rollback(client.registry, client.repository, name, stage, reason)
+    made = promotion.rollback(client.registry, client.repository, name, stage, reason, judged=_warn)
     _tell_proposal(made, json_)
+
+
+def _warn(admission: Admission) -> None:
+    """Say which gates do not hold, before anything is pushed."""
+    for verdict in admission.failed:
+        talk(f"A gate of {admission.stage.value} fails: {gate_line(verdict)}")
+    for verdict in admission.pending:
+        talk(f"A gate of {admission.stage.value} waits: {gate_line(verdict)}")
 
 
 def _tell_proposal(made: Proposal, json_: bool) -> None:

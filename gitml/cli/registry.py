@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from gitml.cli import blame, promotion, verification
+from gitml.cli import blame, lookup, promotion, verification
 from gitml.cli.cells import Identifier, When, pairs
 from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_json, key_values
@@ -157,7 +157,7 @@ def _gate_summary(gates: Sequence[Verdict], forced: bool) -> str:
 
 
 @registry.command()
-@click.argument("uri")
+@click.argument("uri", metavar="RUN_OR_URI")
 @click.argument("name")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the version.")
 @click.option(
@@ -171,12 +171,14 @@ def _gate_summary(gates: Sequence[Verdict], forced: bool) -> str:
 def register(uri: str, name: str, tags: tuple[str, ...], description: str, json_: bool) -> None:
     """Register a logged model as the next version of NAME.
 
-    URI is runs:/<run id>/<path>; `gitml runs show` lists the models of a run. The registered
-    model is created if it does not exist.
+    RUN_OR_URI is a run with one model: its id, its first digits, or its name; or a URI such as
+    runs:/<run>/<path>, as `gitml runs show` lists the models of a run. The registered model is
+    created if it does not exist.
     """
     labels = key_values(tags)
     client = MlflowClient()
-    version = registration.register(client, uri, name, tags=labels, description=description)
+    model_uri = lookup.model_uri(client, uri)
+    version = registration.register(client, model_uri, name, tags=labels, description=description)
     _tell(version, json_, f"Registered {version.name} version {version.version}.")
 
 

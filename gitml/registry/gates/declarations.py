@@ -322,13 +322,13 @@ def _compose(text: str, path: str) -> Node:
 
 
 def with_stage(old: Declaration | None, model: str, stage: Stage, version: int) -> str:
-    """Write a version into a stage and leave everything else as it is, comments too.
+    """Write a version into a stage, out of another; everything else stays as it is, comments too.
 
     Args:
         old: What is declared; None where there is no file yet.
         model: The model's name.
         stage: The stage.
-        version: The version to declare.
+        version: The version to declare; the stage that it leaves is declared empty.
 
     Returns:
         The file's new text.
@@ -339,9 +339,13 @@ def with_stage(old: Declaration | None, model: str, stage: Stage, version: int) 
     if old is None:
         head = plain_yaml.dump({"model": model})
         return f"{head}stages:\n  {stage.value}: {version}\n"
-    text = _edited(old.text, old.path, stage.value, str(version))
+    text, left = old.text, [name for name, holder in old.stages.items() if holder == version]
+    for name in left:
+        text = _edited(text, old.path, name.value, "null")
+    text = _edited(text, old.path, stage.value, str(version))
     new = parse(text.encode(), old.path)
-    if dict(new.stages) != {**old.stages, stage: version} or new.gates != old.gates:
+    expected = {**old.stages, **dict.fromkeys(left), stage: version}
+    if dict(new.stages) != expected or new.gates != old.gates:
         raise StoreError(
             f"{old.path} is laid out so that it cannot be edited.",
             hint=f"Declare {stage.value}: {version} by hand.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gitml.entities import ModelVersion, Stage
@@ -16,8 +17,12 @@ from gitml.errors import (
 from gitml.formats import manifest
 from gitml.git import CommitStream, GitRepo, RefUpdate, check_ref_name, default_branch
 from gitml.git.default_branch import DefaultBranch
+from gitml.query.gates import Verdict
+from gitml.registry.admission import Admission
 from gitml.registry.gates import declarations
+from gitml.registry.gates.declarations import Declaration
 from gitml.registry.promotion.pull_request import forge_of, open_request, proposal_prefix
+from gitml.registry.promotion.review import examine
 from gitml.registry.registry import Registry
 from gitml.registry.tags.grammar import Kind, slug
 from gitml.registry.tags.names import check_stage
@@ -34,6 +39,7 @@ class Proposal:
         commit: Its commit.
         version: The version proposed.
         stage: The stage.
+        gates: What it was judged by when it was proposed; a gate may fail or wait.
         pull_request: Address of the pull request; empty where none was opened.
         open_at: Address at which one can be opened; empty where the remote has no web pages.
     """
@@ -42,14 +48,32 @@ class Proposal:
     commit: str
     version: int
     stage: str
+    gates: tuple[Verdict, ...] = ()
     pull_request: str = ""
     open_at: str = ""
 
 
-def propose(registry: Registry, name: str, version: int | str, stage: str, reason: str) -> Proposal:
+def propose(
+    registry: Registry,
+    name: str,
+    version: int | str,
+    stage: str,
+    reason: str,
+    *,
+    judged: Callable[[Admission], None] = lambda _: None,
+) -> Proposal:
     """Push a branch that declares a version for a stage, and ask for its review.
 
-    Nothing is checked out: the work tree and the current branch stay as they are.
+    Nothing is checked out: the work tree and the current branch stay as they are. Failing gates do
+    not stop it: whoever reviews it sees them as well, and nothing is merged past them.
+
+    Args:
+        registry: The registry.
+        name: The model.
+        version: The version; it leaves the stage that it is declared for.
+        stage: The stage.
+        reason: Why.
+        judged: Called with the verdicts of its gates before anything is pushed.
 
     Raises:
         NotFound: The model or the version does not exist.
@@ -63,26 +87,42 @@ def propose(registry: Registry, name: str, version: int | str, stage: str, reaso
     candidate = registry.get_model_version(name, version)
     base = default_branch.require(registry.repo, registry.remote)
     old = declarations.read(registry.repo, candidate.name, base.commit)
+    _require_new(old, candidate, target)
+    _require_pushed(registry, candidate, base)
+    text = declarations.with_stage(old, candidate.name, target, candidate.version)
+    branch = _free_branch(registry.repo, base, candidate, target)
     path = declarations.path_of(candidate.name)
-    if target is Stage.NONE:
+    admission = examine(
+        registry, declarations.parse(text.encode(), path), target, candidate.version
+    )
+    judged(admission)
+    title = f"Promote {candidate.name} version {candidate.version} to {target.value}"
+    message = f"{single_line(title)}\n\n{reason.strip()}\n"
+    commit = _push_branch(registry, base, branch, path, text.encode(), message)
+    made = Proposal(
+        branch=branch,
+        commit=commit,
+        version=candidate.version,
+        stage=target.value,
+        gates=admission.verdicts,
+    )
+    return _requested(registry.repo, base, made, title, reason)
+
+
+def _require_new(old: Declaration | None, version: ModelVersion, stage: Stage) -> None:
+    """Refuse what cannot be proposed, or is declared already."""
+    if stage is Stage.NONE:
+        path = declarations.path_of(version.name)
         raise InvalidInput(
             "Stage None cannot be proposed.",
             hint=f"Empty a stage with `Production: null` in {path}.",
         )
-    if old and old.stages.get(target) == candidate.version:
-        live = candidate.current_stage == target
+    if old and old.stages.get(stage) == version.version:
+        live = version.current_stage == stage
         raise InvalidInput(
-            f"{old.path} declares version {candidate.version} for {target.value} already.",
+            f"{old.path} declares version {version.version} for {stage.value} already.",
             hint="It is live." if live else "Run `gitml registry apply` on that branch.",
         )
-    _require_pushed(registry, candidate, base)
-    text = declarations.with_stage(old, candidate.name, target, candidate.version)
-    branch = _free_branch(registry.repo, base, candidate, target)
-    title = f"Promote {candidate.name} version {candidate.version} to {target.value}"
-    message = f"{single_line(title)}\n\n{reason.strip()}\n"
-    commit = _push_branch(registry, base, branch, path, text.encode(), message)
-    made = Proposal(branch=branch, commit=commit, version=candidate.version, stage=target.value)
-    return _requested(registry.repo, base, made, title, reason)
 
 
 def _require_pushed(registry: Registry, version: ModelVersion, base: DefaultBranch) -> None:
@@ -160,9 +200,15 @@ def _requested(
 
 
 def rollback(
-    registry: Registry, repository: Repository, name: str, stage: str, reason: str
+    registry: Registry,
+    repository: Repository,
+    name: str,
+    stage: str,
+    reason: str,
+    *,
+    judged: Callable[[Admission], None] = lambda _: None,
 ) -> Proposal:
-    """Propose the version that was in a stage before the one that is in it now.
+    """Propose the version that was in a stage before the one that is in it now; see ``propose``.
 
     Raises:
         NotFound: Nothing else was ever there, or what was is deleted.
@@ -172,7 +218,7 @@ def rollback(
     target = check_stage(stage)
     previous = previous_version(registry, name, target)
     require_artifacts(repository, previous)
-    return propose(registry, name, previous.version, target.value, reason)
+    return propose(registry, name, previous.version, target.value, reason, judged=judged)
 
 
 def previous_version(registry: Registry, name: str, stage: Stage) -> ModelVersion:
