@@ -227,6 +227,26 @@ def _number(value: object) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DvcExperiment:
+    """The experiment of DVC in which this process runs, by the variables that DVC sets.
+
+    Attributes:
+        name: Its name; empty outside an experiment.
+        baseline: The commit that it varies.
+    """
+
+    name: str
+    baseline: str
+
+
+def dvc_experiment() -> DvcExperiment:
+    """Read which experiment of DVC this process is part of."""
+    return DvcExperiment(
+        name=os.environ.get("DVC_EXP_NAME", ""), baseline=os.environ.get("DVC_EXP_BASELINE_REV", "")
+    )
+
+
 def child_environment(**changes: str | None) -> dict[str, str]:
     """Return this process's environment with changes; None removes a variable."""
     changed = {**os.environ, **changes}

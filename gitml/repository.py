@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gitml.store.index.index import Index, LiveRun
 
 _logger = logging.getLogger(__name__)
-_open: dict[tuple[Path, int], Repository] = {}
+_open: dict[tuple[Path, int, int], Repository] = {}
 _open_lock = threading.Lock()
 
 
@@ -61,6 +61,7 @@ class Repository:
         )
         self.experiments = ExperimentStore(self.branch, clock=config.now_ms)
         self._has_warned = False
+        self._copies: dict[Path, GitRepo] = {}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None) -> Repository:
@@ -73,7 +74,11 @@ class Repository:
             InvalidInput: ``gitml.yaml`` cannot be read.
         """
         git = GitRepo.discover(path or ".")
-        key = (git.git_dir.resolve(), os.getpid())  # linked work trees have a HEAD of their own
+        owner = _owner_of_copy(git.work_tree)
+        if owner:
+            git = GitRepo.discover(owner)
+        folder = git.git_dir.resolve()  # linked work trees have a HEAD of their own
+        key = (folder, folder.stat().st_ino, os.getpid())  # one made anew is another repository
         with _open_lock:
             if key not in _open:
                 _open[key] = cls(git)
@@ -87,6 +92,29 @@ class Repository:
         if "_index" in self.__dict__:
             self._index.close()
         self.git.close()
+        for copy in self._copies.values():
+            copy.close()
+
+    def covers(self, folder: Path) -> bool:
+        """Return True if this is still the repository that contains a folder, at a glance."""
+        root = _root_above(folder)
+        root = _root_above(_owner_of_copy(root) or root) if root else None
+        try:
+            return root is None or root.samefile(self.git.work_tree or self.git.git_dir)
+        except FileNotFoundError:  # removed since
+            return False
+
+    def code_in(self, folder: Path) -> GitRepo:
+        """Return the work tree of the code that runs in a folder.
+
+        That is this repository's, or the copy of it that DVC made for an experiment.
+        """
+        root = _root_above(folder)
+        if root is None or _owner_of_copy(root) is None:
+            return self.git
+        if root not in self._copies:
+            self._copies[root] = GitRepo.discover(root)
+        return self._copies[root]
 
     # Artifacts -----------------------------------------------------------------------------------
 
@@ -226,6 +254,24 @@ def _experiment_of(folder: Path) -> str | None:
     for op in journal.read(folder)[:1]:
         if op[0] in ("start", "resume") and isinstance(op[1], dict):
             return str(op[1]["experiment_id"])
+    return None
+
+
+def _root_above(folder: Path) -> Path | None:
+    """Return the work tree that a folder is in; None where only git can tell."""
+    parents = (folder, *folder.parents)
+    return next((path for path in parents if os.path.lexists(path / ".git")), None)
+
+
+def _owner_of_copy(root: Path | None) -> Path | None:
+    """Return the folder from which DVC started an experiment in a temporary copy of it.
+
+    DVC makes such a copy below ``.dvc/tmp/exps`` for ``dvc exp run --temp`` and for its queue, and
+    removes it with everything in it. None for a work tree that is no such copy.
+    """
+    for path in root.parents if root else ():
+        if path.parts[-3:] == (".dvc", "tmp", "exps"):
+            return path.parents[2]
     return None
 
 

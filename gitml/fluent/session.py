@@ -92,7 +92,7 @@ class Session:
     def __init__(self) -> None:
         self.tracking_uri: str | None = None
         self._experiment_ids: dict[Path, str] = {}  # the chosen experiment of each repository
-        self._clients: dict[tuple[str, int], TrackingClient] = {}
+        self._clients: dict[tuple[Path, int], TrackingClient] = {}
         self._thread = _OfThread()
         self._open_runs: list[ActiveRun] = []  # of all threads, oldest first
         self._captured: tuple[Batch | None, Context | None] = (None, None)
@@ -112,8 +112,7 @@ class Session:
 
     def choose_repository(self, uri: str | os.PathLike[str]) -> None:
         """Log to the repository of a folder from now on."""
-        resolve_path(uri)
-        self.tracking_uri = os.fspath(uri)
+        self.tracking_uri = str(resolve_path(uri).absolute())
 
     def client(self) -> TrackingClient:
         """Return the client of the chosen repository, else of the active run's, else of the folder.
@@ -121,14 +120,15 @@ class Session:
         Raises:
             NoRepository: There is no git repository.
         """
-        path = self.tracking_uri or config.tracking_uri()
-        if path is None and self.runs():
+        chosen = self.tracking_uri or config.tracking_uri()
+        if chosen is None and self.runs():
             return self.runs()[-1].client  # the script may have changed its folder since
-        path = path or os.getcwd()
+        path = resolve_path(chosen or ".").absolute()
         key = (path, os.getpid())
-        if key not in self._clients:
-            self._clients[key] = TrackingClient(path)
-        return self._clients[key]
+        client = self._clients.get(key)
+        if client is None or not client.repository.covers(path):
+            client = self._clients[key] = TrackingClient(path)
+        return client
 
     def choose_experiment(self, experiment_id: str) -> None:
         """Let new runs in this repository belong to an experiment."""
@@ -221,7 +221,8 @@ class Session:
         batch = repository.runs.batch
         captured_in, code = self._captured
         if code is None or batch is None or batch is not captured_in:
-            code = code_capture.capture(repository.git, repository.settings)
+            running = repository.code_in(Path.cwd())
+            code = code_capture.capture(running, repository.git, repository.settings)
             self._captured = (batch, code)
         return code
 

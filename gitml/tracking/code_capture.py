@@ -6,14 +6,17 @@ What looks like a secret is not captured, nor are paths of this machine's home.
 from __future__ import annotations
 
 import functools
+import os
 import platform
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitml import redaction
-from gitml.config import Settings
+from gitml import config, redaction
+from gitml.config import DvcExperiment, Settings
 from gitml.entities import Dataset, Source
 from gitml.git import GitRepo
 from gitml.text import listed
@@ -34,6 +37,7 @@ class Context:
         patch_omitted: Size in bytes of a patch that is not kept, else 0.
         patch_redacted: Lines of the patch in which a secret is hidden.
         files_omitted: Files of secrets that the patch leaves out.
+        experiment: The experiment of DVC that runs it.
     """
 
     source: Source
@@ -42,6 +46,7 @@ class Context:
     patch_omitted: int = 0
     patch_redacted: int = 0
     files_omitted: tuple[str, ...] = ()
+    experiment: DvcExperiment
 
     @property
     def tags(self) -> dict[str, str]:
@@ -54,24 +59,26 @@ class Context:
             "mlflow.source.git.repoURL": self.source.remote,
             "gitml.patch_omitted_bytes": str(self.patch_omitted) if self.patch_omitted else None,
             "gitml.patch_redacted_lines": str(self.patch_redacted) if self.patch_redacted else None,
+            "gitml.dvc_experiment": self.experiment.name,
+            "gitml.dvc_baseline": self.experiment.baseline,
             "gitml.patch_omitted_files": listed(self.files_omitted, _LISTED),
         }
         return {key: value for key, value in tags.items() if value}
 
 
-def capture(repo: GitRepo, settings: Settings) -> Context:
+def capture(repo: GitRepo, home: GitRepo, settings: Settings) -> Context:
     """Capture the code that is running now.
 
     Args:
         repo: The repository it runs in; its work tree is read, nothing is written.
+        home: The one that the run is logged to, whose remotes count.
         settings: What is recorded, and the git remote that stands for the code's home.
     """
     record = settings.record
     commit, branch = repo.head()
-    diff = repo.start("diff", "HEAD", *_DIFF) if commit and repo.work_tree else None
     entry = entry_point()
     name = _relative(entry, repo.work_tree)
-    patch = diff.finish()[1] if diff else b""
+    patch = _difference(repo, by_content=repo is not home) if commit and repo.work_tree else b""
     if commit and repo.work_tree and name:
         patch += _untracked_patch(repo, name, commit)
     keep = record.patch and len(patch) <= _MAX_PATCH
@@ -83,7 +90,7 @@ def capture(repo: GitRepo, settings: Settings) -> Context:
             command=_command(repo, record.command),
             commit=commit,
             branch=branch,
-            remote=_remotes(repo).get(settings.git_remote),
+            remote=_remotes(home).get(settings.git_remote),
             dirty=bool(patch),
             python=platform.python_version(),
         ),
@@ -91,8 +98,26 @@ def capture(repo: GitRepo, settings: Settings) -> Context:
         requirements=_installed(tuple(sys.path)) if record.environment == "packages" else b"",
         patch_omitted=0 if keep else len(patch),
         patch_redacted=redacted.values,
+        experiment=config.dvc_experiment(),
         files_omitted=redacted.files,
     )
+
+
+def _difference(repo: GitRepo, *, by_content: bool) -> bytes:
+    """Return the changes of tracked files as a patch.
+
+    Args:
+        repo: The repository.
+        by_content: Read every file, whatever its time: DVC writes the changes of an experiment into
+            the index of its copy in a way that hides some of them from git.
+    """
+    if not by_content:
+        return repo.start("diff", "HEAD", *_DIFF).finish()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        shutil.copyfile(repo.git_dir / "index", index)
+        os.utime(index, (1, 1))  # git trusts no file that is younger than the index
+        return repo.start("diff", "HEAD", *_DIFF, env={"GIT_INDEX_FILE": str(index)}).finish()[1]
 
 
 def _command(repo: GitRepo, mode: str) -> tuple[str, ...]:
