@@ -122,6 +122,8 @@ class Environment:
         allow_pickles: ``GITML_ALLOW_PICKLES``: overrides the setting when set.
         on_error: ``GITML_ON_ERROR``: ``raise``, or ``warn`` where a training goes on although
             something cannot be logged.
+        trusted_remotes: ``GITML_TRUSTED_REMOTES``: addresses that artifacts may be exchanged with,
+            separated by spaces or commas.
     """
 
     tracking_uri: str | None = None
@@ -129,6 +131,7 @@ class Environment:
     run_id: str | None = None
     allow_pickles: bool | None = None
     on_error: str = "raise"
+    trusted_remotes: tuple[str, ...] = ()
 
 
 def tracking_uri() -> str | None:
@@ -146,6 +149,7 @@ def environment() -> Environment:
         run_id=os.environ.get("GITML_RUN_ID") or None,
         allow_pickles=None if allow is None else allow.lower() in ("1", "true", "yes"),
         on_error="warn" if on_error and on_error.lower() == "warn" else "raise",
+        trusted_remotes=tuple(re.findall(r"[^\s,]+", os.environ.get("GITML_TRUSTED_REMOTES", ""))),
     )
 
 

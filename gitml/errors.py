@@ -12,6 +12,7 @@
     │   └── SchemaTooNew            exit 1   written by a newer gitml
     ├── ArtifactError               exit 1   artifact bytes missing or corrupt
     │   └── RemoteUnavailable       exit 1   the DVC remote does not answer
+    │       └── UntrustedRemote     exit 1   nobody accepted its address on this machine
     ├── MissingDependency           exit 1   an optional library is not installed
     ├── SignatureError              exit 1   a registry tag is not signed by someone allowed
     └── GateFailed                  exit 4   a promotion's criteria are not met
@@ -92,6 +93,12 @@ class RemoteUnavailable(ArtifactError):
     """The DVC remote does not answer or denies access."""
 
     error_code = "TEMPORARILY_UNAVAILABLE"
+
+
+class UntrustedRemote(RemoteUnavailable):
+    """The branch names an address that nobody accepted on this machine; nothing was sent there."""
+
+    error_code = "PERMISSION_DENIED"
 
 
 class MissingDependency(GitmlError):

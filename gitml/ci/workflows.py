@@ -14,6 +14,8 @@ from gitml import files
 from gitml.errors import InvalidInput
 from gitml.git import Files, default_branch
 from gitml.repository import Repository
+from gitml.storage.address import Address
+from gitml.storage.trust import spelled_in_variable
 from gitml.version import __version__
 
 _RECORDS = {
@@ -118,6 +120,7 @@ def _values(repository: Repository) -> Mapping[str, str]:
     return {
         "__DEFAULT_BRANCH__": json.dumps(_default_branch(repository)),
         "__RUNS_BRANCH__": json.dumps(repository.branch.name),
+        "__TRUSTED_REMOTES__": json.dumps(_trusted(repository), ensure_ascii=False),
         "__GITML__": f"gitml[{extra}]~={__version__}" if extra else f"gitml~={__version__}",
         "__SIGN_IN__": _template(f"sign_in/{scheme}.yml") if scheme in _SIGN_IN else "",
         "__OIDC__": _ID_TOKEN if scheme in _OIDC else "",
@@ -127,6 +130,27 @@ def _values(repository: Repository) -> Mapping[str, str]:
 def _extra(repository: Repository) -> str:
     """Return the extra that brings what the remote's scheme needs; empty if none does."""
     return _EXTRAS.get(repository.remote_url().partition("://")[0], "")
+
+
+def _trusted(repository: Repository) -> str:
+    """Return the address that jobs exchange artifacts with; empty if clones keep them."""
+    if repository.uses_default_remote():
+        return ""
+    return spelled_in_variable(repository.remote_address())
+
+
+def without_remote(repository: Repository, address: Address) -> list[str]:
+    """Return the workflows of the work tree whose jobs would not accept a remote."""
+    root = repository.git.work_tree
+    paths = [path for texts in _WORK_TREE.values() for path in texts] if root else []
+    stale = []
+    for path in paths:
+        text = (_bytes(root / path) or b"").decode("utf-8", "replace") if root else ""
+        values = re.findall(r"^\s*GITML_TRUSTED_REMOTES: *(.*)$", text, re.MULTILINE)
+        accepted = {word.strip("\"'") for value in values for word in re.split(r"[\s,]+", value)}
+        if values and spelled_in_variable(address) not in accepted:
+            stale.append(path)
+    return stale
 
 
 def _default_branch(repository: Repository) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gitml import config
-from gitml.cli.doctor_checks import Finding, Level, examine
+from gitml.cli.doctor_checks import examine
+from gitml.cli.findings import Finding, Level
 from gitml.cli.options import as_json
 from gitml.cli.output import print_json, say
 from gitml.repository import resolve_path

@@ -9,12 +9,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from gitml import config
 from gitml.ci import workflows
+from gitml.cli import doctor_remote
+from gitml.cli.findings import Finding, Level
 from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
 from gitml.git import GitRepo, identity
 from gitml.registry.registry import Registry
@@ -30,33 +30,7 @@ _OPTIONAL = (
     ("pandas", "search_runs as a table", "pip install pandas"),
     ("matplotlib", "log_figure", "pip install 'gitml[plots]'"),
 )
-_PROBE = "0" * 32
 _LISTED = 5  # bad records or tags that are listed; the rest is counted
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """The result of a check.
-
-    Attributes:
-        check: Its subject.
-        level: How bad it is.
-        message: One sentence, or less.
-        fix: Command to run; empty if nothing is wrong.
-    """
-
-    check: str
-    level: Level
-    message: str
-    fix: str = ""
 
 
 def examine(folder: Path) -> Iterator[Finding]:
@@ -142,7 +116,7 @@ def _repository(folder: Path) -> Iterator[Finding]:
         ("records", _records),
         ("registry", _registry),
         (f"git remote {settings.git_remote}", _git_remote),
-        ("DVC remote", _dvc_remote),
+        ("DVC remote", doctor_remote.findings),
         ("workflows", _workflows),
     )
     for name, check in checks:
@@ -276,14 +250,3 @@ def _git_remote(repository: Repository) -> Iterator[Finding]:
         yield _problem(check, f"{url} does not answer: {error.message}", f"git ls-remote {name}")
     else:
         yield _good(check, f"{url} answers")
-
-
-def _dvc_remote(repository: Repository) -> Iterator[Finding]:
-    url = mask(repository.remote_url())
-    if repository.uses_default_remote():
-        yield _warning(
-            "DVC remote", "artifacts stay on this machine", "gitml remote add storage URL"
-        )
-        return
-    repository.open_remote().existing({_PROBE})
-    yield _good("DVC remote", f"{url} answers")

@@ -162,8 +162,12 @@ def _print_failure(error: click.ClickException) -> int:
 @click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gitml", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
-def gitml(debug: bool) -> None:
+@click.pass_context
+def gitml(ctx: click.Context, debug: bool) -> None:
     """MLflow without the server: your git repository is the tracking server and the registry."""
+    from gitml.cli.consent import asking_on_terminal
+
+    ctx.with_resource(asking_on_terminal())
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -3,46 +3,71 @@
 from __future__ import annotations
 
 import os
-import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gitml.errors import StoreError
 
 REMOTE = "gitml"
-_CLONE_FOLDER = re.compile(rb"url = .*/gitml/remote\s*$", re.MULTILINE)
+SECTION = f'remote "{REMOTE}"'
+_CLONE_FOLDER = "/gitml/remote"
 _MOST_LINES, _LONGEST_LINE = 1_000, 1_000  # the parser's patterns take for ever on longer ones
-_SECTION = f'remote "{REMOTE}"'
+_READ = {("core", "remote"), (SECTION, "url")}
 
 
-def dvc_config(url: str, previous: bytes = b"") -> bytes:
-    """Write a ``.dvc/config`` whose default remote is ``gitml`` at a URL.
+def dvc_config(url: str) -> bytes:
+    """Write a ``.dvc/config`` whose only remote is ``gitml``, with nothing but its URL.
 
     Args:
         url: Absolute path or URL.
-        previous: The file as it was; its other settings are kept.
-
-    Raises:
-        StoreError: ``previous`` is not a DVC configuration.
     """
-    config = _read(previous)
-    for section, key, value in (("core", "remote", REMOTE), (_SECTION, "url", url)):
-        if not isinstance(config.setdefault(section, {}), dict):
-            raise StoreError(f"Cannot parse .dvc/config: {section!r} is not a section.")
-        config[section][key] = value
+    config = _read(b"")
+    config["core"] = {"remote": REMOTE}
+    config[SECTION] = {"url": url}
     lines: list[str] = config.write()
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+@lru_cache(maxsize=256)
 def remote_url(config: bytes) -> str | None:
     """Return the URL of the remote ``gitml`` in a ``.dvc/config``; None if it has none.
+
+    Anybody may have pushed it: `gitml.storage.address.recorded` checks it.
 
     Raises:
         StoreError: It is not a DVC configuration.
     """
-    section = _read(config).get(_SECTION)
+    section = _read(config).get(SECTION)
     url = section.get("url") if isinstance(section, dict) else None
-    return url if isinstance(url, str) else None
+    if not isinstance(url, str):
+        return None
+    if not url.isprintable() or {'"', "'"} <= set(url):  # nothing that could be written again
+        raise StoreError("Cannot parse .dvc/config: its URL has characters that no URL has.")
+    return url
+
+
+def ignored_settings(config: bytes) -> list[str]:
+    """Name the settings of a ``.dvc/config`` that gitml does not obey: all but the URL.
+
+    Returns:
+        Names as in ``dvc config``, such as ``remote.gitml.profile``; none where it cannot be
+        parsed.
+    """
+    try:
+        sections = _read(config)
+    except StoreError:
+        return []
+    names = []
+    for title, section in sections.items():
+        name = title.replace(' "', ".", 1).rstrip('"')
+        if not isinstance(section, dict):
+            names.append(name)
+            continue
+        names += [f"{name}.{key}" for key in section if (title, key) not in _READ]
+        if section.get("remote", REMOTE) != REMOTE and title == "core":
+            names.append("core.remote")
+    return names
 
 
 def remote_urls(config: bytes, root: Path | None) -> list[str]:
@@ -65,9 +90,18 @@ def remote_urls(config: bytes, root: Path | None) -> list[str]:
     return urls
 
 
-def names_clone_folder(config: bytes) -> bool:
-    """Return True if the remote is the default one: a folder inside some clone's ``.git``."""
-    return _CLONE_FOLDER.search(config) is not None
+def is_clone_folder(url: str) -> bool:
+    """Return True if a URL is that of a default remote: a folder inside some clone's ``.git``."""
+    return Path(url).is_absolute() and url.endswith(_CLONE_FOLDER)
+
+
+def is_shared(config: bytes) -> bool:
+    """Return True if a ``.dvc/config`` names a remote that is not some clone's default one."""
+    try:
+        url = remote_url(config)
+    except StoreError:
+        return False
+    return url is not None and not is_clone_folder(url)
 
 
 def _read(data: bytes) -> Any:

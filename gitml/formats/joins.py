@@ -25,7 +25,7 @@ from gitml.entities import (
 )
 from gitml.formats import metric_history
 from gitml.formats.canonical import INT64
-from gitml.formats.dvc_config import names_clone_folder
+from gitml.formats.dvc_config import is_shared
 from gitml.formats.run_records import ExperimentRecord, Record, RunFiles
 
 _Item = TypeVar("_Item")
@@ -197,7 +197,7 @@ def join_extra(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
 
 def join_remote_configs(a: bytes, b: bytes) -> bytes:
     """Join two ``.dvc/config`` files; a shared remote beats a clone's own folder."""
-    return max(a, b, key=lambda text: (bool(text), not names_clone_folder(text), text))
+    return max(a, b, key=lambda text: (bool(text), is_shared(text), text))
 
 
 def later(name: str, a: tuple[Any, Mapping[str, int]], b: tuple[Any, Mapping[str, int]]) -> Any:

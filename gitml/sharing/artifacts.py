@@ -56,6 +56,8 @@ def send_artifacts(repository: Repository, *, progress: Progress | None = None) 
     if not runs and not folders:
         memory.write(tip, set())
         return Sent()
+    if not _may_send(repository, [*runs, *folders.values()]):
+        return Sent()
     for artifacts in folders.values():
         repository.artifacts.add_directory_object(artifacts)
     remote = repository.open_remote()
@@ -64,6 +66,14 @@ def send_artifacts(repository: Repository, *, progress: Progress | None = None) 
     if not report.missing:
         memory.write(tip, set(folders))
     return Sent(files=report.files, bytes=report.bytes, missing=report.missing)
+
+
+def _may_send(repository: Repository, runs: list[list[Artifact]]) -> bool:
+    """Return False if this clone has no file, and did not accept the remote that may have them."""
+    address = repository.remote_address()
+    if address.is_folder or repository.trust.accepts(address):
+        return True
+    return any(repository.artifacts.has(artifact) for run in runs for artifact in run)
 
 
 def manifests(git: GitRepo, since: str | None, tip: str) -> Iterator[tuple[list[Artifact], str]]:

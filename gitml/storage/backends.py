@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from gitml import files
-from gitml.errors import RemoteUnavailable
+from gitml.formats import canonical
 from gitml.storage.cache import Cache
 
+MARKER_FILE = "gitml-remote.json"
+MARKER = canonical.dump({"schema": 1, "holds": "artifacts of gitml"})
+"""What a remote has in its root: a mount point without its drive is not taken for the remote."""
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 Failures = dict[str, BaseException]
 
@@ -72,6 +75,18 @@ class Storage(Protocol):
         """Remove an object."""
         ...
 
+    def is_marked(self) -> bool:
+        """Return True if it carries the marker of a remote that gitml uses."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Return True if it holds no object."""
+        ...
+
+    def mark(self) -> None:
+        """Write the marker."""
+        ...
+
 
 def in_folder(folder: Path) -> Storage:
     """Give the storage in a folder of this machine, which need not be there yet."""
@@ -117,10 +132,11 @@ class _Folder:
     def remove(self, oid: str) -> None:
         self.cache.path(oid).unlink(missing_ok=True)
 
+    def is_marked(self) -> bool:
+        return (self.cache.folder / MARKER_FILE).is_file()
 
-def absent(folder: str) -> RemoteUnavailable:
-    """What to say of a folder that is not there."""
-    return RemoteUnavailable(
-        f"The DVC remote '{folder}' is not there: no such folder on this machine.",
-        hint="Mount its drive, or point the branch elsewhere with `gitml remote add NAME URL`.",
-    )
+    def is_empty(self) -> bool:
+        return next(self.cache.objects(), None) is None
+
+    def mark(self) -> None:
+        files.replace(self.cache.folder / MARKER_FILE, MARKER)

@@ -1,8 +1,8 @@
 """Use every kind of remote that DVC supports: its settings, objects and transfers.
 
-Opening takes the same settings and credentials as stock DVC (the branch's ``.dvc/config``, the
-user's ``.dvc/config.local``, global and system configuration), but nothing of DVC's that writes:
-no lock, no ``.dvc/tmp``, no site cache and no analytics, which only DVC's command line sends.
+`connect` takes an `Address`, which is all that a branch can say, and this machine's own settings
+(`gitml.storage.settings`). Nothing of DVC's that writes is used: no lock, no ``.dvc/tmp``, no site
+cache and no analytics, which only DVC's command line sends.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
-from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
+from gitml.errors import InvalidInput, MissingDependency, RemoteUnavailable
 from gitml.formats.dvc_config import REMOTE
-from gitml.storage.address import PLUGINS, absolute_url, mask
-from gitml.storage.backends import Failures, Item, Progress, Stored, absent
+from gitml.storage.address import PLUGINS, Address, mask
+from gitml.storage.backends import MARKER, MARKER_FILE, Failures, Item, Progress, Stored
 from gitml.storage.cache import is_oid
 from gitml.storage.failures import translate_errors
 
@@ -30,7 +29,26 @@ class _Dvc:
     """A remote of any kind that DVC can reach."""
 
     url: str
+    root: str  # the remote's own folder, as its file system spells it
     database: Any  # dvc_data's HashFileDB
+
+    def is_marked(self) -> bool:
+        # Read, for `exists` of some kinds of storage is False for one that does not answer.
+        try:
+            return bool(self.database.fs.cat_file(self._marker))
+        except (FileNotFoundError, PermissionError):  # the latter: who may not list, sees no 404
+            return False
+
+    def is_empty(self) -> bool:
+        return not self.database.fs.exists(self.database.path)
+
+    def mark(self) -> None:
+        _write(self.database.fs, self._marker, MARKER)
+
+    @property
+    def _marker(self) -> str:
+        marker: str = self.database.fs.join(self.root, MARKER_FILE)
+        return marker
 
     def existing(self, oids: Collection[str]) -> set[str]:
         return set(self.database.oids_exist(list(oids)))
@@ -108,101 +126,61 @@ def _changed(info: Mapping[str, Any]) -> float | None:
     return None
 
 
-def check(url: str, root: Path) -> str:
-    """Try a URL before it is saved: write a small file there, read it back, remove it.
+def check(address: Address, settings: Mapping[str, Any]) -> None:
+    """Try an address before it is saved: write a small file there, read it back, remove it.
 
     Args:
-        url: What the user typed: a URL, or a folder, relative ones to ``root``.
-        root: The git repository, whose ``.dvc/config.local`` may hold credentials.
-
-    Returns:
-        The URL to save; absolute where it is a folder.
+        address: The address.
+        settings: This machine's settings for it.
 
     Raises:
-        InvalidInput: It is not the address of a DVC remote, or holds a password.
+        InvalidInput: The settings do not fit.
         MissingDependency: DVC's plugin for this kind of storage is not installed.
         RemoteUnavailable: It does not answer, or does not keep what is written.
     """
-    url = absolute_url(url, root)
-    if "://" not in url and not Path(url).parent.is_dir():
+    if address.is_folder and not Path(address.url).parent.is_dir():
         raise RemoteUnavailable(
-            f"The DVC remote '{url}' cannot be made: '{Path(url).parent}' is not a folder.",
+            f"The DVC remote '{address}' cannot be made: '{Path(address.url).parent}' is not a "
+            "folder.",
             hint="Make it, or mount its drive, then repeat the command.",
         )
-    _probe(connect(config_beside(root, url), must_exist=False))
-    return url
+    _probe(connect(address, settings))
 
 
-def config_of_revision(root: Path, rev: str, name: str) -> Mapping[str, Any]:
-    """Read DVC's settings as they are at a revision, with the user's credentials.
+def connect(address: Address, settings: Mapping[str, Any]) -> _Dvc:
+    """Reach a remote: the only function that makes one of DVC's file systems.
 
-    Raises:
-        NotFound: They cannot be read, or name no such remote.
-    """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from scmrepo.exceptions import SCMError
-
-    try:
-        repo = Repo(str(root), rev=rev, uninitialized=True)
-        try:
-            config: Mapping[str, Any] = repo.config
-        finally:
-            repo.close()
-    except (DvcException, SCMError) as exc:
-        raise NotFound(f"The DVC settings of '{rev}' cannot be read: {exc}.") from exc
-    if "url" not in config["remote"].get(name, {}):
-        raise NotFound(
-            f"'{rev}' names no DVC remote '{name}'.", hint="Run `gitml remote add NAME URL`."
-        )
-    return config
-
-
-def config_beside(root: Path, url: str) -> Mapping[str, Any]:
-    """Make DVC's settings for a URL, with the credentials beside a work tree.
+    Args:
+        address: The address.
+        settings: This machine's settings for it.
 
     Raises:
-        InvalidInput: DVC refuses them.
-    """
-    from dvc.config import Config, ConfigError
-
-    local = root / ".dvc"
-    try:
-        config: Mapping[str, Any] = Config(
-            local_dvc_dir=str(local) if local.is_dir() else None,
-            config={"core": {"remote": REMOTE}, "remote": {REMOTE: {"url": url}}},
-        )
-        return config
-    except ConfigError as exc:
-        raise InvalidInput(f"DVC refuses its settings for '{mask(url)}': {exc}.") from exc
-
-
-def connect(config: Mapping[str, Any], *, name: str = REMOTE, must_exist: bool = True) -> _Dvc:
-    """Reach the remote that a DVC configuration names.
-
-    Raises:
-        InvalidInput: It keeps no object by its hash.
+        InvalidInput: The settings do not fit, or keep no object by its hash.
         MissingDependency: DVC's plugin for this kind of storage is not installed.
-        RemoteUnavailable: It is a folder that is not there, or refuses its settings.
+        RemoteUnavailable: It refuses its settings.
     """
+    from dvc.config import ConfigError
     from dvc.fs import get_cloud_fs
     from dvc_objects.fs.errors import RemoteMissingDepsError
 
-    url = str(config["remote"][name]["url"])
+    config = {"remote": {REMOTE: {**settings, "url": address.url}}}
     try:
-        with translate_errors(url):
-            kind, settings, path = get_cloud_fs(config, name=name)
-            _refuse_versioned(url, settings)
-            fs = kind(**settings)
+        with translate_errors(address.url, passing=ConfigError):
+            kind, arguments, path = get_cloud_fs(config, name=REMOTE)
+            _refuse_versioned(address.url, arguments)
+            fs = kind(**arguments)
     except (ImportError, RemoteMissingDepsError) as exc:
-        package = PLUGINS.get(urlsplit(url).scheme, "dvc")
+        package = PLUGINS.get(address.scheme, "dvc")
         raise MissingDependency(
-            f"The DVC remote '{mask(url)}' needs {package}, which is not installed.",
+            f"The DVC remote '{address}' needs {package}, which is not installed.",
             hint=f"Run `pip install {package}`.",
         ) from exc
-    if must_exist and fs.protocol == "local" and not Path(path).is_dir():
-        raise absent(path)
-    return _Dvc(url, _objects(fs, path, settings))
+    except ConfigError as exc:
+        raise InvalidInput(
+            f"DVC refuses this machine's settings for '{address}': {exc}.",
+            hint="`gitml remote set KEY VALUE` writes them.",
+        ) from exc
+    return _Dvc(address.url, path, _objects(fs, path, arguments))
 
 
 def _objects(fs: Any, path: str, settings: Mapping[str, Any]) -> Any:
@@ -227,16 +205,20 @@ def _make_folders(fs: Any, paths: Collection[str]) -> None:
             fs.makedirs(folder, exist_ok=True)
 
 
+def _write(fs: Any, path: str, content: bytes) -> None:
+    _make_folders(fs, {path})
+    with TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source"
+        source.write_bytes(content)
+        fs.put_file(str(source), path)
+
+
 def _probe(connection: _Dvc) -> None:
     fs = connection.database.fs
     content = secrets.token_hex(16).encode()
-    folder = fs.parent(fs.parent(connection.database.path))
-    path = fs.join(folder, f".gitml-probe-{secrets.token_hex(8)}")
-    with translate_errors(connection.url), TemporaryDirectory() as scratch:
-        probe = Path(scratch) / "probe"
-        probe.write_bytes(content)
-        _make_folders(fs, {path})
-        fs.put_file(str(probe), path)
+    path = fs.join(connection.root, f".gitml-probe-{secrets.token_hex(8)}")
+    with translate_errors(connection.url):
+        _write(fs, path, content)
         with fs.open(path, mode="rb") as file:
             returned = file.read()
         with suppress(NotImplementedError):  # plain HTTP cannot remove

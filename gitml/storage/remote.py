@@ -1,64 +1,86 @@
-"""Connect to a remote at its first use, and translate its failures."""
+"""Connect to a remote at its first use, and translate its failures.
+
+A remote is reached only through here, and only at an address that this clone accepted. A folder of
+this machine may be read without that: no request leaves the machine, and what is read is checked by
+its hash.
+"""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from gitml.formats.dvc_config import REMOTE
-from gitml.storage.address import mask
-from gitml.storage.backends import Failures, Item, Progress, Storage, Stored, absent, in_folder
-from gitml.storage.dvc_remote import config_beside, config_of_revision, connect
+from gitml.errors import RemoteUnavailable
+from gitml.formats.dvc_config import is_clone_folder
+from gitml.storage.address import Address, mask
+from gitml.storage.backends import Failures, Item, Progress, Storage, Stored, in_folder
+from gitml.storage.dvc_remote import connect
 from gitml.storage.failures import translate_errors
+from gitml.storage.trust import Trust
 
 
 class Remote:
     """A DVC remote; nothing is read or reached before the first use."""
 
-    def __init__(self, connect: Callable[[], Storage]) -> None:
-        """Take the function that connects; use `open`, `from_url` or `local`."""
+    def __init__(
+        self, connect: Callable[[], Storage], *, accept: Callable[[], None] | None = None
+    ) -> None:
+        """Take what connects; use `open` or `local`.
+
+        Args:
+            connect: Reaches the storage.
+            accept: Raises if nothing may be changed in it; None for this clone's own folder,
+                which needs no marker either.
+        """
         self._connect = connect
+        self._accept = accept
+        self._is_ready = accept is None
+        self._has_objects = False
 
     @classmethod
-    def open(cls, root: Path, rev: str, *, name: str = REMOTE) -> Remote:
-        """Return the remote that ``.dvc/config`` names at a revision, with the user's credentials.
+    def open(
+        cls,
+        address: Address,
+        *,
+        trust: Trust,
+        settings: Callable[[], dict[str, Any]],
+        keeper: Callable[[], str] = str,
+        current: bool = True,
+    ) -> Remote:
+        """Return the remote at an address.
 
         Args:
-            root: The git repository, bare or not, or a linked work tree.
-            rev: Branch, tag or commit whose tree holds ``.dvc/config``.
-            name: The remote's name.
+            address: The address.
+            trust: The addresses that this clone accepted.
+            settings: Reads this machine's settings for the address.
+            keeper: Says who first named the address, such as ``Ada Example <ada@example.org>``.
+            current: Whether the branch names it, not just one of its runs.
         """
-        return cls(lambda: connect(config_of_revision(root, rev, name), name=name))
+
+        def accept() -> None:
+            trust.require(address, current=current)
+
+        def reach() -> Storage:
+            if not address.is_folder:
+                accept()
+                return connect(address, settings())
+            if not Path(address.url).is_dir():
+                raise absent(address, keeper())
+            return in_folder(Path(address.url))
+
+        return cls(reach, accept=accept)
 
     @classmethod
-    def from_url(cls, url: str, root: Path) -> Remote:
-        """Return the remote at a URL, with the credentials beside the work tree.
-
-        Args:
-            url: As `check` returns it.
-            root: The git repository, whose ``.dvc/config.local`` may hold credentials.
-        """
-        return cls(lambda: connect(config_beside(root, url), must_exist=False))
-
-    @classmethod
-    def local(cls, folder: Path, *, make: bool = True) -> Remote:
-        """Return a folder of this machine as a remote, without importing dvc.
+    def local(cls, folder: Path) -> Remote:
+        """Return this clone's own folder as a remote, without importing dvc; made when needed.
 
         Objects are hard-linked from the cache if both are on one file system, so that a default
         remote beside the cache costs no space.
-
-        Args:
-            folder: The remote's root.
-            make: True to create it when something is sent to it; otherwise it must exist.
         """
-
-        def enter() -> Storage:
-            if not make and not folder.is_dir():
-                raise absent(str(folder))
-            return in_folder(folder)
-
-        return cls(enter)
+        return cls(lambda: in_folder(folder))
 
     @cached_property
     def _storage(self) -> Storage:
@@ -69,6 +91,38 @@ class Remote:
         """The remote's address, fit to be shown: without credentials."""
         return mask(self._storage.url)
 
+    def initialise(self) -> None:
+        """Mark the remote as one that gitml uses, also an empty one.
+
+        Raises:
+            RemoteUnavailable: It does not answer.
+            UntrustedRemote: Nobody accepted its address in this clone.
+        """
+        if self._accept:
+            self._accept()
+        storage = self._storage
+        with translate_errors(storage.url):
+            if not storage.is_marked():
+                storage.mark()
+        self._is_ready = True
+
+    def _require_ready(self) -> None:
+        """Go on only if the remote may be written to, and is what it was.
+
+        A remote of an earlier version has objects, but no marker: it gets one.
+        """
+        if self._is_ready:
+            return
+        if self._accept:
+            self._accept()
+        storage = self._storage
+        with translate_errors(storage.url):
+            if not storage.is_marked():
+                if not self._has_objects and storage.is_empty():
+                    raise uninitialised(storage.url)
+                storage.mark()
+        self._is_ready = True
+
     def existing(self, oids: Collection[str]) -> set[str]:
         """Return which of these objects the remote holds.
 
@@ -77,7 +131,9 @@ class Remote:
         """
         storage = self._storage
         with translate_errors(storage.url):
-            return storage.existing(oids) if oids else set()
+            present = storage.existing(oids) if oids else set()
+        self._has_objects = self._has_objects or bool(present)
+        return present
 
     def send(self, items: Sequence[Item], progress: Progress | None = None) -> Failures:
         """Send objects of this machine.
@@ -86,9 +142,11 @@ class Remote:
             What went wrong, per object.
 
         Raises:
-            RemoteUnavailable: It does not answer.
+            RemoteUnavailable: It does not answer, or lost its marker.
+            UntrustedRemote: Nobody accepted its address in this clone.
         """
         storage = self._storage
+        self._require_ready()
         with translate_errors(storage.url):
             failures = storage.send(items, progress)
         _finish(items, failures, progress)
@@ -121,7 +179,10 @@ class Remote:
         Raises:
             InvalidInput: This kind of remote cannot remove objects.
             RemoteUnavailable: It does not answer.
+            UntrustedRemote: Nobody accepted its address in this clone.
         """
+        if self._accept:
+            self._accept()
         storage = self._storage
         with translate_errors(storage.url, operation="remove what it stores"):
             for oid in oids:
@@ -143,3 +204,35 @@ def _finish(items: Sequence[Item], failures: Failures, progress: Progress | None
     if progress and not failures:
         total = sum(item.size for item in items)
         progress(total, total)
+
+
+def absent(address: Address, keeper: str) -> RemoteUnavailable:
+    """What to say of a folder that is not on this machine.
+
+    Args:
+        address: The folder.
+        keeper: Who named it first; empty if that is unknown.
+    """
+    if not is_clone_folder(address.url):
+        return RemoteUnavailable(
+            f"The DVC remote '{address}' is not there: no such folder on this machine.",
+            hint="Mount its drive, or point the branch elsewhere with `gitml remote add NAME URL`.",
+        )
+    owner = keeper or "the person who logged the run"
+    clone = str(address).removesuffix("/gitml/remote").removesuffix("/.git")
+    return RemoteUnavailable(
+        f"The files are only in a clone of {owner} ('{clone}', not on this machine): no remote "
+        "for artifacts was set up there.",
+        hint=f"Ask {owner} to type `gitml remote add storage URL`, then `gitml push`, in that "
+        "clone; URL is a storage that both of you reach, such as s3://bucket/path.",
+    )
+
+
+def uninitialised(url: str) -> RemoteUnavailable:
+    """What to say of a remote that holds nothing, not even the marker."""
+    return RemoteUnavailable(
+        f"The DVC remote '{mask(url)}' is empty and lacks gitml's marker: nothing was sent there. "
+        "Its drive may not be mounted.",
+        hint="Mount it and repeat the command; if it is a new, empty storage, "
+        f"`gitml remote add storage {shlex.quote(mask(url))}` initialises it.",
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gitml.errors import Conflict
 from gitml.files import exclusive
-from gitml.formats.dvc_config import names_clone_folder
+from gitml.formats.dvc_config import dvc_config, is_shared, remote_url
 from gitml.git import CommitStream, Files, GitRepo, RefUpdate
 
 _README = b"""# Runs of this project
@@ -72,11 +72,13 @@ class Branch:
     def remote_config(self, tip: str | None) -> bytes:
         """Return the ``.dvc/config`` for the runs of this clone.
 
-        It is that of the branch if it names a shared remote. Until then every clone stores the
-        artifacts of its runs in a folder of its own, which its runs name.
+        It names the shared remote of the branch, and has nothing else of what somebody may have
+        pushed. Until there is one, every clone stores the artifacts of its runs in a folder of its
+        own, which its runs name.
         """
-        shared = self.read(".dvc/config", tip) if tip else None
-        return self._own_config if shared is None or names_clone_folder(shared) else shared
+        pushed = self.read(".dvc/config", tip) if tip else None
+        url = remote_url(pushed) if pushed and is_shared(pushed) else None
+        return dvc_config(url) if url else self._own_config
 
     def update(
         self,

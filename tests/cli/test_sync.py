@@ -93,7 +93,7 @@ def test_a_remote_for_artifacts_is_tried_then_used(
     assert "DVC knows this remote as 'gitml'" in result.stderr
     assert loaded(cli("remote", "list", "--json")) == [
         {"name": "gitml", "kind": "dvc", "url": str(tmp_path / "store"), "shared": True,
-         "used": True},
+         "used": True, "accepted": True},
         {"name": "origin", "kind": "git", "url": "../origin.git", "shared": True, "used": True},
     ]  # fmt: skip
     assert "Artifacts stay" not in cli("push").stderr

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 import gitml
-from gitml.errors import ArtifactError, Conflict, InvalidInput, RemoteUnavailable, StoreError
+from gitml.errors import (
+    ArtifactError,
+    Conflict,
+    InvalidInput,
+    RemoteUnavailable,
+    StoreError,
+    UntrustedRemote,
+)
 from gitml.registry import resolve
 from gitml.repository import Repository
 from gitml.sharing import push_pull, remotes
@@ -196,6 +203,9 @@ def test_a_shared_remote_takes_over_all_artifacts(
     assert (report.url, report.sent.files, report.left) == (str(shared), 1, ())
     pushed = push_pull.push(repo(first))
     assert not pushed.stays_here
+    with pytest.raises(UntrustedRemote, match=f"names the remote '{shared}'"):
+        push_pull.push(repo(second))
+    repo(second).trust.accept(repo(second).remote_address())
     pushed = push_pull.push(repo(second))  # its own run was logged before it knew of the remote
     assert (pushed.files, pushed.stays_here) == (1, False)
     push_pull.pull(repo(first))

@@ -14,6 +14,11 @@ import pytest
 from gitml.entities import Artifact
 from gitml.formats import manifest as manifests
 from gitml.formats.dvc_config import dvc_config
+from gitml.git import GitRepo
+from gitml.storage.address import recorded
+from gitml.storage.remote import Remote
+from gitml.storage.settings import machine_settings
+from gitml.storage.trust import Trust
 
 RUN = "runs/price/0a/0a11112222333344445555666677778888"
 BRANCH = "gitml/runs"
@@ -100,6 +105,20 @@ class Repository:
             },
             branch,
         )
+
+    def remote(self, root: Path | None = None, *, rev: str = BRANCH) -> Remote:
+        """Open the remote that a revision names, accepted, in a clone or in this one."""
+        git = GitRepo.discover(root or self.path)
+        config = git.read(f"{rev}:.dvc/config") or b""
+        address = recorded(config, default=git.common_dir / "gitml" / "remote")
+        trust = Trust(self.path.parent / "trusted.json", origin=str)
+        trust.accept(address)
+        remote = Remote.open(
+            address, trust=trust, settings=lambda: machine_settings(git, address, current=True)
+        )
+        if address.is_folder and Path(address.url).is_dir():
+            remote.initialise()
+        return remote
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gitml.errors import InvalidInput, MissingDependency, NotFound, RemoteUnavailable
+from gitml.errors import InvalidInput, MissingDependency, RemoteUnavailable
 from gitml.formats.dvc_config import dvc_config
-from gitml.storage.address import absolute_url, mask
+from gitml.storage.address import Address, absolute_url, mask, typed
 from gitml.storage.dvc_remote import check
 from gitml.storage.failures import reason
 from gitml.storage.remote import Remote
@@ -40,7 +40,9 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_check_returns_an_absolute_folder_and_leaves_no_probe(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
-    assert check("../shared", tmp_path / "code") == str(tmp_path / "shared")
+    address = typed("../shared", tmp_path / "code")
+    check(address, {})
+    assert address.url == str(tmp_path / "shared")
     assert list((tmp_path / "shared").iterdir()) == []
 
 
@@ -72,7 +74,7 @@ def test_an_address_is_made_absolute(url: str, expected: str) -> None:
 )
 def test_what_is_no_address_of_a_remote_is_refused(url: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=message) as caught:
-        check(url, tmp_path)
+        typed(url, tmp_path)
     assert "hunter2" not in str(caught.value)
 
 
@@ -95,7 +97,7 @@ def test_a_missing_plugin_is_named_with_its_command(
     scheme: str, package: str, tmp_path: Path
 ) -> None:
     with pytest.raises(MissingDependency) as caught:
-        check(f"{scheme}://somewhere/x", tmp_path)
+        check(Address(f"{scheme}://somewhere/x"), {})
     assert str(caught.value) == (
         f"The DVC remote '{scheme}://somewhere/x' needs {package}, which is not installed. "
         f"Run `pip install {package}`."
@@ -107,14 +109,12 @@ def test_remote_that_does_not_answer_is_a_single_sentence(
 ) -> None:
     url = f"http://127.0.0.1:{closed_port}/store"
     with pytest.raises(RemoteUnavailable, match=f"'{url}' does not answer: .*Connect call failed"):
-        check(url, repository.path)
+        check(Address(url), {})
     store = ArtifactStore(tmp_path / "cache")
     manifest = store.put(staged)
     repository.record(manifest, url)
-    remote = Remote.open(repository.path, repository.branch)
-    with pytest.raises(
-        RemoteUnavailable, match=rf"and 5 more could not be transferred .* '{url}': .+"
-    ):
+    remote = repository.remote()
+    with pytest.raises(RemoteUnavailable, match=f"'{url}' does not answer: .*Connect call failed"):
         store.push([manifest], remote)
     with pytest.raises(RemoteUnavailable, match=f"'{url}' does not answer"):
         ArtifactStore(tmp_path / "clone").fetch(manifest, remote)
@@ -123,10 +123,10 @@ def test_remote_that_does_not_answer_is_a_single_sentence(
 
 def test_folder_that_cannot_be_made_is_a_single_sentence(tmp_path: Path) -> None:
     with pytest.raises(RemoteUnavailable, match=r"cannot be made: '.*nowhere' is not a folder"):
-        check("nowhere/store", tmp_path)
+        check(typed("nowhere/store", tmp_path), {})
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RemoteUnavailable, match=r"file' does not answer: "):
-        check("file", tmp_path)
+        check(typed("file", tmp_path), {})
 
 
 def test_a_recorded_folder_that_is_not_mounted_is_not_made(
@@ -136,27 +136,19 @@ def test_a_recorded_folder_that_is_not_mounted_is_not_made(
     manifest = store.put(staged)
     repository.record(manifest, str(tmp_path / "unmounted"))
     with pytest.raises(RemoteUnavailable, match=r"unmounted' is not there: no such folder"):
-        store.push([manifest], Remote.open(repository.path, repository.branch))
-    with pytest.raises(RemoteUnavailable, match=r"unmounted' is not there: no such folder"):
-        store.push([manifest], Remote.local(tmp_path / "unmounted", make=False))
+        store.push([manifest], repository.remote())
     assert not (tmp_path / "unmounted").exists()
 
 
-def test_a_revision_without_our_remote_is_named(repository: Any) -> None:
-    for rev, message in [
-        ("main", "'main' names no DVC remote 'gitml'"),
-        ("absent", "The DVC settings of 'absent' cannot be read: "),
-    ]:
-        with pytest.raises(NotFound, match=message):
-            Remote.open(repository.path, rev).existing({"0" * 32})
-
-
 @pytest.mark.parametrize("setting", ["worktree", "version_aware"])
-def test_a_versioned_remote_is_refused(repository: Any, setting: str, tmp_path: Path) -> None:
-    config = dvc_config(str(tmp_path)) + f"    {setting} = true\n".encode()
-    repository.commit({".dvc/config": config})
+def test_a_versioned_remote_is_refused(repository: Any, setting: str) -> None:
+    repository.commit({".dvc/config": dvc_config("http://127.0.0.1:1/x")})
+    (repository.path / ".dvc").mkdir()
+    (repository.path / ".dvc" / "config.local").write_text(
+        f"['remote \"gitml\"']\n    {setting} = true\n"
+    )
     with pytest.raises(InvalidInput, match=f"is set to {setting}, which keeps no object by hash"):
-        Remote.open(repository.path, repository.branch).existing({"0" * 32})
+        repository.remote().existing({"0" * 32})
 
 
 def test_the_users_local_settings_supply_what_the_branch_does_not_say(
@@ -168,7 +160,7 @@ def test_the_users_local_settings_supply_what_the_branch_does_not_say(
         "['remote \"gitml\"']\n    auth = custom\n    custom_auth_header = X-Token\n"
         "    password = word\n"
     )
-    remote = Remote.open(repository.path, repository.branch)
+    remote = repository.remote()
     settings = remote._storage.database.fs.config
     assert (settings["custom_auth_header"], settings["password"]) == ("X-Token", "word")
 
@@ -188,9 +180,10 @@ def test_a_push_leaves_no_trace_in_the_repository(
     elif where == "bare clone":
         root = tmp_path / "bare.git"
         repository.git("clone", "-q", "--bare", str(repository.path), str(root))
+    remote = repository.remote(root)
     before = snapshot(repository.path) | snapshot(root)
 
-    report = store.push([manifest], Remote.open(root, repository.branch))
+    report = store.push([manifest], remote)
 
     assert report.files == len(manifest)
     assert snapshot(repository.path) | snapshot(root) == before
@@ -202,15 +195,21 @@ def test_transfers_write_nothing_to_the_terminal(repository: Any, tmp_path: Path
     repository.commit({".dvc/config": dvc_config(str(tmp_path / "remote"))})
     script = (
         "import sys, pathlib\n"
+        "from gitml.storage.address import Address\n"
         "from gitml.storage.dvc_remote import check\n"
         "from gitml.storage.remote import Remote\n"
         "from gitml.storage.transfer import ArtifactStore\n"
+        "from gitml.storage.trust import Trust\n"
         "root, tmp = map(pathlib.Path, sys.argv[1:])\n"
-        "check(str(tmp / 'remote'), root)\n"
+        "address = Address(str(tmp / 'remote'))\n"
+        "check(address, {})\n"
         "(tmp / 'folder').mkdir()\n"
         "(tmp / 'folder' / 'x').write_bytes(b'x' * 3_000_000)\n"
         "manifest = ArtifactStore(tmp / 'cache').put(tmp / 'folder')\n"
-        "remote = Remote.open(root, 'gitml/runs')\n"
+        "trust = Trust(tmp / 'trusted.json', origin=str)\n"
+        "trust.accept(address)\n"
+        "remote = Remote.open(address, trust=trust, settings=dict)\n"
+        "remote.initialise()\n"
         "ArtifactStore(tmp / 'cache').push([manifest], remote)\n"
         "ArtifactStore(tmp / 'clone').checkout(manifest, tmp / 'out', remote=remote)\n"
     )

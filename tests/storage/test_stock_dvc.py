@@ -35,7 +35,7 @@ def pushed(repository: Any, staged: Path, tmp_path: Path) -> Any:
     remote = tmp_path / "remote"
     remote.mkdir()
     repository.record(manifest, str(remote))
-    store.push([manifest], Remote.open(repository.path, repository.branch))
+    store.push([manifest], repository.remote())
     return repository
 
 
@@ -116,7 +116,7 @@ def test_dvc_gets_a_model_folder_by_a_directory_object_of_its_own(
         pushed.git("show", f"{pushed.branch}:{pushed.run}/artifacts.json").encode()
     )
     model = manifests.subdirectory(manifest, "model")
-    remote = Remote.open(pushed.path, pushed.branch)
+    remote = pushed.remote()
     report = ArtifactStore(tmp_path / "cache").push([model], remote)
     config = pushed.git("show", f"{pushed.branch}:.dvc/config").encode() + b"\n"
     dvc_file = manifests.dvc_file(model, path="model", remote="gitml")

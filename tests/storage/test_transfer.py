@@ -12,6 +12,7 @@ import pytest
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, NotFound, RemoteUnavailable
 from gitml.formats import manifest as manifests
+from gitml.storage.address import Address
 from gitml.storage.dvc_remote import connect
 from gitml.storage.remote import Remote
 from gitml.storage.transfer import ArtifactStore, TransferReport
@@ -27,8 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSess
 def web() -> Iterator[tuple[Remote, dict[str, bytes]]]:
     """A remote over HTTP, and what it keeps."""
     with http_server() as server:
-        config = {"core": {}, "remote": {"gitml": {"url": f"{server.url}/store"}}}
-        yield Remote(lambda: connect(config)), server.stored
+        yield Remote(lambda: connect(Address(f"{server.url}/store"), {})), server.stored
         gc.collect()  # closes the session here, not in the thread of aiohttp's loop
 
 
