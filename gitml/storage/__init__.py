@@ -9,6 +9,9 @@
     backends.py   what a remote is made of, and the kind that is a folder of this machine
     dvc_remote.py DVC's own settings and storage classes                                 dvc
     folders.py    folders of files on this machine, as a transfer reads and fills them
+    trust.py      the addresses that this clone accepted
+    settings.py   what this machine's own files of DVC say of a remote                   dvc
+    setting_keys.py  which settings a kind of remote has                                 dvc
     progress.py   bytes of concurrent transfers, for one progress bar                    fsspec
     transfer.py   put, push, fetch, check out: files between folder, cache and remote
 """
