@@ -143,13 +143,14 @@ def environment() -> Environment:
     """Read the environment variables."""
     allow = os.environ.get("GITML_ALLOW_PICKLES")
     on_error = os.environ.get("GITML_ON_ERROR")
+    trusted = os.environ.get("GITML_TRUSTED_REMOTES")
     return Environment(
         tracking_uri=tracking_uri(),
         experiment_name=os.environ.get("GITML_EXPERIMENT_NAME") or None,
         run_id=os.environ.get("GITML_RUN_ID") or None,
         allow_pickles=None if allow is None else allow.lower() in ("1", "true", "yes"),
         on_error="warn" if on_error and on_error.lower() == "warn" else "raise",
-        trusted_remotes=tuple(re.findall(r"[^\s,]+", os.environ.get("GITML_TRUSTED_REMOTES", ""))),
+        trusted_remotes=tuple(re.findall(r"[^\s,]+", trusted or "")),
     )
 
 

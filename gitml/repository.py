@@ -190,9 +190,9 @@ class Repository:
             address = recorded(remote_config, default=self.default_remote)
         else:
             address = self.remote_address()
-        return self.remote_at(address, remote_config)
+        return self.remote_for(address, remote_config)
 
-    def remote_at(self, address: Address, remote_config: bytes | None = None) -> Remote:
+    def remote_for(self, address: Address, remote_config: bytes | None = None) -> Remote:
         """Open the remote at an address, with this machine's settings for it.
 
         Args:
@@ -214,7 +214,7 @@ class Repository:
     def remote_settings(
         self, address: Address, remote_config: bytes | None = None
     ) -> dict[str, Any]:
-        """Return this machine's settings for an address; arguments as for ``remote_at``.
+        """Return this machine's settings for an address; arguments as for ``remote_for``.
 
         Raises:
             InvalidInput: DVC's files on this machine cannot be parsed.

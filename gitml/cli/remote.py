@@ -162,8 +162,8 @@ def set_command(
     if json_:
         print_json({"url": str(address), "key": key, "file": file, "set": not unset})
         return
-    shown = "" if unset or is_secret(key) else f" = {text}"
-    say(f"{'Removed' if unset else 'Set'} {key}{shown} for {address} in {file}.")
+    assignment = "" if unset or is_secret(key) else f" = {text}"
+    say(f"{'Removed' if unset else 'Set'} {key}{assignment} for {address} in {file}.")
 
 
 def _address_to_set(repository: Repository, url: str | None) -> Address:

@@ -57,7 +57,7 @@ def set_remote(
     _refuse_work_tree(repository.git, address)
     check(address, repository.remote_settings(address))
     repository.trust.accept(address)
-    target = repository.remote_at(address)
+    target = repository.remote_for(address)
     target.initialise()
     tip = repository.branch.tip()
     config = dvc_config.dvc_config(address.url)

@@ -42,8 +42,8 @@ def check_setting(address: Address, key: str, value: str) -> str:
     try:
         Schema({key: _allowed(address)[key]})({key: value})
     except Invalid as exc:
-        shown = "" if is_secret(key) else f" '{value:.60}'"
-        raise InvalidInput(f"{key} cannot be{shown}: {exc.msg}.") from exc
+        quoted = "" if is_secret(key) else f" '{value:.60}'"
+        raise InvalidInput(f"{key} cannot be{quoted}: {exc.msg}.") from exc
     if key in _PATHS and not value.startswith("~"):
         return os.path.normpath(Path.cwd() / value)
     return value

@@ -57,7 +57,7 @@ def test_an_address_that_nobody_accepted_is_an_error_that_says_what_to_type(trus
     trust.require(S3)
 
 
-def test_a_changed_address_shows_the_old_and_the_new_one(trust: Trust) -> None:
+def test_a_changed_address_is_named_beside_the_old(trust: Trust) -> None:
     trust.accept(S3)
     evil = Address("https://evil.example/x; rm -rf ~")
     with pytest.raises(UntrustedRemote, match=r"evil.*instead of 's3://team/gitml'") as caught:
@@ -82,7 +82,7 @@ def test_the_variable_of_a_job_accepts_exactly_what_it_lists(
     assert trust.accepted() == ()  # a variable is for this process
 
 
-def test_a_person_is_asked_once(trust: Trust) -> None:
+def test_a_person_answers_once(trust: Trust) -> None:
     questions: list[TrustQuestion] = []
 
     def answer(question: TrustQuestion) -> bool:
@@ -130,7 +130,7 @@ def test_no_file_system_is_made_for_an_address_that_is_not_accepted(
             use()
 
 
-def test_one_function_makes_the_file_systems_of_dvc() -> None:
+def test_only_connect_makes_file_systems_of_dvc() -> None:
     """Whoever calls ``get_cloud_fs`` or reads a project of DVC would go past acceptance."""
     users = set()
     for path in (Path(dvc_remote.__file__).parents[1]).rglob("*.py"):
@@ -221,32 +221,34 @@ def test_the_configuration_of_the_code_branch_is_not_read(repository: Any, git: 
     assert machine_settings(git, OTHER, current=True) == {}
 
 
-@pytest.mark.parametrize("way", ["tracked", "other case", "link", "file is a link", "submodule"])
+@pytest.mark.parametrize(
+    "brought_by", ["tracked", "other case", "link", "file is a link", "submodule"]
+)
 def test_local_settings_that_a_commit_brought_are_not_read(
-    repository: Any, git: GitRepo, tmp_path: Path, way: str
+    repository: Any, git: GitRepo, tmp_path: Path, brought_by: str
 ) -> None:
     text = PASSWORD.format(url="")
-    if way == "link":
+    if brought_by == "link":
         (repository.path / "evil").mkdir()
         (repository.path / "evil" / "config.local").write_text(text)
         (repository.path / ".dvc").symlink_to("evil")
-    elif way == "file is a link":
+    elif brought_by == "file is a link":
         (repository.path / ".dvc").mkdir()
         (repository.path / "evil").write_text(text)
         (repository.path / ".dvc" / "config.local").symlink_to("../evil")
     else:
         local(repository, text)
-    if way == "tracked":
+    if brought_by == "tracked":
         repository.git("add", "-f", ".dvc/config.local")
-    elif way == "other case":
+    elif brought_by == "other case":
         blob = repository.git("hash-object", "-w", "--stdin", stdin=text.encode())
         repository.git("update-index", "--add", "--cacheinfo", f"100644,{blob},.DVC/Config.local")
-    elif way == "submodule":
+    elif brought_by == "submodule":
         head = repository.git("rev-parse", "HEAD")
         repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},.dvc")
 
     assert machine_settings(git, OTHER, current=True) == {}
-    if way != "file is a link":
+    if brought_by != "file is a link":
         return
     with pytest.raises(InvalidInput, match=r"git tracks .dvc/config.local, or .dvc is a link"):
         writable_local_file(git)
