@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gitml.errors import StoreError
+from gitml.errors import InvalidInput, StoreError
 
 TEMPORARY = ".gitml-*.tmp"
 """Glob pattern of temporary files; what a killed process left of them can be removed."""
@@ -61,6 +61,48 @@ def flush(path: Path) -> None:
     """Flush the content of a file to the disk, to survive the death of the machine."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def contained(root: Path, name: str | Path) -> Path | None:
+    """Return the path of a file or folder below a folder, symbolic links resolved.
+
+    Returns:
+        None if it is outside, or in git's own folder: whoever writes the name must not reach other
+        files of this machine.
+    """
+    try:
+        base = root.resolve()
+        path = (base / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name with a NUL
+        return None
+    if not path.is_relative_to(base) or ".git" in map(str.lower, path.relative_to(base).parts):
+        return None
+    return path
+
+
+def read_contained(root: Path, path: Path, limit: int, name: str) -> bytes:
+    """Read a file below a folder that somebody else names.
+
+    Args:
+        root: The folder.
+        path: The file.
+        limit: Bytes that it may have.
+        name: What messages call it.
+
+    Raises:
+        InvalidInput: It is outside, no plain file, or too large.
+        OSError: It cannot be read.
+    """
+    target = contained(root, path)
+    if target is None:
+        raise InvalidInput(f"{name} leads out of the repository.", hint="Put a plain file there.")
+    if not target.is_file():
+        raise InvalidInput(f"{name} is not a file.", hint="Put a plain file there.")
+    with target.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise InvalidInput(f"{name} has more than {limit // 1024} KiB.", hint="Make it smaller.")
+    return data
 
 
 def create_locked(path: Path, data: bytes) -> int:

@@ -26,6 +26,9 @@ _POLL_INTERVAL = 3_000  # ms
 _port = click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port; default: any free one."
 )
+_strict = click.option(
+    "--strict", is_flag=True, help="Exit with 1 if a page, view, report or record is at fault."
+)
 _title = click.option("--title", metavar="TEXT", help="Heading; default: that of gitml.yaml.")
 
 
@@ -44,11 +47,13 @@ def site() -> None:
     metavar="DIR",
 )
 @_title
+@_strict
 @as_json
-def build(output: Path, title: str | None, json_: bool) -> None:
+def build(output: Path, title: str | None, strict: bool, json_: bool) -> None:
     """Build the dashboard as a folder of static pages.
 
-    It opens from disk and works on any web server. An existing site in DIR is replaced.
+    It opens from disk and works on any web server. An existing site in DIR is replaced. A page that
+    cannot be made says why; the others are built.
     """
     with without_collector(last=True):
         report = _build(output, title)
@@ -56,6 +61,8 @@ def build(output: Path, title: str | None, json_: bool) -> None:
         print_json(report)
     else:
         say(str(report.output / "index.html"))
+    if strict and report.failures:
+        raise GitmlError(f"{plural(len(report.failures), 'fault')} in the site, listed above.")
 
 
 @site.command()

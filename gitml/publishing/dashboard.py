@@ -48,7 +48,12 @@ def _options(repository: Repository, live: int) -> SiteOptions:
     return SiteOptions(
         run_pages=settings.run_pages,
         max_bytes=settings.max_bytes,
-        templates=root / settings.templates if settings.templates else None,
+        templates=(
+            documents.inside(root, settings.templates, "site.templates")
+            if settings.templates
+            else None
+        ),
+        root=root,
         base_url=f"{settings.url.rstrip('/')}/" if settings.url else "",
         accent=settings.accent,
         logo=documents.inside(root, settings.logo, "site.logo") if settings.logo else None,

@@ -1,6 +1,6 @@
 """Read the files that people write for the site: pages, reports and views of the work tree.
 
-Settings come with the repository, so nothing outside the work tree is read, and no link followed.
+Settings come with the repository, so nothing outside the work tree is read, whatever links say.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from gitml import files
 from gitml.errors import InvalidInput
 from gitml.registry.gates import declarations
 from gitml.repository import Repository
@@ -22,14 +23,14 @@ def root(repository: Repository) -> Path:
 
 
 def inside(root: Path, text: str, key: str) -> Path:
-    """Return the file or folder below the work tree's root that a setting names.
+    """Return the file or folder below the work tree's root that a setting names, links resolved.
 
     Raises:
-        InvalidInput: It is outside: a repository must not publish other files of whoever builds
-            its site.
+        InvalidInput: It is outside, or inside git's own folder: a repository must not publish other
+            files of whoever builds its site.
     """
-    path = (root / text).resolve()
-    if not path.is_relative_to(root.resolve()):
+    path = files.contained(root, text)
+    if path is None:
         raise InvalidInput(
             f"gitml.yaml: {key} is {text!r:.80}, which is outside the repository.",
             hint="Copy it into the repository and name it from its root.",
@@ -41,7 +42,7 @@ def pages(repository: Repository) -> tuple[Document, ...]:
     """Read the extra pages, by file name.
 
     Raises:
-        InvalidInput: The folder that ``site.pages`` names does not exist, or a file is malformed.
+        InvalidInput: The folder that ``site.pages`` names does not exist.
     """
     setting, work_tree = repository.settings.site.pages, repository.git.work_tree
     if not setting or work_tree is None:
@@ -52,7 +53,7 @@ def pages(repository: Repository) -> tuple[Document, ...]:
             f"The folder {setting} of extra pages does not exist.",
             hint="Change site.pages in gitml.yaml.",
         )
-    return _read_folder(folder, ".md")
+    return _read_folder(work_tree, folder, ".md")
 
 
 def in_folder(repository: Repository, name: str, suffix: str) -> tuple[Document, ...]:
@@ -60,7 +61,7 @@ def in_folder(repository: Repository, name: str, suffix: str) -> tuple[Document,
     work_tree = repository.git.work_tree
     if work_tree is None or (work_tree / name).is_symlink():
         return ()
-    return _read_folder(work_tree / name, suffix)
+    return _read_folder(work_tree, work_tree / name, suffix)
 
 
 def fingerprint(repository: Repository) -> tuple[object, ...]:
@@ -82,7 +83,8 @@ def _file_state(path: Path) -> tuple[int, int]:
 def _site_files(repository: Repository) -> Iterator[Path]:
     site = repository.settings.site
     if site.templates:
-        yield from sorted((root(repository) / site.templates).rglob("*.*"))
+        folder = inside(root(repository), site.templates, "site.templates")
+        yield from sorted(folder.rglob("*.*"))
     if site.logo:
         yield inside(root(repository), site.logo, "site.logo")
     work_tree = repository.git.work_tree
@@ -94,25 +96,23 @@ def _site_files(repository: Repository) -> Iterator[Path]:
         yield from sorted(inside(work_tree, site.pages, "site.pages").glob("*.*"))
 
 
-def _read_folder(folder: Path, suffix: str) -> tuple[Document, ...]:
-    """Read the files of a folder with the suffix, by name."""
-    files = sorted(path for path in folder.glob(f"*{suffix}") if path.is_file())
-    return tuple(
-        Document(name=path.stem, text=_read_text(path)) for path in files if not path.is_symlink()
+def _read_folder(root: Path, folder: Path, suffix: str) -> tuple[Document, ...]:
+    """Read the files of a folder with the suffix, by name; those that cannot be read say why."""
+    paths = sorted(
+        path for path in folder.glob(f"*{suffix}") if path.is_symlink() or path.is_file()
     )
+    return tuple(_document(root, path) for path in paths)
 
 
-def _read_text(path: Path) -> str:
-    """Read a text file.
-
-    Raises:
-        InvalidInput: It is too large, or is not UTF-8 text.
-    """
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise InvalidInput(f"{path} has more than {MAX_BYTES // 1024} KiB.", hint="Split it.")
+def _document(root: Path, path: Path) -> Document:
+    name = f"{path.parent.name}/{path.name}"
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+        data = files.read_contained(root, path, MAX_BYTES, name)
+        return Document(name=path.stem, text=data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        fault = InvalidInput(f"{name} is not UTF-8 text.", hint="Save it as UTF-8.")
+    except OSError as error:
+        fault = InvalidInput(f"{name} cannot be read: {error.strerror or error}.")
+    except InvalidInput as error:
+        fault = error
+    return Document(name=path.stem, text="", fault=fault)

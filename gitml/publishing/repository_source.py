@@ -34,9 +34,11 @@ from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.site.source import CodeCommit, RepositoryWarning
 from gitml.store.run_reader import CommittedRuns
+from gitml.text import plural
 
 _T = TypeVar("_T")
 _COMMITS = 5_000  # of the code, newest first
+_NAMED = 5  # records that cannot be read
 _CACHED_RUNS = 4  # a page reads several files of one run, then comes the next run
 
 
@@ -58,6 +60,7 @@ class RepositorySource:
         self._registry = Registry.of(repository).pinned()
         self._code = default_branch.tip(repository.git, settings.git_remote)
         self._unread: list[str] = []
+        self._faults = _record_faults(repository)
         self._versions = self._registry.search_model_versions(order_by=["name", "version_number"])
         self._directions = _declared_directions(repository)
 
@@ -122,8 +125,8 @@ class RepositorySource:
         return data.decode("utf-8", "replace")
 
     def unread(self) -> Sequence[str]:
-        """Return one sentence for each file of a run that could not be read until now."""
-        return tuple(self._unread)
+        """Return one sentence for each record and file of a run that cannot be read, until now."""
+        return (*self._faults, *self._unread)
 
     def _artifacts(self, run_id: str) -> Sequence[Artifact]:
         return self._file(
@@ -157,23 +160,36 @@ class RepositorySource:
 
     def events(self, model: str) -> Sequence[ModelEvent]:
         """Return the history of a model."""
-        return self._registry.history(model)
+        return self._of_model(model, lambda: self._registry.history(model), ())
 
     def decisions(self, model: str) -> Sequence[Decision]:
         """Return the versions of a model that entered a stage, newest first."""
-        return decisions(self._registry, model)
+        return self._of_model(model, lambda: decisions(self._registry, model), ())
 
     def considered(self, version: ModelVersion) -> VersionComparison | None:
         """Return the comparison of a version that nobody proposed with the one in Production."""
-        return considered(self._registry, version, self._code)
+        return self._of_model(
+            version.name, lambda: considered(self._registry, version, self._code), None
+        )
 
     def signature(self, version: ModelVersion) -> Mapping[str, str]:
         """Return inputs, outputs and params of a version, as in its MLmodel file."""
-        return self._registry.facts_of(version).signature
+        return self._of_model(version.name, lambda: self._registry.facts_of(version).signature, {})
 
     def warnings(self) -> Sequence[RepositoryWarning]:
         """Return what needs attention besides failed runs, the most urgent first."""
-        return repository_warnings(self._repository, self._registry, self._versions, self.runs)
+        return [
+            *(RepositoryWarning(text=sentence) for sentence in self._faults),
+            *repository_warnings(self._repository, self._registry, self._versions, self.runs),
+        ]
+
+    def _of_model(self, model: str, read: Callable[[], _T], default: _T) -> _T:
+        """Read something of a model; if it is malformed, note that and return the default."""
+        try:
+            return read()
+        except GitmlError as error:
+            self._unread.append(f"Model {model} is shown in part: {error.message}")
+            return default
 
     def _proposals(self) -> Sequence[OpenProposal]:
         return proposals(self._registry, self._code) if self._code else ()
@@ -198,6 +214,16 @@ class RepositorySource:
                 self._git, self._code, _COMMITS
             )
         ]
+
+
+def _record_faults(repository: Repository) -> list[str]:
+    """Return a sentence for each of the first records of the branch that cannot be read."""
+    problems = repository.index().problems()
+    sentences = [f"{problem.path} is not shown: {problem.reason}" for problem in problems[:_NAMED]]
+    if problems[_NAMED:]:
+        more = plural(len(problems) - _NAMED, "more record")
+        sentences.append(f"{more} cannot be read; `gitml doctor` lists them.")
+    return sentences
 
 
 def _declared_directions(repository: Repository) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from xml.parsers import expat
 
 from gitml.errors import InvalidInput
 from gitml.site import previews
@@ -14,7 +15,6 @@ LOGO_BYTES = 500_000
 CONTRAST = 4.5  # WCAG 2.2, level AA, for text
 _COLOUR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _LIGHT, _DARK = (0xEE, 0xF3, 0xFA), (0x20, 0x26, 0x2F)  # the tints that links may stand on
-_SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.DOTALL)
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -98,13 +98,30 @@ def logo(path: Path | None) -> Logo | None:
         raise InvalidInput(
             f"The logo {path} has more than {LOGO_BYTES // 1000} kB.", hint="Make it smaller."
         )
-    kind = "svg" if _SVG.match(data) else previews.picture_type(data)
+    kind = previews.picture_type(data) or ("svg" if is_svg(data) else None)
     if kind is None:
         raise InvalidInput(
             f"The logo {path} is not a PNG, JPEG, GIF, WebP or SVG picture.",
             hint="Change site.logo in gitml.yaml.",
         )
     return Logo(address=urls.media(data, kind), data=data)
+
+
+def is_svg(data: bytes) -> bool:
+    """Return True if bytes are a well-formed SVG that declares no entities, which can multiply."""
+    names: list[str] = []
+
+    def declared(*_: object) -> None:
+        raise ValueError("entities are not taken")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda name, _: names.append(name) if not names else None
+    parser.EntityDeclHandler = declared
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, ValueError):
+        return False
+    return names[0].rpartition(":")[2] == "svg"
 
 
 def _hex(colour: Colour) -> str:

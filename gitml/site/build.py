@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from gitml.site import previews
 from gitml.site.catalogue import Catalogue
 from gitml.site.data import views
+from gitml.site.data.views import View
+from gitml.site.failures import PageFailure, attempt, sentences
 from gitml.site.frame import Frame
 from gitml.site.gather import gather
 from gitml.site.options import BuildReport, SiteOptions
@@ -15,7 +19,7 @@ from gitml.site.output.budget import OverBudget, Plan
 from gitml.site.output.folder import Output
 from gitml.site.output.no_gc import without_collector
 from gitml.site.page import SiteContext
-from gitml.site.source import SiteSource
+from gitml.site.source import Document, SiteSource
 from gitml.site.writer import Progress, SiteWriter
 
 
@@ -43,7 +47,10 @@ def build(
     """
     options = options or SiteOptions()
     full = Catalogue.of(source, options.run_pages)
-    frame = Frame.of(source, templates.load(options.templates, options.cache), options)
+    frame = Frame.of(
+        source, templates.load(options.templates, options.cache, options.root), options
+    )
+    saved, faults = _views(source)
     for plan in budget.plans(len(full.runs), options.run_pages):
         catalogue = full if plan.full else Catalogue.of(source, plan.pages)
         omissions = _omissions(plan, catalogue, options)
@@ -62,31 +69,53 @@ def build(
                     options=options,
                     templates=frame.look,
                     table_reader=table_reader,
-                    views=[views.parse(view.name, view.text) for view in source.views],
+                    views=saved,
                     newest_runs=plan.pages,
                     curve_runs=plan.curves,
                     omissions=omissions,
+                    faults=faults,
                 )
                 writer.write(gather(site))
         except OverBudget:
             continue
         break
-    return _report(
-        out,
-        *omissions,
-        *budget.excess(out.total_bytes, options.max_bytes),
-        *dict.fromkeys([*source.unread(), *writer.failures]),
-    )
+    dropped = (*omissions, *budget.excess(out.total_bytes, options.max_bytes))
+    return _report(out, dropped, _failures(source, writer, faults))
 
 
-def _report(out: Output, *dropped: str) -> BuildReport:
+def _views(source: SiteSource) -> tuple[list[View], dict[str, PageFailure]]:
+    """Read the saved views, and why others cannot be read."""
+    parsed = {document.name: attempt(partial(_view, document)) for document in source.views}
+    faults = {name: view for name, view in parsed.items() if isinstance(view, PageFailure)}
+    return [view for view in parsed.values() if not isinstance(view, PageFailure)], faults
+
+
+def _view(document: Document) -> View:
+    return views.parse(document.name, document.content())
+
+
+def _failures(
+    source: SiteSource, writer: SiteWriter, faults: Mapping[str, PageFailure]
+) -> tuple[str, ...]:
+    """Return one sentence for each thing that is wrong."""
+    wrong = [
+        *(f"A view is not shown: {fault.message}" for fault in faults.values()),
+        *sentences(writer.errors),
+        *source.unread(),
+        *writer.failures,
+    ]
+    return tuple(dict.fromkeys(wrong))
+
+
+def _report(out: Output, dropped: tuple[str, ...], failures: tuple[str, ...]) -> BuildReport:
     new = sum(file.new for file in out.files.values())
     return BuildReport(
         output=out.folder,
         written=new,
         unchanged=len(out.files) - new,
         bytes=out.total_bytes,
-        dropped=dropped,
+        dropped=(*dropped, *failures),
+        failures=failures,
     )
 
 

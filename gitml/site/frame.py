@@ -10,6 +10,7 @@ from gitml import version
 from gitml.site import branding
 from gitml.site.charts import specs
 from gitml.site.data import columns
+from gitml.site.failures import PageFailure
 from gitml.site.options import SiteOptions
 from gitml.site.output import bundle, templates
 from gitml.site.output.templates import Templates
@@ -66,10 +67,21 @@ class Frame:
         )
 
     def render(self, file: HtmlFile) -> bytes:
-        """Render a page."""
-        root = "../" * file.address.count("/")
-        text = self.look.render(file.template, {**self.values, "root": root, **file.values})
+        """Render a page.
+
+        Raises:
+            InvalidInput: A template of the user cannot be rendered.
+        """
+        text = self.look.render(file.template, {**self._values(file.address), **file.values})
         return text.encode("utf-8", "replace")
+
+    def render_failure(self, address: str, failure: PageFailure) -> bytes:
+        """Render a page that tells why it cannot be shown, without templates of the user."""
+        text = self.look.built_in("failed.html", {**self._values(address), "failure": failure})
+        return text.encode("utf-8", "replace")
+
+    def _values(self, address: str) -> dict[str, object]:
+        return {**self.values, "root": "../" * address.count("/")}
 
 
 def _bar(source: SiteSource) -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ class SiteOptions:
         run_pages: How many of the newest runs get a page of their own; runs of registered
             versions always do. The others are shown by ``run.html``.
         templates: Folder whose templates come before the built-in ones.
+        root: Folder that their symbolic links must not leave; None for the templates' folder.
         cache: Folder where the chart library and compiled templates are cached between builds.
         base_url: Address of the published site, ending in ``/``; only the page for missing
             pages needs it, because the depth of a missing address is unknown.
@@ -57,6 +58,7 @@ class SiteOptions:
 
     run_pages: int = 5_000
     templates: Path | None = None
+    root: Path | None = None
     cache: Path | None = None
     base_url: str = ""
     accent: str = ""
@@ -76,7 +78,8 @@ class BuildReport:
         written: Files that are new or changed.
         unchanged: Files taken over from the previous site.
         bytes: Size of the whole site.
-        dropped: One sentence for each thing that was left out.
+        dropped: One sentence for each thing that was left out, failures included.
+        failures: One sentence for each thing that is wrong and therefore not shown.
     """
 
     output: Path
@@ -84,3 +87,4 @@ class BuildReport:
     unchanged: int
     bytes: int
     dropped: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()

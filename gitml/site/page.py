@@ -7,13 +7,14 @@ nothing but returns what it adds to the site.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from gitml.site.catalogue import Catalogue
 from gitml.site.data.views import View
+from gitml.site.failures import PageFailure, attempt
 from gitml.site.options import SiteOptions
 from gitml.site.output.templates import Templates
 from gitml.site.previews.parquet import TableReader
@@ -32,6 +33,7 @@ class SiteContext:
         newest_runs: How many of the newest runs get a page of their own.
         curve_runs: How many of the newest runs keep their curves.
         omissions: One sentence for each kind of thing that is left out.
+        faults: Why saved views cannot be read, by their names.
     """
 
     catalogue: Catalogue
@@ -42,6 +44,7 @@ class SiteContext:
     newest_runs: int
     curve_runs: int
     omissions: Sequence[str]
+    faults: Mapping[str, PageFailure] = field(default_factory=dict)
 
     @cached_property
     def curved(self) -> frozenset[str]:
@@ -59,11 +62,22 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlFile:
-    """A file of the site that is rendered from a template with values."""
+    """A file of the site that is rendered from a template with values, or shows a failure."""
 
     address: str
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
+    failure: PageFailure | None = None
+
+    @classmethod
+    def made(
+        cls, address: str, template: str, values: Callable[[], Mapping[str, object]]
+    ) -> HtmlFile:
+        """Return a file with the values that a function returns, or with why it returns none."""
+        result = attempt(values)
+        if isinstance(result, PageFailure):
+            return cls(address=address, template=template, failure=result)
+        return cls(address=address, template=template, values=result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +116,11 @@ class Page(Protocol):
     @property
     def name(self) -> str:
         """What names it among all pages, such as its address."""
+
+    @property
+    def address(self) -> str:
+        """Where the reason is shown if it cannot be made; empty if nobody opens its files."""
+        return self.name if self.name.endswith(".html") else ""
 
     @property
     def seconds(self) -> float:

@@ -19,6 +19,7 @@ from gitml.entities import (
     RegisteredModel,
     Run,
 )
+from gitml.errors import InvalidInput
 from gitml.forge import Forge
 from gitml.registry.promotion.comparison import VersionComparison
 from gitml.registry.promotion.decisions import Decision, OpenProposal
@@ -63,10 +64,22 @@ class Document:
     Attributes:
         name: Its file name without the suffix.
         text: Markdown, or YAML of a view.
+        fault: Why it cannot be read, if it cannot.
     """
 
     name: str
     text: str
+    fault: InvalidInput | None = None
+
+    def content(self) -> str:
+        """Return its text.
+
+        Raises:
+            InvalidInput: It cannot be read.
+        """
+        if self.fault:
+            raise self.fault
+        return self.text
 
 
 class SiteSource(Protocol):
@@ -169,4 +182,4 @@ class SiteSource(Protocol):
         """Return what needs attention besides failed runs, the most urgent first."""
 
     def unread(self) -> Sequence[str]:
-        """Return one sentence for each file of a run that could not be read until now."""
+        """Return one sentence for each record or file that could not be read until now."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from gitml.site.failures import PageFailure, attempt
 from gitml.site.frame import Frame
 from gitml.site.output import workers
 from gitml.site.output.folder import Output, Rendered, SiteFile
-from gitml.site.page import HtmlFile, Page, Result
+from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result
 from gitml.site.source import SiteSource
 
 Progress = Callable[[int, int], None]
@@ -27,6 +28,7 @@ class _Batch:
     rendered: Mapping[str, Rendered]
     contents: Mapping[str, object]
     failures: Sequence[str]
+    errors: Sequence[tuple[str, PageFailure]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class SiteWriter:
         out: The folder.
         worker_count: How many processes render pages; None for as many as is worthwhile.
         failures: One sentence for each file of a run that could not be shown.
+        errors: Pages that show an error, or are missing, and why.
     """
 
     source: SiteSource
@@ -47,6 +50,7 @@ class SiteWriter:
     progress: Progress
     worker_count: int | None = None
     failures: dict[str, None] = field(default_factory=dict)
+    errors: list[tuple[str, PageFailure]] = field(default_factory=list)
     _previous: Mapping[str, Rendered] = field(init=False)
     _keys: dict[str, str] = field(default_factory=dict)
     _rendered: dict[str, Rendered] = field(default_factory=dict)
@@ -80,7 +84,8 @@ class SiteWriter:
 
     def _reuse(self, page: Page) -> bool:
         """Take a page over from the previous site, if it shows the same."""
-        key = self._keys[page.name] = self._hash(page.key())
+        value = attempt(page.key)
+        key = self._keys[page.name] = "" if isinstance(value, PageFailure) else self._hash(value)
         previous = self._previous.get(page.name) if key else None
         if previous is None or previous.key != key or not page.accepts(_result(previous)):
             return False
@@ -116,15 +121,16 @@ class SiteWriter:
         """
         rendered, contents, failures = {}, {}, list[str]()
         files: dict[str, SiteFile] = {}
+        errors: list[tuple[str, PageFailure]] = []
         for page in pages:
-            results = {name: self._result(name) for name in page.needs}
-            outputs = page.outputs(results)
+            before = len(errors)
+            outputs = self._outputs(page, errors)
             for file in outputs.files:
-                data = self.frame.render(file) if isinstance(file, HtmlFile) else file.data
-                self.out.write(file.address, data)
+                self.out.write(file.address, self._data(file, errors))
                 files[file.address] = self.out.files[file.address]
+            final = outputs.final and len(errors) == before
             rendered[page.name] = Rendered(
-                key=self._keys[page.name] if outputs.final else "",
+                key=self._keys[page.name] if final else "",
                 files=self.out.sizes(file.address for file in outputs.files),
                 facts=outputs.facts,
             )
@@ -136,13 +142,35 @@ class SiteWriter:
             rendered=rendered,
             contents=contents,
             failures=(*failures, *self.source.unread()),
+            errors=errors,
         )
+
+    def _outputs(self, page: Page, errors: list[tuple[str, PageFailure]]) -> Outputs:
+        """Make the files of a page, or one that shows why it cannot be made."""
+        made = attempt(lambda: page.outputs({name: self._result(name) for name in page.needs}))
+        if not isinstance(made, PageFailure):
+            return made
+        if page.address:
+            return Outputs(files=[HtmlFile(address=page.address, template="", failure=made)])
+        errors.append((page.name, made))
+        return Outputs(files=[])
+
+    def _data(self, file: HtmlFile | DataFile, errors: list[tuple[str, PageFailure]]) -> bytes:
+        """Return the bytes of a file; those of a page may tell why it cannot be shown."""
+        if isinstance(file, DataFile):
+            return file.data
+        data = attempt(lambda: self.frame.render(file)) if file.failure is None else file.failure
+        if isinstance(data, bytes):
+            return data
+        errors.append((file.address, data))
+        return self.frame.render_failure(file.address, data)
 
     def _add(self, batch: _Batch) -> None:
         self.out.take(batch.files)
         self._rendered |= batch.rendered
         self._contents |= batch.contents
         self.failures |= dict.fromkeys(batch.failures)
+        self.errors += batch.errors
         self._report()
 
     def _result(self, name: str) -> Result:

@@ -23,8 +23,26 @@ def test_second_build_writes_no_files(cli: Cli, repository: Path) -> None:
     page = (repository / "_site" / "runs" / f"{run_id}.html").read_text()
     assert "first" in page and "hello.txt" in page
     report = loaded(cli("site", "build", "--json"))
-    assert set(report) == {"output", "written", "unchanged", "bytes", "dropped"}
+    assert set(report) == {"output", "written", "unchanged", "bytes", "dropped", "failures"}
     assert (report["output"], report["written"]) == (str(repository / "_site"), 0)
+
+
+@pytest.mark.slow
+def test_strict_build_fails_after_all_pages_are_built(cli: Cli, repository: Path) -> None:
+    run_id = log_run(repository)
+    assert cli("site", "build", "--strict").stderr.count("\n") == 1
+    (repository / "views").mkdir()
+    (repository / "views" / "wrong.yaml").write_text("experiment: [")
+
+    output = cli("site", "build").stderr
+    assert "A view is not shown: views/wrong.yaml is not valid YAML: line 2: did not" in output
+    result = cli("site", "build", "--strict", code=1)
+    assert "error: 1 fault in the site, listed above." in result.stderr
+    assert (repository / "_site" / "runs" / f"{run_id}.html").is_file()
+    assert loaded(cli("site", "build", "--json"))["failures"] == [
+        "A view is not shown: views/wrong.yaml is not valid YAML: line 2: did not find expected "
+        "node content."
+    ]
 
 
 @pytest.mark.slow

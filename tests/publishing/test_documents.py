@@ -22,9 +22,49 @@ def test_pages_come_from_the_folder_that_the_settings_name(repository: Path) -> 
     (repository / "docs" / "b.md").write_text("# B\n")
     (repository / "docs" / "a.md").write_bytes(b"\xef\xbb\xbf# A\n")
     (repository / "docs" / "c.txt").write_text("no page")
-    (repository / "docs" / "link.md").symlink_to("/etc/hostname")
+    (repository / "docs" / "link.md").symlink_to("../README.md")
+    (repository / "README.md").write_text("# Read me\n")
     content = RepositorySource(settings(repository, "pages: docs"))
-    assert [(page.name, page.text) for page in content.pages] == [("a", "# A\n"), ("b", "# B\n")]
+    assert [(page.name, page.text) for page in content.pages] == [
+        ("a", "# A\n"), ("b", "# B\n"), ("link", "# Read me\n"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "../.git/config", "link.md", "..", "nothing"])
+def test_a_page_that_leads_elsewhere_says_so_and_shows_nothing(
+    repository: Path, tmp_path: Path, target: str
+) -> None:
+    (repository / "docs").mkdir()
+    (repository / "docs" / "link.md").symlink_to(target)
+    report = build_site(settings(repository, "pages: docs"), tmp_path / "site")
+    (page,) = (tmp_path / "site" / "pages").iterdir()
+    assert "This page cannot be shown" in page.read_text()
+    (sentence,) = report.failures
+    assert "docs/link.md leads out of" in sentence or "docs/link.md is not a file" in sentence
+
+
+@pytest.mark.parametrize("key", ["templates", "logo", "pages"])
+@pytest.mark.parametrize("value", ["../private", "link", ".git", "sub/../../private"])
+def test_a_setting_names_nothing_outside_the_repository(
+    repository: Path, tmp_path: Path, key: str, value: str
+) -> None:
+    (tmp_path / "private").mkdir()
+    (repository / "sub").mkdir()
+    (repository / "link").symlink_to(tmp_path / "private")
+    opened = settings(repository, f"{key}: {value}")
+    with pytest.raises(InvalidInput, match=f"site.{key} is '{value}', which is outside"):
+        build_site(opened, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_template_that_links_to_a_file_of_the_builder_is_not_published(
+    repository: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "id_rsa").write_text("PRIVATE KEY")
+    (repository / "look" / "assets").mkdir(parents=True)
+    (repository / "look" / "assets" / "gitml.css").symlink_to(tmp_path / "id_rsa")
+    with pytest.raises(InvalidInput, match=r"The template assets/gitml\.css leads out"):
+        build_site(settings(repository, "templates: look"), tmp_path / "site")
 
 
 @pytest.mark.slow
@@ -99,7 +139,7 @@ def test_links_out_of_the_repository_and_binary_files_are_not_read(
     (repository / "reports").mkdir()
     (repository / "reports" / "big.md").write_bytes(b"x" * (256 * 1024 + 1))
     with pytest.raises(InvalidInput, match="has more than 256 KiB"):
-        RepositorySource(opened)
+        RepositorySource(opened).reports[0].content()
     (repository / "reports" / "big.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="is not UTF-8 text"):
-        RepositorySource(opened)
+        RepositorySource(opened).reports[0].content()

@@ -29,6 +29,6 @@ class ExtraPage(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Render the Markdown."""
-        title, text = markdown.titled(self.document.text, self.document.name)
+        title, text = markdown.titled(self.document.content(), self.document.name)
         values = {"heading": formats.name(title), "text": markdown.render(text, shift=0)}
         return Outputs(files=[HtmlFile(address=self.name, template="extra.html", values=values)])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gitml.entities import Experiment, ModelEvent, RegisteredModel, Run, RunStatus
 from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
+from gitml.site.failures import PageFailure
 from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.pages.experiment_view import main_metrics
 from gitml.site.pages.model import EventRow, LiveVersion, event_row, live
@@ -123,22 +125,30 @@ class HomePage(Page):
         """Make the page."""
         catalogue = self.site.catalogue
         values = {
-            "page": home_view(catalogue, self.timelines.regressions),
+            "page": home_view(catalogue, self.timelines.regressions, self.site.faults),
             "commit": catalogue.source.commit,
             "left_out": self.site.omissions,
         }
         return Outputs(files=[HtmlFile(address=self.name, template="home.html", values=values)])
 
 
-def home_view(catalogue: Catalogue, regressions: Sequence[Regression] = ()) -> HomeView:
+def home_view(
+    catalogue: Catalogue,
+    regressions: Sequence[Regression] = (),
+    faults: Mapping[str, PageFailure] = MappingProxyType({}),
+) -> HomeView:
     """Fill the home page.
 
     Args:
         catalogue: What the site shows.
         regressions: Metrics that got worse, newest first.
+        faults: Saved views that cannot be read.
     """
     failed = [run for run in _recent(catalogue.runs) if run.info.status in _ENDED_BADLY]
-    warnings = catalogue.source.warnings()
+    warnings = [
+        *(RepositoryWarning(text=fault.message) for fault in faults.values()),
+        *catalogue.source.warnings(),
+    ]
     models = sorted(catalogue.source.models, key=lambda model: -model.last_updated_timestamp)
     return HomeView(
         newest=tuple(_row(catalogue, run) for run in catalogue.runs[:NEWEST]),

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from html import escape
 
 from gitml.entities import Run
 from gitml.site import previews
-from gitml.site.catalogue import Catalogue
+from gitml.site.catalogue import Catalogue, experiment_link, run_name
 from gitml.site.data import columns
+from gitml.site.failures import PageFailure, attempt, sentences
 from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.pages.run import curve_points, run_key
 from gitml.site.pages.run_view import run_record, run_view
@@ -63,9 +66,33 @@ class OlderRunsPage(Page):
 
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the script."""
-        value = {run.info.run_id: self._entry(run) for run in self.runs}
+        entries = {run.info.run_id: attempt(partial(self._entry, run)) for run in self.runs}
+        failures = [
+            (urls.older_run(k), e) for k, e in entries.items() if isinstance(e, PageFailure)
+        ]
+        value = {
+            run.info.run_id: self._error(run, entry) if isinstance(entry, PageFailure) else entry
+            for run, entry in zip(self.runs, entries.values(), strict=True)
+        }
         data = columns.script(self.name, value)
-        return Outputs(files=[DataFile(address=urls.older(self.number), data=data)])
+        return Outputs(
+            files=[DataFile(address=urls.older(self.number), data=data)],
+            final=not failures,
+            failures=tuple(sentences(failures)),
+        )
+
+    def _error(self, run: Run, failure: PageFailure) -> dict[str, object]:
+        """Show why a run cannot be shown."""
+        experiment = self.site.catalogue.experiments[run.info.experiment_id]
+        link = experiment_link(experiment)
+        head = '<div class="head"><h1>This run cannot be shown</h1></div>'
+        html = f'{head}<p role="alert">{escape(failure.message)}</p>'
+        record = {
+            "name": columns.well_formed(run_name(run)),
+            "experiment": [columns.well_formed(link.text), link.address],
+            "curves": [],
+        }
+        return {"html": columns.well_formed(html), "run": record}
 
     def _entry(self, run: Run) -> dict[str, object]:
         """Render a run: files by name only, curves and patch shorter."""

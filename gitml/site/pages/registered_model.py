@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from gitml.entities import RegisteredModel
+from gitml.entities import ModelVersion, RegisteredModel
+from gitml.registry.promotion.decisions import Decision
 from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.pages.model import model_view
 from gitml.site.pages.promotion import decision_view, proposal_view
@@ -31,6 +33,11 @@ class RegisteredModelPages(Page):
     def name(self) -> str:
         """The name of the model, in a name space of its own."""
         return f"models/{self.model.name}"
+
+    @property
+    def address(self) -> str:
+        """The address of the model's page."""
+        return urls.model_page(self.model.name)
 
     def key(self) -> object:
         """Return its events, all versions, and the runs of its versions."""
@@ -61,12 +68,26 @@ class RegisteredModelPages(Page):
     def _files(self) -> Iterator[HtmlFile]:
         catalogue, name = self.site.catalogue, self.model.name
         decisions = catalogue.source.decisions(name)
-        view = model_view(catalogue, self.model, decisions)
-        yield HtmlFile(address=urls.model_page(name), template="model.html", values={"page": view})
+        yield HtmlFile.made(
+            urls.model_page(name),
+            "model.html",
+            lambda: {"page": model_view(catalogue, self.model, decisions)},
+        )
         for version in catalogue.versions[name]:
-            address = urls.version_page(name, version.version)
-            values = {"page": version_view(catalogue, self.relations, version, decisions)}
-            yield HtmlFile(address=address, template="version.html", values=values)
+            yield HtmlFile.made(
+                urls.version_page(name, version.version),
+                "version.html",
+                partial(self._version, version, decisions),
+            )
+        yield from self._promotions(decisions)
+
+    def _version(
+        self, version: ModelVersion, decisions: Sequence[Decision]
+    ) -> Mapping[str, object]:
+        return {"page": version_view(self.site.catalogue, self.relations, version, decisions)}
+
+    def _promotions(self, decisions: Sequence[Decision]) -> Iterator[HtmlFile]:
+        catalogue, name = self.site.catalogue, self.model.name
         promotions = [
             *(proposal_view(catalogue, proposal) for proposal in catalogue.proposals.get(name, ())),
             *(decision_view(catalogue, decision) for decision in decisions),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gitml.site.catalogue import Catalogue, PageLink, run_name
 from gitml.site.charts import static_charts
 from gitml.site.data import columns, views
 from gitml.site.data.views import Chart, Key, View
+from gitml.site.failures import PageFailure
 from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.previews import Picture
 from gitml.site.source import Document
@@ -94,14 +96,13 @@ class ReportPages(Page):
         reporter = Reporter(
             catalogue=self.site.catalogue,
             views={view.name: view for view in self.site.views},
+            faults=self.site.faults,
             render=self._render,
             cache=self.site.options.cache,
         )
         for document in self.site.catalogue.source.reports:
-            title, text = reporter.page(document)
             address = urls.report_page(document.name)
-            values = {"heading": formats.name(title), "text": text}
-            yield HtmlFile(address=address, template="extra.html", values=values)
+            yield HtmlFile.made(address, "extra.html", partial(reporter.page, document))
         for picture in reporter.pictures:
             yield DataFile(address=picture.address, data=picture.data)
 
@@ -116,6 +117,7 @@ class Reporter:
     Attributes:
         catalogue: What the site shows.
         views: The saved views by name.
+        faults: Why others cannot be read.
         render: What a report shows of a view → HTML.
         cache: Folder where drawings are cached between builds.
         pictures: The pictures of all charts.
@@ -124,27 +126,33 @@ class Reporter:
 
     catalogue: Catalogue
     views: Mapping[str, View]
+    faults: Mapping[str, PageFailure]
     render: Callable[[ReportBlock], str]
     cache: Path | None = None
     pictures: list[Picture] = field(default_factory=list)
     blocks: int = 0
 
-    def page(self, document: Document) -> tuple[str, str]:
-        """Return a report's title and its HTML.
+    def page(self, document: Document) -> dict[str, object]:
+        """Return a report's title and its HTML, as its template wants them.
 
         Raises:
             InvalidInput: A block is malformed, or names a view that does not exist.
         """
         self.blocks = 0
-        title, text = markdown.titled(document.text, document.name)
-        return title, markdown.render(
-            text, shift=0, block=lambda block: self._block(document, block)
-        )
+        title, text = markdown.titled(document.content(), document.name)
+        block = partial(self._block, document)
+        return {
+            "heading": formats.name(title),
+            "text": markdown.render(text, shift=0, block=block),
+        }
 
     def _block(self, document: Document, text: str) -> str:
         self.blocks += 1
         block = _read_block(f"reports/{document.name}.md", text)
         view = self.views.get(block["view"])
+        if block["view"] in self.faults:
+            fault = self.faults[block["view"]]
+            raise InvalidInput(f"reports/{document.name}.md: {fault.message}", hint=fault.hint)
         if view is None:
             names = ", ".join(sorted(self.views)) or "none yet"
             raise InvalidInput(

@@ -35,6 +35,11 @@ class RunPage(Page):
         """The id of the run."""
         return self.run.info.run_id
 
+    @property
+    def address(self) -> str:
+        """The address of its page."""
+        return urls.run_page(self.name)
+
     def key(self) -> object:
         """Return what the page shows of the run and of its neighbours."""
         return run_key(self.site, self.run)
