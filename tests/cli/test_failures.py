@@ -65,7 +65,7 @@ def prepared(cli: Cli, repository: Path, model: str) -> Path:
         (2, ["registry", "transition", "Price", "1", "Archived", "--archive-existing"]),
         (2, ["registry", "alias", "set", "Price", "latest", "1"]),
         (3, ["registry", "alias", "set", "Price", "best", "9"]),
-        (2, ["registry", "register", "nonsense", "Price"]),
+        (3, ["registry", "register", "nonsense", "Price"]),
         (3, ["registry", "register", f"runs:/{NOBODY}/model", "Price"]),
         (2, ["registry", "register", "models:/Price/1", "a/b"]),
         (2, ["registry", "register", "models:/Price/1", "Price", "--tag", "nothing"]),
