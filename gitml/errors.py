@@ -9,6 +9,7 @@
     ├── AlreadyExists               exit 1   the name exists already
     ├── Conflict                    exit 1   a ref changed concurrently, or two histories conflict
     ├── StoreError                  exit 1   git failed, or a record cannot be read
+    │   ├── PushRejected            exit 1   a rule of the git remote refuses a ref
     │   └── SchemaTooNew            exit 1   written by a newer gitml
     ├── ArtifactError               exit 1   artifact bytes missing or corrupt
     │   └── RemoteUnavailable       exit 1   the DVC remote does not answer
@@ -72,6 +73,27 @@ class Conflict(GitmlError):
 
 class StoreError(GitmlError):
     """git rejected an operation, or a record on the branch cannot be read."""
+
+
+class PushRejected(StoreError):
+    """A rule of the git remote refuses a ref: a hook, branch protection, a ruleset for tags.
+
+    Args:
+        message: Which ref, by which rule, in whose words.
+        ref: Full name of the ref.
+        advice: Which setting changes the ref, and how the rule can be met.
+    """
+
+    error_code = "PERMISSION_DENIED"
+
+    def __init__(self, message: str, *, ref: str, advice: str = "") -> None:
+        self.ref = ref
+        hint = "Nothing is lost, everything is safe in this clone; repeat the command when it may."
+        super().__init__(message, hint=f"{advice} {hint}".lstrip())
+
+    def advised(self, advice: str) -> "PushRejected":
+        """Return the same error with advice."""
+        return PushRejected(self.message, ref=self.ref, advice=advice)
 
 
 class SchemaTooNew(StoreError):

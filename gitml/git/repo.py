@@ -17,10 +17,10 @@ from functools import cached_property
 
 from gitml.errors import Conflict, StoreError
 from gitml.git import output
-from gitml.git.credentials import without_credentials
 from gitml.git.entities import ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.handle import GitHandle
 from gitml.git.locks import TRIES, RefLocks, unlink_older
+from gitml.git.network import Network
 from gitml.git.packed_refs import PackedRefs
 from gitml.git.processes import Running, complaint
 
@@ -46,6 +46,7 @@ class GitRepo:
         self._handle = handle
         self._ref_locks = RefLocks(self.common_dir)
         self._packed = PackedRefs(self.common_dir)
+        self._network = Network(self._past_locks)
 
     @classmethod
     def discover(cls, path: str | os.PathLike[str] = ".") -> GitRepo:
@@ -348,48 +349,33 @@ class GitRepo:
 
     def remotes(self) -> dict[str, str]:
         """Names and fetch URLs of the configured remotes, without credentials."""
-        out = self.run("config", "--get-regexp", r"^remote\..*\.url$", ok=(0, 1)).decode()
-        pairs = (line.split(" ", 1) for line in out.splitlines())
-        return {key[len("remote.") : -len(".url")]: without_credentials(url) for key, url in pairs}
+        return self._network.remotes()
+
+    def address(self, remote: str) -> str:
+        """Return the URL that a remote's leads to by ``url.<base>.insteadOf``."""
+        return self._network.address(remote)
 
     def fetch(self, remote: str, *refspecs: str) -> None:
-        """Fetch refspecs; nothing is fetched besides them.
+        """Fetch refspecs; nothing is fetched, moved or pruned besides them.
 
         Raises:
             StoreError: The remote does not answer, or a ref was refused.
         """
-        self._talk("fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                   "--no-recurse-submodules", remote, *refspecs, remote=remote)  # fmt: skip
+        self._network.fetch(remote, *refspecs)
 
     def remote_refs(self, remote: str, *patterns: str) -> dict[str, str]:
         """List the refs of a remote: name to object id."""
-        out = self._talk("ls-remote", "--quiet", remote, *patterns, remote=remote).decode()
-        pairs = (line.split("\t") for line in out.splitlines())
-        return {name: oid for oid, name in pairs if not name.endswith("^{}")}
+        return self._network.refs(remote, *patterns)
 
     def push(self, remote: str, *refspecs: str) -> None:
-        """Push refspecs, all or none, with the user's credentials.
+        """Push refspecs and nothing else, all or none, with the user's credentials.
 
         A refspec may come after ``--force-with-lease=<ref>:<id>``: git then replaces what is there
         if it is still that.
 
-        Hooks that check code before a push have nothing to say about records: they are not run.
-
         Raises:
             Conflict: The remote has something newer.
-            StoreError: The remote does not answer or refuses.
+            PushRejected: A rule of the remote refuses a ref.
+            StoreError: The remote does not answer.
         """
-        self._talk("push", "--quiet", "--atomic", "--no-verify", "--no-recurse-submodules",
-                   remote, *refspecs, remote=remote)  # fmt: skip
-
-    def _talk(self, *args: str, remote: str) -> bytes:
-        code, out, err = self._past_locks(args)
-        if code == 0:
-            return out
-        if re.search(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
-                     rb"would clobber", err):  # fmt: skip
-            raise Conflict(f"Remote {remote!r} has something newer: {complaint(err)}")
-        raise StoreError(
-            f"`git {args[0]}` failed for remote {remote!r}: {complaint(err)}",
-            hint="Your runs are safe in this clone; repeat the command when it answers.",
-        )
+        self._network.push(remote, *refspecs)

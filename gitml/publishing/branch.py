@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitml.errors import InvalidInput
+from gitml.errors import InvalidInput, PushRejected
 from gitml.git import Blob, CommitStream, GitRepo, RefUpdate, check_ref_name
 
 MARKER = ".gitml.json"
@@ -77,7 +77,12 @@ def publish(
         git.update_refs([RefUpdate(name=ref, new=commit, old=local)])
     if remote and commit != remote_tip:
         lease = () if keep_history else (f"--force-with-lease={ref}:{remote_tip or ''}",)
-        git.push(remote, *lease, f"{commit}:{ref}")
+        try:
+            git.push(remote, *lease, f"{commit}:{ref}")
+        except PushRejected as error:
+            raise error.advised(
+                f"Let the remote's rules allow {branch}, or give another branch with --branch."
+            ) from error
     return Published(branch=branch, commit=commit, changed=commit != base, remote=remote)
 
 

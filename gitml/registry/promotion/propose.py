@@ -13,6 +13,7 @@ from gitml.errors import (
     GitmlError,
     InvalidInput,
     NotFound,
+    PushRejected,
 )
 from gitml.formats import manifest
 from gitml.git import CommitStream, GitRepo, RefUpdate, check_ref_name, default_branch
@@ -182,8 +183,13 @@ def _push_branch(
     assert commit is not None  # fast-import just wrote it
     try:
         repo.push(base.remote, f"{ref}:{ref}")
-    except GitmlError:
+    except GitmlError as error:
         repo.update_refs([RefUpdate(name=ref, new=None, old=commit)])
+        if isinstance(error, PushRejected):
+            raise error.advised(
+                f"Let the remote's rules allow {branch}, or have proposals pushed under another "
+                "prefix with `registry: {proposal_prefix: …}` in gitml.yaml."
+            ) from error
         raise
     return commit
 

@@ -17,7 +17,12 @@ _TIMEOUT = 60  # s
 def forge_of(repo: GitRepo, remote: str) -> Forge:
     """Return the web pages of a git remote; links are empty where it has none."""
     kind = config.load(repo.work_tree).forge
-    return forge.from_remote(repo.remotes().get(remote, ""), kind) or NO_FORGE
+    url = repo.remotes().get(remote, "")
+    pages = forge.from_remote(url, kind) if url else None
+    if not url or (pages and "." in pages.address.split("/")[2]):
+        return pages or NO_FORGE
+    # No host, or a short name for one that `url.<base>.insteadOf` spells out.
+    return forge.from_remote(repo.address(remote), kind) or pages or NO_FORGE
 
 
 def proposal_prefix(repo: GitRepo) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from gitml.errors import Conflict, InvalidInput
+from gitml.errors import Conflict, InvalidInput, PushRejected
 from gitml.files import exclusive
 from gitml.formats import run_folder
 from gitml.git import Change, Files, RefUpdate
@@ -150,7 +150,7 @@ class Exchange:
             StoreError: The remote does not answer or refuses.
             Conflict: A tag means different things on both sides, or the race was lost too often.
         """
-        pause = _FIRST_PAUSE
+        pause, lost_race = _FIRST_PAUSE, ""
         renumbered: list[Renumbered] = []
         lost: list[str] = []
         for _ in range(_ATTEMPTS):
@@ -161,13 +161,14 @@ class Exchange:
                 self._merge(fetched.tip)
             try:
                 report = self._send(fetched.tip)
-            except Conflict:
+            except Conflict as error:
+                lost_race = error.message
                 time.sleep(pause * (0.5 + random.random()))
                 pause *= 2
                 continue
             return replace(report, renumbered=tuple(renumbered), lost=tuple(lost))
         raise Conflict(
-            f"Other clones pushed to {self._remote!r} again and again.",
+            f"Other clones pushed to {self._remote!r} again and again. {lost_race}",
             hint="Everything is safe here; repeat `gitml push`.",
         )
 
@@ -183,7 +184,7 @@ class Exchange:
             refspecs.insert(0, f"{tip}:{self._branch.ref}")
         if not refspecs:
             return ExchangeReport()
-        self._git.push(self._remote, *refspecs)
+        self._push(refspecs)
         self._note_sent(tip)
         self._rules.shared(tags[name] for name in new)
         moved = tip and tip != remote_tip
@@ -203,7 +204,7 @@ class Exchange:
             StoreError: The remote does not answer or refuses; what it took it keeps.
             Conflict: A tag means different things on both sides, or the race was lost too often.
         """
-        pause = _FIRST_PAUSE
+        pause, lost_race = _FIRST_PAUSE, ""
         sent: list[str] = []
         for _ in range(_ATTEMPTS):
             try:
@@ -211,12 +212,13 @@ class Exchange:
                     self._send_tags(batch)
                     sent += batch
                 return sent
-            except Conflict:
+            except Conflict as error:
+                lost_race = error.message
                 time.sleep(pause * (0.5 + random.random()))
                 pause *= 2
                 self.pull()
         raise Conflict(
-            f"Other clones pushed to {self._remote!r} again and again.",
+            f"Other clones pushed to {self._remote!r} again and again. {lost_race}",
             hint="Everything is safe here; repeat the command.",
         )
 
@@ -230,9 +232,22 @@ class Exchange:
                 self._git.fetch(self._remote, f"+{self._branch.ref}:{self._branch.tracking_ref}")
             tip = self._mark(tags, tip)
             refspecs.append(f"{tip}:{self._branch.ref}")
-        self._git.push(self._remote, *refspecs)
+        self._push(refspecs)
         self._note_sent(tip)
         self._rules.shared(tags.values())
+
+    def _push(self, refspecs: Sequence[str]) -> None:
+        """Push refspecs; where a rule of the remote refuses one, say which setting names it."""
+        try:
+            self._git.push(self._remote, *refspecs)
+        except PushRejected as error:
+            raise error.advised(
+                "Registry tags are named by GTO's grammar (`*@v*`, `*#*`): let the remote's rules "
+                "for tags allow these."
+                if error.ref.startswith(_TAGS)
+                else f"Let the remote's rules allow {self._branch.name}, or name another branch "
+                "with `branch:` in gitml.yaml."
+            ) from error
 
     def _mark(self, tags: Mapping[str, str], tip: str) -> str | None:
         """Write a commit without a file that names tags; the branch moves once they are sent.

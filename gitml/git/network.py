@@ -1,0 +1,89 @@
+"""Talk to the git remotes of a repository, whatever its settings say of them.
+
+Every command names its remote and its refspecs, and switches off what a clone's settings would add:
+a mirror pushes all or nothing, configured refspecs and pruning would overwrite or delete refs that
+were not sent yet, ``push.followTags`` sends other people's tags. Hooks that check code before a
+push have nothing to say about records: they are not run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gitml.errors import Conflict, PushRejected, StoreError
+from gitml.git import refusals
+from gitml.git.credentials import without_credentials
+from gitml.git.processes import complaint
+
+_STALE = re.compile(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
+                    rb"would clobber")  # fmt: skip
+_FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune",
+          "--no-prune-tags", "--refmap=")  # fmt: skip
+_PUSH = ("--quiet", "--porcelain", "--atomic", "--no-verify", "--no-recurse-submodules",
+         "--no-follow-tags")  # fmt: skip
+
+Run = Callable[[tuple[str, ...]], tuple[int, bytes, bytes]]
+
+
+class Network:
+    """The remotes of a repository.
+
+    Args:
+        run: Runs git; returns exit code, standard output, standard error.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def remotes(self) -> dict[str, str]:
+        """Names and fetch URLs of the configured remotes, without credentials."""
+        out = self._run(("config", "--get-regexp", r"^remote\..*\.url$"))[1].decode()
+        urls: dict[str, str] = {}
+        for line in out.splitlines():
+            key, _, url = line.partition(" ")
+            urls.setdefault(key[len("remote.") : -len(".url")], without_credentials(url))
+        return urls
+
+    def address(self, remote: str) -> str:
+        """Return the URL that a remote's leads to by ``url.<base>.insteadOf``."""
+        return without_credentials(
+            self._run(("ls-remote", "--get-url", remote))[1].decode().strip()
+        )
+
+    def fetch(self, remote: str, *refspecs: str) -> None:
+        """Fetch refspecs; see ``GitRepo.fetch``."""
+        code, _, err = self._run(("fetch", *_FETCH, remote, *refspecs))
+        if code:
+            raise _failed("fetch", remote, err)
+
+    def refs(self, remote: str, *patterns: str) -> dict[str, str]:
+        """List the refs of a remote: name to object id."""
+        code, out, err = self._run(("ls-remote", "--quiet", remote, *patterns))
+        if code:
+            raise _failed("ls-remote", remote, err)
+        pairs = (line.split("\t") for line in out.decode().splitlines())
+        return {name: oid for oid, name in pairs if not name.endswith("^{}")}
+
+    def push(self, remote: str, *refspecs: str) -> None:
+        """Push refspecs, all or none; see ``GitRepo.push``."""
+        options = ("-c", f"remote.{remote}.mirror=false", "push", *_PUSH)
+        code, out, err = self._run((*options, remote, *refspecs))
+        if code == 0:
+            return
+        refused = refusals.parse(out, err)
+        if refused and (refused.by_rule or not _STALE.search(out + err)):
+            raise PushRejected(
+                f"`git push` failed for remote {remote!r}: it refuses {refused}.", ref=refused.ref
+            )
+        raise _failed("push", remote, err, f" {refused.ref}" if refused else "")
+
+
+def _failed(command: str, remote: str, err: bytes, what: str = "") -> Conflict | StoreError:
+    if _STALE.search(err) or what:
+        newer = f" for{what}" if what else ""
+        return Conflict(f"Remote {remote!r} has something newer{newer}: {complaint(err)}")
+    return StoreError(
+        f"`git {command}` failed for remote {remote!r}: {complaint(err)}",
+        hint="Your runs are safe in this clone; repeat the command when it answers.",
+    )
