@@ -8,12 +8,12 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitml import config
 from gitml.config import Settings
 from gitml.entities import Artifact
-from gitml.errors import GitmlError, InvalidInput, NotFound, StoreError
+from gitml.errors import GitmlError, InvalidInput, NotFound
 from gitml.formats import dvc_config, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
@@ -24,10 +24,9 @@ from gitml.store.in_progress.writer import Writer
 from gitml.store.runs import RunStore
 
 if TYPE_CHECKING:
-    from gitml.storage.address import Address
+    from gitml.storage.recorded_remotes import RecordedRemotes
     from gitml.storage.remote import Remote
     from gitml.storage.transfer import ArtifactStore
-    from gitml.storage.trust import Trust
     from gitml.store.index.index import Index, LiveRun
 
 _logger = logging.getLogger(__name__)
@@ -132,130 +131,33 @@ class Repository:
 
         return ArtifactStore(self.state / "cache")
 
+    @cached_property
+    def remotes(self) -> RecordedRemotes:
+        """The DVC remotes that the branch and its runs name."""
+        from gitml.storage.recorded_remotes import RecordedRemotes
+
+        return RecordedRemotes(self.git, self.branch, self.state)
+
     def remote_url(self) -> str:
-        """Return the URL of the DVC remote that the branch names, to be shown or compared.
-
-        It is as somebody pushed it; `remote_address` checks it.
-        """
-        try:
-            url = dvc_config.remote_url(self._pushed_config() or b"")
-        except StoreError:
-            return "(.dvc/config cannot be parsed)"
-        return url if url and not dvc_config.is_clone_folder(url) else str(self.default_remote)
-
-    def remote_address(self) -> Address:
-        """Return the address of the DVC remote that the branch names.
-
-        Raises:
-            StoreError: The branch's ``.dvc/config`` cannot be parsed.
-            InvalidInput: What it names is not an address.
-        """
-        from gitml.storage.address import Address, recorded
-
-        if self.uses_default_remote():
-            return Address(str(self.default_remote))
-        return recorded(self._pushed_config() or b"", default=self.default_remote)
-
-    def _pushed_config(self) -> bytes | None:
-        return self.branch.read(".dvc/config")
-
-    def ignored_settings(self) -> list[str]:
-        """Name the settings of the branch's ``.dvc/config`` that gitml does not obey."""
-        return dvc_config.ignored_settings(self._pushed_config() or b"")
+        """Return the URL of the DVC remote that the branch names, to be displayed or compared."""
+        return self.remotes.url()
 
     def uses_default_remote(self) -> bool:
         """Return True if artifacts stay in this clone's own folder."""
-        return self.remote_url() == str(self.default_remote)
-
-    @cached_property
-    def trust(self) -> Trust:
-        """The addresses that this clone accepted."""
-        from gitml.storage.trust import Trust
-
-        return Trust(self.state / "trusted.json", origin=self._origin_of_remote)
+        return self.remotes.is_default()
 
     def open_remote(self, remote_config: bytes | None = None) -> Remote:
         """Open the DVC remote of the branch, or the one that a run's own configuration names.
-
-        Args:
-            remote_config: The run's ``.dvc/config``; None or empty for the branch's.
 
         Raises:
             StoreError: The configuration cannot be parsed.
             InvalidInput: What it names is not an address.
         """
-        from gitml.storage.address import recorded
+        return self.remotes.open(remote_config)
 
-        if remote_config:
-            address = recorded(remote_config, default=self.default_remote)
-        else:
-            address = self.remote_address()
-        return self.remote_for(address, remote_config)
-
-    def remote_for(self, address: Address, remote_config: bytes | None = None) -> Remote:
-        """Open the remote at an address, with this machine's settings for it.
-
-        Args:
-            address: The address.
-            remote_config: A ``.dvc/config`` on the branch that names it, None for the branch's own.
-        """
-        from gitml.storage.remote import Remote
-
-        if address.url == str(self.default_remote):
-            return Remote.local(self.default_remote)
-        return Remote.open(
-            address,
-            trust=self.trust,
-            settings=lambda: self.remote_settings(address, remote_config),
-            keeper=lambda: self._author_of(remote_config),
-            current=self._is_current(address, remote_config),
-        )
-
-    def remote_settings(
-        self, address: Address, remote_config: bytes | None = None
-    ) -> dict[str, Any]:
-        """Return this machine's settings for an address; arguments as for ``remote_for``.
-
-        Raises:
-            InvalidInput: DVC's files on this machine cannot be parsed.
-        """
-        from gitml.storage.settings import machine_settings
-
-        current = self._is_current(address, remote_config)
-        return machine_settings(self.git, address, current=current)
-
-    def _is_current(self, address: Address, remote_config: bytes | None) -> bool:
-        """Return True if the branch names an address, or none while it is being added."""
-        is_new = not remote_config and self.uses_default_remote()
-        return address.url == self.remote_url() or is_new
-
-    def _origin_of_remote(self) -> str:
-        """Say who set the branch's remote, and when."""
-        tip = self.branch.tip()
-        if tip is None:
-            return ""
-        line = self.git.run(
-            "log",
-            "-1",
-            "--format=%an <%ae> on %as",
-            "--no-show-signature",
-            tip,
-            "--",
-            ".dvc/config",
-        )
-        author = line.decode(errors="replace").strip()
-        return f"set by {author}" if author else ""
-
-    def _author_of(self, remote_config: bytes | None) -> str:
-        """Return the author of the newest run that names a remote as this configuration does."""
-        tip = self.branch.tip()
-        if tip is None or not remote_config:
-            return ""
-        blob = self.git.run("hash-object", "--stdin", stdin=remote_config).decode().strip()
-        line = self.git.run(
-            "log", "-1", "--format=%an <%ae>", "--no-show-signature", f"--find-object={blob}", tip
-        )
-        return line.decode(errors="replace").strip()
+    def remote_of(self, files: RunFiles) -> Remote:
+        """Open the DVC remote that has a run's files; errors name who logged them."""
+        return self.remotes.open(files.remote_config, run_folder=files.folder)
 
     def _store_files(self, staged: Path) -> Sequence[Artifact]:
         """Move staged files into the cache, and into the remote if that is our own folder."""

@@ -136,7 +136,7 @@ def _trusted(repository: Repository) -> str:
     """Return the address that jobs exchange artifacts with; empty if clones keep them."""
     if repository.uses_default_remote():
         return ""
-    return spelled_in_variable(repository.remote_address())
+    return spelled_in_variable(repository.remotes.address())
 
 
 def without_remote(repository: Repository, address: Address) -> list[str]:

@@ -144,6 +144,6 @@ def _fetch(client: MlflowClient, target: RunUri) -> None:
     writable = manifest.writable(files.artifacts)
     stored = [artifact for artifact in manifest.select(writable, target.path) if artifact.md5]
     if stored:
-        remote = client.repository.open_remote(files.remote_config)
+        remote = client.repository.remote_of(files)
         with progress("Downloading") as report:
             client.repository.artifacts.fetch(stored, remote, progress=report)

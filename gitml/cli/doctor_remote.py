@@ -17,7 +17,7 @@ _PROBE = "0" * 32
 
 def findings(repository: Repository) -> Iterator[Finding]:
     """Check the remote that the branch names, whether it is accepted here, and its settings."""
-    ignored = repository.ignored_settings()
+    ignored = repository.remotes.ignored_settings()
     if ignored:
         yield _warning(
             f"gitml ignores {', '.join(ignored[:3])} of the branch's .dvc/config, which anybody "
@@ -32,7 +32,7 @@ def findings(repository: Repository) -> Iterator[Finding]:
     if repository.uses_default_remote():
         yield _warning("artifacts stay on this machine", "gitml remote add storage URL")
         return
-    address = repository.remote_address()
+    address = repository.remotes.address()
     stale = workflows.without_remote(repository, address)
     if stale:
         yield _warning(
@@ -44,7 +44,7 @@ def findings(repository: Repository) -> Iterator[Finding]:
 
 def _access(repository: Repository, address: Address) -> Iterator[Finding]:
     """Check that a remote answers; one that nobody accepted is not asked."""
-    accepted = repository.trust.accepts(address)
+    accepted = repository.remotes.trust.accepts(address)
     if not accepted:
         yield _warning(
             f"{address} is not accepted in this clone",

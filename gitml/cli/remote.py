@@ -104,16 +104,16 @@ def trust(address: str | None, withdraw: bool, json_: bool) -> None:
     the branch names now. CI accepts what the variable GITML_TRUSTED_REMOTES lists.
     """
     repository = TrackingClient().repository
-    accepted = typed(_absolute(address), Path.cwd()) if address else repository.remote_address()
+    accepted = typed(_absolute(address), Path.cwd()) if address else repository.remotes.address()
     if withdraw:
-        repository.trust.withdraw(accepted)
+        repository.remotes.trust.withdraw(accepted)
     elif accepted.url == str(repository.default_remote):
         raise InvalidInput(
             "Artifacts are in this clone's own folder, which is always accepted.",
             hint="Share them with `gitml remote add storage URL`.",
         )
     else:
-        repository.trust.accept(accepted)
+        repository.remotes.trust.accept(accepted)
     if json_:
         print_json({"url": str(accepted), "accepted": not withdraw})
     elif withdraw:
@@ -174,8 +174,8 @@ def _address_to_set(repository: Repository, url: str | None) -> Address:
             "Artifacts are in this clone's own folder, which needs no settings.",
             hint="Add --for URL, with the URL of the remote that you want to add.",
         )
-    address = repository.remote_address()
-    repository.trust.require(address)
+    address = repository.remotes.address()
+    repository.remotes.trust.require(address)
     return address
 
 
@@ -219,7 +219,7 @@ def _is_accepted(repository: Repository) -> bool:
     if repository.uses_default_remote():
         return True
     try:
-        return repository.trust.accepts(repository.remote_address())
+        return repository.remotes.trust.accepts(repository.remotes.address())
     except GitmlError:  # what the branch names is no address, or cannot be parsed
         return False
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
+from gitml.entities import Artifact
 from gitml.repository import Repository
 from gitml.sharing import push_pull
+from gitml.sharing.artifacts import who_logged
 from gitml.sharing.push_pull import PushReport
 from gitml.store.exchange.exchange import ExchangeReport
 from gitml.text import format_size, plural
@@ -28,7 +32,7 @@ def push(remote: str | None, json_: bool) -> None:
     if json_:
         print_json(report)
     else:
-        _tell_push(report, remote or repository.settings.git_remote)
+        _tell_push(repository, report, remote or repository.settings.git_remote)
 
 
 @click.command()
@@ -61,7 +65,7 @@ def sync(remote: str | None, json_: bool) -> None:
     if json_:
         print_json({"pull": pulled, "push": pushed})
     else:
-        _tell_push(pushed, name)
+        _tell_push(repository, pushed, name)
 
 
 def _push(repository: Repository, remote: str | None) -> PushReport:
@@ -89,7 +93,7 @@ def _tell_pull(report: ExchangeReport, remote: str) -> None:
     )
 
 
-def _tell_push(report: PushReport, remote: str) -> None:
+def _tell_push(repository: Repository, report: PushReport, remote: str) -> None:
     sent = report.exchange
     _tell_registry(sent)
     if sent.changed and not sent.runs and not sent.tags:
@@ -101,13 +105,20 @@ def _tell_push(report: PushReport, remote: str) -> None:
     if report.files:
         say(f"Sent {plural(report.files, 'artifact file')} ({format_size(report.bytes)}).")
     if report.missing:
-        first = report.missing[0].path
-        talk(
-            f"warning: {plural(len(report.missing), 'artifact file')} are neither here nor in the "
-            f"remote, such as {first!r}. Run `gitml push` where the runs were made."
-        )
+        _warn_of_missing(repository, report.missing)
     if report.stays_here:
         talk(
             "Artifacts stay on this machine. To share them, run "
             "`gitml remote add storage URL` (a folder, s3://, gs://, azure://, ssh:// …)."
         )
+
+
+def _warn_of_missing(repository: Repository, missing: Sequence[Artifact]) -> None:
+    """Name a file that could not be sent, and who has it."""
+    verb, relation = ("are", ", such as") if len(missing) > 1 else ("is", ":")
+    who = who_logged(repository, missing[0])
+    talk(
+        f"warning: {plural(len(missing), 'artifact file')} {verb} neither here nor in the "
+        f"remote{relation} {missing[0].path!r}. {f'Ask {who} to type' if who else 'Run'} "
+        "`gitml push` in the clone where the run was made."
+    )

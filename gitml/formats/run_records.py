@@ -101,6 +101,12 @@ class RunFiles:
     requirements: bytes = b""
     remote_config: bytes = b""
 
+    @property
+    def folder(self) -> str:
+        """The run's folder on the branch."""
+        info = self.record.run.info
+        return run_folder(info.experiment_id, info.run_id)
+
 
 # Names and paths --------------------------------------------------------------------------------
 

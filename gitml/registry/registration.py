@@ -93,7 +93,7 @@ def _source(client: TrackingClient, model_uri: str) -> ModelSource:
         )
     artifact_paths.check_all([artifact.path for artifact in listed])
     repository = client.repository
-    remote = repository.open_remote(files.remote_config)
+    remote = repository.remote_of(files)
     mlmodel = repository.artifacts.read_bytes(described, remote)
     digest = repository.artifacts.add_directory_object(listed)
     repository.store_in_default_remote(listed)

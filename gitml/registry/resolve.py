@@ -12,6 +12,7 @@ from gitml import uris
 from gitml.entities import Artifact, ModelVersion
 from gitml.errors import NotFound
 from gitml.formats import manifest
+from gitml.formats.run_records import RunFiles
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.tracking import run_artifacts
@@ -100,10 +101,10 @@ def local_path(uri: str, client: TrackingClient) -> Path:
     artifacts = run_artifacts.writable(target.run_id, files.artifacts, target.path)
     if not all(artifact.md5 for artifact in artifacts):  # a run in progress
         return Path(client.download_artifacts(target.run_id, target.path))
-    return _checkout(client.repository, artifacts, files.remote_config) / target.path
+    return _checkout(client.repository, artifacts, files) / target.path
 
 
-def _checkout(repository: Repository, artifacts: list[Artifact], remote_config: bytes) -> Path:
+def _checkout(repository: Repository, artifacts: list[Artifact], files: RunFiles) -> Path:
     """Return a folder with the files under their paths, named by their hash; written once."""
     digest = manifest.directory_hash(artifacts).removesuffix(".dir")
     target = repository.state / "checkouts" / digest
@@ -112,7 +113,7 @@ def _checkout(repository: Repository, artifacts: list[Artifact], remote_config: 
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        remote = repository.open_remote(remote_config)
+        remote = repository.remote_of(files)
         repository.artifacts.checkout(artifacts, aside, remote=remote)
         aside.rename(target)
     except OSError:

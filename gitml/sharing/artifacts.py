@@ -68,10 +68,19 @@ def send_artifacts(repository: Repository, *, progress: Progress | None = None) 
     return Sent(files=report.files, bytes=report.bytes, missing=report.missing)
 
 
+def who_logged(repository: Repository, artifact: Artifact) -> str:
+    """Return who logged the run that has a file; empty if that is unknown."""
+    tip = repository.branch.tip()
+    for artifacts, folder in manifests(repository.git, None, tip) if tip else ():
+        if any(listed.md5 == artifact.md5 for listed in artifacts):
+            return repository.remotes.who_logged(folder)
+    return ""
+
+
 def _may_send(repository: Repository, runs: list[list[Artifact]]) -> bool:
     """Return False if this clone has no file, and did not accept the remote that may have them."""
-    address = repository.remote_address()
-    if address.is_folder or repository.trust.accepts(address):
+    address = repository.remotes.address()
+    if address.is_folder or repository.remotes.trust.accepts(address):
         return True
     return any(repository.artifacts.has(artifact) for run in runs for artifact in run)
 

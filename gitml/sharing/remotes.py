@@ -55,9 +55,9 @@ def set_remote(
 
     address = typed(url, repository.git.work_tree or repository.git.git_dir)
     _refuse_work_tree(repository.git, address)
-    check(address, repository.remote_settings(address))
-    repository.trust.accept(address)
-    target = repository.remote_for(address)
+    check(address, repository.remotes.settings(address))
+    repository.remotes.trust.accept(address)
+    target = repository.remotes.open_address(address)
     target.initialise()
     tip = repository.branch.tip()
     config = dvc_config.dvc_config(address.url)

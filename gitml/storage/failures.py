@@ -107,8 +107,14 @@ def writing(destination: Path) -> Iterator[None]:
         ) from exc
 
 
-def missing(files: Sequence[Artifact], url: str | None) -> ArtifactError:
-    """Return the error for files that are neither in the cache nor in the remote."""
+def missing(files: Sequence[Artifact], url: str | None, keeper: str = "") -> ArtifactError:
+    """Return the error for files that are neither in the cache nor in the remote.
+
+    Args:
+        files: The files.
+        url: The remote's address; None if there is none.
+        keeper: Who has them, if that is known.
+    """
     first = min(files, key=lambda artifact: artifact.path)
     others = f" and {len(files) - 1} more" if len(files) > 1 else ""
     subject = f"The artifact '{first.path}' (md5 {first.md5}){others}"
@@ -116,7 +122,9 @@ def missing(files: Sequence[Artifact], url: str | None) -> ArtifactError:
         return ArtifactError(f"{subject} is not on this machine.", hint="Run `gitml pull`.")
     return ArtifactError(
         f"{subject} is missing from the DVC remote '{url}'.",
-        hint="Run `gitml push` where the run was made.",
+        hint=f"Ask {keeper} to type `gitml push` in the clone where the run was made."
+        if keeper
+        else "Run `gitml push` where the run was made.",
     )
 
 

@@ -26,7 +26,11 @@ class Remote:
     """A DVC remote; nothing is read or reached before the first use."""
 
     def __init__(
-        self, connect: Callable[[], Storage], *, accept: Callable[[], None] | None = None
+        self,
+        connect: Callable[[], Storage],
+        *,
+        accept: Callable[[], None] | None = None,
+        keeper: Callable[[], str] = str,
     ) -> None:
         """Take what connects; use `open` or `local`.
 
@@ -34,9 +38,11 @@ class Remote:
             connect: Reaches the storage.
             accept: Raises if nothing may be changed in it; None for this clone's own folder,
                 which needs no marker either.
+            keeper: Says who has the files that it lacks; empty if that is unknown.
         """
         self._connect = connect
         self._accept = accept
+        self._keeper = keeper
         self._is_ready = accept is None
         self._has_objects = False
 
@@ -56,7 +62,7 @@ class Remote:
             address: The address.
             trust: The addresses that this clone accepted.
             settings: Reads this machine's settings for the address.
-            keeper: Says who first named the address, such as ``Ada Example <ada@example.org>``.
+            keeper: Says who logged the files, such as ``Ada Example <ada@example.org>``.
             current: Whether the branch names it, not just one of its runs.
         """
 
@@ -71,7 +77,7 @@ class Remote:
                 raise absent(address, keeper())
             return in_folder(Path(address.url))
 
-        return cls(reach, accept=accept)
+        return cls(reach, accept=accept, keeper=keeper)
 
     @classmethod
     def local(cls, folder: Path) -> Remote:
@@ -90,6 +96,11 @@ class Remote:
     def url(self) -> str:
         """The remote's address, fit to be shown: without credentials."""
         return mask(self._storage.url)
+
+    @property
+    def keeper(self) -> str:
+        """Who has files that the remote lacks; empty if that is unknown."""
+        return self._keeper()
 
     def initialise(self) -> None:
         """Mark the remote as one that gitml uses, also an empty one.

@@ -217,7 +217,7 @@ class ArtifactStore:
             try:
                 return remote.read(artifact.md5, limit)
             except FileNotFoundError as exc:
-                raise missing([artifact], remote.url) from exc
+                raise missing([artifact], remote.url, remote.keeper) from exc
         self.fetch([artifact], remote)
         path = self.cache.path(artifact.md5)
         if limit is None and file_md5(path) != artifact.md5:
@@ -286,7 +286,7 @@ class ArtifactStore:
         if absent:
             lost = [needed[oid] for oid in absent - remote.existing(absent)]
             if lost:
-                raise missing(lost, remote.url)
+                raise missing(lost, remote.url, remote.keeper)
             raise not_arrived([needed[oid] for oid in absent], remote.url, failures)
 
     def _copy_out(self, artifact: Artifact, target: Path, remote: Remote | None) -> None:

@@ -92,7 +92,7 @@ class RunArtifacts:
         files = self._repository.files(run_id)
         for artifact in files.artifacts:
             if artifact.path == path and artifact.md5:
-                remote = self._repository.open_remote(files.remote_config)
+                remote = self._repository.remote_of(files)
                 return self._repository.artifacts.read_bytes(artifact, remote)
         return None
 
@@ -117,7 +117,7 @@ class RunArtifacts:
                 copy_out(writer.artifacts / artifact.path, target, artifact.path)
         stored = [artifact for artifact in artifacts if artifact.md5]
         if stored:
-            remote = self._repository.open_remote(files.remote_config)
+            remote = self._repository.remote_of(files)
             self._repository.artifacts.checkout(stored, target, remote=remote)
         return target / source if source else target
 

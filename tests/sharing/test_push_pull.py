@@ -205,7 +205,7 @@ def test_a_shared_remote_takes_over_all_artifacts(
     assert not pushed.stays_here
     with pytest.raises(UntrustedRemote, match=f"names the remote '{shared}'"):
         push_pull.push(repo(second))
-    repo(second).trust.accept(repo(second).remote_address())
+    repo(second).remotes.trust.accept(repo(second).remotes.address())
     pushed = push_pull.push(repo(second))  # its own run was logged before it knew of the remote
     assert (pushed.files, pushed.stays_here) == (1, False)
     push_pull.pull(repo(first))

@@ -258,9 +258,7 @@ def require_artifacts(repository: Repository, version: ModelVersion) -> None:
     run_id, _, path = version.source.removeprefix("runs:/").partition("/")
     files = repository.files(run_id)
     listed = manifest.subdirectory(files.artifacts, path)
-    stored = repository.open_remote(files.remote_config).existing(
-        {artifact.md5 for artifact in listed}
-    )
+    stored = repository.remote_of(files).existing({artifact.md5 for artifact in listed})
     missing = [artifact.path for artifact in listed if artifact.md5 not in stored]
     if missing or not listed:
         raise ArtifactError(
