@@ -4,7 +4,8 @@
 
     GitmlError                      exit 1   (``gitml.MlflowException`` is this class)
     ├── InvalidInput                exit 2   an invalid value
-    │   └── NoRepository            exit 2   not in a git repository
+    │   ├── NoRepository            exit 2   not in a git repository
+    │   └── TooLarge                exit 2   no room for a value, whatever it is
     ├── NotFound                    exit 3   no such run, experiment, model, version, artifact
     ├── AlreadyExists               exit 1   the name exists already
     ├── Conflict                    exit 1   a ref changed concurrently, or two histories conflict
@@ -50,6 +51,10 @@ class InvalidInput(GitmlError):
 
 class NoRepository(InvalidInput):
     """The given folder is not in a git repository."""
+
+
+class TooLarge(InvalidInput):
+    """A limit of what one record, history or journal holds is reached; nothing was written."""
 
 
 class NotFound(GitmlError):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from gitml import config
 from gitml.config import Settings
-from gitml.entities import Artifact
+from gitml.entities import Artifact, Metric
 from gitml.errors import GitmlError, InvalidInput, NotFound
-from gitml.formats import dvc_config, run_records
+from gitml.formats import dvc_config, metric_history, run_folder, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
 from gitml.store.branch import Branch
@@ -235,12 +235,26 @@ class Repository:
         return writer
 
     def files(self, run_id: str) -> RunFiles:
-        """Read all files of a run.
+        """Read the files of a run, but of an ended run without the points of its metrics.
 
         Raises:
             NotFound: There is no such run.
         """
-        return self.runs.read(run_id, self.experiment_of(run_id))
+        return self.runs.read(run_id, self.experiment_of(run_id), history=False)
+
+    def history(self, run_id: str, key: str) -> list[Metric]:
+        """Read the points of a metric of a run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        experiment_id = self.experiment_of(run_id)
+        if run_id in self.runs.writing() or run_id in self.runs.in_progress():
+            history = self.runs.read(run_id, experiment_id).history
+            return [point for point in history if point.key == key]
+        path = f"{run_records.run_folder(experiment_id, run_id)}/{run_folder.HISTORY}"
+        data = self.branch.read(path)
+        return list(metric_history.points(data, path, key)) if data else []
 
 
 class _RunReader:

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 from gitml import config, redaction
-from gitml.errors import ArtifactError, Conflict, InvalidInput, StoreError
+from gitml.errors import ArtifactError, Conflict, InvalidInput, StoreError, TooLarge
 
-FAILURES = (StoreError, ArtifactError, Conflict, OSError)
+FAILURES = (StoreError, ArtifactError, Conflict, TooLarge, OSError)
 """Errors that can keep a correct call from being logged."""
 _P = ParamSpec("_P")
 _logger = logging.getLogger("gitml")

@@ -17,7 +17,7 @@ from typing import Any
 
 from gitml import config
 from gitml.entities import LifecycleStage, Run, RunStatus, RunTag
-from gitml.errors import GitmlError, InvalidInput
+from gitml.errors import GitmlError, InvalidInput, TooLarge
 from gitml.fluent import on_error
 from gitml.fluent.on_error import forgiving
 from gitml.fluent.process_end import ProcessEnd, reason_of, status_after
@@ -275,7 +275,8 @@ class Session:
                 runs.remove(run)
         if status == RunStatus.FAILED and reason:
             error = code_capture.shareable(run.client.repository.git, reason)
-            run.client.set_tag(run.info.run_id, ERROR_TAG, error)
+            with contextlib.suppress(TooLarge):  # the status says most of it
+                run.client.set_tag(run.info.run_id, ERROR_TAG, error)
         run.client.set_terminated(run.info.run_id, status)
 
     def _end_all(self, status: str, reason: str) -> None:

@@ -205,7 +205,7 @@ def log_metric(
             session.client().log_metric(run_id, key, value, timestamp, step)
             return
         writer = session.current().writer
-        if type(key) is not str or key not in writer.metrics:
+        if type(key) is not str or key not in writer.room.metrics:
             key = validation.key(key, "Metric")
         writer.log_metric(
             key,

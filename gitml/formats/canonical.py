@@ -14,10 +14,10 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, TypeGuard
 
 from gitml.errors import SchemaTooNew, StoreError
+from gitml.formats import limits
 from gitml.text import short_repr
 
 SCHEMA = 1
-LARGEST_RECORD = 16 * 2**20  # bytes of one JSON record; ours have some kilobytes
 _DEEPEST = 64  # levels of lists and objects in fields that we do not know but keep
 INT64 = 2**63
 _CONTAINERS = (dict, list, tuple)
@@ -68,8 +68,8 @@ def load(data: bytes, what: str) -> dict[str, Any]:
         StoreError: It is not a JSON object of UTF-8 text.
         SchemaTooNew: A newer gitml wrote it.
     """
-    if len(data) > LARGEST_RECORD:
-        raise StoreError(f"{what} is larger than {LARGEST_RECORD:,} bytes: {len(data):,}.")
+    if len(data) > limits.READ_RECORD:
+        raise StoreError(f"{what} is larger than {limits.READ_RECORD:,} bytes: {len(data):,}.")
     try:
         value = _decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:

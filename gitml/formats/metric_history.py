@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
@@ -18,6 +18,7 @@ from gitml.entities import Metric, MetricSummary
 from gitml.errors import StoreError
 from gitml.formats.canonical import INT64, is_int64, number_in, number_out, text
 
+_BLOCK = 2**18  # bytes that are parsed together
 _spot = attrgetter("key", "timestamp", "step")
 _Spot = tuple[str, int, int]
 
@@ -33,29 +34,69 @@ def to_jsonl(history: Iterable[Metric]) -> bytes:
 
 
 def from_jsonl(data: bytes, what: str = "metrics.jsonl") -> tuple[Metric, ...]:
-    """Read ``metrics.jsonl``.
+    """Read ``metrics.jsonl``; raises as ``points`` does."""
+    return tuple(points(data, what))
+
+
+def points(data: bytes, what: str, key: str | None = None) -> Iterator[Metric]:
+    """Yield the points of ``metrics.jsonl``, of which there may be millions.
+
+    Args:
+        data: The file's bytes.
+        what: What they are, for messages.
+        key: Yield only those of this metric.
 
     Raises:
         StoreError: A line is not such an array; the message gives its number.
     """
-    points = []
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
+    number, start, end = 1, 0, len(data.removesuffix(b"\n"))
+    keys: dict[str, str] = {}
+    while start < end:
+        stop = data.find(b"\n", min(start + _BLOCK, end), end)
+        block = data[start : stop if stop >= 0 else end]
+        lines = block.count(b"\n") + 1
+        for item in _items(block, lines, what, number):
+            if key is None or item[0] == key:
+                name, step, timestamp, value, *rest = item
+                yield Metric(
+                    key=keys.setdefault(name, name),
+                    value=value if type(value) is float else number_in(value),
+                    timestamp=timestamp,
+                    step=step,
+                    order=rest[0] if rest else 0,
+                )
+        number, start = number + lines, start + len(block) + 1
+
+
+def _items(block: bytes, count: int, what: str, first: int) -> list[Any]:
+    """Return the arrays of whole lines, checked but for the values of the points."""
+    try:  # all at once takes a third of the time
+        items = json.loads(b"[" + block.replace(b"\n", b",") + b"]")
+    except (ValueError, RecursionError):
+        items = []
+    if len(items) == count and all(map(_is_point, items)):
+        return items  # type: ignore[no-any-return]
+    items = []
+    for number, line in enumerate(block.split(b"\n"), first):
         try:
-            key, step, timestamp, value, *rest = json.loads(line.decode("utf-8"))
-        except (ValueError, TypeError, RecursionError) as error:
+            items.append(json.loads(line.decode("utf-8")))
+        except (ValueError, RecursionError) as error:
             raise StoreError(f"{what}, line {number}: not a metric point.") from error
-        order = rest[0] if rest else 0
-        if (
-            not isinstance(key, str)
-            or not all(map(is_int64, (step, timestamp, order)))
-            or order < 0
-            or len(rest) > 1
-        ):
+        if not _is_point(items[-1]):
             raise StoreError(f"{what}, line {number}: not a metric point.")
-        points.append(
-            Metric(key=key, value=number_in(value), timestamp=timestamp, step=step, order=order)
-        )
-    return tuple(points)
+    return items
+
+
+def _is_point(item: Any) -> bool:
+    if type(item) is not list or not 4 <= len(item) <= 5 or type(item[0]) is not str:
+        return False
+    step, timestamp, order = item[1], item[2], item[4] if len(item) > 4 else 0
+    return (
+        type(step) is type(timestamp) is type(order) is int
+        and -INT64 <= step < INT64
+        and -INT64 <= timestamp < INT64
+        and 0 <= order < INT64
+    )
 
 
 def ordered(points: Iterable[Metric]) -> tuple[Metric, ...]:

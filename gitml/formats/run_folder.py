@@ -40,12 +40,15 @@ def to_files(files: RunFiles) -> dict[str, bytes]:
     return {f"{folder}/{name}": data for name, data in contents.items() if data}
 
 
-def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | None:
+def from_files(
+    read: Callable[[str], bytes | None], folder: str, *, history: bool = True
+) -> RunFiles | None:
     """Read a run's files.
 
     Args:
         read: Returns the content of a path on the branch, None if there is no file.
         folder: The run's folder on the branch.
+        history: Read the points of its metrics, too, of which there may be millions.
 
     Returns:
         The run, or None if it has no record.
@@ -58,7 +61,9 @@ def from_files(read: Callable[[str], bytes | None], folder: str) -> RunFiles | N
         return None
     return RunFiles(
         record=run_records.run_from_json(record, f"{folder}/{RECORD}"),
-        history=metric_history.from_jsonl(read(f"{folder}/{HISTORY}") or b"", HISTORY),
+        history=metric_history.from_jsonl(
+            (read(f"{folder}/{HISTORY}") if history else None) or b"", HISTORY
+        ),
         artifacts=artifacts(read(f"{folder}/{MANIFEST}") or b""),
         patch=read(f"{folder}/{PATCH}") or b"",
         requirements=read(f"{folder}/{REQUIREMENTS}") or b"",

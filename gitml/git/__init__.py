@@ -5,10 +5,9 @@ from gitml.git.entities import REGULAR, ZERO, Change, Identity, RefUpdate, Tag, 
 from gitml.git.fast_import import Blob, CommitStream, Content, Files
 from gitml.git.processes import Running
 from gitml.git.ref_names import check_ref_name
-from gitml.git.repo import LARGEST, GitRepo
+from gitml.git.repo import GitRepo
 
 __all__ = [
-    "LARGEST",
     "REGULAR",
     "ZERO",
     "Blob",

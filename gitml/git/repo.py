@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from gitml.errors import Conflict, StoreError
+from gitml.formats import limits
 from gitml.git import output
 from gitml.git.entities import ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.handle import GitHandle
@@ -27,7 +28,6 @@ from gitml.git.processes import Running, complaint
 _MAX_PACKS = 32  # from which the small ones are put together; git's own limit is 50
 _STALE_MAINTENANCE = 12 * 3600.0  # s, git's own patience with a lock of `git gc`
 _BATCH = 20_000  # objects asked of one `cat-file --batch` before its answers are read
-LARGEST = 128 * 2**20  # bytes of a file that is read into memory; no record comes near
 
 
 class GitRepo:
@@ -106,15 +106,15 @@ class GitRepo:
         """Read one blob, by object id or as ``<rev>:<path>``; None if there is none.
 
         Raises:
-            StoreError: It has more than ``LARGEST`` bytes.
+            StoreError: It has more than ``limits.READ_FILE`` bytes.
         """
         if "\n" in name:  # one line is one question to the process that answers
             return None
         header = self._handle.header(name)
         if header is None or header[1] not in (b"blob", "blob"):
             return None
-        if header[2] > LARGEST:
-            raise output.too_large(name, header[2], LARGEST)
+        if header[2] > limits.READ_FILE:
+            raise output.too_large(name, header[2], limits.READ_FILE)
         return self._handle.data(name)
 
     def read_blobs(self, oids: Iterable[str]) -> Iterator[bytes]:

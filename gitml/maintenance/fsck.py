@@ -15,9 +15,9 @@ from pathlib import Path
 from gitml.entities import Artifact
 from gitml.errors import StoreError
 from gitml.files import TEMPORARY
-from gitml.formats import checks, dvc_config, manifest, run_records
+from gitml.formats import checks, dvc_config, limits, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
-from gitml.git import LARGEST, GitRepo, RefUpdate, TreeEntry
+from gitml.git import GitRepo, RefUpdate, TreeEntry
 from gitml.maintenance import open_runs
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
@@ -152,7 +152,7 @@ class _Check:
                         fix="gitml fsck --repair", repairable=True)  # fmt: skip
 
     def _read(self, entries: list[TreeEntry]) -> Iterator[bytes | StoreError]:
-        contents = self._git.read_checked([entry.oid for entry in entries], LARGEST)
+        contents = self._git.read_checked([entry.oid for entry in entries], limits.READ_FILE)
         for entry, data in zip(entries, contents, strict=True):
             if entry.mode in ("120000", "160000"):
                 kind = "symbolic link" if entry.mode == "120000" else "submodule"

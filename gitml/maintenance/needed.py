@@ -13,14 +13,11 @@ from collections.abc import Iterator
 
 from gitml.entities import Artifact, LifecycleStage
 from gitml.errors import ArtifactError, StoreError
-from gitml.formats import canonical, checks, manifest, run_records
-from gitml.git import LARGEST
+from gitml.formats import checks, limits, manifest, run_records
 from gitml.maintenance.fsck import whole_tree
 from gitml.registry.tags import grammar
 from gitml.repository import Repository
 from gitml.storage.cache import Cache, is_oid
-
-_LARGEST_FOLDER = 256 * 2**20  # bytes of a directory object
 
 
 def needed_objects(repository: Repository, *, deleted_before: float | None = None) -> set[str]:
@@ -75,7 +72,8 @@ class _Needed:
                 oids.setdefault(folder, {})[parts[2]] = entry.oid
         runs = {folder: files for folder, files in oids.items() if "artifacts.json" in files}
         deleted = self._long_deleted(runs)
-        contents = self._git.read_checked((f["artifacts.json"] for f in runs.values()), LARGEST)
+        manifests = (files["artifacts.json"] for files in runs.values())
+        contents = self._git.read_checked(manifests, limits.READ_FILE)
         for folder, data in zip(runs, contents, strict=True):
             if isinstance(data, StoreError):
                 raise _unreadable(f"{folder}/artifacts.json", data)
@@ -92,7 +90,7 @@ class _Needed:
             return set()
         records = {folder: oids["run.json"] for folder, oids in runs.items() if "run.json" in oids}
         deleted = set()
-        contents = self._git.read_checked(records.values(), canonical.LARGEST_RECORD)
+        contents = self._git.read_checked(records.values(), limits.READ_RECORD)
         for folder, data in zip(records, contents, strict=True):
             try:
                 if isinstance(data, StoreError):
@@ -146,7 +144,7 @@ class _Needed:
             with contextlib.suppress(FileNotFoundError):
                 return cache.path(digest).read_bytes()
         try:
-            return self._repository.open_remote().read(digest, _LARGEST_FOLDER)
+            return self._repository.open_remote().read(digest, limits.READ_FILE)
         except FileNotFoundError as error:
             raise _unknown_members(digest) from error
 

@@ -7,8 +7,7 @@ from typing import Protocol
 
 from gitml.entities import ModelEvent
 from gitml.errors import StoreError
-from gitml.formats import model_records
-from gitml.formats.canonical import LARGEST_RECORD
+from gitml.formats import limits, model_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
 from gitml.registry import edit_log
@@ -98,7 +97,7 @@ class ModelsReader:
             slug, version = parsed
             if versions is None or version in versions.get(slug, (None,)):
                 oids[path] = entry.oid
-        contents = self._repo.read_checked(oids.values(), LARGEST_RECORD)
+        contents = self._repo.read_checked(oids.values(), limits.READ_RECORD)
         records: dict[str, bytes | StoreError] = dict(zip(oids, contents, strict=True))
         return records
 

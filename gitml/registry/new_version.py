@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitml.formats.model_records import VersionFile
+from gitml.formats.model_records import VersionFile, VersionRecord
 from gitml.git import GitRepo
 from gitml.registry.model_snapshot import ModelSnapshot
 from gitml.registry.record_book import RecordBook
@@ -57,15 +57,16 @@ class NewVersions:
         Returns:
             Its number.
         """
-        files: list[VersionFile] = []
+        records: list[VersionRecord] = []
 
         def change(model: ModelSnapshot) -> TagChange:
-            files.append(self._describe(model, source))
-            return self._change(model, files[-1], source, description)
+            file = self._describe(model, source)
+            records.append(self._records.version(file, description, tags))
+            return self._change(model, file, source, description)
 
         model = self._journal.append(read, change)
-        self._records.add_version(model, files[-1], description, tags)
-        return files[-1].version
+        self._records.add_version(model, records[-1])
+        return records[-1].version
 
     def _describe(self, model: ModelSnapshot, source: ModelSource) -> VersionFile:
         user = self._repo.identity.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gitml.entities import LifecycleStage, ModelVersion
-from gitml.formats import joins, model_records
+from gitml.formats import joins, limits, model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.registry import edit_log
 from gitml.registry.edit_log import Edit
@@ -37,8 +37,9 @@ class RecordBook:
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
             record = self._created(model, tip, description, tags)
             path = model_records.model_path(model.slug)
-            message = f"model {model.slug}: created\n"
-            return {path: model_records.model_to_json(record)}, message
+            data = model_records.model_to_json(record)
+            limits.check_record(f"Model {model.name!r}", len(data))
+            return {path: data}, f"model {model.slug}: created\n"
 
         self._branch.update(make)
 
@@ -78,7 +79,10 @@ class RecordBook:
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
             old = self._model_record(model, tip)
             new = edit(old, joins.write_time(old.written, self._clock()))
-            return {path: model_records.model_to_json(new)}, message
+            edited = model_records.model_to_json(new)
+            before = len(model_records.model_to_json(old))
+            limits.check_record(f"Model {model.name!r}", len(edited), before=before)
+            return {path: edited}, message
 
         self._branch.update(make)
 
@@ -103,10 +107,14 @@ class RecordBook:
 
     # Versions -----------------------------------------------------------------------------------
 
-    def add_version(
-        self, model: ModelSnapshot, file: VersionFile, description: str, tags: Mapping[str, str]
-    ) -> None:
-        """Record a new version, and its model if that is new."""
+    def version(
+        self, file: VersionFile, description: str, tags: Mapping[str, str]
+    ) -> VersionRecord:
+        """Return the record of a new version; nothing is written.
+
+        Raises:
+            TooLarge: Description and tags are.
+        """
         now = file.created
         record = VersionRecord(
             name=file.name,
@@ -119,14 +127,21 @@ class RecordBook:
             tags=tags,
             written={"description": now, **{f"tags.{key}": now for key in tags}},
         )
+        size = len(model_records.version_to_json(record))
+        limits.check_record(f"Version {file.version} of model {file.name!r}", size)
+        return record
+
+    def add_version(self, model: ModelSnapshot, record: VersionRecord) -> None:
+        """Record a new version, and its model if that is new."""
 
         def make(tip: str | None) -> tuple[Mapping[str, bytes | None], str]:
-            path = model_records.version_path(model.slug, file.version)
+            path = model_records.version_path(model.slug, record.version)
             files: dict[str, bytes | None] = {path: model_records.version_to_json(record)}
             if model.record is None or not model.exists:
                 path = model_records.model_path(model.slug)
                 files[path] = model_records.model_to_json(self._created(model, tip, "", {}))
-            return files, f"model {model.slug}: version {file.version}\n\nRun: {file.run_id}\n"
+            run_id = record.run_id
+            return files, f"model {model.slug}: version {record.version}\n\nRun: {run_id}\n"
 
         self._branch.update(make)
 
@@ -159,8 +174,10 @@ class RecordBook:
             data = self._branch.read(path, tip) if tip else None
             old = _version_record(data, path, version)
             new = edit(old, joins.write_time(old.written, self._clock()))
-            message = edit_log.message(model.slug, version.version, what)
-            return {path: model_records.version_to_json(new)}, message
+            edited = model_records.version_to_json(new)
+            name = f"Version {version.version} of model {model.name!r}"
+            limits.check_record(name, len(edited), before=len(data or b""))
+            return {path: edited}, edit_log.message(model.slug, version.version, what)
 
         self._branch.update(make)
 

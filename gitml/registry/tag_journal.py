@@ -14,7 +14,7 @@ from gitml.registry.tag_notes import NewestTags
 from gitml.registry.tag_writer import TagWriter
 from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
-from gitml.registry.tags.messages import format_message
+from gitml.registry.tags.messages import check_length, format_message
 from gitml.registry.tags.plan import Step
 from gitml.text import short_repr, single_line
 
@@ -115,6 +115,8 @@ class TagJournal:
             zip(plan.tag_names(model.state, steps), steps, strict=True)
         ):
             detail = plan.message_detail(model.name, step, author | self._origin(model, step))
+            message = format_message(plan.sentence(model.name, step), detail)
+            check_length(message)
             drafts.append(
                 Tag(
                     name=name,
@@ -124,7 +126,7 @@ class TagJournal:
                     timestamp=start + offset,
                     user=tagger.name,
                     email=tagger.email,
-                    message=format_message(plan.sentence(model.name, step), detail),
+                    message=message,
                 )
             )
         return drafts

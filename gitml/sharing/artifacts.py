@@ -11,8 +11,8 @@ from pathlib import Path
 from gitml import files, uris
 from gitml.entities import Artifact
 from gitml.errors import InvalidInput, NotFound, StoreError
-from gitml.formats import canonical, dvc_config, manifest, run_records
-from gitml.git import LARGEST, GitRepo
+from gitml.formats import canonical, dvc_config, limits, manifest, run_records
+from gitml.git import GitRepo
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 
@@ -93,7 +93,7 @@ def manifests(git: GitRepo, since: str | None, tip: str) -> Iterator[tuple[list[
         and run_records.parse_run_path(change.path)
     ]  # fmt: skip
     oids = (change.new for change in changed if change.new)
-    for change, data in zip(changed, git.read_checked(oids, LARGEST), strict=True):
+    for change, data in zip(changed, git.read_checked(oids, limits.READ_FILE), strict=True):
         if isinstance(data, StoreError):
             continue
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
-from gitml.formats import joins, run_folder, run_records
+from gitml.formats import joins, limits, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store.branch import Branch, RecordCommit
@@ -24,10 +24,16 @@ def add(branch: Branch, runs: Iterable[RunFiles]) -> int:
 
     Returns:
         The number of runs.
+
+    Raises:
+        TooLarge: One of them could not be read; those before it are committed.
     """
     count = 0
     for portion in _portions(runs, _MAX_RUNS, _MAX_POINTS):
         count += len(portion)
+        for run in portion:
+            size = len(run_records.run_to_json(run.record))
+            limits.check_record(f"Run {_id(run)}", size)
         commit(branch, portion.__iter__)
     return count
 

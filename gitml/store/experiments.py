@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gitml.entities import Experiment, LifecycleStage
 from gitml.errors import AlreadyExists, NotFound
-from gitml.formats import joins, run_records
+from gitml.formats import joins, limits, run_records
 from gitml.formats.run_records import ExperimentRecord
 from gitml.store.branch import Branch
 from gitml.text import short_repr, single_line
@@ -94,6 +94,7 @@ class ExperimentStore:
             data = run_records.experiment_to_json(
                 ExperimentRecord(experiment=experiment, written=written)
             )
+            limits.check_record(f"Experiment {short_repr(name, 80)}", len(data))
             return {
                 run_records.experiment_path(identifier): data
             }, f"experiment {single_line(name, 60)}: created\n"
@@ -142,9 +143,10 @@ class ExperimentStore:
             now = joins.write_time(record.written, self._clock())
             new = change(record, now)
             new = replace(new, experiment=replace(new.experiment, last_update_time=now))
-            return {
-                path: run_records.experiment_to_json(new)
-            }, f"experiment {single_line(new.experiment.name, 60)}: {what}\n"
+            edited = run_records.experiment_to_json(new)
+            name = short_repr(new.experiment.name, 80)
+            limits.check_record(f"Experiment {name}", len(edited), before=len(data))
+            return {path: edited}, f"experiment {single_line(new.experiment.name, 60)}: {what}\n"
 
         self._branch.update(make)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitml.entities import Artifact, RunStatus
 from gitml.errors import GitmlError, NotFound, StoreError
-from gitml.formats import joins, manifest, run_folder, run_records
+from gitml.formats import joins, limits, manifest, run_folder, run_records
 from gitml.formats.commit_messages import commit_message
 from gitml.formats.run_records import RunFiles
 from gitml.store import bulk
@@ -135,7 +135,9 @@ class RunCommitter:
             if base is None:
                 raise NotFound(f"No run {run_id}.", hint="See `gitml runs list`.")
             ops = make_ops(base, joins.write_time(base.record.written, self._clock()))
-            return self._changes(fold(base, ops), tip)
+            files, message = self._changes(fold(base, ops), tip)
+            _check_room(run_id, folder, files, lambda path: self._branch.read(path, tip) or b"")
+            return files, message
 
         self._branch.update(make)
 
@@ -197,6 +199,23 @@ class RunCommitter:
         if not new:
             contents = run_folder.changed(contents, lambda path: self._branch.read(path, tip))
         return contents, commit_message(files.record.run)
+
+
+def _check_room(
+    run_id: str, folder: str, files: Mapping[str, bytes | None], before: Callable[[str], bytes]
+) -> None:
+    """Refuse an edit after which a run is too large.
+
+    Raises:
+        TooLarge: It would be.
+    """
+    for name, limit, check in (
+        (run_folder.RECORD, limits.RECORD, limits.check_record),
+        (run_folder.HISTORY, limits.HISTORY, limits.check_history),
+    ):
+        data = files.get(f"{folder}/{name}")
+        if data and len(data) > limit:
+            check(f"Run {run_id}", len(data), before=len(before(f"{folder}/{name}")))
 
 
 def failed(end_time: int, now: int) -> list[Op]:

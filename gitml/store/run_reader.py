@@ -45,7 +45,7 @@ class CommittedRuns:
         """Read a file of a run, by its path in the run's folder; empty if there is none.
 
         Raises:
-            StoreError: It is larger than ``LARGEST`` bytes.
+            StoreError: It is larger than ``limits.READ_FILE`` bytes.
         """
         position = self._positions.get(run_id)
         if position is None:

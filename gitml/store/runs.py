@@ -29,6 +29,7 @@ from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.fold import Op, fold, newest_time, started, time_of
 from gitml.store.in_progress.journal import Journal
 from gitml.store.in_progress.queue import Queue
+from gitml.store.in_progress.room import Others, Room
 from gitml.store.in_progress.writer import Writer
 from gitml.store.run_commits import RECOVERED_TAG, RunCommitter, StoreFiles, failed
 
@@ -95,12 +96,14 @@ class RunStore:
             "start_time": start_time,
         }
         first: Op = ["start", header]
+        ops: list[Op] = [["tag", key, value, start_time] for key, value in tags.items()]
+        room = Room(run_id=run_id, others=self._others(run_id, experiment_id))
+        room.take(ops)  # before there is a run
         if self.batch is None:
             with exclusive(self.folder / run_id / "lock"):  # a folder that is locked is not swept
-                writer = self._open(run_id, experiment_id, first)
+                writer = self._open(run_id, experiment_id, first, room)
         else:
-            writer = self._open_batched(self.batch, run_id, experiment_id, first)
-        ops: list[Op] = [["tag", key, value, start_time] for key, value in tags.items()]
+            writer = self._open_batched(self.batch, run_id, experiment_id, first, room)
         writer.journal.append(*ops)
         return writer, started(header, tags)
 
@@ -160,11 +163,28 @@ class RunStore:
             if sequel:
                 header["after"] = sequel.dump()
             now = joins.write_time(current.record.written, self._clock())
-            writer = self._open(run_id, experiment_id, ["resume", header, now])
+            committed = self._committed_sizes(run_id, experiment_id)
+            others = self._others(run_id, experiment_id, committed[run_folder.HISTORY])
+            room = Room.after(current.record, committed[run_folder.MANIFEST], others)
+            writer = self._open(run_id, experiment_id, ["resume", header, now], room)
         writer.params.update(current.record.run.data.params)
         return writer
 
-    def _open(self, run_id: str, experiment_id: str, first: Op) -> Writer:
+    def _others(self, run_id: str, experiment_id: str, history: int = 0) -> Others:
+        def read() -> RunFiles:
+            return self.read(run_id, experiment_id)
+
+        return Others(folder=self.folder / run_id, read=read, history=history)
+
+    def _committed_sizes(self, run_id: str, experiment_id: str) -> dict[str, int]:
+        """Return the bytes of the files of a run on the branch, 0 where there is none."""
+        tip, folder = self.branch.tip(), run_records.run_folder(experiment_id, run_id)
+        names = (run_folder.HISTORY, run_folder.MANIFEST)
+        paths = [f"{tip}:{folder}/{name}" for name in names]
+        sizes = self.branch.repo.sizes(paths) if tip else [("missing", 0)] * len(names)
+        return {name: size for name, (_, size) in zip(names, sizes, strict=True)}
+
+    def _open(self, run_id: str, experiment_id: str, first: Op, room: Room) -> Writer:
         folder = self.folder / run_id
         writer = self._writers[run_id] = Writer(
             run_id=run_id,
@@ -172,12 +192,15 @@ class RunStore:
             folder=folder,
             context=folder,
             journal=Journal(folder, first),
+            room=room,
             clock=self._clock,
             min_time=time_of(first),
         )
         return writer
 
-    def _open_batched(self, batch: Batch, run_id: str, experiment_id: str, first: Op) -> Writer:
+    def _open_batched(
+        self, batch: Batch, run_id: str, experiment_id: str, first: Op, room: Room
+    ) -> Writer:
         writer = self._writers[run_id] = Writer(
             run_id=run_id,
             experiment_id=experiment_id,
@@ -185,6 +208,7 @@ class RunStore:
             context=batch.folder,
             journal=batch.open(run_id, first),
             batch=batch,
+            room=room,
             clock=self._clock,
             min_time=time_of(first),
         )
@@ -315,8 +339,14 @@ class RunStore:
 
     # Reading -------------------------------------------------------------------------------------
 
-    def read(self, run_id: str, experiment_id: str) -> RunFiles:
+    def read(self, run_id: str, experiment_id: str, *, history: bool = True) -> RunFiles:
         """Read a run, in progress or on the branch.
+
+        Args:
+            run_id: The run.
+            experiment_id: Its experiment.
+            history: Read the points of its metrics, too, also where nothing was logged to it since
+                it was committed.
 
         Raises:
             NotFound: There is none.
@@ -329,9 +359,8 @@ class RunStore:
         # Journals first: a run that is committed and removed meanwhile is then on the branch.
         ops = journal.read(folder)
         staged = _staged(folder / "artifacts") if ops else []
-        base = run_folder.from_files(
-            self.branch.read, run_records.run_folder(experiment_id, run_id)
-        )
+        path = run_records.run_folder(experiment_id, run_id)
+        base = run_folder.from_files(self.branch.read, path, history=history or bool(ops))
         if ops and (base is not None or any(op[0] == "start" for op in ops)):
             files = fold(base, ops)
             return replace(files, artifacts=tuple(manifest.overlay(files.artifacts, staged)))

@@ -316,7 +316,7 @@ class TrackingClient:
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Read all points of a metric, by time and step and then as they were logged."""
-        return [point for point in self.repository.files(run_id).history if point.key == key]
+        return self.repository.history(run_id, key)
 
     # Artifacts -----------------------------------------------------------------------------------
 

@@ -18,11 +18,11 @@ from typing import Any
 from gitml import config, redaction
 from gitml.config import DvcExperiment, Settings
 from gitml.entities import Dataset, Source
+from gitml.formats import limits
 from gitml.git import GitRepo
 from gitml.text import listed
 from gitml.tracking import patches
 
-_MAX_PATCH = 10_000_000  # bytes; a larger patch is data, not code
 _LISTED = 20  # files that a tag names
 
 
@@ -81,7 +81,7 @@ def capture(repo: GitRepo, home: GitRepo, settings: Settings) -> Context:
     patch = _difference(repo, by_content=repo is not home) if commit and repo.work_tree else b""
     if commit and repo.work_tree and name:
         patch += _untracked_patch(repo, name, commit)
-    keep = record.patch and len(patch) <= _MAX_PATCH
+    keep = record.patch and len(patch) <= limits.PATCH
     redacted = patches.redact(patch) if keep else patches.Redacted(data=b"")
     return Context(
         source=Source(

@@ -90,9 +90,7 @@ class RunEdits:
         """
         writer = self._repository.writer(run_id)
         if writer:
-            writer.log_params(params or {})
-            for op in make(writer.now()):
-                writer.journal.append(op)
+            writer.write(make(writer.now()), params or {})
             return
 
         def edit(files: RunFiles, now: int) -> list[Op]:

@@ -9,22 +9,19 @@ from typing import Any
 
 from gitml.entities import RunStatus
 from gitml.errors import InvalidInput
-from gitml.formats import artifact_paths
+from gitml.formats import artifact_paths, limits
 from gitml.store.in_progress.fold import RUN_NAME_TAG
 from gitml.text import short_repr
 
-_MAX_KEY = 250
-_MAX_PARAM = 250_000
-_MAX_TAG = 1_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def key(name: object, what: str) -> str:
     """Check the name of a param, metric or tag."""
-    if not isinstance(name, str) or not name.strip() or len(name) > _MAX_KEY:
+    if not isinstance(name, str) or not name.strip() or len(name) > limits.KEY:
         raise InvalidInput(
             f"{what} name {short_repr(name)} is not valid.",
-            hint=f"Give 1 to {_MAX_KEY} characters.",
+            hint=f"Give 1 to {limits.KEY} characters.",
         )
     if _CONTROL.search(name):
         raise InvalidInput(
@@ -36,9 +33,9 @@ def key(name: object, what: str) -> str:
 def param_value(name: str, value: object) -> str:
     """Turn a param's value into the text that is stored."""
     text = str(value)
-    if len(text) > _MAX_PARAM:
+    if len(text) > limits.PARAM:
         raise InvalidInput(
-            f"Param {name!r} has {len(text):,} characters; the limit is {_MAX_PARAM:,}.",
+            f"Param {name!r} has {len(text):,} characters; the limit is {limits.PARAM:,}.",
             hint="Log it as a file with `log_text` or `log_dict`.",
         )
     return text
@@ -47,9 +44,9 @@ def param_value(name: str, value: object) -> str:
 def tag_value(name: str, value: object) -> str:
     """Turn a tag's value into the text that is stored."""
     text = str(value)
-    if len(text) > _MAX_TAG:
+    if len(text) > limits.TAG:
         raise InvalidInput(
-            f"Tag {name!r} has {len(text):,} characters; the limit is {_MAX_TAG:,}.",
+            f"Tag {name!r} has {len(text):,} characters; the limit is {limits.TAG:,}.",
             hint="Log it as a file with `log_text`.",
         )
     return text

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gitml.errors import TooLarge
 from gitml.formats import plain_yaml
 from gitml.registry.tags.detail import TagDetail, TagLink
 from gitml.text import single_line
 
 MAX_DETAIL = 65_536  # characters of YAML to parse; 50 gates take some ten thousand
 _LIMITS = plain_yaml.Limits(characters=MAX_DETAIL, depth=8, nodes=5_000)
+_SPARE = 1_000  # characters for the link to the tag before, and longer numbers of versions
 _SIGNED = re.compile(r"^-----BEGIN (?:PGP (?:SIGNATURE|MESSAGE)|SSH SIGNATURE)-----$", re.MULTILINE)
 
 
@@ -23,6 +25,20 @@ def format_message(line: str, detail: TagDetail) -> str:
     document = detail.to_yaml()
     text = plain_yaml.dump(document) if document else ""
     return f"{single_line(line)}\n\n{text}".rstrip() + "\n"
+
+
+def check_length(message: str) -> None:
+    """Refuse to write a message that readers would not parse, also after a renumbering.
+
+    Raises:
+        TooLarge: It is too long.
+    """
+    if len(message) > MAX_DETAIL - _SPARE:
+        raise TooLarge(
+            f"The message of the registry tag would have {len(message):,} characters; the limit is "
+            f"{MAX_DETAIL - _SPARE:,}.",
+            hint="Give a shorter reason.",
+        )
 
 
 def parse_message(message: str) -> tuple[str, TagDetail]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from gitml.entities import Run
 from gitml.errors import Conflict, StoreError
-from gitml.formats import plain_yaml
-from gitml.formats.canonical import LARGEST_RECORD
+from gitml.formats import limits, plain_yaml
 from gitml.formats.model_records import VersionFile, version_file_from_json, version_file_to_json
 from gitml.formats.run_records import run_folder
 from gitml.git import Blob, CommitStream, Content, Files, GitRepo, RefUpdate, default_branch
@@ -210,7 +209,7 @@ def version_file(repo: GitRepo, commit: str) -> VersionFile | None:
 def version_files(repo: GitRepo, commits: Sequence[str]) -> dict[str, VersionFile | None]:
     """Read the ``version.json`` of many version commits with one process, by commit."""
     names = [f"{commit}:version.json" for commit in commits]
-    contents = repo.read_checked(names, LARGEST_RECORD)
+    contents = repo.read_checked(names, limits.READ_RECORD)
     return {
         commit: _file_of(None if isinstance(data, StoreError) else data)
         for commit, data in zip(commits, contents, strict=True)

@@ -17,7 +17,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from gitml.errors import SchemaTooNew, StoreError
-from gitml.formats import joins, metric_history, model_records, run_folder, run_records
+from gitml.formats import (
+    joins,
+    limits,
+    metric_history,
+    model_records,
+    run_folder,
+    run_records,
+)
 from gitml.formats.run_records import RunFiles
 from gitml.git import REGULAR, Blob, Change
 
@@ -143,12 +150,19 @@ def _merged_run(
         for side in sides
     )
     joined = run_folder.to_files(joins.join_runs(*runs))
+    if any(map(_is_unreadable, joined, joined.values())):  # of more clones than a record has room
+        return {change.path: _merged_file(change, read) for change in changes}
     derived = {f"{folder}/{name}" for name in run_folder.DERIVED}
     rest = {
         change.path: None if change.path in derived else _merged_file(change, read)
         for change in changes if change.path not in joined
     }  # fmt: skip
     return {**rest, **joined}
+
+
+def _is_unreadable(path: str, data: bytes) -> bool:
+    record = path.endswith(f"/{run_folder.RECORD}")
+    return len(data) > (limits.READ_RECORD if record else limits.READ_FILE)
 
 
 class _Side:
@@ -237,7 +251,8 @@ def _joined(
     except SchemaTooNew:
         return _newer(local, remote)
     if left is not None and right is not None:
-        return write(join(left, right))
+        joined = write(join(left, right))
+        return joined if len(joined) <= limits.READ_RECORD else max(local, remote)
     if left is None and right is None:
         return max(local, remote)
     return local if right is None else remote

@@ -67,6 +67,7 @@ class BatchedJournal:
         """Write the run's first operation."""
         self.ops: list[Op] = []
         self.uncommitted = True
+        self.points = self.texts = 0
         self._sealed = False
         self._batch = batch
         self._prefix = f"{run_id} "
@@ -79,17 +80,17 @@ class BatchedJournal:
 
     def append(self, *ops: Op) -> None:
         """Append operations; see ``OpLog``."""
-        self._write("".join(self._prefix + journal.op_line(op) for op in ops), *ops)
+        text, points = journal.lines_of(ops, self._prefix)
+        self._write(text, *ops)
+        self.points += points
+        self.texts += len(text) - points
 
     def metric(self, key: str, value: float, *, step: int, timestamp: int) -> None:
         """Append a metric point; see ``OpLog``."""
-        line = self._prefix + journal.metric_line(key, value, step, timestamp)
-        self._write(line, ["metric", key, canonical.number_out(value), step, timestamp])
-
-    def param(self, key: str, value: str, time: int) -> None:
-        """Append a param; see ``OpLog``."""
-        line = self._prefix + journal.param_line(key, value, time)
-        self._write(line, ["param", key, value, time])
+        line = journal.metric_line(key, value, step, timestamp)
+        number = canonical.number_out(value)
+        self._write(self._prefix + line, ["metric", key, number, step, timestamp])
+        self.points += len(line)
 
     def _write(self, lines: str, *ops: Op) -> None:
         with self._batch.lock:

@@ -8,9 +8,10 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gitml import files
@@ -18,7 +19,9 @@ from gitml.errors import InvalidInput
 from gitml.files import exclusive
 from gitml.formats import artifact_paths
 from gitml.store.in_progress.batch import Batch
+from gitml.store.in_progress.fold import Op
 from gitml.store.in_progress.journal import OpLog
+from gitml.store.in_progress.room import Room
 from gitml.text import short_repr
 
 
@@ -36,7 +39,7 @@ class Writer:
         min_time: Earliest time of its operations, ms since the Unix epoch: after every write it
             builds on, even if another machine's clock runs ahead of ours.
         params: Every param known when the journal was opened, and those logged since.
-        metrics: Keys of the metrics that were logged.
+        room: What may still be logged.
     """
 
     run_id: str
@@ -44,11 +47,11 @@ class Writer:
     folder: Path
     context: Path
     journal: OpLog
+    room: Room
     clock: Callable[[], int]
     batch: Batch | None = None
     min_time: int = 0
     params: dict[str, str] = field(default_factory=dict)
-    metrics: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def now(self) -> int:
@@ -68,25 +71,40 @@ class Writer:
         return self.now()
 
     def log_metric(self, key: str, value: float, *, step: int, timestamp: int | None) -> None:
-        """Log a metric point; its time is now where none is given, ms since the Unix epoch."""
-        if timestamp is None:
-            timestamp = self.now()
-        self.journal.metric(key, value, step=step, timestamp=timestamp)
-        self.metrics.add(key)
-
-    def log_params(self, params: Mapping[str, str]) -> None:
-        """Log params: all of them, or none.
+        """Log a metric point; its time is now where none is given, ms since the Unix epoch.
 
         Raises:
-            InvalidInput: One was logged with another value.
+            TooLarge: The run has no room for it.
+        """
+        room, journal = self.room, self.journal
+        if key not in room.metrics:
+            room.take([["metric", key]], journal)
+        if journal.points > room.points:
+            room.look(journal)
+        if timestamp is None:
+            timestamp = self.now()
+        journal.metric(key, value, step=step, timestamp=timestamp)
+
+    def write(self, ops: Sequence[Op], params: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Log operations, and params first: all of them, or none.
+
+        Raises:
+            InvalidInput: A param was logged with another value.
+            TooLarge: The run has no room for them.
         """
         with self._lock:
-            refuse_changes(self.params, params)
-            now = self.now()
-            for key, value in params.items():
-                if key not in self.params:
-                    self.journal.param(key, value, now)
-                    self.params[key] = value
+            if params:
+                refuse_changes(self.params, params)
+                params = {key: value for key, value in params.items() if key not in self.params}
+                now = self.now()
+                ops = [*(["param", key, value, now] for key, value in params.items()), *ops]
+            self.room.take(ops, self.journal)
+            self.journal.append(*ops)
+            self.params.update(params)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log params; raises as ``write`` does."""
+        self.write([], params)
 
     def record_source(self, source: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         """Record what code the run executes; runs of a batch share the files."""
@@ -96,7 +114,7 @@ class Writer:
                     self.keep(name, data)
         if self.batch:
             self.batch.source_recorded = True
-        self.journal.append(["source", dict(source)])
+        self.write([["source", dict(source)]])
 
     @property
     def artifacts(self) -> Path:
@@ -117,7 +135,9 @@ class Writer:
         try:
             incoming.mkdir(parents=self.batch is not None)  # a batch makes no folder per run
             yield incoming
-            artifact_paths.check_all(_paths(incoming))
+            paths = list(_paths(incoming))
+            artifact_paths.check_all(paths)
+            self.room.take_files(paths, self.journal)
             with exclusive(self.folder / "lock"):  # nobody commits meanwhile
                 _move_files(incoming, self.artifacts)
         except OSError as error:

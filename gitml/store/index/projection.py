@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from gitml.entities import Run
 from gitml.errors import GitmlError, StoreError
-from gitml.formats import canonical, model_records, run_records
+from gitml.formats import limits, model_records, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.git import ZERO, Change, GitRepo
 from gitml.query.filter_nodes import Entity
@@ -184,7 +184,7 @@ class _Projection:
             yield from blobs
 
     def _batch(self, oids: Sequence[str]) -> list[bytes | StoreError]:
-        return list(self._repo.read_checked(oids, canonical.LARGEST_RECORD))
+        return list(self._repo.read_checked(oids, limits.READ_RECORD))
 
     # Runs ---------------------------------------------------------------------------------------
 
