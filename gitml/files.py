@@ -235,10 +235,20 @@ def lock_folder(folder: Path, *, wait: bool = True) -> int:
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """Return the error to raise when the state folder of a clone cannot be written."""
-    return StoreError(
-        f"Cannot write to {path}: {error.strerror}.",
-        hint="Check the permissions and the free space of the repository's .git folder.",
-    )
+    return StoreError(f"Cannot write to {path}: {error.strerror}.", hint=advice(error))
+
+
+def advice(error: OSError) -> str:
+    """Return what to do about a file that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free some space on its disk, then repeat it."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Check who owns its folder and may write there."
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY):
+        return "Something else is in its place: move that away."
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "Too many files are open: close some, or raise the limit (`ulimit -n`)."
+    return "Check its folder and its disk."
 
 
 def _temporary(path: Path) -> Path:

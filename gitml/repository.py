@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from gitml import config
+from gitml import config, redaction
 from gitml.config import Settings
 from gitml.entities import Artifact, Metric
 from gitml.errors import GitmlError, InvalidInput, NotFound
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _open: dict[tuple[Path, int, int], Repository] = {}
+_GIVE_A_REPOSITORY = (
+    "gitml logs into a git repository: leave the URI out inside of it, or give its folder's path."
+)
 _open_lock = threading.Lock()
 
 
@@ -297,15 +301,21 @@ def resolve_path(uri: str | os.PathLike[str]) -> Path:
     """Return the folder of a tracking URI.
 
     Raises:
-        InvalidInput: It has a scheme that is not ``file:`` or ``gitml:``.
+        InvalidInput: It has a scheme that is not ``file:`` or ``gitml:``, or is MLflow's folder.
     """
     text = os.fspath(uri)
-    for prefix in ("file://", "file:", "gitml://", "gitml:"):
-        if text.startswith(prefix):
-            return Path(text.removeprefix(prefix) or ".")
-    if "://" in text:
+    schemes = ("file://", "file:", "gitml://", "gitml:")
+    path = next((text.removeprefix(name) for name in schemes if text.startswith(name)), None)
+    if path is not None and text.startswith("file:"):
+        path = unquote(path)
+    if path is None and ("://" in text or text in ("databricks", "uc")):
         raise InvalidInput(
-            f"Tracking URI {text!r} is not a path.",
-            hint="gitml logs into a git repository: give the path of its folder.",
+            f"Tracking URI {redaction.url(text)!r} is not a path.", hint=_GIVE_A_REPOSITORY
         )
-    return Path(text).expanduser()
+    folder = Path(text if path is None else path or ".").expanduser()
+    if folder.name == "mlruns" and _root_above(folder.absolute()) != folder.absolute():
+        raise InvalidInput(
+            f"Tracking URI {text!r} is a file store of MLflow, not a git repository.",
+            hint=_GIVE_A_REPOSITORY,
+        )
+    return folder

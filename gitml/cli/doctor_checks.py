@@ -15,7 +15,7 @@ from gitml import config
 from gitml.ci import workflows
 from gitml.cli import doctor_remote
 from gitml.cli.findings import Finding, Level
-from gitml.errors import GitmlError, InvalidInput, NoRepository, StoreError
+from gitml.errors import GitmlError, InvalidInput, StoreError
 from gitml.git import GitRepo, identity
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
@@ -96,8 +96,8 @@ def _library(module: str, purpose: str, fix: str) -> Finding:
 def _repository(folder: Path) -> Iterator[Finding]:
     try:
         git = GitRepo.discover(folder)
-    except NoRepository as error:
-        yield _of("repository", error, "gitml init")
+    except GitmlError as error:
+        yield _of("repository", error, "git status")
         return
     yield _good("repository", str(git.work_tree or git.git_dir))
     yield _identity(git)

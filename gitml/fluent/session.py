@@ -112,7 +112,7 @@ class Session:
 
     def choose_repository(self, uri: str | os.PathLike[str]) -> None:
         """Log to the repository of a folder from now on."""
-        self.tracking_uri = str(resolve_path(uri).absolute())
+        self.tracking_uri = str(resolve_path(uri).absolute()) if os.fspath(uri) else None
 
     def client(self) -> TrackingClient:
         """Return the client of the chosen repository, else of the active run's, else of the folder.
@@ -153,7 +153,7 @@ class Session:
 
     def experiment_name(self, name: str) -> str:
         """Return the whole name of an experiment as a script names it; see ``gitml.yaml``."""
-        root = self.client().repository.git.work_tree
+        root = self.client().repository.code_in(Path.cwd()).work_tree
         script = code_capture.entry_point()
         started = script and root and script.is_relative_to(root.resolve())
         folder = script.parent if script and started else Path.cwd()

@@ -10,13 +10,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitml import signals
-from gitml.errors import NoRepository, StoreError
+from gitml.errors import StoreError
+from gitml.git import discovery
+from gitml.git.causes import refused
 from gitml.git.processes import Running
 
 if TYPE_CHECKING:
     import git
 
 _NO_ANSWER = re.compile(r"^SHA is empty|returned: b''")  # GitPython's words for an ended process
+
+
+def _gitpython() -> Any:
+    """Import GitPython, which refuses to be imported where there is no git.
+
+    Raises:
+        StoreError: There is none.
+    """
+    try:
+        import git
+    except ImportError as error:
+        if "executable" not in str(error):
+            raise
+        raise discovery.cannot_start() from error
+    return git
 
 
 class GitHandle:
@@ -41,16 +58,15 @@ class GitHandle:
 
         Raises:
             NoRepository: There is none at or above ``path``.
+            StoreError: git would not use it.
         """
-        import git
-
+        git = _gitpython()
         try:
-            return cls(git.Repo(os.fspath(path), search_parent_directories=True))
+            handle = cls(git.Repo(os.fspath(path), search_parent_directories=True))
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise NoRepository(
-                f"No git repository at or above {Path(path).resolve()}.",
-                hint="Run `gitml init` in your project's folder.",
-            ) from error
+            raise discovery.no_repository(Path(path).resolve()) from error
+        discovery.check(handle.work_tree or handle.git_dir, handle.git_dir, handle.common_dir)
+        return handle
 
     @classmethod
     def init(cls, path: str | os.PathLike[str]) -> GitHandle:
@@ -59,14 +75,15 @@ class GitHandle:
         Raises:
             StoreError: The folder cannot be written.
         """
-        import git
-
+        git = _gitpython()
+        what = f"No git repository can be made in {Path(path).resolve()}"
         try:
             return cls(git.Repo.init(os.fspath(path), mkdir=True, initial_branch="main"))
-        except (git.GitCommandError, OSError) as error:
+        except git.GitCommandError as error:
+            raise refused(what, str(error.stderr).encode()) from error
+        except OSError as error:
             raise StoreError(
-                f"No git repository can be made in {Path(path).resolve()}.",
-                hint="Check the folder's permissions.",
+                f"{what}: {error.strerror}.", hint="Check the folder's permissions."
             ) from error
 
     def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
@@ -83,6 +100,8 @@ class GitHandle:
             if running:
                 running.kill()
             raise
+        except _gitpython().GitCommandNotFound as error:
+            raise discovery.cannot_start() from error
         return running
 
     def header(self, name: str) -> tuple[str, str, int] | None:
@@ -91,27 +110,35 @@ class GitHandle:
         Raises:
             StoreError: It was killed, and so was the one started in its place.
         """
+        header: tuple[str, str, int] | None = self._answer("get_object_header", name)
+        return header
+
+    def data(self, name: str) -> bytes | None:
+        """Read an object with `git cat-file --batch`; None if there is none of that name.
+
+        Raises:
+            StoreError: It is damaged, or git was killed, and so was the one started in its place.
+        """
+        answer = self._answer("get_object_data", name)
+        data: bytes | None = answer[3] if answer else None
+        return data
+
+    def _answer(self, question: str, name: str) -> Any:
+        """Ask a process of git that keeps running; None if there is no object of that name."""
         with self._lock:
             for _ in range(2):
                 try:
-                    header: tuple[str, str, int] = self._git.get_object_header(name)
-                    return header
+                    return getattr(self._git, question)(name)
                 except BrokenPipeError:
                     pass
                 except ValueError as error:
                     if not _NO_ANSWER.search(str(error)):
                         return None
                 self._git.clear_cache()
+        _, _, err = self.start("cat-file", "-p", name).finish()
+        if err:
+            raise refused(f"git cannot read {name!r:.80}", err)
         raise StoreError(f"git cat-file exited while reading {name!r:.80}.", hint="Try again.")
-
-    def data(self, name: str) -> bytes | None:
-        """Read an object with `git cat-file --batch`; None if there is none of that name."""
-        with self._lock:
-            try:
-                data: bytes = self._git.get_object_data(name)[3]
-            except ValueError:
-                return None
-        return data
 
     def close(self) -> None:
         """End the processes that answer reads; they are started again when needed."""

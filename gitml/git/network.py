@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable
 
 from gitml.errors import Conflict, PushRejected, StoreError
-from gitml.git import refusals
+from gitml.git import causes, refusals
 from gitml.git.credentials import without_credentials
 from gitml.git.processes import complaint
 
-_STALE = re.compile(rb"non-fast-forward|fetch first|already exists|cannot lock ref|stale info|"
-                    rb"would clobber")  # fmt: skip
+_STALE = re.compile(rb"non-fast-forward|fetch first|already exists|stale info|would clobber"
+                    rb"|cannot lock ref [^\n]*\.lock': File exists")  # fmt: skip
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune",
           "--no-prune-tags", "--refmap=")  # fmt: skip
 _PUSH = ("--quiet", "--porcelain", "--atomic", "--no-verify", "--no-recurse-submodules",
@@ -71,8 +71,10 @@ class Network:
         code, out, err = self._run((*options, remote, *refspecs))
         if code == 0:
             return
+        if causes.names_conflict(err):
+            raise causes.refused(f"`git push` failed for remote {remote!r}", err, elsewhere=True)
         refused = refusals.parse(out, err)
-        if refused and (refused.by_rule or not _STALE.search(out + err)):
+        if refused and (refused.by_rule or not _is_stale(out + err)):
             raise PushRejected(
                 f"`git push` failed for remote {remote!r}: it refuses {refused}.", ref=refused.ref
             )
@@ -80,10 +82,16 @@ class Network:
 
 
 def _failed(command: str, remote: str, err: bytes, what: str = "") -> Conflict | StoreError:
-    if _STALE.search(err) or what:
+    if _is_stale(err) or what:
         newer = f" for{what}" if what else ""
         return Conflict(f"Remote {remote!r} has something newer{newer}: {complaint(err)}")
-    return StoreError(
-        f"`git {command}` failed for remote {remote!r}: {complaint(err)}",
+    return causes.refused(
+        f"`git {command}` failed for remote {remote!r}",
+        err,
         hint="Your runs are safe in this clone; repeat the command when it answers.",
+        elsewhere=True,
     )
+
+
+def _is_stale(err: bytes) -> bool:
+    return causes.is_race(err) or _STALE.search(err) is not None

@@ -30,7 +30,10 @@ class Running:
         """
         process = self._handle.proc
         try:
-            out, err = process.communicate(stdin)
+            try:
+                out, err = process.communicate(stdin)
+            except BrokenPipeError:  # it exited before it had read all
+                out, err = process.communicate()
         except BaseException:  # such as Ctrl-C, which a terminal sends to git, too; others do not
             self.kill()
             raise

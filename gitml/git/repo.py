@@ -18,6 +18,7 @@ from functools import cached_property
 from gitml.errors import Conflict, StoreError
 from gitml.formats import limits
 from gitml.git import output
+from gitml.git.causes import is_race, refused
 from gitml.git.entities import ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.handle import GitHandle
 from gitml.git.locks import TRIES, RefLocks, unlink_older
@@ -93,7 +94,7 @@ class GitRepo:
         """
         code, out, err = self.start(*args, env=env).finish(stdin)
         if code not in ok:
-            raise StoreError(f"`git {args[0]}` failed: {complaint(err)}")
+            raise refused(f"`git {args[0]}` failed", err)
         return out
 
     def start(self, *args: str, env: dict[str, str] | None = None) -> Running:
@@ -234,9 +235,9 @@ class GitRepo:
         code, _, err = running.finish(b"done\n")
         if code == 0:
             return
-        if self._ref_locks.waited(err) or b"Not updating" in err or b"cannot lock ref" in err:
+        if self._ref_locks.waited(err) or is_race(err):
             raise Conflict(f"The branch moved while it was written: {complaint(err)}")
-        raise StoreError(f"`git fast-import` failed: {complaint(err)}")
+        raise refused("The commit cannot be written", err)
 
     def _past_locks(self, args: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """Run git, again as long as only the lock of a ref is in its way."""
@@ -282,11 +283,14 @@ class GitRepo:
 
         Raises:
             Conflict: One of them did not have its expected value.
+            StoreError: git refused for another reason.
         """
         lines = [f"update {u.name}\0{u.new or ZERO}\0{u.old or ZERO}\0" for u in updates]
         code, _, err = self._past_locks(("update-ref", "-z", "--stdin"), "".join(lines).encode())
-        if code:
+        if code and is_race(err):
             raise Conflict(f"A ref was changed by someone else: {complaint(err)}")
+        if code:
+            raise refused("The refs cannot be moved", err)
 
     def write_tag(self, name: str, target: str, message: str, who: Identity, timestamp: int) -> str:
         """Write an annotated tag object, without the ref that names it.

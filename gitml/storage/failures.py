@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, GitmlError, InvalidInput, RemoteUnavailable
+from gitml.files import advice
 from gitml.storage.address import mask
 from gitml.storage.backends import Failures
 
@@ -91,7 +92,7 @@ def storing(folder: Path) -> Iterator[None]:
         path = exc.filename or folder
         raise ArtifactError(
             f"Cannot store artifacts in '{folder}': {exc.strerror or exc} ('{path}').",
-            hint="Check free space and permissions, then repeat the command.",
+            hint=advice(exc),
         ) from exc
 
 

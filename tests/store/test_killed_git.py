@@ -26,6 +26,6 @@ def test_a_git_that_does_not_answer_is_an_error_not_an_absence(repository: Path)
     repo = GitRepo.discover(repository)
     (repository / ".git" / "HEAD").unlink()  # no repository any more
 
-    with pytest.raises(StoreError, match="git cat-file exited while reading 'main'"):
+    with pytest.raises(StoreError, match="git cannot read 'main': fatal: not a git repo"):
         repo.contains("main")
     repo.close()
