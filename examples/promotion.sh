@@ -111,6 +111,6 @@ run gitml registry history Price
 run gitml registry verify
 
 printf '\n# Eve lets version 2 in again, with a tag of her own.\n'
-GIT_COMMITTER_NAME=Eve git tag -a -m "Price version 2 moved to Production" \
+GIT_COMMITTER_NAME=Eve GIT_COMMITTER_EMAIL=eve@example.org git tag -a -m "Price version 2 moved to Production" \
   "Price#Production#99" "Price@v2.0.0^{commit}"
 run gitml registry verify || echo "(exit code $?)"

@@ -10,13 +10,14 @@ import os
 import re
 import time
 from dataclasses import dataclass, field, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gitml.errors import InvalidInput
 
 FILE_NAME = "gitml.yaml"
+_SINCE = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|[^@#]+[@#].+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class RegistrySettings:
     Attributes:
         signatures: ``required`` where every registry tag must be signed by someone allowed, else
             ``optional``.
-        signed_since: Date (UTC, ISO 8601) from which tags must be signed; all of them where empty.
+        signed_since: Tags, or commits of the records' branch, separated by spaces: what was there
+            before needs no signature; all tags must be signed where empty.
         signers: Glob of models to stage to who may sign that.
         proposal_prefix: What the names of the branches begin with that propose something.
     """
@@ -62,12 +64,9 @@ class RegistrySettings:
     proposal_prefix: str = "promote/"
 
     @property
-    def since(self) -> int:
-        """The date as s since the Unix epoch; 0 without one."""
-        if not self.signed_since:
-            return 0
-        when = datetime.fromisoformat(self.signed_since)
-        return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    def since(self) -> tuple[str, ...]:
+        """The tags and commits, one by one."""
+        return tuple(self.signed_since.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,14 +286,9 @@ def parse(data: bytes) -> Settings:
         if mismatch.rule != "pattern":  # the dashboard checks what is its own when it is built
             raise InvalidInput(f"{FILE_NAME}: {mismatch.message}.", hint=mismatch.hint)
     settings: Settings = _fill(Settings(), value)
-    try:
-        settings.registry.since  # noqa: B018
-    except ValueError as error:
-        date_text = settings.registry.signed_since
-        raise InvalidInput(
-            f"{FILE_NAME}: registry.signed_since is {date_text!r:.60}, which is not a date.",
-            hint="Write one such as 2026-11-21, which is the midnight that begins it in UTC.",
-        ) from error
+    for name in settings.registry.since:
+        if not _SINCE.fullmatch(name):
+            raise _not_since(name)
     if not settings.registry.proposal_prefix:
         raise InvalidInput(
             f"{FILE_NAME}: registry.proposal_prefix must not be empty.",
@@ -306,6 +300,20 @@ def parse(data: bytes) -> Settings:
             hint="Write it like https://team.github.io/prices/.",
         )
     return settings
+
+
+def _not_since(name: str) -> InvalidInput:
+    """Return the error of a ``signed_since`` that is neither a tag nor a commit."""
+    try:
+        datetime.fromisoformat(name)
+        reason = "is a date, which anybody can write into a tag"
+    except ValueError:
+        reason = "is neither the name of a registry tag nor the whole id of a commit"
+    return InvalidInput(
+        f"{FILE_NAME}: registry.signed_since {reason}: {name!r:.60}.",
+        hint="Write the id that `git rev-parse origin/gitml/runs` prints: tags that were sent "
+        "before that commit need no signature.",
+    )
 
 
 def _fill(settings: Any, value: dict[str, Any]) -> Any:

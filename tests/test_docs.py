@@ -151,7 +151,14 @@ def test_every_key_and_file_of_a_record_is_in_format_md(tracked: Path) -> None:
             "registry: {signatures: always}",
             "registry.signatures must be one of optional, required, not 'always'",
         ),
-        ("registry: {signed_since: soon}", "signed_since is 'soon', which is not a date"),
+        (
+            "registry: {signed_since: soon}",
+            "neither the name of a registry tag nor the whole id of a commit: 'soon'",
+        ),
+        (
+            "registry: {signed_since: 2026-11-21}",
+            "signed_since is a date, which anybody can write into a tag: '2026-11-21'",
+        ),
         (
             "registry: {signers: {Price: [ada]}}",
             "signers.Price must be a mapping of keys, not a list",
@@ -177,7 +184,8 @@ def test_settings_are_read(tmp_path: Path) -> None:
     (tmp_path / "gitml.yaml").write_text("branch: lab\nsite:\n  title: Prices\n")
 
     assert load(tmp_path) == Settings(branch="lab", site=SiteSettings(title="Prices"))
-    (tmp_path / "gitml.yaml").write_text("registry: {signed_since: 2026-11-21}")
-    assert load(tmp_path).registry.since == 1_795_219_200
+    commit = "0" * 40
+    (tmp_path / "gitml.yaml").write_text(f"registry: {{signed_since: '{commit} Price@v1.0.0'}}")
+    assert load(tmp_path).registry.since == (commit, "Price@v1.0.0")
     (tmp_path / "gitml.yaml").write_text("")
     assert load(tmp_path) == load(None) == Settings()

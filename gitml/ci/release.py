@@ -14,8 +14,7 @@ from pathlib import Path
 from gitml import files, uris
 from gitml.client import MlflowClient
 from gitml.entities import ModelEvent, ModelVersion, Run
-from gitml.errors import ArtifactError, InvalidInput, NotFound
-from gitml.formats import manifest
+from gitml.errors import InvalidInput, NotFound
 from gitml.registry import resolve
 from gitml.registry.tags import stage_history
 from gitml.registry.tags.grammar import Kind, parse, slug
@@ -72,7 +71,8 @@ def pack(client: MlflowClient, name: str, folder: Path) -> Release:
     version, entry = _find(client, name)
     stem = f"{slug(version.name).replace('/', '-').replace('=', '-')}-v{version.version}"
     archive = folder / f"{stem}.tar.gz"
-    directory = _verified(client, version)
+    resolve.source_of(version, client.repository)
+    directory = resolve.local_path(version.source, client)
     folder.mkdir(parents=True, exist_ok=True)
     digest, size = _write(directory, archive, stem, version.creation_timestamp // 1000)
     release = Release(
@@ -110,6 +110,11 @@ def _find(client: MlflowClient, name: str) -> tuple[ModelVersion, StageEntry | N
     history = client.model_history(tag.model)
     event = next((event for event in history if event.tag == name), None)
     if event is None or event.version is None:
+        for item in client.registry.view(tag.model).rejected_of(tag.model):
+            if item.tag.name == name:
+                raise NotFound(
+                    item.sentence, hint="Nothing is released from a tag that does not count."
+                )
         raise NotFound(
             f"There is no registry tag {name!r:.120} in this clone.", hint="Run `gitml pull` first."
         )
@@ -122,22 +127,6 @@ def _find(client: MlflowClient, name: str) -> tuple[ModelVersion, StageEntry | N
 def _tag_of(history: list[ModelEvent], version: ModelVersion) -> str:
     tags = [e.tag for e in history if e.kind == Kind.REGISTERED and e.version == version.version]
     return tags[0] if tags else ""
-
-
-def _verified(client: MlflowClient, version: ModelVersion) -> Path:
-    """Download the model directory, if it is still the one that was registered."""
-    source = uris.parse(version.source) if version.source else None
-    if not isinstance(source, uris.RunUri):
-        raise ArtifactError(f"Version {version.version} of {version.name!r:.80} has no run.")
-    artifacts = client.repository.files(source.run_id).artifacts
-    digest = manifest.directory_hash(manifest.subdirectory(artifacts, source.path))
-    if version.digest and digest != version.digest:
-        raise ArtifactError(
-            f"{version.source} is not what was registered as version {version.version} of "
-            f"{version.name!r:.80}: its digest is {digest}, not {version.digest}.",
-            hint="Register it as a new version.",
-        )
-    return resolve.local_path(version.source, client)
 
 
 def _write(directory: Path, archive: Path, stem: str, when: int) -> tuple[str, int]:

@@ -89,7 +89,7 @@ def placement(lineage: Lineage) -> Iterator[tuple[str, Cell]]:
         return
     source = f" (from {entry.approvals_from})" if entry.approvals_from else ""
     yield "Since", When(entry.timestamp)
-    yield "Moved by", entry.user
+    yield "Moved by", entry.people
     yield "Reason", entry.reason
     yield "Approved by", ", ".join(entry.approved_by) + source if entry.approved_by else None
     yield "Merged by", entry.merged_by

@@ -17,6 +17,7 @@ from gitml.cli import doctor_remote
 from gitml.cli.findings import Finding, Level
 from gitml.errors import GitmlError, InvalidInput, StoreError
 from gitml.git import GitRepo, identity
+from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
@@ -217,7 +218,14 @@ def _registry(repository: Repository) -> Iterator[Finding]:
     if len(ignored) > _LISTED:
         rest = plural(len(ignored) - _LISTED, "more tag")
         yield _warning("registry", f"{rest} ignored", "git show TAG")
-    if not ignored:
+    wrong = [
+        *(_problem("registry", f"tag {item.sentence}", "gitml registry verify")
+          for item in registry.view().rejected[:_LISTED]),
+        *(_problem("registry", tag.sentence, "gitml registry verify")
+          for tag in deleted_tags(registry)[:_LISTED]),
+    ]  # fmt: skip
+    yield from wrong
+    if not ignored and not wrong:
         yield _good("registry", plural(len(registry.search_registered_models()), "model"))
 
 

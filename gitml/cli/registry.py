@@ -16,7 +16,7 @@ from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
 from gitml.query.gates import Verdict
 from gitml.registry import registration
 from gitml.registry.ancestry import Lineage
-from gitml.registry.tags.stage_history import by_stage, stage_entry
+from gitml.registry.tags.stage_history import by_stage, people_of, stage_entry
 
 _reason = click.option("-m", "--reason", default="", metavar="WHY", help="Recorded in the git tag.")
 
@@ -30,9 +30,16 @@ def registry() -> None:
 @as_json
 def list_command(json_: bool) -> None:
     """List the registered models."""
-    models = MlflowClient().search_registered_models(max_results=None)
+    client = MlflowClient()
+    models = client.search_registered_models(max_results=None)
+    rejected = client.registry.view().rejected
     if json_:
-        print_json(models)
+        print_json(
+            [
+                {**dict(model), "rejected": verification.rejected(rejected, model.name)}
+                for model in models
+            ]
+        )
         return
     table(
         ("MODEL", "LATEST", "PRODUCTION", "STAGING", "ALIASES", "UPDATED", "DESCRIPTION"),
@@ -50,6 +57,8 @@ def list_command(json_: bool) -> None:
         ],
         empty="No registered models.",
     )
+    verification.tell_rejected(rejected)
+    verification.tell_deleted(client.registry)
 
 
 def _in_stage(model: RegisteredModel, stage: str) -> int | None:
@@ -71,12 +80,16 @@ def show(name: str, version: str | None, json_: bool) -> None:
         return
     model = client.get_registered_model(name)
     versions = client.registry.model_versions(model.name)
+    rejected = client.registry.view(model.name).rejected_of(model.name)
     versions.sort(key=lambda version: -version.version)
     if json_:
         stages = by_stage(client.model_history(name))
-        print_json({**dict(model), "versions": versions, "stages": stages})
+        document = {**dict(model), "versions": versions, "stages": stages}
+        print_json({**document, "rejected": verification.rejected(rejected)})
     else:
         _print_model(model, versions)
+        verification.tell_rejected(rejected)
+        verification.tell_deleted(client.registry, model.name)
 
 
 def _print_model(model: RegisteredModel, versions: list[ModelVersion]) -> None:
@@ -260,15 +273,17 @@ def _tell_aliases(client: MlflowClient, name: str, json_: bool) -> None:
 @as_json
 def history(name: str, edits: bool, json_: bool) -> None:
     """Show who changed what, when and why, oldest first."""
-    events = MlflowClient().model_history(name, edits=edits)
+    client = MlflowClient()
+    events = client.model_history(name, edits=edits)
     if json_:
         print_json(events)
         return
     table(
         ("WHEN", "WHAT", "WHY", "WHO"),
-        [(When(event.timestamp), _what(event), event.reason, event.user) for event in events],
+        [(When(event.timestamp), _what(event), event.reason, people_of(event)) for event in events],
         empty="Nothing happened yet.",
     )
+    verification.tell_rejected(client.registry.view(name).rejected_of(name))
 
 
 def _what(event: ModelEvent) -> str:
@@ -289,5 +304,6 @@ for _command in (
     promotion.release,
     promotion.rollback,
     verification.verify,
+    verification.acknowledge,
 ):
     registry.add_command(_command)

@@ -8,7 +8,8 @@ import click
 
 from gitml.cli.cells import Cell, Identifier, When
 from gitml.cli.options import as_json
-from gitml.cli.output import facts, heading, print_json, table
+from gitml.cli.output import facts, heading, print_json, table, talk
+from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
@@ -62,6 +63,7 @@ def _status(repository: Repository) -> dict[str, Any]:
             "shared": not repository.uses_default_remote(),
         },
         "models": _models(repository),
+        "deleted_tags": deleted_tags(Registry.of(repository)),
     }
 
 
@@ -118,6 +120,8 @@ def _print(status_: dict[str, Any]) -> None:
             for entry in status_["in_progress"]
         ]
         table(("RUN", "NAME", "STARTED"), rows, empty="")
+    for deleted in status_["deleted_tags"]:
+        talk(f"warning: {deleted.sentence}")
     if status_["models"]:
         heading("Models")
         table(

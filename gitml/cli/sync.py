@@ -79,6 +79,10 @@ def _tell_registry(report: ExchangeReport) -> None:
         say(f"renumbered: {renumbered.model} {renumbered.old} → {renumbered.new}")
     for line in report.lost:
         talk(f"warning: not applied: {line}.")
+    for tag in report.restored:
+        say(f"put back, it was deleted: {tag}")
+    for sentence in report.deleted:
+        talk(f"warning: {sentence}")
 
 
 def _tell_pull(report: ExchangeReport, remote: str) -> None:

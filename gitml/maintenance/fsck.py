@@ -5,6 +5,7 @@ The rules are pure and lie in ``formats/checks.py``; this module reads and write
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 import time
 from collections import defaultdict
@@ -19,6 +20,7 @@ from gitml.formats import checks, dvc_config, limits, manifest, run_records
 from gitml.formats.checks import Fault, RunCheck
 from gitml.git import GitRepo, RefUpdate, TreeEntry
 from gitml.maintenance import open_runs
+from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
@@ -254,7 +256,14 @@ class _Check:
     # The registry --------------------------------------------------------------------------------
 
     def _registry(self) -> Iterator[Fault]:
-        for ignored in Registry.of(self._repository).ignored_tags():
+        registry = Registry.of(self._repository)
+        for item in registry.view().rejected:
+            yield Fault(place=item.tag.name, reason=f"is rejected: {item.reason}",
+                        fix=f"git show {shlex.quote(item.tag.name)}")  # fmt: skip
+        for deleted in deleted_tags(registry):
+            yield Fault(place=deleted.tag, reason=f"is {deleted.absence}; {deleted.sender} sent it",
+                        fix=deleted.fix)  # fmt: skip
+        for ignored in registry.ignored_tags():
             yield Fault(place=ignored.tag, reason=f"is ignored: {ignored.reason}",
                         fix=f"git show {ignored.tag}")  # fmt: skip
         for tag in self._git.tags():

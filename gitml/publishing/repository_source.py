@@ -19,6 +19,7 @@ from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
 from gitml.publishing import documents
 from gitml.publishing.warnings import repository_warnings
+from gitml.registry.audit.rejected import RejectedTag
 from gitml.registry.gates import declarations
 from gitml.registry.gates.metric_direction import by_name
 from gitml.registry.promotion.comparison import VersionComparison
@@ -161,6 +162,10 @@ class RepositorySource:
     def events(self, model: str) -> Sequence[ModelEvent]:
         """Return the history of a model."""
         return self._of_model(model, lambda: self._registry.history(model), ())
+
+    def rejected(self, model: str) -> Sequence[RejectedTag]:
+        """Return the tags of a model that do not count."""
+        return self._registry.view(model).rejected_of(model)
 
     def decisions(self, model: str) -> Sequence[Decision]:
         """Return the versions of a model that entered a stage, newest first."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 
 from gitml.entities import ModelVersion, Run
 from gitml.errors import GitmlError, InvalidInput
 from gitml.git import default_branch
+from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.gates import declarations
 from gitml.registry.promotion.unapplied import drift
 from gitml.registry.registry import Registry
+from gitml.registry.tags.grammar import slug
 from gitml.repository import Repository
 from gitml.site.source import RepositoryWarning
 
@@ -24,7 +26,7 @@ def repository_warnings(
     versions: Sequence[ModelVersion],
     runs: Sequence[Run],
 ) -> list[RepositoryWarning]:
-    """List declarations that are not applied, missing files, and tags that are not events.
+    """List tags that do not count or are no events, unapplied declarations, and missing files.
 
     Args:
         repository: The clone.
@@ -32,16 +34,20 @@ def repository_warnings(
         versions: All versions of all models.
         runs: All runs, newest first.
     """
+    deleted = deleted_tags(registry)
     return [
-        *_unapplied_declarations(repository, versions),
+        *_rejected_tags(registry),
+        *(RepositoryWarning(text=tag.sentence, model=tag.model) for tag in deleted[:_MAX_TAGS]),
+        *_unapplied_declarations(repository, versions, {tag.model for tag in deleted}),
         *_missing_files(repository, versions, runs),
         *_ignored_tags(registry),
     ]
 
 
 def _unapplied_declarations(
-    repository: Repository, versions: Sequence[ModelVersion]
+    repository: Repository, versions: Sequence[ModelVersion], deleted: Container[str]
 ) -> Iterator[RepositoryWarning]:
+    """List what tags do not say as declared; of models whose tags are gone, that is no news."""
     commit = default_branch.tip(repository.git, repository.settings.git_remote)
     if commit is None:
         return
@@ -51,6 +57,8 @@ def _unapplied_declarations(
         yield RepositoryWarning(text=error.message)
         return
     for model, declaration in sorted(declared.items()):
+        if slug(model) in deleted:
+            continue
         existing = [version for version in versions if version.name == model]
         for sentence in drift(declaration, existing):
             yield RepositoryWarning(
@@ -82,6 +90,11 @@ def _missing_files(
                 run_id=run_id,
                 model=registered[run_id].name if run_id in registered else "",
             )
+
+
+def _rejected_tags(registry: Registry) -> Iterator[RepositoryWarning]:
+    for item in islice(registry.view().rejected, _MAX_TAGS):
+        yield RepositoryWarning(text=f"Tag {item.sentence}", model=item.event.model)
 
 
 def _ignored_tags(registry: Registry) -> Iterator[RepositoryWarning]:

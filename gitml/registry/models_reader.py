@@ -12,6 +12,7 @@ from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo
 from gitml.registry import edit_log
 from gitml.registry.models_view import ModelsView, Records
+from gitml.registry.tag_filter import TagFilter
 from gitml.registry.tags import grammar, model_state
 from gitml.registry.tags.names import check_model_name
 from gitml.registry.tags.version_commit import version_file, version_files
@@ -56,25 +57,29 @@ class ModelsReader:
         repo: The repository.
         branch: Where descriptions and tags are recorded.
         files: The ``version.json`` of version commits.
+        tags: Parts the tags that count from the others.
     """
 
-    def __init__(self, repo: GitRepo, branch: Branch, files: CommitFiles) -> None:
+    def __init__(self, repo: GitRepo, branch: Branch, files: CommitFiles, tags: TagFilter) -> None:
         self._repo = repo
         self._branch = branch
         self._files = files
+        self._tags = tags
 
     def of(self, name: str) -> ModelsView:
         """Read one model; all of them if it does not exist, so that errors can name those."""
         slug = grammar.slug(check_model_name(name))
-        tags = self._repo.tags(*grammar.patterns(slug))
-        view = ModelsView(tags, self._read(f"{model_records.ROOT}/{slug}"), self._files)
+        judged = self._tags.judge(self._repo.tags(*grammar.patterns(slug)))
+        records = self._read(f"{model_records.ROOT}/{slug}")
+        view = ModelsView(judged.accepted, records, self._files, judged.rejected)
         return view if view.model(name, lenient=True).exists else self.all()
 
     def all(self, *, latest: bool = False) -> ModelsView:
         """Read all models; with ``latest`` fewer records."""
-        tags = list(self._repo.tags())
-        versions = _latest_versions(model_state.fold(tags)) if latest else None
-        return ModelsView(tags, self._read(model_records.ROOT, versions), self._files)
+        judged = self._tags.judge(self._repo.tags())
+        versions = _latest_versions(model_state.fold(judged.accepted)) if latest else None
+        records = self._read(model_records.ROOT, versions)
+        return ModelsView(judged.accepted, records, self._files, judged.rejected)
 
     def _read(
         self, folder: str, versions: Mapping[str, Container[int | None]] | None = None

@@ -16,8 +16,10 @@ from gitml.errors import AlreadyExists, NotFound, StoreError
 from gitml.formats import model_records
 from gitml.formats.model_records import ModelRecord, VersionFile, VersionRecord
 from gitml.git import Tag
+from gitml.registry.audit.rejected import ALIASING, STAGING, RejectedTag, newest_rejected
 from gitml.registry.model_snapshot import ModelSnapshot
 from gitml.registry.tags import grammar, model_state
+from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.model_state import IgnoredTag, ModelState, VersionState
 from gitml.registry.tags.names import (
     alike,
@@ -46,10 +48,18 @@ class ModelsView:
         tags: Git tags; those that are not registry events are ignored.
         records: The branch's records of models.
         files: The ``version.json`` of version commits.
+        rejected: Tags without any effect, whose names are not used again all the same.
     """
 
-    def __init__(self, tags: Iterable[Tag], records: Records, files: VersionFiles) -> None:
+    def __init__(
+        self,
+        tags: Iterable[Tag],
+        records: Records,
+        files: VersionFiles,
+        rejected: Sequence[RejectedTag] = (),
+    ) -> None:
         self._tags = list(tags)
+        self.rejected = tuple(rejected)
         self._records = records
         self._files = files
         self._snapshots: dict[str, tuple[ModelSnapshot, StoreError | None]] = {}
@@ -133,8 +143,52 @@ class ModelsView:
         ]
         return [*self._state.ignored, *foreign]
 
+    # What does not count ------------------------------------------------------------------------
+
+    def rejected_of(self, name: str) -> tuple[RejectedTag, ...]:
+        """Return the tags of a model that do not count."""
+        slug = grammar.slug(name)
+        return tuple(item for item in self.rejected if item.event.model == slug)
+
+    def newest_rejected(self, name: str, stage: str) -> RejectedTag | None:
+        """Return the newest tag of a stage if it does not count; None if it does."""
+        return self._newest_rejected(name, STAGING, stage)
+
+    def newest_rejected_alias(self, name: str, alias: str) -> RejectedTag | None:
+        """Return the newest tag of an alias if it does not count; None if it does."""
+        return self._newest_rejected(name, ALIASING, grammar.slug(alias, "alias"))
+
+    def rejected_registration(self, name: str, number: int | None = None) -> RejectedTag | None:
+        """Return the tag that would have registered a version, if none that counts did.
+
+        Args:
+            name: The model.
+            number: The version; None for the highest, if it is above all that were registered.
+        """
+        registered = {version.number for version in self.model(name, lenient=True).state.versions}
+        rejected = {
+            grammar.number_of(item.event.version or "") or 0: item
+            for item in self.rejected_of(name)
+            if item.event.kind is Kind.REGISTERED
+        }
+        wanting = rejected.keys() - registered
+        if number is None:
+            number = max(wanting, default=0)
+            return rejected[number] if number > max([0, *filter(None, registered)]) else None
+        return rejected[number] if number in wanting else None
+
+    def _newest_rejected(self, name: str, kinds: Sequence[Kind], value: str) -> RejectedTag | None:
+        accepted = self._tags_by_slug.get(grammar.slug(name), ())
+        return newest_rejected(self.rejected_of(name), accepted, kinds, value)
+
     def _missing(self, name: str) -> NotFound:
         names = (snapshot.name for snapshot in self.models if snapshot.exists)
+        rejected = self.rejected_of(name)
+        if rejected:
+            return NotFound(
+                f"No registered model {short_repr(name)}: {rejected[0].sentence}",
+                hint="`gitml registry verify` lists all tags that do not count.",
+            )
         return NotFound(
             f"No registered model {short_repr(name)}.", hint=f"Registered models: {listed(names)}."
         )
@@ -203,7 +257,7 @@ class ModelsView:
             NotFound: The model never existed.
         """
         model = self.model(name, lenient=True)
-        if not model.exists and not model.state.tags:
+        if not model.exists and model.slug not in self._tags_by_slug:
             raise self._missing(name)
         if model.slug not in self._histories:
             tags = self._tags_by_slug.get(model.slug, [])
@@ -226,6 +280,8 @@ class ModelsView:
         """Return a model without the records that cannot be read, and the error of one of them."""
         if slug not in self._snapshots:
             state = self._state.models.get(slug) or ModelState(slug=slug, name=slug)
+            names = (item.tag.name for item in self.rejected if item.event.model == slug)
+            state = model_state.reserving(state, names)
             self._snapshots[slug] = _snapshot(slug, state, self._records_by_slug.get(slug, {}))
         return self._snapshots[slug]
 

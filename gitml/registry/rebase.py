@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,10 @@ from gitml.formats import model_records
 from gitml.formats.model_records import VersionFile
 from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry import rebase_rules
+from gitml.registry.deleted_tags import DeletedTags
 from gitml.registry.rebase_rules import Moves
+from gitml.registry.sent_log import SentLog
+from gitml.registry.tag_filter import TagFilter
 from gitml.registry.tag_notes import NewestTags, SentTags
 from gitml.registry.tag_writer import TagWriter
 from gitml.registry.tags.detail import TagDetail, TagLink
@@ -29,7 +32,7 @@ from gitml.registry.tags.messages import tag_signature
 from gitml.registry.tags.model_state import event_order
 from gitml.registry.tags.version_commit import VersionCommits
 from gitml.store.branch import TEMPORARY, Branch
-from gitml.store.exchange.exchange import INCOMING, Arrival, Renumbered, Settled
+from gitml.store.exchange.tag_rules import INCOMING, Arrival, Renumbered, Settled
 
 _ATTEMPTS = 10
 _TAGS = "refs/tags/"
@@ -77,6 +80,9 @@ class TagRebaser:
         self._lock = state / "locks" / "registry"
         self._commits = VersionCommits(repo, branch, remote=remote)
         self._sent = SentTags(state)
+        self._log = SentLog(repo, branch, state)
+        self._filter = TagFilter(repo, self._log, state=state, remote=remote)
+        self._deleted = DeletedTags(repo, branch, state=state, remote=remote, tags=self._filter)
         self._newest = NewestTags(state)
 
     def is_registry_tag(self, name: str) -> bool:
@@ -86,6 +92,10 @@ class TagRebaser:
     def shared(self, oids: Iterable[str]) -> None:
         """Note tags that others have: these are never written again."""
         self._sent.add(oids)
+
+    def deleted(self, remote_tags: Collection[str]) -> Mapping[str, str]:
+        """Return what was sent once and is not on the remote any more: name to a sentence."""
+        return {tag.tag: tag.sentence for tag in self._deleted.observe(remote_tags)}
 
     def settle(self, arrival: Arrival) -> Settled:
         """Take in the remote's tags, and rebase ours onto them if both are new.
@@ -138,7 +148,8 @@ class TagRebaser:
     def _plan_model(
         self, plan: _Plan, slug: str, unsent: list[Tag], remote: list[Tag], arrival: Arrival
     ) -> None:
-        sent = self._sent.read()
+        log = self._log.tags()
+        sent = self._sent.read() | {tag.oid for tag in log}
         requests = [tag for tag in unsent if tag.oid not in sent and rebase_rules.is_request(tag)]
         requests = [
             tag for tag in requests if self._is_whole(slug, tag) and self._is_rewritable(tag)
@@ -146,15 +157,19 @@ class TagRebaser:
         fixed = [tag for tag in unsent if tag not in requests]
         self._refuse_clashes(fixed, arrival)
         news = any(tag.name not in plan.local for tag in remote)
-        others = [*remote, *fixed]
+        judged = self._filter.judge([*remote, *fixed])
+        others = list(judged.accepted)
+        rejected = {item.tag.name for item in judged.rejected}
+        reserved = [*rejected, *(tag.tag for tag in log)]
         if not requests or not (
             news
-            or rebase_rules.is_concurrent(requests, remote)
+            or rebase_rules.is_reusing(requests, slug, reserved)
+            or rebase_rules.is_concurrent(requests, [t for t in remote if t.name not in rejected])
             or not rebase_rules.is_chained(requests, others)
         ):
             return
-        moves = self._move_versions(plan, slug, requests, others, arrival.tip)
-        replayed = rebase_rules.replay(slug, others, requests, moves, self._origin)
+        moves = self._move_versions(plan, slug, requests, others, arrival.tip, reserved)
+        replayed = rebase_rules.replay(slug, others, requests, moves, self._origin, reserved)
         plan.lost += replayed.lost
         plan.removed |= {tag.name for tag in requests}
         last = max(others, key=event_order, default=None)
@@ -188,9 +203,17 @@ class TagRebaser:
     # Versions under another number --------------------------------------------------------------
 
     def _move_versions(
-        self, plan: _Plan, slug: str, requests: list[Tag], others: list[Tag], tip: str | None
+        self,
+        plan: _Plan,
+        slug: str,
+        requests: list[Tag],
+        others: list[Tag],
+        tip: str | None,
+        reserved: list[str],
     ) -> Moves:
-        numbers = rebase_rules.new_numbers(requests, others, self._recorded(slug, tip))
+        names = [name for name in reserved if (event := parse(name)) and event.model == slug]
+        recorded = self._recorded(slug, tip)
+        numbers = rebase_rules.new_numbers(requests, others, recorded, names)
         commits = {}
         old: dict[str, bytes | None] = {}
         new: dict[str, bytes | None] = {}

@@ -19,7 +19,7 @@ from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail, TagLink
 from gitml.registry.tags.grammar import Kind, TagEvent, number_of, parse, slug as slug_of
 from gitml.registry.tags.messages import format_message, parse_detail, parse_message
-from gitml.registry.tags.model_state import ModelState, VersionState, event_order, fold
+from gitml.registry.tags.model_state import ModelState, VersionState, event_order, fold, reserving
 from gitml.registry.tags.plan import Step
 
 _STAGES = {stage.value: stage for stage in Stage}
@@ -80,6 +80,23 @@ def is_concurrent(unpushed: Iterable[Tag], remote_tags: Sequence[Tag]) -> bool:
     return False
 
 
+def is_reusing(requests: Iterable[Tag], slug: str, reserved: Iterable[str]) -> bool:
+    """Return True if a request has the name or the counter of a tag that does not count or is gone.
+
+    Args:
+        requests: This clone's own tags of a model.
+        slug: The model's name in tags.
+        reserved: Names of those tags.
+    """
+    taken = reserving(ModelState(slug=slug), reserved)
+    for tag in requests:
+        event = parse(tag.name)
+        counter = event.counter if event else None
+        if tag.name in taken.reserved or (counter is not None and counter <= taken.counter):
+            return True
+    return False
+
+
 def is_chained(requests: Iterable[Tag], others: Iterable[Tag]) -> bool:
     """Return True if each request links to the event before it, among all of the model's."""
     requests = list(requests)
@@ -93,7 +110,10 @@ def is_chained(requests: Iterable[Tag], others: Iterable[Tag]) -> bool:
 
 
 def new_numbers(
-    unpushed: Iterable[Tag], remote_tags: Iterable[Tag], recorded: Iterable[int]
+    unpushed: Iterable[Tag],
+    remote_tags: Iterable[Tag],
+    recorded: Iterable[int],
+    reserved: Iterable[str] = (),
 ) -> dict[int, int]:
     """Assign new numbers to versions whose numbers are taken; their order stays.
 
@@ -101,12 +121,14 @@ def new_numbers(
         unpushed: This clone's own tags of a model.
         remote_tags: The remote's tags of the model.
         recorded: Numbers of which the remote has records.
+        reserved: Names of tags that do not count, or are gone.
 
     Returns:
         Old number to new one, if they differ.
     """
     numbers = sorted(_registered(unpushed))
-    taken = {number for tag in remote_tags if (number := _number(tag.name)) is not None}
+    names = [*(tag.name for tag in remote_tags), *reserved]
+    taken = {number for name in names if (number := _number(name)) is not None}
     taken |= set(recorded) - set(numbers)
     free = max(taken, default=0) + 1
     moved = {}
@@ -129,7 +151,12 @@ def _number(name: str) -> int | None:
 
 
 def replay(
-    slug: str, fixed: Iterable[Tag], unpushed: Iterable[Tag], moves: Moves, origin: Origin
+    slug: str,
+    fixed: Iterable[Tag],
+    unpushed: Iterable[Tag],
+    moves: Moves,
+    origin: Origin,
+    reserved: Sequence[str] = (),
 ) -> Replayed:
     """Make this clone's requests again, after the remote's events.
 
@@ -139,6 +166,7 @@ def replay(
         unpushed: This clone's own, which are replaced.
         moves: Versions that get another number.
         origin: Returns where a version comes from.
+        reserved: Names of tags that do not count, or are gone.
     """
     tags = list(fixed)
     new: list[Tag] = []
@@ -146,6 +174,7 @@ def replay(
     for tag in sorted(unpushed, key=event_order):
         request = _Request(tag, moves)
         state = fold(tags).models.get(slug, ModelState(slug=slug, name=request.model))
+        state = reserving(state, reserved)
         steps = request.steps(state)
         if steps is None:
             lost.append(f"{request.line}: the version was deleted meanwhile")

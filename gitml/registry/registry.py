@@ -22,15 +22,18 @@ from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals
 from gitml.registry.model_snapshot import ModelSnapshot
 from gitml.registry.models_reader import CommitFiles, ModelsReader, ModelViews, PinnedViews
+from gitml.registry.models_view import ModelsView
 from gitml.registry.new_version import NewVersions
 from gitml.registry.record_book import RecordBook
+from gitml.registry.sent_log import SentLog
+from gitml.registry.tag_filter import TagFilter
 from gitml.registry.tag_journal import TagChange, TagJournal
 from gitml.registry.tag_notes import NewestTags
 from gitml.registry.tag_writer import TagWriter
 from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.model_state import IgnoredTag, VersionState
-from gitml.registry.tags.names import check_alias, check_key, check_stage
+from gitml.registry.tags.names import check_alias, check_key, check_stage, check_tags
 from gitml.registry.tags.plan import Step
 from gitml.registry.tags.version_commit import ModelSource, VersionCommits
 from gitml.repository import Repository
@@ -70,9 +73,13 @@ class Registry:
         self.remote = remote
         self.now = clock
         files = CommitFiles(repo)
-        self._views: ModelViews = ModelsReader(repo, branch, files)
-        self._edits = ModelsReader(repo, branch, files).edits
-        self._journal = TagJournal(repo, TagWriter(repo, remote), NewestTags(state), files, clock)
+        sent = SentLog(repo, branch, state)
+        self.tag_filter = TagFilter(repo, sent, state=state, remote=remote)
+        reader = ModelsReader(repo, branch, files, self.tag_filter)
+        self._views: ModelViews = reader
+        self._edits = reader.edits
+        writer = TagWriter(repo, remote)
+        self._journal = TagJournal(repo, writer, NewestTags(state), sent, files, clock)
         self._records = RecordBook(branch, clock)
         commits = VersionCommits(repo, branch, remote=remote)
         self._versions = NewVersions(repo, commits, self._journal, self._records, clock)
@@ -142,10 +149,7 @@ class Registry:
         return search.page(matches, max_results, page_token)
 
     def history(self, name: str, *, edits: bool = False) -> list[ModelEvent]:
-        """Return what happened to a model, oldest first; with edits of descriptions and tags.
-
-        A deleted model has a history, too.
-        """
+        """Return what happened to a model, even a deleted one, oldest first; maybe with edits."""
         view = self._views.of(name)
         events = view.history(name)
         if edits:
@@ -156,6 +160,10 @@ class Registry:
     def ignored_tags(self) -> list[IgnoredTag]:
         """Return tags named like registry events that are ignored, and why."""
         return self._views.all().ignored_tags()
+
+    def view(self, name: str | None = None) -> ModelsView:
+        """Return all models, or one, as of now: for several questions about one moment."""
+        return self._views.all() if name is None else self._views.of(name)
 
     def facts_of(self, version: ModelVersion) -> VersionFacts:
         """Return the facts about a version: its run, its signature, its files."""
@@ -173,8 +181,7 @@ class Registry:
     ) -> Admission:
         """Judge a version by gates, against what is live now; see ``admission.examine``."""
         view = self._views.of(name)
-        candidate = view.get_model_version(name, version)
-        live = view.live_versions(name)
+        candidate, live = view.get_model_version(name, version), view.live_versions(name)
         judge = partial(admission.examine, returning=returning, approvals=approvals)
         return judge(candidate, stage, gates, live, self._facts.of)
 
@@ -184,7 +191,7 @@ class Registry:
         self, name: str, tags: Mapping[str, str] | None = None, description: str = ""
     ) -> RegisteredModel:
         """Create a model without versions; raises AlreadyExists if the name is taken."""
-        checked = _checked(tags)
+        checked = check_tags(tags)
         with self._locked():
             view = self._views.all()
             model = view.require_unused(name)
@@ -227,8 +234,8 @@ class Registry:
         """Delete a model with all its versions; their numbers are never used again."""
         with self._locked():
             model = self._append(name, lambda model: plan.model_deleted(model.state), reason)
-            deleted = self._views.of(model.name).model(model.name)
-            self._records.close(model, deleted.state.newest * 1000)
+            newest = self._views.of(model.name).model(model.name).state.newest
+            self._records.close(model, newest * 1000)
 
     # Versions -----------------------------------------------------------------------------------
 
@@ -247,7 +254,7 @@ class Registry:
             AlreadyExists: The name differs from another model's only in case.
             StoreError: git refused; nothing is left behind.
         """
-        checked = _checked(tags)
+        checked = check_tags(tags)
 
         def read() -> ModelSnapshot:
             view = self._views.of(name)
@@ -378,8 +385,6 @@ class Registry:
         with self._locked():
             self._append(name, lambda m: plan.alias_removed(m.state, alias), reason)
 
-    # Shared -------------------------------------------------------------------------------------
-
     def _existing(self, name: str) -> ModelSnapshot:
         return self._views.of(name).existing(name)
 
@@ -393,7 +398,3 @@ class Registry:
         return self._journal.append(
             lambda: self._existing(name), lambda model: TagChange(steps=steps(model)), reason
         )
-
-
-def _checked(tags: Mapping[str, Any] | None) -> dict[str, str]:
-    return {check_key(key): str(value) for key, value in (tags or {}).items()}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitml.errors import Conflict, GitmlError
 from gitml.git import GitRepo, RefUpdate, Tag
 from gitml.registry.model_snapshot import ModelSnapshot
 from gitml.registry.models_view import VersionFiles
+from gitml.registry.sent_log import SentLog
 from gitml.registry.tag_notes import NewestTags
 from gitml.registry.tag_writer import TagWriter
 from gitml.registry.tags import plan
 from gitml.registry.tags.detail import TagDetail
 from gitml.registry.tags.messages import check_length, format_message
+from gitml.registry.tags.model_state import reserving
 from gitml.registry.tags.plan import Step
 from gitml.text import short_repr, single_line
 
@@ -41,6 +43,7 @@ class TagJournal:
         repo: The repository.
         writer: Writes tag objects.
         newest: Notes the last tag of each model.
+        sent: Which tags were sent: no name is used again, whatever became of the tag.
         files: The ``version.json`` of version commits.
         clock: ms since the Unix epoch.
     """
@@ -50,12 +53,14 @@ class TagJournal:
         repo: GitRepo,
         writer: TagWriter,
         newest: NewestTags,
+        sent: SentLog,
         files: VersionFiles,
         clock: Callable[[], int],
     ) -> None:
         self._repo = repo
         self._writer = writer
         self._newest = newest
+        self._sent = sent
         self._files = files
         self._clock = clock
 
@@ -80,7 +85,7 @@ class TagJournal:
             SignatureError: A tag cannot be signed, or the signer is not allowed.
         """
         for _ in range(_ATTEMPTS):
-            model = read()
+            model = self._reserving(read())
             planned = change(model)
             try:
                 self._write(model, planned, reason)
@@ -95,6 +100,10 @@ class TagJournal:
             f"Model {short_repr(model.name)} keeps changing; another process is writing to it.",
             hint="Try again.",
         )
+
+    def _reserving(self, model: ModelSnapshot) -> ModelSnapshot:
+        names = (sent.tag for sent in self._sent.tags())
+        return replace(model, state=reserving(model.state, names))
 
     def _write(self, model: ModelSnapshot, change: TagChange, reason: str) -> None:
         if not change.steps:

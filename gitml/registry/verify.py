@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from gitml.errors import SignatureError, StoreError
@@ -13,15 +13,16 @@ from gitml.git import Tag
 from gitml.query.gates import Value
 from gitml.registry import facts
 from gitml.registry.audit import chain
+from gitml.registry.audit.acknowledged import AcknowledgedFault, parted
 from gitml.registry.audit.chain import Audit, Claim, Measured, TagFault, TagProblem
-from gitml.registry.audit.signature_check import signatures
 from gitml.registry.audit.signers import of_team
+from gitml.registry.deleted_tags import DeletedTags, deleted_tags
 from gitml.registry.registry import Registry
 from gitml.registry.tag_notes import NewestTags
-from gitml.registry.tags import grammar
+from gitml.registry.tags import grammar, model_state
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.messages import parse_detail
-from gitml.registry.tags.model_state import IgnoredTag, is_event
+from gitml.registry.tags.model_state import IgnoredTag
 from gitml.registry.tags.version_commit import version_file
 from gitml.store.exchange import tag_log
 
@@ -40,6 +41,7 @@ class Verification:
         signed: How many must be signed by somebody allowed.
         faults: What is wrong with them; empty where the audit trail is whole.
         foreign: Tags that look like events of the registry and are none; they mean nothing.
+        acknowledged: What is wrong, too, and was looked at; see ``acknowledged.py``.
     """
 
     tags: int
@@ -47,6 +49,7 @@ class Verification:
     signed: int
     faults: tuple[TagFault, ...]
     foreign: tuple[IgnoredTag, ...]
+    acknowledged: tuple[AcknowledgedFault, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -76,16 +79,17 @@ def require_signed(registry: Registry, models: Iterable[str]) -> None:
     """Refuse to go on from tags of models that nobody allowed has signed.
 
     Raises:
-        SignatureError: There are some, and the policy of the default branch asks for signatures.
+        SignatureError: There are some that nobody acknowledged, and the policy of the default
+            branch asks for signatures.
     """
     policy = of_team(registry.repo, registry.remote)
     if not policy.required:
         return
     patterns = [pattern for name in models for pattern in grammar.patterns(grammar.slug(name))]
     tags = registry.repo.tags(*patterns) if patterns else []
-    oids = {tag.name: tag.oid for tag in tags if policy.asks(tag) and is_event(tag)}
-    with signatures(registry.repo, policy) as checks:
-        faults = [f"{fault.tag}: {fault.reason}" for fault in checks.faults(oids)]
+    rejected = registry.tag_filter.judge(tags, policy).rejected
+    unknown, _ = parted([item.fault for item in rejected], policy)
+    faults = [f"{fault.tag}: {fault.reason}" for fault in unknown]
     if faults:
         more = f" And {len(faults) - _NAMED} more." if len(faults) > _NAMED else ""
         raise SignatureError(
@@ -111,27 +115,28 @@ class _Verifier:
         return event is not None and self._only in (None, event.model)
 
     def verification(self) -> Verification:
-        ignored = [item for item in self._registry.ignored_tags() if item.tag in self._tags]
+        policy = of_team(self._repo, self._registry.remote)
+        judged = self._registry.tag_filter.judge(self._tags.values(), policy)
+        ignored = model_state.fold(judged.accepted).ignored
         events: dict[str, list[Tag]] = defaultdict(list)
         left_out = {item.tag for item in ignored}
-        for tag in self._tags.values():
+        for tag in judged.accepted:
             event = grammar.parse(tag.name)
             if event and tag.name not in left_out:
                 events[event.model].append(tag)
         audits = [chain.audit(of_model) for of_model in events.values()]
-        policy = of_team(self._repo, self._registry.remote)
-        signed = {tag.name: tag.oid for of_model in events.values() for tag in of_model
-                  if policy.asks(tag)}  # fmt: skip
         faults = [*self._claims(audits), *self._rules(audits, events)]
-        with signatures(self._repo, policy) as checks:
-            faults += checks.faults(signed)
+        faults += [item.fault for item in judged.rejected]
+        faults = self._with_remedy(faults)
         faults.sort(key=lambda fault: (fault.problem not in _FIRST, fault.tag))
+        unknown, acknowledged = parted(faults, policy)
         return Verification(
-            tags=sum(map(len, events.values())),
-            models=len(events),
-            signed=len(signed),
-            faults=tuple(faults),
+            tags=sum(map(len, events.values())) + len(judged.rejected),
+            models=len(events.keys() | {item.event.model for item in judged.rejected}),
+            signed=judged.required,
+            faults=tuple(unknown),
             foreign=tuple(ignored),
+            acknowledged=tuple(acknowledged),
         )
 
     # What others know ---------------------------------------------------------------------------
@@ -146,12 +151,22 @@ class _Verifier:
         yield from chain.check_claims(claims, {name: tag.oid for name, tag in self._tags.items()})
         yield from self._remote(claims)
 
+    def _with_remedy(self, faults: Iterable[TagFault]) -> list[TagFault]:
+        """Add to what was deleted who sent it, and how to put it back."""
+        deleted = {(tag.tag, tag.oid): tag for tag in deleted_tags(self._registry)}
+        return [
+            replace(fault, reason=f"{fault.reason} {deleted[fault.tag, fault.oid].remedy}")
+            if fault.problem is TagProblem.DELETED and (fault.tag, fault.oid) in deleted
+            else fault
+            for fault in faults
+        ]
+
     def _sent(self) -> list[tuple[str, str]]:
         """Names and ids of the tags that the branch's history says were sent."""
         branch = self._registry.branch
         tips = {branch.tip(), self._repo.ref(branch.tracking_ref)}
         sent = tag_log.read(self._repo, (tip for tip in tips if tip))
-        return [(name, oid) for name, oids in sent.items() for oid in sorted(oids)]
+        return sorted({(tag.tag, tag.oid) for tag in sent})
 
     def _remote(self, claims: Iterable[Claim]) -> Iterator[TagFault]:
         """Compare with the git remote what this clone has right."""
@@ -162,14 +177,15 @@ class _Verifier:
             name.removeprefix("refs/tags/"): oid
             for name, oid in self._repo.remote_refs(remote, "refs/tags/*").items()
         }
+        DeletedTags.of(self._registry).observe(remote_oids.keys())
         sent = {name for name, _ in self._sent()}
         for name, tag in self._tags.items():
             if name in remote_oids and remote_oids[name] != tag.oid:
                 reason = f"It is {remote_oids[name][:12]} on {remote!r}, and {tag.oid[:12]} here."
-                yield TagFault(tag=name, problem=TagProblem.MOVED, reason=reason)
+                yield TagFault(tag=name, oid=tag.oid, problem=TagProblem.MOVED, reason=reason)
             elif name in sent and name not in remote_oids:
                 reason = f"It was sent to {remote!r}, and is not there any more."
-                yield TagFault(tag=name, problem=TagProblem.DELETED, reason=reason)
+                yield TagFault(tag=name, oid=tag.oid, problem=TagProblem.DELETED, reason=reason)
 
     # What tags say ------------------------------------------------------------------------------
 
@@ -200,7 +216,7 @@ class _Verifier:
             reason = "Its commit names other files in model.dvc than in version.json."
         else:
             return
-        yield TagFault(tag=tag.name, problem=TagProblem.COMMIT, reason=reason)
+        yield TagFault(tag=tag.name, oid=tag.oid, problem=TagProblem.COMMIT, reason=reason)
 
     def _out_hashes(self, commit: str) -> list[str]:
         """Return the hashes that a version commit's DVC file names."""
@@ -221,7 +237,8 @@ class _Verifier:
                 f"A gate was judged by {kind}.{key} = {measured.value!s:.60}; "
                 f"its run has {has:.200}."
             )
-            yield TagFault(tag=measured.tag, problem=TagProblem.GATES, reason=reason)
+            oid = self._tags[measured.tag].oid
+            yield TagFault(tag=measured.tag, oid=oid, problem=TagProblem.GATES, reason=reason)
 
 
 def _same(value: Value, recorded: Value) -> bool:

@@ -21,6 +21,7 @@ from gitml.entities import (
 )
 from gitml.errors import InvalidInput
 from gitml.forge import Forge
+from gitml.registry.audit.rejected import RejectedTag
 from gitml.registry.promotion.comparison import VersionComparison
 from gitml.registry.promotion.decisions import Decision, OpenProposal
 
@@ -165,6 +166,9 @@ class SiteSource(Protocol):
 
     def events(self, model: str, /) -> Sequence[ModelEvent]:
         """Return the history of a model."""
+
+    def rejected(self, model: str, /) -> Sequence[RejectedTag]:
+        """Return the tags of a model that do not count, for nobody allowed has signed them."""
 
     def proposals(self) -> Sequence[OpenProposal]:
         """Return the versions that branches propose for a stage, newest first."""

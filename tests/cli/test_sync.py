@@ -48,6 +48,7 @@ def test_pull_and_sync_bring_the_runs_of_another_clone(
     assert set(report) == {"exchange", "files", "bytes", "missing", "stays_here"}
     assert report["exchange"] == {
         "runs": 1, "joined": 0, "tags": 0, "changed": True, "renumbered": [], "lost": [],
+        "deleted": [], "restored": [],
     }  # fmt: skip
     monkeypatch.chdir(repository)
     log_run(repository, "ours")
@@ -114,7 +115,7 @@ def test_status_lists_unpushed_runs_and_the_artifact_remote(
     status = loaded(cli("status", "--json"))
     assert set(status) == {
         "repository", "branch", "runs", "deleted_runs", "experiments", "problems", "in_progress",
-        "in_batches", "not_pushed", "artifacts", "models",
+        "in_batches", "not_pushed", "artifacts", "models", "deleted_tags",
     }  # fmt: skip
     assert status["branch"]["name"] == "gitml/runs"
     assert (status["runs"], status["not_pushed"]) == (1, {"new": 1, "changed": 0})

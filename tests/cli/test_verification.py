@@ -52,6 +52,7 @@ def test_verify_reports_the_checked_tags(cli: Cli, promoted: Path) -> None:
     )
     assert loaded(cli("registry", "verify", "Price", "--json")) == {
         "holds": True, "tags": 6, "models": 1, "signed": 0, "faults": [], "foreign": [],
+        "acknowledged": [],
     }  # fmt: skip
     assert "No registered model 'Other'" in cli("registry", "verify", "Other", code=3).stderr
 
@@ -62,7 +63,10 @@ def test_verify_lists_problems_and_exits_1(cli: Cli, promoted: Path) -> None:
 
     result = cli("registry", "verify", code=1)
     assert result.stdout.startswith("Price#Archived#3: deleted. Price#Production#4 records it as ")
-    assert result.stderr == "Price@v9.0.0: foreign, not an annotated tag on a commit\n"
+    assert result.stderr == (
+        "Price@v9.0.0: foreign, not an annotated tag on a commit\n"
+        "An accident that cannot be undone: `gitml registry acknowledge TAG -m WHY`.\n"
+    )
     value = json.loads(cli("registry", "verify", "--json", code=1).stdout)
     assert (value["holds"], value["faults"][0]["problem"]) == (False, "deleted")
 

@@ -16,7 +16,8 @@ from gitml.errors import Conflict
 from gitml.registry.rebase import TagRebaser
 from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
-from gitml.store.exchange.exchange import Arrival, Exchange, Renumbered, Settled
+from gitml.store.exchange.exchange import Exchange
+from gitml.store.exchange.tag_rules import Arrival, Renumbered, Settled
 from tests.clones import exchange, models, origin_and_clone, register, repo
 from tests.conftest import git
 

@@ -15,6 +15,7 @@ from gitml.entities import (
     Run,
 )
 from gitml.forge import NO_FORGE, Forge
+from gitml.registry.audit.rejected import RejectedTag
 from gitml.registry.promotion.comparison import VersionComparison
 from gitml.registry.promotion.decisions import Decision, OpenProposal
 from gitml.site.source import CodeCommit, Document, RepositoryWarning, SiteSource
@@ -57,6 +58,7 @@ class MemorySource:
     commits: Callable[[], Sequence[CodeCommit]] = _no_items
     versions: Callable[[str], Sequence[ModelVersion]] = _no_items
     events: Callable[[str], Sequence[ModelEvent]] = _no_items
+    rejected: Callable[[str], Sequence[RejectedTag]] = _no_items
     proposals: Callable[[], Sequence[OpenProposal]] = _no_items
     decisions: Callable[[str], Sequence[Decision]] = _no_items
     considered: Callable[[ModelVersion], VersionComparison | None] = _nothing

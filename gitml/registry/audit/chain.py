@@ -47,11 +47,13 @@ class TagFault:
 
     Attributes:
         tag: Its name.
+        oid: Id of the tag object in question; of one that was deleted or moved, the former one.
         problem: What is wrong.
         reason: The same in a sentence.
     """
 
     tag: str
+    oid: str = ""
     problem: TagProblem
     reason: str
 
@@ -119,7 +121,7 @@ def check_claims(claims: Iterable[Claim], tags: Mapping[str, str]) -> Iterator[T
         reported.add((claim.tag, problem))
         actual = "it does not exist" if oid is None else f"it is {oid[:12]} now"
         reason = f"{claim.by} records it as {claim.oid[:12]}, but {actual}."
-        yield TagFault(tag=claim.tag, problem=problem, reason=reason)
+        yield TagFault(tag=claim.tag, oid=claim.oid, problem=problem, reason=reason)
 
 
 def audit(tags: Iterable[Tag]) -> Audit:
@@ -142,10 +144,10 @@ def _inserted(ordered: Sequence[Tag], links: Mapping[str, TagLink]) -> Iterator[
             continue
         if previous >= position:
             reason = f"It names {link.tag} as the previous event, which came later."
-            yield TagFault(tag=tag.name, problem=TagProblem.INCONSISTENT, reason=reason)
+            yield _fault(tag, TagProblem.INCONSISTENT, reason)
         for other in ordered[previous + 1 : position]:
             reason = f"It did not exist when {tag.name} was written, which follows {link.tag}."
-            yield TagFault(tag=other.name, problem=TagProblem.INSERTED, reason=reason)
+            yield _fault(other, TagProblem.INSERTED, reason)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,7 +203,7 @@ class _Replay:
         self._counter = max(self._counter, event.counter or 0)
 
     def _fault(self, tag: Tag, problem: TagProblem, reason: str) -> None:
-        self.result.faults.append(TagFault(tag=tag.name, problem=problem, reason=reason))
+        self.result.faults.append(_fault(tag, problem, reason))
 
     def _live(self) -> dict[str, str]:
         """Return the commit of the version that each stage resolves to."""
@@ -308,6 +310,10 @@ class _Replay:
             if commit and value is not None:
                 measured = Measured(tag=tag.name, commit=commit, field=node, value=value)
                 self.result.measured.append(measured)
+
+
+def _fault(tag: Tag, problem: TagProblem, reason: str) -> TagFault:
+    return TagFault(tag=tag.name, oid=tag.oid, problem=problem, reason=reason)
 
 
 def _is_part(event: TagEvent, detail: TagDetail) -> bool:

@@ -185,7 +185,7 @@ def _folded(change: VersionComparison) -> Iterator[str]:
 
 def _history_row(row: StageEntry) -> _Row:
     why = f"⚠️ forced: {_code_span(row.reason)}" if row.forced else _code_span(row.reason)
-    return f"{row.version}", _time(row.timestamp), _code_span(row.user), why
+    return f"{row.version}", _time(row.timestamp), _code_span(row.people), why
 
 
 def _details(title: str, text: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitml.entities import ModelEvent, Stage
 from gitml.git import Tag
@@ -26,6 +26,7 @@ from gitml.registry.tags.grammar import (
 )
 from gitml.registry.tags.messages import parse_detail, parse_message
 
+_MAX_NUMBER = 10**8  # of counters and versions; whoever writes a higher one means harm
 _MAX_TIME = 2**38  # seconds: some thousand years from now
 _PRIORITY = {kind: rank for rank, kind in enumerate(
     (Kind.DEPRECATED, Kind.REGISTERED, Kind.DELETED, Kind.STAGE, Kind.ALIAS, Kind.LEFT,
@@ -91,11 +92,12 @@ class ModelState:
         deprecated: Time of the deprecation that hides it; None if it is not hidden.
         alias_names: True names of aliases, by slug, where they differ.
         tags: Names of all its tags.
+        reserved: Other names that must not be used again: of tags that were rejected or deleted.
         first: Time of its first event.
         newest: Time of its last event.
         last: The tag of its last event.
-        counter: Highest counter of its tags.
-        highest: Highest major version of its tags.
+        counter: Highest counter of its tags and reserved names.
+        highest: Highest major version of them.
     """
 
     slug: str
@@ -104,6 +106,7 @@ class ModelState:
     deprecated: int | None = None
     alias_names: Mapping[str, str] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
+    reserved: frozenset[str] = frozenset()
     first: int = 0
     newest: int = 0
     last: TagLink | None = None
@@ -190,6 +193,29 @@ def fold(tags: Iterable[Tag]) -> RegistryState:
     return RegistryState(models=models, ignored=tuple(sorted(ignored, key=lambda i: i.tag)))
 
 
+def reserving(state: ModelState, names: Iterable[str]) -> ModelState:
+    """Keep a model from using names again: those of its tags that do not count or are gone."""
+    events = {name: event for name in names if (event := parse(name)) and event.model == state.slug}
+    return replace(
+        state,
+        reserved=state.reserved | events.keys(),
+        counter=max([state.counter, *map(_counter, events.values())]),
+        highest=max([state.highest, *map(_major, events.values())]),
+    )
+
+
+def _counter(event: TagEvent) -> int:
+    """Return the counter of an event; 0 for one that leaves no room for the next ones."""
+    counter = event.counter or 0
+    return counter if counter < _MAX_NUMBER else 0
+
+
+def _major(event: TagEvent) -> int:
+    """Return the major version of an event, likewise."""
+    major = event.version[1:].split(".")[0] if event.version else ""
+    return int(major) if 0 < len(major) < len(str(_MAX_NUMBER)) else 0
+
+
 def _event_tags(tags: Iterable[Tag], ignored: list[IgnoredTag]) -> Iterable[_EventTag]:
     for tag in tags:
         event = parse(tag.name)
@@ -213,7 +239,7 @@ def _fold_model(slug: str, items: list[_EventTag], ignored: list[IgnoredTag]) ->
     others = [item for item in items if item.event.kind is not Kind.DEPRECATED]
     deprecated = max((item.tag.timestamp for item in deprecations), default=-1)
     active = max((item.tag.timestamp for item in others), default=-1)
-    majors = (r.event.version[1:].split(".")[0] for r in items if r.event.version)
+    events = [item.event for item in items]
     return ModelState(
         slug=slug,
         name=_claimed_name(slug, items),
@@ -224,8 +250,8 @@ def _fold_model(slug: str, items: list[_EventTag], ignored: list[IgnoredTag]) ->
         first=min(item.tag.timestamp for item in items),
         newest=max(item.tag.timestamp for item in items),
         last=TagLink.to(items[-1].tag),
-        counter=max(item.event.counter or 0 for item in items),
-        highest=max((int(major) for major in majors if len(major) <= 9), default=0),
+        counter=max(map(_counter, events)),
+        highest=max(map(_major, events)),
     )
 
 

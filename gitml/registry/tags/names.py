@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gitml.entities import Stage
 from gitml.errors import InvalidInput
@@ -90,6 +91,11 @@ def check_key(key: str) -> str:
             hint=f"Give 1 to {_MAX_KEY} characters without line breaks.",
         )
     return key
+
+
+def check_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return tags on a model with texts as values, if their keys are valid; see ``check_key``."""
+    return {check_key(key): str(value) for key, value in (tags or {}).items()}
 
 
 def alike(name: str) -> str:

@@ -194,7 +194,7 @@ def _step(
 def tag_names(state: ModelState, steps: Iterable[Step]) -> list[str]:
     """Return the names of the tags of steps; counters continue from the model's highest one."""
     counter = state.counter
-    taken = set(state.tags)
+    taken = {*state.tags, *state.reserved}
     names = []
     for step in steps:
         event = TagEvent(

@@ -50,6 +50,33 @@ class StageEntry:
     merge_commit: str = ""
     tag: str = ""
 
+    @property
+    def people(self) -> str:
+        """Who merged and who approved, beside who tagged, often a robot; see ``people``."""
+        return people(self.user, self.merged_by, self.approved_by)
+
+
+def people(tagger: str, merged_by: str, approved_by: Sequence[str] = ()) -> str:
+    """Say who is behind a tag.
+
+    >>> people("release-bot", "Bo <bo@example.org>", ["Cy"])
+    'Bo merged, Cy approved, release-bot tagged'
+    >>> people("Ada", "")
+    'Ada'
+    """
+    merger = merged_by.partition(" <")[0].strip()
+    approvers = [name for name in approved_by if name not in ("", merger, tagger)]
+    parts = [f"{merger} merged"] if merger not in ("", tagger) else []
+    parts += [f"{' and '.join(approvers)} approved"] if approvers else []
+    return ", ".join([*parts, f"{tagger} tagged"]) if parts else tagger
+
+
+def people_of(event: ModelEvent) -> str:
+    """Say who is behind an event; see ``people``."""
+    detail = TagDetail.from_yaml(event.detail)
+    approvers = tuple(map(_cut, detail.approved_by[:_MAX_ITEMS]))
+    return people(event.user, _cut(detail.merged_by), approvers)
+
 
 def entries(events: Iterable[ModelEvent], stage: str) -> list[StageEntry]:
     """Return the times that versions spent in a stage, oldest first.

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitml.entities import ModelEvent, ModelVersion, RegisteredModel
+from gitml.registry.audit.rejected import RejectedTag
 from gitml.registry.promotion.decisions import Decision
+from gitml.registry.tags.stage_history import people_of
 from gitml.site.catalogue import Catalogue, PageLink
 from gitml.site.pages.promotion import PromotionCard, cards
 from gitml.site.pages.stages import StageTimeline, stage_timeline
@@ -54,6 +56,17 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedRow:
+    """A tag that does not count. ``timestamp`` is what it claims, ms since the Unix epoch."""
+
+    tag: str
+    by: str
+    timestamp: int
+    problem: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
     """A registered model's page."""
 
@@ -65,6 +78,7 @@ class ModelView:
     promotions: tuple[PromotionCard, ...]
     timeline: StageTimeline | None
     events: tuple[EventRow, ...]
+    rejected: tuple[RejectedRow, ...]
     usage: tuple[tuple[str, str], ...]
 
 
@@ -94,6 +108,7 @@ def model_view(
             frozenset(decision.entry.tag for decision in decisions),
         ),
         events=tuple(event_row(event) for event in events),
+        rejected=tuple(map(_rejected, catalogue.source.rejected(model.name))),
         usage=_usage(catalogue, versions, events),
     )
 
@@ -157,6 +172,16 @@ def artifact_path(version: ModelVersion) -> str:
     return match[1].strip("/") if match else "model"
 
 
+def _rejected(item: RejectedTag) -> RejectedRow:
+    return RejectedRow(
+        tag=formats.name(item.tag.name),
+        by=formats.name(f"{item.tag.user} <{item.tag.email}>"),
+        timestamp=item.tag.timestamp * 1000,
+        problem=item.problem,
+        reason=item.reason,
+    )
+
+
 _EVENTS = {
     "registered": "version {version} registered",
     "deleted": "version {version} deleted",
@@ -178,7 +203,7 @@ def event_row(event: ModelEvent) -> EventRow:
         what=what[:1].upper() + what[1:],
         kind=event.kind,
         version=event.version,
-        user=event.user,
+        user=formats.name(people_of(event)),
         why=event.reason,
         tag=event.tag,
     )

@@ -95,7 +95,7 @@ def decision_view(catalogue: Catalogue, decision: Decision) -> PromotionView:
         stage=comparison.stage,
         state="live" if entry.until is None else "past",
         forced=entry.forced,
-        user=formats.name(entry.user),
+        user=formats.name(entry.people),
         timestamp=entry.timestamp,
         until=entry.until,
         reason=entry.reason,

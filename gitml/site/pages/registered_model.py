@@ -54,6 +54,7 @@ class RegisteredModelPages(Page):
             oids,
             repr(self.model),
             [repr(event) for event in source.events(self.model.name)],
+            [repr(tag) for tag in source.rejected(self.model.name)],
             [repr(version) for group in catalogue.versions.values() for version in group],
             [repr(proposal) for proposal in catalogue.proposals.get(self.model.name, ())],
             [str(catalogue.links[run_id]) for run_id in run_ids],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gitml.entities import ModelEvent
 from gitml.registry.promotion.decisions import STAGES
-from gitml.registry.tags.stage_history import StageEntry, entries
+from gitml.registry.tags.stage_history import StageEntry, entries, people
 from gitml.site.catalogue import PageLink
 from gitml.site.text import formats, urls
 
@@ -120,7 +120,7 @@ def _spell(name: str, stage: str, entry: StageEntry, version: bool, promotion: b
         stage=stage,
         since=entry.timestamp,
         until=entry.until,
-        user=formats.name(entry.user),
+        user=formats.name(people(entry.user, entry.merged_by)),
         reason=entry.reason,
         gates=f"{passed} of {len(entry.gates)} hold" if entry.gates else "",
         forced=entry.forced,

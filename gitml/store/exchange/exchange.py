@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from gitml.errors import Conflict, InvalidInput, PushRejected
 from gitml.files import exclusive
@@ -21,56 +20,12 @@ from gitml.formats import run_folder
 from gitml.git import Change, Files, RefUpdate
 from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.exchange import tag_log
+from gitml.store.exchange.tag_rules import INCOMING, Arrival, Renumbered, Settled, TagRules
 from gitml.store.exchange.tree_merge import merged, removes_records
 
-INCOMING = "refs/gitml/incoming"
 _TAGS = "refs/tags/"
 _ATTEMPTS = 12
 _FIRST_PAUSE = 0.05  # s; doubles with each lost race, times a random factor
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renumbered:
-    """A model version whose number another clone's version had taken on the remote."""
-
-    model: str
-    old: int
-    new: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """What the remote has, fetched but not taken in yet.
-
-    Attributes:
-        tip: Its branch; None where it has none.
-        tags: Its registry tags: name to id. Those that this clone lacks, or has with another id,
-            are under ``INCOMING``.
-    """
-
-    tip: str | None
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What happened to this clone's own tags: versions renumbered, and requests that were lost."""
-
-    renumbered: tuple[Renumbered, ...] = ()
-    lost: tuple[str, ...] = ()
-
-
-class TagRules(Protocol):
-    """The registry's rules for its tags."""
-
-    def is_registry_tag(self, name: str) -> bool:
-        """Return True if a tag is one of the registry's."""
-
-    def settle(self, arrival: Arrival) -> Settled:
-        """Take the remote's tags in, and put this clone's own behind them."""
-
-    def shared(self, oids: Iterable[str]) -> None:
-        """Remember tags that others have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +39,8 @@ class ExchangeReport:
         changed: Whether anything was moved at all.
         renumbered: Model versions of this clone that got another number.
         lost: Requests of this clone to the registry that no longer apply, in words.
+        deleted: Tags that were sent once and are not on the remote any more, a sentence each.
+        restored: Names of such tags that this clone put back.
     """
 
     runs: int = 0
@@ -92,15 +49,18 @@ class ExchangeReport:
     changed: bool = False
     renumbered: tuple[Renumbered, ...] = ()
     lost: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fetched:
-    """The remote's tip, number of its tags that were new here, and what became of ours."""
+    """The remote's tip, how many of its tags are new, what became of ours, what is gone there."""
 
     tip: str | None
     tags: int
     settled: Settled
+    deleted: Mapping[str, str]
 
 
 class Exchange:
@@ -141,6 +101,7 @@ class Exchange:
             changed=report.changed or bool(fetched.tags),
             renumbered=fetched.settled.renumbered,
             lost=fetched.settled.lost,
+            deleted=tuple(fetched.deleted.values()),
         )
 
     def push(self) -> ExchangeReport:
@@ -160,7 +121,7 @@ class Exchange:
             if fetched.tip:
                 self._merge(fetched.tip)
             try:
-                report = self._send(fetched.tip)
+                report = self._send(fetched.tip, fetched.deleted)
             except Conflict as error:
                 lost_race = error.message
                 time.sleep(pause * (0.5 + random.random()))
@@ -172,7 +133,7 @@ class Exchange:
             hint="Everything is safe here; repeat `gitml push`.",
         )
 
-    def _send(self, remote_tip: str | None) -> ExchangeReport:
+    def _send(self, remote_tip: str | None, deleted: Mapping[str, str]) -> ExchangeReport:
         tip = self._branch.tip()
         remote_tags = self._git.remote_refs(self._remote, "refs/tags/*")
         tags = self._tags()
@@ -183,13 +144,20 @@ class Exchange:
         if tip and tip != remote_tip:
             refspecs.insert(0, f"{tip}:{self._branch.ref}")
         if not refspecs:
-            return ExchangeReport()
+            return ExchangeReport(deleted=tuple(deleted.values()))
         self._push(refspecs)
         self._note_sent(tip)
         self._rules.shared(tags[name] for name in new)
         moved = tip and tip != remote_tip
         runs = len(_new_runs(self._git.diff(remote_tip, tip))) if tip and moved else 0
-        return ExchangeReport(runs=runs, tags=len(new), changed=True)
+        names = {name.removeprefix(_TAGS) for name in (*remote_tags, *new)}
+        return ExchangeReport(
+            runs=runs,
+            tags=len(new),
+            changed=True,
+            deleted=tuple(self._rules.deleted(names).values()),
+            restored=tuple(sorted(deleted.keys() & names)),
+        )
 
     def push_tags(self, batches: Callable[[], Iterable[Sequence[str]]]) -> list[str]:
         """Send tags and nothing else of this clone, batch after batch, each whole or not at all.
@@ -302,7 +270,8 @@ class Exchange:
             with exclusive(self._branch.locks / "exchange"):
                 settled = self._settle(tags, missing, branch, tip)
         self._rules.shared(tags.values())
-        return _Fetched(tip=tip, tags=len(missing), settled=settled)
+        deleted = self._rules.deleted({name.removeprefix(_TAGS) for name in tags})
+        return _Fetched(tip=tip, tags=len(missing), settled=settled, deleted=deleted)
 
     def _settle(
         self, tags: Mapping[str, str], missing: list[str], branch: list[str], tip: str | None

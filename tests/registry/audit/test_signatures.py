@@ -13,87 +13,11 @@ from gitml.registry.promotion import apply, verify
 from gitml.sharing import push_pull
 from tests.clones import exchange, models, register, repo
 from tests.conftest import git, make_repository
-
-POLICY = """\
-registry:
-  signatures: required
-  signers:
-    "Pri*":
-      Production: [ada@example.org]
-      "*": [ada@example.org, bo@example.org]
-    "*":
-      Production: [bo@example.org]
-"""
-DECLARED = "model: Price\nstages: {Production: 1}\n"
-
-
-def ssh_key(folder: Path, name: str) -> Path:
-    """Make a key pair."""
-    path = folder / name
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path]
-    subprocess.run(command, check=True)
-    return path
-
-
-def signs(folder: Path, key: Path) -> None:
-    """Let git in a clone sign with an SSH key."""
-    git(folder, "config", "gpg.format", "ssh")
-    git(folder, "config", "user.signingKey", str(key))
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> dict[str, Path]:
-    """SSH keys of three people; the policy knows two of them."""
-    return {name: ssh_key(tmp_path, name) for name in ("ada", "bo", "eve")}
-
-
-@pytest.fixture
-def team(tmp_path: Path, keys: dict[str, Path]) -> tuple[Path, Path]:
-    """Clones of Ada and Bo of a repository whose main branch asks for signatures."""
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
-    ada = make_repository(tmp_path / "ada-clone")
-    (ada / "gitml.yaml").write_text(POLICY)
-    (ada / "registry").mkdir()
-    (ada / "registry" / "Price.yaml").write_text(DECLARED)
-    lines = [f'{person}@example.org namespaces="git" {keys[person].with_suffix(".pub").read_text()}'
-             for person in ("ada", "bo")]  # fmt: skip
-    (ada / SSH_KEYS).write_text("".join(lines))
-    git(ada, "add", ".")
-    git(ada, "commit", "-q", "-m", "Ask for signatures")
-    git(ada, "remote", "add", "origin", str(tmp_path / "origin.git"))
-    git(ada, "push", "-q", "origin", "main")
-    git(ada, "fetch", "-q")
-    signs(ada, keys["ada"])
-    register(ada)
-    move(ada, "Production")
-    push_pull.push(repo(ada))
-    git(tmp_path, "clone", "-q", "origin.git", "bo-clone")
-    bo = tmp_path / "bo-clone"
-    git(bo, "config", "user.email", "bo@example.org")
-    signs(bo, keys["bo"])
-    push_pull.pull(repo(bo))
-    return ada, bo
-
-
-def move(folder: Path, stage: str, version: int = 1) -> None:
-    models(folder).transition_model_version_stage("Price", version, stage)
+from tests.registry.audit.signed_team import move, rewritten, signs
 
 
 def faults(folder: Path) -> list[tuple[str, str]]:
     return [(fault.tag, fault.problem.value) for fault in verify(models(folder)).faults]
-
-
-def rewritten(folder: Path, old: str, new: str, *, sign: bool) -> None:
-    """Write the newest event by hand, as git lets anybody do."""
-    message = git(folder, "for-each-ref", "--format=%(contents:subject)\n\n%(contents:body)",
-                  f"refs/tags/{old}")  # fmt: skip
-    body, _, _ = message.partition("previous:")
-    link = f"previous:\n  tag: '{old}'\n  id: '{git(folder, 'rev-parse', old)}'\n"
-    # After the event before it: gitml's own times may be some seconds ahead of the clock.
-    last = git(folder, "for-each-ref", "--format=%(taggerdate:unix)", f"refs/tags/{old}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GIT_COMMITTER_DATE", f"@{int(last) + 1} +0000")
-        git(folder, "tag", "-s" if sign else "-a", "-m", body + link, new, f"{old}^{{}}")
 
 
 @pytest.mark.slow
@@ -143,7 +67,10 @@ def test_each_kind_of_wrong_signature_is_named(
     rewritten(bo, last, "Price#Production#2", sign=True)
     assert faults(bo) == [("Price#Production#2", "not allowed")]
     (fault,) = verify(models(bo)).faults
-    assert fault.reason == "bo@example.org signed it, who may not; ada@example.org may."
+    assert fault.reason == (
+        "bo@example.org signed it, who may not; ada@example.org may. "
+        "Its tagger: Ada Example <ada@example.org>."
+    )
     with pytest.raises(SignatureError, match=r"Price#Production#2: bo@example\.org signed it"):
         apply(models(bo))
     git(bo, "tag", "-d", "Price#Production#2")
@@ -208,21 +135,6 @@ def test_events_put_behind_those_of_others_are_signed_again(
     assert faults(ada) == faults(bo) == []
     assert verify(models(ada)).signed == 5
     assert models(ada).get_model_version_by_alias("Price", "next").version == 3
-
-
-def test_tags_from_before_the_date_need_no_signature(tmp_path: Path) -> None:
-    folder = make_repository(tmp_path / "old")
-    register(folder)
-    (folder / "gitml.yaml").write_text(
-        "registry: {signatures: required, signed_since: 2999-01-01}\n"
-    )
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "Sign later")
-    assert (faults(folder), verify(models(folder)).signed) == ([], 0)
-
-    (folder / "gitml.yaml").write_text("registry: {signatures: required}\n")
-    git(folder, "commit", "-qam", "Sign now")
-    assert faults(folder) == [("Price@v1.0.0", "unsigned")]
 
 
 def test_gits_own_setting_signs_without_a_policy(tmp_path: Path, keys: dict[str, Path]) -> None:

@@ -181,8 +181,10 @@ def test_who_may_sign_does_not_change_with_what_is_signed(
     key = f"ada@example.org {(tmp_path / 'key.pub').read_text()}"
     git(project.folder, "config", "gpg.format", "ssh")
     git(project.folder, "config", "user.signingKey", str(tmp_path / "key"))
+    since = git(project.folder, "rev-parse", "gitml/runs")  # its versions are not signed
     policy = {
-        "gitml.yaml": 'registry:\n  signatures: required\n  signers: {"*": {"*": [bo@x.org]}}\n',
+        "gitml.yaml": f"registry:\n  signatures: required\n  signed_since: {since}\n"
+        '  signers: {"*": {"*": [bo@x.org]}}\n',
         "registry/allowed_signers": key,
     }
     project.git("checkout", "-q", "main")
