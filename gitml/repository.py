@@ -18,6 +18,7 @@ from gitml.errors import GitmlError, InvalidInput, NotFound
 from gitml.formats import dvc_config, metric_history, run_folder, run_records
 from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
+from gitml.git.settings import settings_of
 from gitml.store.branch import Branch
 from gitml.store.experiments import ExperimentStore
 from gitml.store.in_progress import journal, leftovers
@@ -52,7 +53,7 @@ class Repository:
 
     def __init__(self, git: GitRepo) -> None:
         self.git = git
-        self.settings: Settings = config.load(git.work_tree)
+        self.settings: Settings = settings_of(git)
         self.state = git.common_dir / "gitml"
         self.branch = Branch(
             git,

@@ -127,8 +127,8 @@ class _GitHub:
 
     def approvers_of(self, landed: Landing, wrote: Wrote) -> tuple[str, ...]:
         for pull in self._api.list(f"{self._root}/commits/{quote(landed.merge.id)}/pulls"):
-            merged = pull.get("merge_commit_sha"), _value(pull, "head", "sha")
-            if pull.get("merged_at") and _brought(landed, *merged):
+            merge, head = pull.get("merge_commit_sha"), _value(pull, "head", "sha")
+            if pull.get("merged_at") and _brought(landed, merge, head):
                 return self._reviewers(int(pull["number"]), pull, wrote)
         return ()
 
@@ -184,8 +184,9 @@ class _GitLab:
     def approvers_of(self, landed: Landing, wrote: Wrote) -> tuple[str, ...]:
         path = f"{self._root}/repository/commits/{quote(landed.merge.id)}/merge_requests"
         for request in self._api.list(path):
-            merge = request.get("merge_commit_sha") or request.get("squash_commit_sha")
-            if request.get("state") == "merged" and _brought(landed, merge, request.get("sha")):
+            squash = request.get("squash_commit_sha")
+            merge, heads = request.get("merge_commit_sha") or squash, (request.get("sha"), squash)
+            if request.get("state") == "merged" and _brought(landed, merge, *heads):
                 return self._approved(int(request["iid"]), request, wrote)
         return ()
 
@@ -224,13 +225,13 @@ class _GitLab:
         return bool(existing) or new
 
 
-def _brought(landed: Landing, merge: object, head: object) -> bool:
+def _brought(landed: Landing, merge: object, *heads: object) -> bool:
     """Return True if a pull request, as far as its host tells, is the one that brought it.
 
     A commit may be part of others, too, such as of one that takes the branch elsewhere.
     """
     if landed.merge.parents[1:]:
-        return not head or head in landed.merge.parents[1:]
+        return not any(heads) or any(head in landed.merge.parents[1:] for head in heads)
     return not merge or merge in landed.row
 
 

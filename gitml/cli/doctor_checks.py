@@ -17,6 +17,7 @@ from gitml.cli import doctor_remote
 from gitml.cli.findings import Finding, Level
 from gitml.errors import GitmlError, InvalidInput, StoreError
 from gitml.git import GitRepo, identity
+from gitml.git.settings import settings_of
 from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
@@ -103,7 +104,7 @@ def _repository(folder: Path) -> Iterator[Finding]:
     yield _good("repository", str(git.work_tree or git.git_dir))
     yield _identity(git)
     try:
-        settings = config.load(git.work_tree)
+        settings = settings_of(git)
         repository = Repository.open(folder)
     except InvalidInput as error:
         yield _of("gitml.yaml", error, "Correct the file.")

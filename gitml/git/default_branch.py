@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gitml import config
 from gitml.errors import InvalidInput, StoreError
 from gitml.git.repo import GitRepo
+from gitml.git.settings import settings_of
 
 _NO_CODE = re.compile(r"gitml/.*|gh-pages")
 """Branches of records and of websites."""
@@ -205,7 +205,7 @@ def _obvious(repo: GitRepo, branches: Mapping[str, str], *, complete: bool = Tru
 
 def _code(repo: GitRepo, branches: Mapping[str, str]) -> list[str]:
     """Return the names of the branches that hold code: no records, websites, proposals."""
-    proposals = config.load(repo.work_tree).registry.proposal_prefix
+    proposals = settings_of(repo).registry.proposal_prefix
     return [
         name
         for name, commit in branches.items()

@@ -18,8 +18,8 @@ from gitml.query.gates import Gate
 from gitml.registry import admission, search
 from gitml.registry.admission import Admission
 from gitml.registry.facts import FactsReader, VersionFacts
-from gitml.registry.gates import declarations
 from gitml.registry.gates.approvals import NOBODY, Approvals
+from gitml.registry.gates.in_force import gates_in_force
 from gitml.registry.model_snapshot import ModelSnapshot
 from gitml.registry.models_reader import CommitFiles, ModelsReader, ModelViews, PinnedViews
 from gitml.registry.models_view import ModelsView
@@ -331,8 +331,7 @@ class Registry:
                 f"Versions in stage {target.value} cannot be archived by a transition to it.",
                 hint="Use archive_existing_versions with Staging or Production.",
             )
-        declaration = declarations.read(self.repo, name)
-        gates = declaration.gates.get(target, ()) if declaration else ()
+        gates = gates_in_force(self.repo, self.remote, name, target)
 
         def admit(version: VersionState) -> TagDetail:
             if target in version.stages:

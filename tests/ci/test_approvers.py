@@ -117,3 +117,5 @@ def test_approvals_of_gitlab_by_author_and_committers_do_not_count(host: Host) -
     assert gitlab(host).approvers_of(MERGED, lambda _: True) == ("cy",)
     assert gitlab(host).approvers_of(MERGED, lambda _: False) == ("bo", "cy")
     assert gitlab(host).approvers_of(landing(BASE, OTHER), lambda _: True) == ()
+    host.pull["squash_commit_sha"] = OTHER  # which a merge commit then merged
+    assert gitlab(host).approvers_of(landing(BASE, OTHER), lambda _: True) == ("cy",)

@@ -134,3 +134,18 @@ def test_a_short_address_leads_to_the_pages_that_it_stands_for(tmp_path: Path) -
     git(folder, "config", "url.https://github.com/.insteadOf", "gh:")
     pages = forge_of(clones.repo(folder).git, "origin")
     assert (pages.address, pages.kind) == ("https://github.com/team/prices", ForgeKind.GITHUB)
+
+
+def test_a_mirror_has_the_settings_of_its_newest_commit(tmp_path: Path) -> None:
+    plain = clones.origin_and_clone(tmp_path, "plain")
+    (plain / "gitml.yaml").write_text("branch: team/records\n")
+    git(plain, "add", ".")
+    git(plain, "commit", "-q", "-m", "Name the branch")
+    git(plain, "push", "-q", "origin", "main")
+    clones.register(plain)
+    push_pull.push(clones.repo(plain))
+    clone = mirror(tmp_path)
+    clones.register(clone)
+    push_pull.push(clones.repo(clone))
+    heads = git(tmp_path / "origin.git", "for-each-ref", "--format=%(refname:short)", "refs/heads")
+    assert heads.splitlines() == ["main", "team/records"]

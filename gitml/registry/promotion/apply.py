@@ -307,7 +307,7 @@ class _Decisions:
         """Return what reviews are worth: they saw the proposal, not what the merge made of it."""
         if landed.edited:
             return Approvals(disregarded="the merge changed what was reviewed")
-        return approvals.without(landed.authors)
+        return landing.without_authors(self._registry.repo, approvals, landed.authors)
 
     def _trailers(self, landed: Landing) -> Approvals:
         names = approvers_named(landed.merge.message)

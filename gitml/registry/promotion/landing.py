@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from gitml.errors import InvalidInput
 from gitml.forge import request_number
 from gitml.git import GitRepo, default_branch
 from gitml.registry.gates import declarations
-from gitml.registry.gates.approvals import coauthors, without_trailers
+from gitml.registry.gates.approvals import Approvals, coauthors, without_trailers
 from gitml.registry.gates.declarations import Declaration
 from gitml.text import single_line
 
@@ -337,6 +337,14 @@ def _is_whole(repo: GitRepo, merge: BranchCommit) -> bool:
     )
 
 
+def without_authors(repo: GitRepo, approvals: Approvals, authors: Iterable[str]) -> Approvals:
+    """Leave out approvals by authors, as they are called and as ``.mailmap`` calls them."""
+    if not approvals.names:
+        return approvals
+    canonical = mailmapped(repo, approvals.names)
+    return replace(approvals, canonical=canonical).without(authors)
+
+
 def mailmapped(repo: GitRepo, people: Sequence[str]) -> dict[str, str]:
     """Return what the repository's ``.mailmap`` calls people, by ``Name <e-mail>``."""
     contacts = [name for name in people if _CONTACT.fullmatch(name)]
@@ -348,7 +356,8 @@ def mailmapped(repo: GitRepo, people: Sequence[str]) -> dict[str, str]:
 
 def log(repo: GitRepo, *args: str) -> Iterator[BranchCommit]:
     """Read commits as ``git log`` lists them."""
-    out = repo.run("log", "-z", "--no-show-signature", _FORMAT, *args)
+    options = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8", _FORMAT)
+    out = repo.run("log", *options, *args)
     fields = out.decode("utf-8", "replace").split("\0")
     size = len(_FIELDS)
     for start in range(0, len(fields) - size + 1, size):

@@ -6,17 +6,18 @@ import re
 import shutil
 import subprocess
 
-from gitml import config, forge
+from gitml import forge
 from gitml.config import child_environment
 from gitml.forge import NO_FORGE, Forge, ForgeKind
 from gitml.git import GitRepo
+from gitml.git.settings import settings_of
 
 _TIMEOUT = 60  # s
 
 
 def forge_of(repo: GitRepo, remote: str) -> Forge:
     """Return the web pages of a git remote; links are empty where it has none."""
-    kind = config.load(repo.work_tree).forge
+    kind = settings_of(repo).forge
     url = repo.remotes().get(remote, "")
     pages = forge.from_remote(url, kind) if url else None
     if not url or (pages and "." in pages.address.split("/")[2]):
@@ -27,7 +28,7 @@ def forge_of(repo: GitRepo, remote: str) -> Forge:
 
 def proposal_prefix(repo: GitRepo) -> str:
     """Return what the names of proposals' branches begin with."""
-    return config.load(repo.work_tree).registry.proposal_prefix
+    return settings_of(repo).registry.proposal_prefix
 
 
 def open_request(repo: GitRepo, pages: Forge, base: str, branch: str, title: str, body: str) -> str:

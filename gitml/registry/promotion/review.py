@@ -122,7 +122,8 @@ def between(
     for name, new in after.items():
         old = before.get(name)
         check_versions(registry, new)
-        others = approvals.without(_authors(repo, base, rev, new.path))
+        authors = _authors(repo, base, rev, new.path)
+        others = landing.without_authors(repo, approvals, authors)
         judge = partial(_change, registry, old, new, approvals=others, bases=bases, frozen=frozen)
         changes += [judge(stage, version) for stage, version in _entering(old, new)]
         notes += _notes(old, new, in_base=repo.contains(f"{base}:{new.path}"))

@@ -123,9 +123,9 @@ class _Files:
         if self.rev is not None or self.repo.work_tree is None:
             entries = self.repo.tree(self.rev or "HEAD", folder, recursive=True)
             return {f"{folder}/{entry.path}" for entry in entries}
-        root = self.repo.work_tree
-        paths = (root / folder).rglob("*")
-        return {path.relative_to(root).as_posix() for path in paths if path.is_file()}
+        args = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
+        out = self.repo.run(*args, f":(top,literal){folder}", ok=(0, 128))  # 128: it is outside
+        return {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
 
     def declarations(self) -> dict[str, Declaration | None]:
         """Return what each file of declarations says, by path; None where it is not valid."""

@@ -248,6 +248,16 @@ def test_a_change_of_rules_is_accepted_where_the_rules_of_the_base_hold_too(
     assert "0 problems" in cli("registry", "verify").stdout
 
 
+def test_a_direct_transition_obeys_the_reviewed_gates_whatever_the_work_tree_says(
+    project: Project, cli: Cli
+) -> None:
+    (project.folder / PATH).write_text(LOOSENED["all gates removed"])
+    refused = cli("registry", "transition", "Price", "2", "Production", code=4).stderr
+    assert "metrics.rmse < 3.5 (9 < 3.5)" in refused
+    cli("registry", "transition", "Price", "2", "Production", "--force", "-m", "drill")
+    assert project.entered().forced
+
+
 def test_workflows_and_templates_that_change_are_headlined(project: Project) -> None:
     project.git("checkout", "-q", "main")
     project.write("site: {templates: looks}\n", "Own templates", path="gitml.yaml")
@@ -263,6 +273,16 @@ def test_workflows_and_templates_that_change_are_headlined(project: Project) -> 
         ("looks/home.html", "4 bytes", "12 bytes"),
     ]
     assert "changes the rules ⚠️" in markdown_report.verdict(review)
+
+
+@pytest.mark.parametrize("folder", ["../..", "/etc", "looks"])
+def test_a_folder_of_templates_elsewhere_is_not_looked_into(project: Project, folder: str) -> None:
+    (project.folder / "looks").symlink_to("/etc")
+    project.write(f"site: {{templates: {folder}}}\n", "Elsewhere", path="gitml.yaml")
+    review = promotion.check(clones.models(project.folder))
+    changed = [change.rule for change in review.rule_changes]
+    assert changed[0] == "gitml.yaml: site.templates"
+    assert changed[1:] == (["looks"] if folder == "looks" else [])
 
 
 def test_a_model_that_is_new_has_no_rules_in_the_base(project: Project, cli: Cli) -> None:
