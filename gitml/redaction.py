@@ -96,7 +96,7 @@ _ASSIGNED = re.compile(
     """
 )
 _REFERENCE = re.compile(
-    r"\$[A-Z_][A-Z0-9_]*|\$\(.*|.*(?:\$\{|\{\{|%\().*|\{.*\}|<.*>|\[.*\]|%\w+%|\*+|\.{3,}|(?i:x{3,}"
+    r"\$[A-Z_][A-Z0-9_]*|\$\(.*|(?s:.*(?:\$\{|\{\{|%\().*)|\{.*\}|<.*>|\[.*\]|%\w+%|\*+|\.{3,}|(?i:x{3,}"
     r"|true|false|none|null|yes|no|str|int|bytes|your[-_].*"
     r"|(?:os|self|args|config|cfg|settings|env|environ|process)\.[a-z_.]*)"
 )

@@ -146,7 +146,7 @@ def without_remote(repository: Repository, address: Address) -> list[str]:
     stale = []
     for path in paths:
         text = (_bytes(root / path) or b"").decode("utf-8", "replace") if root else ""
-        values = re.findall(r"^\s*GITML_TRUSTED_REMOTES: *(.*)$", text, re.MULTILINE)
+        values = re.findall(r"^[ \t]*GITML_TRUSTED_REMOTES: *(.*)$", text, re.MULTILINE)
         accepted = {word.strip("\"'") for value in values for word in re.split(r"[\s,]+", value)}
         if values and spelled_in_variable(address) not in accepted:
             stale.append(path)

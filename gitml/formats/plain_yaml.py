@@ -95,7 +95,8 @@ def compose(data: bytes | str, limits: Limits = DEFAULT, *, references: bool = T
         return _Composer(_events(text), limits, references).document()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise YamlFault(error.problem or "it is not valid", line) from error
+        last = text.rstrip().count("\n") + 1  # what is missing there is noticed further on
+        raise YamlFault(error.problem or "it is not valid", min(line, last)) from error
     except UnicodeError as error:
         raise YamlFault("it is not UTF-8 text") from error
     except yaml.YAMLError as error:
@@ -189,7 +190,7 @@ class _Composer:
 
     def _repeated(self, event: Any) -> Node:
         if not self._references:
-            raise _fault("references are not taken", event)
+            raise _fault("it uses YAML references", event)
         if event.anchor not in self._anchors:
             raise _fault(f"reference *{event.anchor:.60} names no value before it", event)
         node, nodes = self._anchors[event.anchor]

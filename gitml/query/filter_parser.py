@@ -51,7 +51,7 @@ MAX_ORDER_KEYS = 20
 
 _WORD = re.compile(r"[^\s`'\"()=!<>,;]+")
 _ENTITY = re.compile(r"[^\s`'\"()=!<>,;.]+")
-NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _FIRST_VALUE = re.compile(rf"\(?\s*({_WORD.pattern})")
 _SYMBOL = re.compile(r"<>|[=!<>]=?")
 _COMPARISONS = {symbol.value: symbol for symbol in (

@@ -49,7 +49,7 @@ STAGES = tuple(stage.lower() for stage in Stage if stage is not Stage.NONE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 PLAIN_KEY = re.compile(r"[\w:]+(?:\.[\w:]+)*")
 """A key that needs no quotes."""
-_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?![\w.])", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?(?![\w.])", re.ASCII | re.IGNORECASE)
 _COMPARISON = re.compile(r"<=|>=|<>|!=|=|<|>")
 _KEYS = {"source": SOURCE_KEYS, "signature": SIGNATURE_KEYS, "approvals": APPROVAL_KEYS}
 _HINTS = {"==": "Write = for equality.", "&&": "Write and.", "||": "Write or."}

@@ -73,7 +73,7 @@ def reason(exc: BaseException) -> str:
     else:
         text = next(iter(str(exc).splitlines()), "") or type(exc).__name__
     text = re.sub(r"://[^/\s@]+@", "://***@", text)
-    return re.sub(r"([?&][^=&\s]+)=[^&\s'\")]+", r"\1=***", text).rstrip(". ")
+    return re.sub(r"([?&][^?=&\s]+)=[^&\s'\")]+", r"\1=***", text).rstrip(". ")
 
 
 def _is_transport_failure(exc: BaseException) -> bool:

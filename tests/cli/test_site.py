@@ -35,12 +35,12 @@ def test_strict_build_fails_after_all_pages_are_built(cli: Cli, repository: Path
     (repository / "views" / "wrong.yaml").write_text("experiment: [")
 
     output = cli("site", "build").stderr
-    assert "A view is not shown: views/wrong.yaml is not valid YAML: line 2: did not" in output
+    assert "A view is not shown: views/wrong.yaml is not valid YAML: line 1: did not" in output
     result = cli("site", "build", "--strict", code=1)
     assert "error: 1 fault in the site, listed above." in result.stderr
     assert (repository / "_site" / "runs" / f"{run_id}.html").is_file()
     assert loaded(cli("site", "build", "--json"))["failures"] == [
-        "A view is not shown: views/wrong.yaml is not valid YAML: line 2: did not find expected "
+        "A view is not shown: views/wrong.yaml is not valid YAML: line 1: did not find expected "
         "node content."
     ]
 

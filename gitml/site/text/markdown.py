@@ -47,8 +47,9 @@ def titled(text: str, otherwise: str) -> tuple[str, str]:
         otherwise: Title of a document without such a heading.
     """
     first, _, rest = text.lstrip("\ufeff \r\n").partition("\n")
-    match = re.fullmatch(r"#\s+(.*?)\s*#*\s*", first)
-    return (match[1], rest) if match and match[1] else (otherwise, text)
+    is_heading = first.startswith("#") and first[1:2].isspace()
+    title = first[1:].strip().rstrip("#").rstrip() if is_heading else ""
+    return (title, rest) if title else (otherwise, text)
 
 
 _BREAKS = re.compile(
@@ -56,7 +57,7 @@ _BREAKS = re.compile(
     r"|^[ \t]*(?:#+|>|[-*+]|\d+\.)[ \t]|^[ \t|:-]+$|\|",  # what a line begins with, a table
     re.DOTALL | re.MULTILINE,
 )
-_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,300}\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\n]{0,300}\)")
 
 
 def words(text: str) -> str:
