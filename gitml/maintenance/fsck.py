@@ -13,21 +13,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitml.entities import Artifact
 from gitml.errors import StoreError
 from gitml.files import TEMPORARY
-from gitml.formats import checks, dvc_config, limits, manifest, run_records
-from gitml.formats.checks import Fault, RunCheck
+from gitml.formats import checks, limits, run_records
+from gitml.formats.checks import Fault
 from gitml.git import GitRepo, RefUpdate, TreeEntry
 from gitml.maintenance import open_runs
+from gitml.maintenance.artifact_check import ArtifactCheck
 from gitml.registry.deleted_tags import deleted_tags
 from gitml.registry.registry import Registry
 from gitml.registry.tags import grammar
 from gitml.registry.tags.grammar import Kind
 from gitml.registry.tags.messages import parse_detail
 from gitml.repository import Repository
-from gitml.storage.cache import file_md5
-from gitml.storage.remote import Remote
 from gitml.store.in_progress import journal
 from gitml.store.index.index import Index
 
@@ -66,8 +64,7 @@ def check(repository: Repository, *, remote: bool = False) -> FsckReport:
         repository: The clone.
         remote: Whether to look for every artifact in the DVC remote, too.
 
-    Raises:
-        RemoteUnavailable: The remote does not answer.
+    A remote that does not answer is one of the faults.
     """
     return _Check(repository, remote=remote).report()
 
@@ -77,7 +74,7 @@ def repair(repository: Repository, *, remote: bool = False) -> FsckReport:
 
     Raises:
         StoreError: The repository cannot be written.
-        RemoteUnavailable: The remote does not answer.
+        RemoteUnavailable: The remote does not answer when files are sent to it.
     """
     first = _Check(repository, remote=remote)
     first.report()
@@ -91,14 +88,10 @@ class _Check:
 
     def __init__(self, repository: Repository, *, remote: bool) -> None:
         self._repository, self._git = repository, repository.git
-        self._with_remote = remote
-        self._cache = repository.artifacts.cache
+        self._artifacts = ArtifactCheck(repository, remote=remote)
         self._tip = repository.branch.tip()
         self._entries = whole_tree(self._git, self._tip) if self._tip else []
         self._files: dict[str, tuple[bytes | None, bytes]] = {}  # path: as it is, as it should be
-        self._folders: list[tuple[Artifact, ...]] = []  # whose directory object is to be made
-        self._resend: list[tuple[Artifact, ...]] = []  # that the default remote lacks
-        self._sound: dict[str, bool] = {}  # by object id, as hashed once
         self._stale_index = False
         self._stale_journals = False
         self._stale_refs: list[RefUpdate] = []
@@ -110,13 +103,14 @@ class _Check:
         faults = [
             *self._local_state(),
             *self._branch(),
+            *self._artifacts.unreachable(),
             *self._registry(),
             *self._index(),
         ]
         return FsckReport(
             runs=self._runs,
             files=len(self._entries),
-            objects=len(self._sound),
+            objects=self._artifacts.hashed,
             tags=self._tags,
             foreign=tuple(e.path for e in self._entries if checks.is_foreign(e.path)),
             faults=tuple(faults),
@@ -170,7 +164,7 @@ class _Check:
             yield from map(self._with_branch, check.faults)
             for path, data in check.repaired.items():
                 self._files[path] = (self._repository.branch.read(path, self._tip), data)
-            yield from self._artifacts(folder, check)
+            yield from self._artifacts.check(folder, check)
             run_id = folder.rpartition("/")[2]
             fault = open_runs.fault(self._repository, run_id, folder, check.open_since)
             if fault:
@@ -184,74 +178,6 @@ class _Check:
 
     def _log(self, path: str) -> str:
         return f"git log {self._repository.branch.name} -- {path}"
-
-    # Artifacts -----------------------------------------------------------------------------------
-
-    def _artifacts(self, folder: str, check: RunCheck) -> Iterator[Fault]:
-        if not check.artifacts:
-            return
-        own = check.remote_config == self._own_config
-        default = own and self._repository.uses_default_remote()
-        absent = self._absent(check) if self._with_remote or default else set()
-        lost = []
-        for artifact in check.artifacts:
-            sound = self._is_sound(artifact.md5)
-            if sound is False:
-                yield self._corrupt(folder, artifact)
-            if artifact.md5 in absent and not sound:
-                lost.append(artifact)
-        for artifact in lost:
-            yield Fault(
-                place=f"{folder}/{artifact.path}",
-                reason=f"its content (md5 {artifact.md5}) is neither here nor in the remote",
-                fix="Run `gitml push` in the clone where the run was made",
-            )
-        yield from self._directory(folder, check, absent, default=default, lost=bool(lost))
-
-    @property
-    def _own_config(self) -> bytes:
-        return dvc_config.dvc_config(str(self._repository.default_remote))
-
-    def _absent(self, check: RunCheck) -> set[str]:
-        """Return what a run's remote lacks, its directory object included."""
-        oids = {artifact.md5 for artifact in check.artifacts}
-        oids.add(manifest.directory_hash(check.artifacts))
-        return oids - self._remote(check.remote_config).existing(oids)
-
-    def _remote(self, config: bytes) -> Remote:
-        return self._repository.open_remote(config or None)
-
-    def _is_sound(self, oid: str) -> bool | None:
-        """Return True if an object of the cache has its hash; None if it is not there."""
-        if oid not in self._sound:
-            try:
-                self._sound[oid] = file_md5(self._cache.path(oid)) == oid.removesuffix(".dir")
-            except FileNotFoundError:
-                return None
-        return self._sound[oid]
-
-    def _corrupt(self, folder: str, artifact: Artifact) -> Fault:
-        path = self._cache.path(artifact.md5)
-        return Fault(
-            place=f"{folder}/{artifact.path}",
-            reason=f"its content in the cache is corrupt ({path})",
-            fix=f"rm -f {path}; gitml artifacts download {folder.rpartition('/')[2]}",
-        )
-
-    def _directory(
-        self, folder: str, check: RunCheck, absent: set[str], *, default: bool, lost: bool
-    ) -> Iterator[Fault]:
-        digest = manifest.directory_hash(check.artifacts)
-        whole = all(self._is_sound(artifact.md5) for artifact in check.artifacts)
-        if (whole and not self._is_sound(digest)) or (digest in absent and not lost):
-            self._folders.append(check.artifacts)
-            yield Fault(place=f"{folder}/artifacts", fix="gitml fsck --repair", repairable=True,
-                        reason=f"its directory object {digest} is missing")  # fmt: skip
-        elif default and whole and absent:
-            yield Fault(place=f"{folder}/artifacts", fix="gitml fsck --repair", repairable=True,
-                        reason="the default remote lacks files that the cache has")  # fmt: skip
-        if digest in absent or (default and whole and absent):
-            self._resend.append(check.artifacts)
 
     # The registry --------------------------------------------------------------------------------
 
@@ -338,7 +264,7 @@ class _Check:
         for run_id, since in self._never_ended.items():
             yield open_runs.end(self._repository, run_id, since)
         yield from self._repair_branch()
-        yield from self._repair_artifacts()
+        yield from self._artifacts.repair()
         if self._stale_index:
             index: Index = self._repository.index()
             index.discard()
@@ -360,14 +286,6 @@ class _Check:
             self._repository.branch.update(make)
         for path in sorted(written):
             yield f"Rebuilt {path}."
-
-    def _repair_artifacts(self) -> Iterator[str]:
-        for folder in self._folders:
-            digest = self._repository.artifacts.add_directory_object(folder)
-            yield f"Made the directory object {digest}."
-        if self._resend:
-            sent = self._repository.artifacts.push(self._resend, self._repository.open_remote())
-            yield f"Sent {sent.files} files and the directory objects that the remote lacked."
 
 
 def whole_tree(git: GitRepo, rev: str) -> list[TreeEntry]:

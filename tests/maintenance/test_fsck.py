@@ -11,6 +11,7 @@ import gitml
 from gitml.formats import canonical, manifest
 from gitml.maintenance import fsck
 from gitml.repository import Repository
+from gitml.sharing import push_pull, remotes
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good
@@ -103,6 +104,57 @@ def test_lost_and_corrupt_bytes_are_named(good: Good) -> None:
     reasons = {fault.place.rpartition("/")[2]: fault.reason
                for fault in fsck.check(repository).faults}  # fmt: skip
     assert "neither here nor in the remote" in reasons["hello.txt"]
+
+
+@pytest.fixture
+def downloaded(good: Good, tmp_path: Path) -> Repository:
+    """A clone that pulled the runs and downloaded their files from a folder that all share."""
+    git(tmp_path, "init", "-q", "--bare", "origin.git")
+    git(good.folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    remotes.set_remote(Repository.open(good.folder), str(tmp_path / "storage"))
+    push_pull.push(Repository.open(good.folder))
+    git(tmp_path, "clone", "-q", "-n", str(tmp_path / "origin.git"), "clone")
+    clone = Repository.open(tmp_path / "clone")
+    push_pull.pull(clone)
+    for run_id in good.runs:
+        gitml.MlflowClient(tmp_path / "clone").download_artifacts(run_id, "")
+    return clone
+
+
+def test_downloaded_files_without_their_directory_object_are_no_fault(
+    downloaded: Repository,
+) -> None:
+    assert fsck.check(downloaded).faults == ()
+    assert fsck.check(downloaded, remote=True).faults == ()
+
+
+def test_an_unreachable_remote_is_named_once_and_the_rest_is_checked(
+    downloaded: Repository, good: Good, tmp_path: Path
+) -> None:
+    (tmp_path / "storage").rename(tmp_path / "unmounted")
+    path = next(p for p in good.files if good.runs[1] in p and p.endswith("artifacts.dvc"))
+    downloaded.branch.update(lambda _: ({path: b"outs: []\n"}, "broken\n"))
+    files = sum(len(downloaded.files(run_id).artifacts) for run_id in good.runs)
+
+    faults = {fault.place: fault.reason for fault in fsck.check(downloaded, remote=True).faults}
+    assert faults[str(tmp_path / "storage")].startswith(
+        f"{files} files of 2 runs could not be looked for: The DVC remote '{tmp_path / 'storage'}'"
+    )
+    assert path in faults
+    assert len(faults) == 2
+
+
+def test_a_corrupt_directory_object_is_made_again(good: Good) -> None:
+    repository = Repository.open(good.folder)
+    digest = manifest.directory_hash(repository.files(good.runs[0]).artifacts)
+    path = repository.artifacts.cache.path(digest)
+    path.unlink()
+    path.write_bytes(b"[]")
+    path.chmod(0o444)
+
+    (fault,) = fsck.check(repository).faults
+    assert fault.reason == f"its directory object {digest} is corrupt in the cache"
+    assert fsck.repair(repository).faults == ()
 
 
 def test_tags_that_disagree_with_their_commit_are_named(good: Good) -> None:
