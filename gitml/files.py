@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from gitml.errors import InvalidInput, StoreError
 
 TEMPORARY = ".gitml-*.tmp"
 """Glob pattern of temporary files; what a killed process left of them can be removed."""
+
+_PATIENCE = 600  # s that `alone` waits in all
+_GATE_CLOSED = 2  # s for which newcomers wait behind it
+_GATE_OPEN = 0.2  # s for which they then go first
+_POLL = 0.01  # s
 
 
 def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -141,10 +147,102 @@ def exclusive(path: Path) -> Iterator[None]:
         descriptor = _locked(path)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
-    _own.locks += 1
+    with _counted(descriptor):
+        yield
+
+
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold the lock of a file together with others while the context lasts; `alone` excludes all.
+
+    Waits while another process has the file `alone`, or is about to. Inside another context of
+    either kind for the same file, in the same thread, it does nothing.
+
+    Raises:
+        StoreError: The file cannot be created.
+    """
+    if path in _own.paths:
+        yield
+        return
+    try:
+        with _flocked(_gate(path), fcntl.LOCK_SH):
+            descriptor = _flock(path, fcntl.LOCK_SH)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    with _counted(descriptor, path):
+        yield
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a file alone while the context lasts; waits until nobody has it `shared`.
+
+    While it waits, newcomers queue behind it, but never for long: one of those before it may be
+    waiting for a lock that a newcomer has.
+
+    Raises:
+        StoreError: The file cannot be created, or others use it for too long.
+    """
+    try:
+        descriptor = _awaited(path)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    with _counted(descriptor, path):
+        yield
+
+
+def _awaited(path: Path) -> int:
+    start = time.monotonic()
+    while time.monotonic() - start < _PATIENCE:
+        with _flocked(_gate(path), fcntl.LOCK_EX):
+            closed = time.monotonic()
+            while time.monotonic() - closed < _GATE_CLOSED:
+                with contextlib.suppress(BlockingIOError):
+                    return _flock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                time.sleep(_POLL)
+        time.sleep(_GATE_OPEN)
+    raise StoreError(
+        f"Other programs have used '{path.parent.parent}' for {_PATIENCE // 60} minutes without a "
+        "pause.",
+        hint="Repeat the command when they are done.",
+    )
+
+
+def _gate(path: Path) -> Path:
+    return path.with_name(f"{path.name}-gate")
+
+
+@contextlib.contextmanager
+def _flocked(path: Path, kind: int) -> Iterator[None]:
+    descriptor = _flock(path, kind)
     try:
         yield
     finally:
+        os.close(descriptor)
+
+
+def _flock(path: Path, kind: int) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _opened(path)
+    try:
+        fcntl.flock(descriptor, kind)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextlib.contextmanager
+def _counted(descriptor: int, path: Path | None = None) -> Iterator[None]:
+    """Count a lock as this thread's own while the context lasts, and drop it then."""
+    _own.locks += 1
+    if path:
+        _own.paths.add(path)
+    try:
+        yield
+    finally:
+        if path:
+            _own.paths.discard(path)
         os.close(descriptor)
         _own.locks -= 1
         if not _own.locks and (action := _own.then):
@@ -153,10 +251,11 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 class _OwnLocks(threading.local):
-    """How many locks a thread has from ``exclusive``, and what follows when it has none."""
+    """How many locks a thread has from ``exclusive`` and the like, and what follows at none."""
 
     def __init__(self) -> None:
         self.locks = 0
+        self.paths: set[Path] = set()
         self.then: Callable[[], None] | None = None
 
 

@@ -1,28 +1,32 @@
 """Remove objects that nothing needs and that are older than a grace period.
 
-Nothing is removed unless everything that may need an object could be read.
+Nothing is removed unless everything that may need an object could be read, and never while another
+program stores objects: `store/object_lock.py` says how that is held within a clone,
+`sharing/collection.py` how between clones that share a DVC remote.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitml.errors import InvalidInput
 from gitml.formats import dvc_config
 from gitml.maintenance.fsck import leftovers
-from gitml.maintenance.needed import needed_objects
+from gitml.maintenance.needed import NeededObjects
 from gitml.repository import Repository
 from gitml.sharing import push_pull
+from gitml.sharing.collection import Collections, Lease
 from gitml.storage.cache import Cache
-from gitml.storage.remote import Remote
+from gitml.store import object_lock
 
 GRACE = 14 * 86_400  # s that an object is kept after it was last written or used
+_IN_USE = 3600  # s after which a loaded model or a temporary file is used by nobody
 _DVC_CONFIGS = (".dvc/config", ".dvc/config.local")
 
 
@@ -58,12 +62,6 @@ class GcReport:
     garbage: tuple[Garbage, ...]
 
 
-@dataclass(slots=True)
-class _Tally:
-    too_new: int = 0
-    garbage: list[Garbage] = field(default_factory=list)
-
-
 def collect(
     repository: Repository,
     *,
@@ -86,50 +84,111 @@ def collect(
     Raises:
         StoreError: A record cannot be read: nothing was removed.
         ArtifactError: The files of a model version are unknown: nothing was removed.
-        InvalidInput: The shared remote is one of the user's own DVC project.
+        InvalidInput: The shared remote is one of the user's own DVC project, or cannot list what
+            it stores.
+        Conflict: Somebody else cleans the shared remote.
         RemoteUnavailable: The remote does not answer.
     """
     if remote:
         _refuse_shared_with_project(repository)
         push_pull.pull(repository)
-    limit = (time.time() if now is None else now) - older_than
-    needed = needed_objects(repository, deleted_before=limit if deleted_runs else None)
-    tally = _Tally()
-    work: list[Callable[[], None]] = []
-    seen: set[tuple[int, int]] = set()  # cache and default remote share files
-    for folder in (repository.state / "cache", repository.default_remote):
-        work += _collect_folder(Cache(folder=folder), needed, limit, tally, seen)
+    now = time.time() if now is None else now
+    limit = now - older_than
+    needed = NeededObjects(repository, deleted_before=limit if deleted_runs else None)
+    needed.refresh()  # reads nearly everything before anybody has to wait
+    sweep = _Sweep(repository, needed, now, limit, apply=apply)
     if remote and not repository.uses_default_remote():
-        work += _collect_remote(repository.open_remote(), needed, limit, tally)
-    work += _collect_derived(repository, limit, tally)
-    if apply:
-        for remove in work:
-            remove()
+        sweep.shared_remote()
+    sweep.clone()
     return GcReport(
-        removed=apply, in_use=len(needed), too_new=tally.too_new, garbage=tuple(tally.garbage)
+        removed=apply,
+        in_use=len(needed.refresh()),
+        too_new=sweep.too_new,
+        garbage=tuple(sweep.garbage),
     )
 
 
-def _collect_folder(
-    cache: Cache, needed: set[str], limit: float, tally: _Tally, seen: set[tuple[int, int]]
-) -> Iterator[Callable[[], None]]:
-    """Add what is old and not needed to the tally; return what removes it."""
-    count = size = 0
-    old = []
-    for oid, stat in cache.objects():
-        if oid in needed:
-            continue
-        if _changed(stat) > limit:
-            tally.too_new += 1
-            continue
-        old.append(oid)
-        count += 1
-        if (stat.st_dev, stat.st_ino) not in seen:
-            size += stat.st_size
-            seen.add((stat.st_dev, stat.st_ino))
-    if old:
-        tally.garbage.append(Garbage(location=str(cache.folder), count=count, bytes=size))
-        yield lambda: _remove_objects(cache, old, limit)
+class _Sweep:
+    """One collection; counts what it finds."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        needed: NeededObjects,
+        now: float,
+        limit: float,
+        *,
+        apply: bool,
+    ) -> None:
+        self._repository, self._needed = repository, needed
+        self._now, self._limit, self._apply = now, limit, apply
+        self.too_new = 0
+        self.garbage: list[Garbage] = []
+
+    def clone(self) -> None:
+        """Sweep the cache, the default remote and what else this clone can make again."""
+        locks = self._repository.branch.locks
+        with object_lock.collecting(locks) if self._apply else nullcontext():
+            needed = self._needed.refresh()
+            seen: set[tuple[int, int]] = set()  # cache and default remote share files
+            for folder in (self._repository.state / "cache", self._repository.default_remote):
+                self._folder(Cache(folder=folder), needed, seen)
+            self._derived()
+
+    def _folder(self, cache: Cache, needed: set[str], seen: set[tuple[int, int]]) -> None:
+        size = 0
+        old = []
+        for oid, stat in cache.objects():
+            if oid in needed:
+                continue
+            if _changed(stat) > self._limit:
+                self.too_new += 1
+                continue
+            old.append(cache.path(oid))
+            if (stat.st_dev, stat.st_ino) not in seen:
+                size += stat.st_size
+                seen.add((stat.st_dev, stat.st_ino))
+        self._sweep(cache.folder, old, size)
+
+    def _derived(self) -> None:
+        """Sweep loaded models, notes of unused remotes, and what interrupted programs left."""
+        state = self._repository.state
+        limit = min(self._limit, self._now - _IN_USE)
+        folders = _old(sorted((state / "checkouts").glob("*")), limit)
+        notes = _old(sorted((state / "sent").glob("*.json")), self._limit)
+        hidden = list(leftovers(self._repository, 0, limit))
+        for location, paths in ((state / "checkouts", folders), (state / "sent", notes),
+                             (state, hidden)):  # fmt: skip
+            self._sweep(location, paths, sum(_size(path) for path in paths))
+
+    def _sweep(self, location: Path, paths: Sequence[Path], size: int) -> None:
+        if paths:
+            self.garbage.append(Garbage(location=str(location), count=len(paths), bytes=size))
+        if self._apply:
+            _remove_all(paths)
+
+    def shared_remote(self) -> None:
+        """Sweep the DVC remote that the team shares."""
+        with self._lease() as lease:
+            needed = self._needed.refresh()
+            remote = self._repository.open_remote()
+            unneeded = [stored for stored in remote.objects() if stored.oid not in needed]
+            old = [stored for stored in unneeded if _is_old(stored.changed, self._limit)]
+            self.too_new += len(unneeded) - len(old)
+            if old:
+                size = sum(stored.size for stored in old)
+                self.garbage.append(Garbage(location=remote.url, count=len(old), bytes=size))
+            if self._apply:
+                remote.remove(lease.limit(stored.oid for stored in old))
+
+    @contextmanager
+    def _lease(self) -> Iterator[Lease]:
+        if not self._apply:
+            yield Lease()
+            return
+        with Collections.of(self._repository).begin() as lease:
+            push_pull.pull(self._repository)  # what was pushed before the collection began
+            yield lease
 
 
 def _changed(stat: os.stat_result) -> float:
@@ -139,42 +198,6 @@ def _changed(stat: os.stat_result) -> float:
 
 def _is_old(changed: float | None, limit: float) -> bool:
     return changed is not None and changed <= limit
-
-
-def _remove_objects(cache: Cache, oids: Iterable[str], limit: float) -> None:
-    for oid in oids:
-        path = cache.path(oid)
-        with contextlib.suppress(FileNotFoundError):
-            if _changed(path.lstat()) <= limit:  # unless it is used again since it was looked at
-                path.unlink()
-
-
-def _collect_remote(
-    remote: Remote, needed: set[str], limit: float, tally: _Tally
-) -> Iterator[Callable[[], None]]:
-    unneeded = [stored for stored in remote.objects() if stored.oid not in needed]
-    old = [stored for stored in unneeded if _is_old(stored.changed, limit)]
-    tally.too_new += len(unneeded) - len(old)
-    if old:
-        size = sum(stored.size for stored in old)
-        tally.garbage.append(Garbage(location=remote.url, count=len(old), bytes=size))
-        yield lambda: remote.remove(stored.oid for stored in old)
-
-
-def _collect_derived(
-    repository: Repository, limit: float, tally: _Tally
-) -> Iterator[Callable[[], None]]:
-    """Add loaded models, notes of remotes no longer in use, and what interrupted programs left."""
-    state = repository.state
-    folders = _old(sorted((state / "checkouts").glob("*")), limit)
-    notes = _old(sorted((state / "sent").glob("*.json")), limit)
-    hidden = list(leftovers(repository, 0, limit))
-    for location, paths in ((state / "checkouts", folders), (state / "sent", notes),
-                         (state, hidden)):  # fmt: skip
-        if paths:
-            size = sum(_size(path) for path in paths)
-            tally.garbage.append(Garbage(location=str(location), count=len(paths), bytes=size))
-            yield lambda paths=paths: _remove_all(paths)  # type: ignore[misc]
 
 
 def _old(paths: Iterable[Path], limit: float) -> list[Path]:

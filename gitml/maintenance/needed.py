@@ -20,56 +20,67 @@ from gitml.repository import Repository
 from gitml.storage.cache import Cache, is_oid
 
 
-def needed_objects(repository: Repository, *, deleted_before: float | None = None) -> set[str]:
-    """Return the MD5s of all objects that something needs.
+class NeededObjects:
+    """The objects that something needs, read anew as often as wanted.
+
+    What was read before is not read again: a second `refresh` costs what changed since.
 
     Args:
         repository: The clone.
         deleted_before: Leave out what only runs need that were deleted before that time, in s
             since the Unix epoch; None keeps the artifacts of deleted runs.
-
-    Raises:
-        StoreError: A record cannot be read.
-        ArtifactError: The files of a model version are unknown.
     """
-    return _Needed(repository, deleted_before).oids()
 
-
-class _Needed:
-    def __init__(self, repository: Repository, deleted_before: float | None) -> None:
+    def __init__(self, repository: Repository, *, deleted_before: float | None = None) -> None:
         self._repository, self._git = repository, repository.git
         self._deleted_before = deleted_before
         self._folders: dict[str, list[Artifact]] = {}  # model folders by digest
+        self._tips: dict[str, str] = {}  # commits that were read, by ref
+        self._digests: dict[str, str | None] = {}  # of models, by version commit
+        self._oids: set[str] = set()
 
-    def oids(self) -> set[str]:
-        oids: set[str] = set()
-        for commit in self._commits():
-            for artifacts in self._manifests(commit):
-                oids.update(_oids_of(artifacts))
-        for digest in self._versions():
-            oids.add(digest)
-            oids.update(self._members(digest))
-        return oids
+    def refresh(self) -> set[str]:
+        """Return the MD5s of all objects that something needs now, or needed when last read.
 
-    def _commits(self) -> set[str]:
-        """Return the runs branch as of this clone and as of every remote that it tracks."""
+        Raises:
+            StoreError: A record cannot be read.
+            ArtifactError: The files of a model version are unknown.
+        """
+        for ref, commit in self._branches().items():
+            if commit not in self._tips.values():
+                for artifacts in self._manifests(commit, self._tips.get(ref)):
+                    self._oids.update(_oids_of(artifacts))
+            self._tips[ref] = commit
+        for digest in self._versions() - self._oids:
+            self._oids.update(self._members(digest))
+            self._oids.add(digest)
+        return self._oids
+
+    def _branches(self) -> dict[str, str]:
+        """Return the tips of the runs branch: this clone's, its copies, and those of remotes."""
         branch = self._repository.branch
         out = self._git.run("for-each-ref", "--format=%(objectname) %(refname)",
-                            branch.ref, "refs/remotes")  # fmt: skip
+                            branch.ref, "refs/remotes", "refs/gitml")  # fmt: skip
         pairs = (line.split(" ", 1) for line in out.decode().splitlines())
         return {
-            oid for oid, name in pairs
+            name: oid for oid, name in pairs
             if name == branch.ref or name.endswith(f"/{branch.name}")
         }  # fmt: skip
 
-    def _manifests(self, commit: str) -> Iterator[list[Artifact]]:
-        """Iterate over the manifests of a commit, without those of runs deleted long ago."""
+    def _manifests(self, commit: str, since: str | None) -> Iterator[list[Artifact]]:
+        """Iterate over the manifests of a commit, without those of runs deleted long ago.
+
+        Args:
+            commit: The commit.
+            since: Only those of runs that differ in this one.
+        """
+        changes = self._git.diff(since, commit) if since else []
+        changed = {_run_file(change.path)[0] for change in changes}
         oids: dict[str, dict[str, str]] = {}  # of files, by run folder and name
         for entry in whole_tree(self._git, commit):
-            parts = run_records.parse_run_path(entry.path)
-            if parts and parts[2] in ("run.json", "artifacts.json"):
-                folder = run_records.run_folder(parts[0], parts[1])
-                oids.setdefault(folder, {})[parts[2]] = entry.oid
+            folder, name = _run_file(entry.path)
+            if name in ("run.json", "artifacts.json") and (since is None or folder in changed):
+                oids.setdefault(folder, {})[name] = entry.oid
         runs = {folder: files for folder, files in oids.items() if "artifacts.json" in files}
         deleted = self._long_deleted(runs)
         manifests = (files["artifacts.json"] for files in runs.values())
@@ -115,8 +126,10 @@ class _Needed:
     def _versions(self) -> set[str]:
         """Return the digests of the models that registry tags hold."""
         commits = {tag.target for tag in self._git.tags() if grammar.parse(tag.name)}
-        outs = (self._git.read(f"{commit}:model.dvc") for commit in sorted(commits))
-        return {digest for out in outs if out and (digest := checks.dvc_digest(out))}
+        for commit in sorted(commits - self._digests.keys()):
+            out = self._git.read(f"{commit}:model.dvc")
+            self._digests[commit] = checks.dvc_digest(out) if out else None
+        return {digest for digest in self._digests.values() if digest}
 
     def _members(self, digest: str) -> set[str]:
         """Return the files of a model folder.
@@ -147,6 +160,12 @@ class _Needed:
             return self._repository.open_remote().read(digest, limits.READ_FILE)
         except FileNotFoundError as error:
             raise _unknown_members(digest) from error
+
+
+def _run_file(path: str) -> tuple[str, str]:
+    """Return the folder of the run that a path of the branch is in, and the path inside it."""
+    parts = run_records.parse_run_path(path)
+    return (run_records.run_folder(parts[0], parts[1]), parts[2]) if parts else ("", "")
 
 
 def _oids_of(artifacts: list[Artifact]) -> set[str]:

@@ -16,6 +16,7 @@ from gitml.registry import resolve
 from gitml.registry.registry import Registry
 from gitml.registry.tags.version_commit import ModelSource
 from gitml.repository import Repository, resolve_path
+from gitml.store.object_lock import storing
 from gitml.tracking.client import TrackingClient
 
 _MLMODEL = "MLmodel"
@@ -42,12 +43,13 @@ def register(
         run_link: Address of the run in another system.
         existing_only: Refuse to create the registered model.
     """
-    source = replace(_source(client, model_uri), run_link=run_link)
     models = Registry.of(client.repository)
     values = {key: str(value) for key, value in (tags or {}).items()}
-    return models.register(
-        name, source, description=description, tags=values, existing_only=existing_only
-    )
+    with storing(client.repository.branch.locks):
+        source = replace(_source(client, model_uri), run_link=run_link)
+        return models.register(
+            name, source, description=description, tags=values, existing_only=existing_only
+        )
 
 
 def copy_version(client: TrackingClient, model_uri: str, name: str) -> ModelVersion:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -168,7 +170,8 @@ def _checkout(repository: Repository, artifacts: list[Artifact], files: RunFiles
     """Return a folder with the files under their paths, named by their hash; written once."""
     digest = manifest.directory_hash(artifacts).removesuffix(".dir")
     target = repository.state / "checkouts" / digest
-    if target.is_dir():
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(target)  # `gitml gc` sees that it is in use
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent))

@@ -15,6 +15,7 @@ from gitml.formats import canonical, dvc_config, limits, manifest, run_records
 from gitml.git import GitRepo
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
+from gitml.sharing.collection import Collected
 
 Progress = Callable[[int, int], None]
 """Called with the bytes moved so far and the bytes in all."""
@@ -35,10 +36,18 @@ class Sent:
     missing: tuple[Artifact, ...] = ()
 
 
-def send_artifacts(repository: Repository, *, progress: Progress | None = None) -> Sent:
+def send_artifacts(
+    repository: Repository, collected: Collected, *, progress: Progress | None = None
+) -> Sent:
     """Send what the DVC remote lacks of the artifacts of all runs and model versions.
 
-    What was sent once is remembered, so that the next push looks only at what came since.
+    What was sent once is remembered until somebody cleans the remote, so that the next push looks
+    only at what came since.
+
+    Args:
+        repository: The clone.
+        collected: Which collections the remote has seen, as of now or before.
+        progress: Called with the bytes sent.
 
     Raises:
         RemoteUnavailable: The remote does not answer.
@@ -46,7 +55,7 @@ def send_artifacts(repository: Repository, *, progress: Progress | None = None) 
     tip = repository.branch.tip()
     if tip is None or repository.uses_default_remote():
         return Sent()  # this clone's own folder got everything when it was logged
-    memory = _SentMemory(repository)
+    memory = _SentMemory(repository, collected)
     runs = [artifacts for artifacts, _ in manifests(repository.git, memory.tip, tip)]
     folders = {
         digest: artifacts
@@ -123,12 +132,17 @@ class _SentMemory:
     Attributes:
         tip: Commit of the branch whose artifacts were all sent, None before the first push.
         models: DVC hashes of the model directories that were sent.
+
+    Nothing counts that was sent before the last collection of the remote.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, collected: Collected) -> None:
         name = sha1(repository.remote_url().encode()).hexdigest()[:16]
         self._path = repository.state / "sent" / f"{name}.json"
-        value = self._read(self._path)
+        self._collected = collected
+        value = {} if collected.running else self._read(self._path)
+        if value.get("collected") != collected.last:
+            value = {}
         tip, models = value.get("tip"), value.get("models")
         self.tip = tip if isinstance(tip, str) and repository.git.contains(tip) else None
         self.models = set(models) if self.tip and isinstance(models, list) else set()
@@ -142,7 +156,13 @@ class _SentMemory:
         return value if isinstance(value, dict) else {}
 
     def write(self, tip: str, models: set[str]) -> None:
-        value = {"tip": tip, "models": sorted(self.models | models)}
+        if self._collected.running:  # who may be removing what was there
+            return
+        value = {
+            "collected": self._collected.last,
+            "models": sorted(self.models | models),
+            "tip": tip,
+        }
         files.replace(self._path, canonical.dump(value))
 
 

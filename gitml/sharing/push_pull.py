@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from gitml.entities import Artifact
 from gitml.registry.exchange import open_exchange
 from gitml.repository import Repository
-from gitml.sharing.artifacts import Progress, send_artifacts
+from gitml.sharing.artifacts import Progress, Sent, send_artifacts
+from gitml.sharing.collection import Collections
 from gitml.store.exchange.exchange import Exchange, ExchangeReport
 
 
@@ -51,8 +52,10 @@ def push(
     exchange = _exchange(repository, git_remote)
     repository.runs.recover()
     pulled = exchange.pull()  # brings the address of the DVC remote that the team uses by now
-    sent = send_artifacts(repository, progress=progress)
-    pushed = exchange.push()
+    if repository.uses_default_remote():  # got everything when it was logged
+        sent, pushed = Sent(), exchange.push()
+    else:
+        sent, pushed = _push_all(repository, exchange, git_remote, progress)
     return PushReport(
         exchange=replace(
             pushed,
@@ -64,6 +67,21 @@ def push(
         missing=sent.missing,
         stays_here=repository.uses_default_remote(),
     )
+
+
+def _push_all(
+    repository: Repository, exchange: Exchange, git_remote: str | None, progress: Progress | None
+) -> tuple[Sent, ExchangeReport]:
+    """Send artifacts and records, and what a `gitml gc --remote` removed between the two."""
+    collections = Collections.of(repository, git_remote)
+    before = collections.state()
+    sent = send_artifacts(repository, before, progress=progress)
+    pushed = exchange.push()
+    while (after := collections.settled()) != before:
+        before = after
+        again = send_artifacts(repository, before, progress=progress)
+        sent = replace(again, files=sent.files + again.files, bytes=sent.bytes + again.bytes)
+    return sent, pushed
 
 
 def pull(repository: Repository, *, git_remote: str | None = None) -> ExchangeReport:

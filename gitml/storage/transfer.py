@@ -40,7 +40,8 @@ class TransferReport:
 class ArtifactStore:
     """The artifacts of all runs of a repository.
 
-    Safe to use from several processes at once; nothing takes a lock.
+    Safe to use from several processes at once; nothing takes a lock. Whoever stores what no commit
+    names yet holds `store.object_lock.storing` until one does, or `gitml gc` removes it.
     """
 
     def __init__(self, cache_dir: Path) -> None:

@@ -23,6 +23,7 @@ from gitml.store.in_progress import batch, journal, leftovers
 from gitml.store.in_progress.batch import BatchedRun
 from gitml.store.in_progress.fold import Op, fold, in_order, newest_time
 from gitml.store.in_progress.queue import Queue, Ticket
+from gitml.store.object_lock import storing
 
 RECOVERED_TAG = "gitml.recovered"
 StoreFiles = Callable[[Path], Sequence[Artifact]]
@@ -79,7 +80,18 @@ class RunCommitter:
                 hint="Look at it and remove the folder.",
             )
         staged = folder / "artifacts"
-        artifacts = tuple(self._store_files(staged)) if staged.is_dir() else ()
+        with storing(self._branch.locks):
+            artifacts = tuple(self._store_files(staged)) if staged.is_dir() else ()
+            self._commit(folder, ops, header, artifacts)
+
+    def _commit(
+        self,
+        folder: Path,
+        ops: Sequence[Op],
+        header: Mapping[str, Any],
+        artifacts: tuple[Artifact, ...],
+    ) -> None:
+        """Commit a run whose files are stored, together with all that wait in the queue."""
         with self._queue.ticket(header["run_id"], artifacts) as own:
             committed: list[Ticket] = []
 
@@ -108,8 +120,18 @@ class RunCommitter:
             runs: The runs.
             ended: False if they are still active.
         """
+        with storing(self._branch.locks):
+            stored = {r.run_id: tuple(self._store_files(r.staged)) for r in runs if r.staged}
+            self._commit_batch(runs, stored, ended=ended)
+
+    def _commit_batch(
+        self,
+        runs: Sequence[BatchedRun],
+        stored: Mapping[str, tuple[Artifact, ...]],
+        *,
+        ended: bool,
+    ) -> None:
         context: dict[Path, bytes] = {}
-        stored = {run.run_id: tuple(self._store_files(run.staged)) for run in runs if run.staged}
 
         def fold_all() -> Iterator[RunFiles]:
             for run in runs:
