@@ -5,10 +5,12 @@ Settings come with the repository, so nothing outside the work tree is read, wha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from gitml import files
+from gitml import config, files
 from gitml.errors import InvalidInput
 from gitml.registry.gates import declarations
 from gitml.repository import Repository
@@ -57,11 +59,44 @@ def pages(repository: Repository) -> tuple[Document, ...]:
 
 
 def in_folder(repository: Repository, name: str, suffix: str) -> tuple[Document, ...]:
-    """Read the files of a folder at the root, by name; none in a bare repository."""
-    work_tree = repository.git.work_tree
-    if work_tree is None or (work_tree / name).is_symlink():
+    """Read the files of a folder at the root and of those of projects, by name.
+
+    There are none in a bare repository.
+    """
+    root = repository.git.work_tree
+    if root is None:
         return ()
-    return _read_folder(work_tree, work_tree / name, suffix)
+    documents = [] if (root / name).is_symlink() else [*_read_folder(root, root / name, suffix)]
+    for project in _projects(repository):
+        if (project / name).is_symlink():
+            continue
+        for document in _read_folder(root, project / name, suffix):
+            documents.append(_of_project(root, project, document))
+    return tuple(documents)
+
+
+def _projects(repository: Repository) -> tuple[Path, ...]:
+    """Return the folders below the root that have a ``gitml.yaml`` and that git does not ignore."""
+    root = repository.git.work_tree
+    assert root is not None
+    listed = repository.git.run(
+        "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
+        f"*/{config.FILE_NAME}",
+    )  # fmt: skip
+    paths = {root / os.fsdecode(name) for name in listed.split(b"\0") if name}
+    return tuple(sorted(path.parent for path in paths if path.is_file()))
+
+
+def _of_project(root: Path, project: Path, document: Document) -> Document:
+    namespace = f"{project.relative_to(root).as_posix().replace('/', '-')}-"
+    try:
+        prefix, fault = config.experiment_prefix(root, project), document.fault
+    except InvalidInput as error:
+        prefix, fault = "", error
+    return replace(
+        document, name=f"{namespace}{document.name}", namespace=namespace,
+        experiment_prefix=prefix, fault=fault,
+    )  # fmt: skip
 
 
 def fingerprint(repository: Repository) -> tuple[object, ...]:
@@ -90,8 +125,11 @@ def _site_files(repository: Repository) -> Iterator[Path]:
     work_tree = repository.git.work_tree
     if work_tree is None:
         return
-    for name in ("views", "reports", declarations.FOLDER):
-        yield from sorted((work_tree / name).glob("*.*"))
+    for folder in (work_tree, *_projects(repository)):
+        yield folder / config.FILE_NAME
+        for name in ("views", "reports"):
+            yield from sorted((folder / name).glob("*.*"))
+    yield from sorted((work_tree / declarations.FOLDER).glob("*.*"))
     if site.pages:
         yield from sorted(inside(work_tree, site.pages, "site.pages").glob("*.*"))
 
@@ -105,14 +143,14 @@ def _read_folder(root: Path, folder: Path, suffix: str) -> tuple[Document, ...]:
 
 
 def _document(root: Path, path: Path) -> Document:
-    name = f"{path.parent.name}/{path.name}"
+    name = path.relative_to(root).as_posix()
     try:
         data = files.read_contained(root, path, MAX_BYTES, name)
-        return Document(name=path.stem, text=data.decode("utf-8-sig"))
+        return Document(name=path.stem, text=data.decode("utf-8-sig"), path=name)
     except UnicodeDecodeError:
         fault = InvalidInput(f"{name} is not UTF-8 text.", hint="Save it as UTF-8.")
     except OSError as error:
         fault = InvalidInput(f"{name} cannot be read: {error.strerror or error}.")
     except InvalidInput as error:
         fault = error
-    return Document(name=path.stem, text="", fault=fault)
+    return Document(name=path.stem, text="", path=name, fault=fault)

@@ -91,7 +91,8 @@ def _views(source: SiteSource) -> tuple[list[View], dict[str, PageFailure]]:
 
 
 def _view(document: Document) -> View:
-    return views.parse(document.name, document.content())
+    text, prefix = document.content(), document.experiment_prefix
+    return views.parse(document.name, text, document.path, prefix)
 
 
 def _failures(

@@ -63,14 +63,20 @@ class Document:
     """A file that people wrote for the site.
 
     Attributes:
-        name: Its file name without the suffix.
+        name: Its file name without the suffix; that of a project's folder goes before it.
         text: Markdown, or YAML of a view.
+        path: Its path below the root.
         fault: Why it cannot be read, if it cannot.
+        namespace: What the names of its project's documents begin with; empty at the root.
+        experiment_prefix: What the experiments begin with that it names.
     """
 
     name: str
     text: str
+    path: str
     fault: InvalidInput | None = None
+    namespace: str = ""
+    experiment_prefix: str = ""
 
     def content(self) -> str:
         """Return its text.

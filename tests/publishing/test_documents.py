@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitml.client import MlflowClient
 from gitml.errors import InvalidInput
 from gitml.publishing.dashboard import build_site, fingerprint
 from gitml.publishing.repository_source import RepositorySource
@@ -143,3 +144,57 @@ def test_links_out_of_the_repository_and_binary_files_are_not_read(
     (repository / "reports" / "big.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InvalidInput, match="is not UTF-8 text"):
         RepositorySource(opened).reports[0].content()
+
+
+def test_views_and_reports_of_projects_have_names_of_their_own(repository: Path) -> None:
+    for folder in (repository, repository / "services" / "prices", repository / "ignored"):
+        for name in ("views", "reports"):
+            (folder / name).mkdir(parents=True)
+        (folder / "views" / "shallow.yaml").write_text("experiment: houses\n")
+        (folder / "reports" / "march.md").write_text("# March\n\n```gitml\nview: shallow\n```\n")
+    (repository / "services" / "prices" / "gitml.yaml").write_text("experiment_prefix: prices/\n")
+    (repository / "ignored" / "gitml.yaml").write_text("")
+    (repository / ".gitignore").write_text("ignored/\n")
+    source = RepositorySource(Repository.open(repository))
+
+    assert [(view.name, view.path, view.experiment_prefix) for view in source.views] == [
+        ("shallow", "views/shallow.yaml", ""),
+        ("services-prices-shallow", "services/prices/views/shallow.yaml", "prices/"),
+    ]
+    assert [report.name for report in source.reports] == ["march", "services-prices-march"]
+
+
+@pytest.mark.slow
+def test_report_of_a_project_shows_its_own_view(repository: Path, tmp_path: Path) -> None:
+    project = repository / "prices"
+    for name, text in (
+        ("gitml.yaml", ""),
+        ("views/shallow.yaml", "experiment: houses\ntitle: Of the project\n"),
+        ("reports/march.md", "# March\n\n```gitml\nview: shallow\n```\n"),
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    (repository / "views").mkdir()
+    (repository / "views" / "shallow.yaml").write_text("experiment: houses\ntitle: Of the root\n")
+    client = MlflowClient(repository)
+    client.create_run(client.create_experiment("prices/houses"), run_name="in-the-project")
+    report = build_site(Repository.open(repository), tmp_path / "site")
+
+    assert report.failures == ()
+    (page,) = (path.read_text() for path in (tmp_path / "site" / "reports").glob("*march*.html"))
+    assert "Of the project" in page and "in-the-project" in page and "Of the root" not in page
+
+
+def test_project_with_wrong_settings_fails_its_own_documents_alone(
+    repository: Path, tmp_path: Path
+) -> None:
+    for folder in (repository, repository / "prices"):
+        (folder / "reports").mkdir(parents=True)
+        (folder / "reports" / "march.md").write_text("# March\n")
+    (repository / "prices" / "gitml.yaml").write_text("branch: other\n")
+    report = build_site(Repository.open(repository), tmp_path / "site")
+
+    (sentence,) = report.failures
+    assert "prices/gitml.yaml sets more than experiment_prefix" in sentence
+    pages = [path.read_text() for path in (tmp_path / "site" / "reports").glob("*march*.html")]
+    assert sorted("This page cannot be shown" in page for page in pages) == [False, True]

@@ -119,9 +119,20 @@ def hostile_source() -> MemorySource:
         warnings=lambda: [
             RepositoryWarning(text=text, model=ATTACK, run_id=text) for text in (*TEXTS, LONG)
         ],
-        pages=[Document(name=text, text=f"# {text}\n{NOTE}{text}") for text in TEXTS[:3]],
-        reports=[Document(name=text, text=_report()) for text in TEXTS[:2]],
-        views=[Document(name=ATTACK, text=json.dumps(_view(), ensure_ascii=False))],
+        pages=[
+            Document(name=text, path=f"docs/{text}.md", text=f"# {text}\n{NOTE}{text}")
+            for text in TEXTS[:3]
+        ],
+        reports=[
+            Document(name=text, path=f"reports/{text}.md", text=_report()) for text in TEXTS[:2]
+        ],
+        views=[
+            Document(
+                name=ATTACK,
+                path=f"views/{ATTACK}.yaml",
+                text=json.dumps(_view(), ensure_ascii=False),
+            )
+        ],
         signature=lambda version: {
             "inputs": json.dumps([{"type": "double", "name": text} for text in TEXTS]),
             "outputs": ATTACK if version.version == 1 else None,

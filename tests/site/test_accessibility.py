@@ -42,9 +42,9 @@ def whole() -> MemorySource:
         content,
         runs=runs,
         commits=lambda: line(20),
-        pages=[Document(name="team", text="# The team\n\n## Who\n\n- Ada\n")],
-        reports=[Document(name="2026-03", text=REPORT)],
-        views=[Document(name="shallow", text=VIEW)],
+        pages=[Document(name="team", path="docs/team.md", text="# The team\n\n## Who\n\n- Ada\n")],
+        reports=[Document(name="2026-03", path="reports/2026-03.md", text=REPORT)],
+        views=[Document(name="shallow", path="views/shallow.yaml", text=VIEW)],
     )
 
 

@@ -108,8 +108,16 @@ def branded(content: Any, options: SiteOptions, tmp_path: Path) -> Path:
         "<p id='count'>{{ bar | length }}</p>{{ text | safe }}{% endblock %}"
     )
     pages = (
-        Document(name="01-team", text="# The <b>team</b>\n\n## Who\n\n<script>alert(1)</script>\n"),
-        Document(name="02-glossary", text="An *epoch* is a pass.\n\n```gitml\nview: x\n```\n"),
+        Document(
+            name="01-team",
+            path="docs/01-team.md",
+            text="# The <b>team</b>\n\n## Who\n\n<script>alert(1)</script>\n",
+        ),
+        Document(
+            name="02-glossary",
+            path="docs/02-glossary.md",
+            text="An *epoch* is a pass.\n\n```gitml\nview: x\n```\n",
+        ),
     )
     changed = dataclasses.replace(
         options, accent="#ffd400", logo=tmp_path / "logo.svg", templates=tmp_path / "own"

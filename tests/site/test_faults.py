@@ -44,13 +44,18 @@ def test_a_wrong_view_report_or_page_is_named_and_the_rest_is_built(
     fault = InvalidInput(f"pages/bad.md {ATTACK} is not UTF-8 text.", hint="Save it as UTF-8.")
     source = dataclasses.replace(
         source,
-        pages=[*source.pages, Document(name="bad", text="", fault=fault)],
-        views=[*source.views, Document(name="wrong", text="experiment: [")],
+        pages=[*source.pages, Document(name="bad", path="docs/bad.md", text="", fault=fault)],
+        views=[
+            *source.views,
+            Document(name="wrong", path="views/wrong.yaml", text="experiment: ["),
+        ],
         reports=[
             *source.reports,
-            Document(name="of-wrong", text="```gitml\nview: wrong\n```\n"),
-            Document(name="of-none", text="```gitml\nview: none\n```\n"),
-            Document(name="fine", text="# Fine\n"),
+            Document(
+                name="of-wrong", path="reports/of-wrong.md", text="```gitml\nview: wrong\n```\n"
+            ),
+            Document(name="of-none", path="reports/of-none.md", text="```gitml\nview: none\n```\n"),
+            Document(name="fine", path="reports/fine.md", text="# Fine\n"),
         ],
     )
     good, before = built(content(), tmp_path / "good", options)
@@ -137,7 +142,9 @@ def test_a_template_that_fails_is_named_on_its_pages_only(
 ) -> None:  # fmt: skip
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "extra.html").write_text(template)
-    source = dataclasses.replace(content(), pages=[Document(name="extra", text="# A page")])
+    source = dataclasses.replace(
+        content(), pages=[Document(name="extra", path="docs/extra.md", text="# A page")]
+    )
     report, pages = built(
         source, tmp_path / "site", options, templates=tmp_path / "templates", workers=1
     )
@@ -194,7 +201,9 @@ def test_a_template_may_be_a_link_to_a_file_of_the_repository(
     folder.mkdir()
     (tmp_path / "shared.html").write_text("SHARED")
     (folder / "extra.html").symlink_to(tmp_path / "shared.html")
-    source = dataclasses.replace(content(), pages=[Document(name="x", text="# X")])
+    source = dataclasses.replace(
+        content(), pages=[Document(name="x", path="docs/x.md", text="# X")]
+    )
     _, pages = built(source, tmp_path / "site", options, templates=folder, root=tmp_path)
     assert "SHARED" in pages.values()
     with pytest.raises(InvalidInput, match="leads out of the repository"):

@@ -101,7 +101,7 @@ def test_pages_have_names_of_their_own_and_needs_that_exist(
             options=options,
             templates=templates.load(None, options.cache),
             table_reader=table_reader,
-            views=[views.parse(view.name, view.text) for view in source.views],
+            views=[views.parse(view.name, view.text, view.path) for view in source.views],
             newest_runs=run_pages,
             curve_runs=len(catalogue.runs),
             omissions=(),

@@ -79,21 +79,29 @@ class View:
     charts: tuple[Chart, ...] = field(default=())
 
 
-def parse(name: str, text: str) -> View:
+def parse(name: str, text: str, path: str, experiment_prefix: str = "") -> View:
     """Read a view.
+
+    Args:
+        name: Its name, which reports use.
+        text: YAML.
+        path: Where the file is, for messages.
+        experiment_prefix: What goes before the experiment's name unless that begins with it.
 
     Raises:
         InvalidInput: It does not have the format; the message names the file and the key.
     """
-    path = f"{FOLDER}/{name}.yaml"
     try:
         value = plain_yaml.load(text)
     except plain_yaml.YamlFault as error:
         raise InvalidInput(f"{path} is not valid YAML: line {error.line}: {error}.") from error
     schemas.require(value, _schema(), path)
+    experiment = value["experiment"]
+    if not experiment.startswith(experiment_prefix):
+        experiment = f"{experiment_prefix}{experiment}"
     view = View(
         name=name,
-        experiment=value["experiment"],
+        experiment=experiment,
         title=value.get("title") or name,
         description=value.get("description", ""),
         filter=value.get("filter", ""),

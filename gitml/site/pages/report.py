@@ -148,15 +148,17 @@ class Reporter:
 
     def _block(self, document: Document, text: str) -> str:
         self.blocks += 1
-        block = _read_block(f"reports/{document.name}.md", text)
-        view = self.views.get(block["view"])
-        if block["view"] in self.faults:
-            fault = self.faults[block["view"]]
-            raise InvalidInput(f"reports/{document.name}.md: {fault.message}", hint=fault.hint)
+        block = _read_block(f"{document.path}", text)
+        own = f"{document.namespace}{block['view']}"
+        name = own if own in self.views or own in self.faults else block["view"]
+        view = self.views.get(name)
+        if name in self.faults:
+            fault = self.faults[name]
+            raise InvalidInput(f"{document.path}: {fault.message}", hint=fault.hint)
         if view is None:
             names = ", ".join(sorted(self.views)) or "none yet"
             raise InvalidInput(
-                f"reports/{document.name}.md: there is no view {block['view']!r:.60}.",
+                f"{document.path}: there is no view {block['view']!r:.60}.",
                 hint=f"Views in {views.FOLDER}/: {names}.",
             )
         return self.render(self._show(view, block))

@@ -53,7 +53,7 @@ rows: 0
 
 
 def test_a_view_is_read() -> None:
-    view = views.parse("shallow", VIEW)
+    view = views.parse("shallow", VIEW, "views/shallow.yaml")
     assert dataclasses.replace(view, charts=()) == View(
         name="shallow",
         experiment="fuel economy",
@@ -100,7 +100,7 @@ def test_a_view_is_read() -> None:
 )
 def test_a_view_that_cannot_be_read_says_why(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(message)):
-        views.parse("x", text)
+        views.parse("x", text, "views/x.yaml")
 
 
 def test_the_schema_says_the_same() -> None:
@@ -144,8 +144,8 @@ def test_a_chart_of_nothing_is_left_out(content: Any) -> None:
 
 def reporting(content: Any, report: str, view: str = VIEW, **more: Any) -> Any:
     return content(
-        reports=[Document(name="2026-03", text=report)],
-        views=[Document(name="shallow", text=view)],
+        reports=[Document(name="2026-03", path="reports/2026-03.md", text=report)],
+        views=[Document(name="shallow", path="views/shallow.yaml", text=view)],
         **more,
     )
 
