@@ -115,18 +115,23 @@ class DeletedTags:
             tags=registry.tag_filter,
         )
 
-    def observe(self, remote_tags: Collection[str]) -> list[DeletedTag]:
+    def observe(self, remote_tags: Collection[str], tip: str | None) -> list[DeletedTag]:
         """Note which tags the remote has just now; return those that are gone there.
 
         Args:
             remote_tags: Names of the tags of the remote.
+            tip: Its branch, as far as it is in this clone: a tag that it does not name was sent to
+                another remote.
         """
-        missing = sorted({sent.tag for sent in self._sent.tags()} - set(remote_tags))
-        if self._absent() != set(missing):
-            document = {"remote": self._remote, "missing": missing}
+        missing = {sent.tag for sent in self._sent.tags()} - set(remote_tags)
+        if missing:
+            missing &= {name for name, _ in self._sent.behind([tip] if tip else [])}
+        if self._absent() != missing:
+            document = {**self._noted(), self._remote: sorted(missing)}
             with contextlib.suppress(OSError):
                 files.replace(self._note, canonical.dump(document), durable=False)
-        return [tag for tag in self.read() if tag.absence is Absence.REMOTE]
+        deleted = self.read() if missing else []
+        return [tag for tag in deleted if tag.absence is Absence.REMOTE]
 
     def read(self) -> list[DeletedTag]:
         """Return the tags that are gone, as far as can be told without a network."""
@@ -195,10 +200,12 @@ class DeletedTags:
 
     def _absent(self) -> set[str] | None:
         """Return which tags the remote lacked when it was last asked; None if it never was."""
+        names = self._noted().get(self._remote)
+        return set(map(str, names)) if isinstance(names, list) else None
+
+    def _noted(self) -> dict[str, object]:
         try:
             document = json.loads(self._note.read_bytes())
-            if document["remote"] == self._remote:
-                return set(map(str, document["missing"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        return None
+        except (OSError, ValueError):
+            return {}
+        return document if isinstance(document, dict) else {}

@@ -93,9 +93,9 @@ class TagRebaser:
         """Note tags that others have: these are never written again."""
         self._sent.add(oids)
 
-    def deleted(self, remote_tags: Collection[str]) -> Mapping[str, str]:
+    def deleted(self, remote_tags: Collection[str], tip: str | None) -> Mapping[str, str]:
         """Return what was sent once and is not on the remote any more: name to a sentence."""
-        return {tag.tag: tag.sentence for tag in self._deleted.observe(remote_tags)}
+        return {tag.tag: tag.sentence for tag in self._deleted.observe(remote_tags, tip)}
 
     def settle(self, arrival: Arrival) -> Settled:
         """Take in the remote's tags, and rebase ours onto them if both are new.

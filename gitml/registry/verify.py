@@ -177,7 +177,9 @@ class _Verifier:
             name.removeprefix("refs/tags/"): oid
             for name, oid in self._repo.remote_refs(remote, "refs/tags/*").items()
         }
-        DeletedTags.of(self._registry).observe(remote_oids.keys())
+        DeletedTags.of(self._registry).observe(
+            remote_oids.keys(), self._repo.ref(self._registry.branch.tracking_ref)
+        )
         sent = {name for name, _ in self._sent()}
         for name, tag in self._tags.items():
             if name in remote_oids and remote_oids[name] != tag.oid:

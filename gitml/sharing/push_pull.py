@@ -5,9 +5,12 @@ The order matters: whoever sees a record can fetch its artifacts.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from gitml.entities import Artifact
+from gitml.errors import InvalidInput, StoreError
+from gitml.git import default_branch
 from gitml.registry.exchange import open_exchange
 from gitml.repository import Repository
 from gitml.sharing.artifacts import Progress, Sent, send_artifacts
@@ -92,7 +95,19 @@ def pull(repository: Repository, *, git_remote: str | None = None) -> ExchangeRe
         StoreError: It does not answer.
     """
     repository.runs.recover()
-    return _exchange(repository, git_remote).pull()
+    report = _exchange(repository, git_remote).pull()
+    if report.tags:
+        _bring_policy(repository)
+    return report
+
+
+def _bring_policy(repository: Repository) -> None:
+    """Fetch the default branch: tags may be signed by keys that it has only just got to know."""
+    git = repository.git
+    if git.work_tree is None:  # its branches are the remote's, and `git fetch` moves them
+        return
+    with contextlib.suppress(InvalidInput, StoreError):
+        default_branch.ask(git, repository.settings.git_remote)
 
 
 def _exchange(repository: Repository, git_remote: str | None) -> Exchange:

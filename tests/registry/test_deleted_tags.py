@@ -205,3 +205,34 @@ def test_what_is_written_is_read_again(oid: str, why: str) -> None:
 
     reasons = acknowledged.parse(acknowledged.line(fault, why).encode())
     assert list(reasons) == [(LAST, oid)]
+
+
+def test_a_remote_that_never_had_the_tags_has_not_lost_them(
+    clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    ada, _ = clones
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "backup.git")
+    git(ada, "remote", "add", "backup", str(tmp_path / "backup.git"))
+
+    report = push_pull.push(repo(ada), git_remote="backup").exchange
+    assert (report.restored, report.deleted, report.tags) == ((), (), 4)
+    delete(ada, LAST)
+    assert push_pull.pull(repo(ada), git_remote="backup").deleted == ()
+    assert len(push_pull.pull(repo(ada)).deleted) == 1
+
+
+def test_a_log_that_names_huge_numbers_does_not_use_them_up(clones: tuple[Path, Path]) -> None:
+    ada, _ = clones
+    lines = [f"Tag: {'f' * 40} Price@v99999999{digit}.0.0\nTag: {'f' * 40} Price#Production#{n}"
+             for digit, n in (("", "9" * 18), ("9", "99999999"))]  # fmt: skip
+    tip = git(ada, "rev-parse", "gitml/runs")
+    message = "registry: x\n\n" + "\n".join(lines)
+    commit = git(ada, "commit-tree", f"{tip}^{{tree}}", "-p", tip, "-m", message)
+    git(ada, "update-ref", "refs/heads/gitml/runs", commit)
+
+    version = register(ada).version
+    assert register(ada).version == version + 1
+    for stage in ("Staging", "Production", "Staging"):
+        models(ada).transition_model_version_stage("Price", version, stage)
+    (live,) = models(ada).get_latest_versions("Price", ["Staging"])
+    assert live.version == version

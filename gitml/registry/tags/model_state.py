@@ -26,7 +26,8 @@ from gitml.registry.tags.grammar import (
 )
 from gitml.registry.tags.messages import parse_detail, parse_message
 
-_MAX_NUMBER = 10**8  # of counters and versions; whoever writes a higher one means harm
+_MAX_RESERVED = 10**8  # whoever writes a higher counter or version means harm
+_DIGITS = 9  # of the version numbers that gitml writes
 _MAX_TIME = 2**38  # seconds: some thousand years from now
 _PRIORITY = {kind: rank for rank, kind in enumerate(
     (Kind.DEPRECATED, Kind.REGISTERED, Kind.DELETED, Kind.STAGE, Kind.ALIAS, Kind.LEFT,
@@ -194,26 +195,30 @@ def fold(tags: Iterable[Tag]) -> RegistryState:
 
 
 def reserving(state: ModelState, names: Iterable[str]) -> ModelState:
-    """Keep a model from using names again: those of its tags that do not count or are gone."""
+    """Keep a model from using names again: those of its tags that do not count or are gone.
+
+    Anybody may have written such a name, so one with a huge number does not use the others up.
+    """
     events = {name: event for name in names if (event := parse(name)) and event.model == state.slug}
+    counters, majors = (
+        [number for event in events.values() if (number := read(event)) < _MAX_RESERVED]
+        for read in (_counter, _major)
+    )
     return replace(
         state,
         reserved=state.reserved | events.keys(),
-        counter=max([state.counter, *map(_counter, events.values())]),
-        highest=max([state.highest, *map(_major, events.values())]),
+        counter=max([state.counter, *counters]),
+        highest=max([state.highest, *majors]),
     )
 
 
 def _counter(event: TagEvent) -> int:
-    """Return the counter of an event; 0 for one that leaves no room for the next ones."""
-    counter = event.counter or 0
-    return counter if counter < _MAX_NUMBER else 0
+    return event.counter or 0
 
 
 def _major(event: TagEvent) -> int:
-    """Return the major version of an event, likewise."""
     major = event.version[1:].split(".")[0] if event.version else ""
-    return int(major) if 0 < len(major) < len(str(_MAX_NUMBER)) else 0
+    return int(major) if 0 < len(major) <= _DIGITS else 0
 
 
 def _event_tags(tags: Iterable[Tag], ignored: list[IgnoredTag]) -> Iterable[_EventTag]:

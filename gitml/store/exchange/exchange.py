@@ -155,7 +155,7 @@ class Exchange:
             runs=runs,
             tags=len(new),
             changed=True,
-            deleted=tuple(self._rules.deleted(names).values()),
+            deleted=tuple(self._rules.deleted(names, tip or remote_tip).values()),
             restored=tuple(sorted(deleted.keys() & names)),
         )
 
@@ -270,7 +270,7 @@ class Exchange:
             with exclusive(self._branch.locks / "exchange"):
                 settled = self._settle(tags, missing, branch, tip)
         self._rules.shared(tags.values())
-        deleted = self._rules.deleted({name.removeprefix(_TAGS) for name in tags})
+        deleted = self._rules.deleted({name.removeprefix(_TAGS) for name in tags}, tip)
         return _Fetched(tip=tip, tags=len(missing), settled=settled, deleted=deleted)
 
     def _settle(

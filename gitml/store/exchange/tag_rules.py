@@ -53,9 +53,10 @@ class TagRules(Protocol):
     def shared(self, oids: Iterable[str]) -> None:
         """Remember tags that others have."""
 
-    def deleted(self, remote_tags: Collection[str]) -> Mapping[str, str]:
+    def deleted(self, remote_tags: Collection[str], tip: str | None) -> Mapping[str, str]:
         """Return what was sent once and is not on the remote any more: name to a sentence.
 
         Args:
             remote_tags: Names of the tags that the remote has just now.
+            tip: Its branch; None where it has none.
         """

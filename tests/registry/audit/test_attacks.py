@@ -11,9 +11,10 @@ import pytest
 
 import gitml
 from gitml.ci import release
+from gitml.entities import Stage
 from gitml.errors import ArtifactError, InvalidInput, NotFound, SignatureError
 from gitml.registry import resolve
-from gitml.registry.promotion import apply, check, verify
+from gitml.registry.promotion import apply, consider, verify
 from gitml.sharing import push_pull
 from tests.cli.conftest import log_model, log_run, shell
 from tests.clones import models, repo
@@ -150,8 +151,8 @@ def test_no_reader_is_moved_by_a_tag_that_does_not_verify(
     assert (STAGE, problem) in [(f.tag, f.problem.value) for f in verify(registry).faults]
     with pytest.raises(SignatureError, match=STAGE):
         apply(registry)
-    (review,) = check(registry, base="HEAD").changes or [None]
-    assert review is None
+    (change,) = consider(registry, "Price", 2, Stage.PRODUCTION).changes
+    assert (change.live, change.incumbent) == (False, 1)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from gitml.registry.audit import signature_check
 from gitml.sharing import push_pull
 from tests.clones import models, repo
 from tests.conftest import git
-from tests.registry.audit.signed_team import rewritten
+from tests.registry.audit.signed_team import rewritten, signs
 
 BAD = "Price#Production#2"
 
@@ -117,3 +117,26 @@ def test_a_signature_is_checked_once_and_again_when_keys_change(
     push_pull.pull(repo(bo))
     (bo / ".git" / "gitml" / "verdicts" / "Price.json").write_text("{")
     assert rejected(bo) == ["Price#Production#1", "Price@v1.0.0"]
+
+
+def test_a_pull_brings_the_keys_that_the_new_tags_are_signed_with(
+    team: tuple[Path, Path], keys: dict[str, Path]
+) -> None:
+    ada, bo = team
+    line = f"cy@example.org {keys['cy'].with_suffix('.pub').read_text()}"
+    signers = ada / "registry" / "allowed_signers"
+    signers.write_text(signers.read_text() + line)
+    text = (ada / "gitml.yaml").read_text()
+    (ada / "gitml.yaml").write_text(
+        text.replace("bo@example.org]", "bo@example.org, cy@example.org]")
+    )
+    git(ada, "commit", "-qam", "Let Cy sign")
+    git(ada, "push", "-q", "origin", "main")
+    git(ada, "fetch", "-q")
+    signs(ada, keys["cy"])
+    models(ada).set_registered_model_alias("Price", "next", 1)
+    push_pull.push(repo(ada))
+
+    push_pull.pull(repo(bo))
+    assert rejected(bo) == []
+    assert models(bo).get_model_version_by_alias("Price", "next").version == 1

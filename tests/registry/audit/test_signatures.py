@@ -175,6 +175,8 @@ def test_gpg_signatures_are_verified_by_fingerprint(
     (folder / GPG_KEYS).write_text(gpg("--armor", "--export", "bo@example.org"))
     git(folder, "commit", "-qam", "Ada left")
     assert faults(folder) == [("Price#Production#1", "forged")]
+    assert [item.tag.name for item in models(folder).view().rejected] == ["Price#Production#1"]
+    assert models(folder).get_latest_versions("Price", ["Production"]) == []
     (folder / GPG_KEYS).write_text("no keys")
     git(folder, "commit", "-qam", "Break the keys")
     with pytest.raises(SignatureError, match=r"gpg cannot read registry/allowed_signers\.asc"):
