@@ -22,7 +22,7 @@ def findings(repository: Repository) -> Iterator[Finding]:
         yield _warning(
             f"gitml ignores {', '.join(ignored[:3])} of the branch's .dvc/config, which anybody "
             "may have pushed; stock DVC obeys them",
-            "git show BRANCH:.dvc/config; `gitml remote add NAME URL` removes them",
+            "gitml fsck --repair",
         )
     if settings.is_tracked(repository.git):
         yield _warning(

@@ -209,8 +209,12 @@ class _Run:
         reason = config_fault(config)
         if reason:
             yield self._fault(".dvc/config", reason)
-        else:
-            self.config = config
+            return
+        self.config = config
+        ignored = ignored_settings(config)
+        if ignored:
+            self.repaired[f"{self._folder}/.dvc/config"] = address_alone(config)
+            yield self._fault(".dvc/config", ignored, repairable=True)
 
 
 def config_fault(config: bytes) -> str | None:
@@ -220,6 +224,17 @@ def config_fault(config: bytes) -> str | None:
     except StoreError as error:
         return error.message
     return None if url else f"names no remote {dvc_config.REMOTE!r}"
+
+
+def ignored_settings(config: bytes) -> str | None:
+    """Return what a valid ``.dvc/config`` says besides its address; None if there is nothing."""
+    names = dvc_config.ignored_settings(config)
+    return f"has {', '.join(names[:3])}, which gitml ignores and stock DVC obeys" if names else None
+
+
+def address_alone(config: bytes) -> bytes:
+    """Return a valid ``.dvc/config`` without all that gitml ignores."""
+    return dvc_config.dvc_config(dvc_config.remote_url(config) or "")
 
 
 def check_file(path: str, data: bytes) -> list[Fault]:
@@ -232,9 +247,16 @@ def check_file(path: str, data: bytes) -> list[Fault]:
     elif model:
         name, read = "version", _version_reader(model[1])
     else:
-        reason = config_fault(data) if path == ".dvc/config" else None
-        return [_fault(path, reason)] if reason else []
+        return _check_root_config(data) if path == ".dvc/config" else []
     return [_fault(path, reason) for reason in _record_faults(path, data, name, read)]
+
+
+def _check_root_config(data: bytes) -> list[Fault]:
+    reason = config_fault(data)
+    ignored = None if reason else ignored_settings(data)
+    if ignored:
+        return [_fault(".dvc/config", ignored, repairable=True)]
+    return [_fault(".dvc/config", reason)] if reason else []
 
 
 Read = Callable[[bytes, str], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ REMOTE = "gitml"
 SECTION = f'remote "{REMOTE}"'
 _CLONE_FOLDER = "/gitml/remote"
 _MOST_LINES, _LONGEST_LINE = 1_000, 1_000  # the parser's patterns take for ever on longer ones
+_OWN = re.compile(rf'remote "{REMOTE}(-[0-9a-f]{{8}})?"')  # see gitml.storage.settings
 _READ = {("core", "remote"), (SECTION, "url")}
 
 
@@ -71,7 +73,7 @@ def ignored_settings(config: bytes) -> list[str]:
 
 
 def remote_urls(config: bytes, root: Path | None) -> list[str]:
-    """Return the URLs of all remotes of a DVC project; folders absolute.
+    """Return the URLs of all remotes of a DVC project but gitml's own; folders absolute.
 
     Args:
         config: Its ``.dvc/config``; one that cannot be parsed has no remotes.
@@ -83,7 +85,8 @@ def remote_urls(config: bytes, root: Path | None) -> list[str]:
         return []
     urls = []
     for name, section in sections.items():
-        url = section.get("url") if name.lstrip("'").startswith("remote ") else None
+        is_remote = name.lstrip("'").startswith("remote ") and not _OWN.fullmatch(name)
+        url = section.get("url") if is_remote else None
         if isinstance(url, str):
             inside = root is not None and "://" not in url
             urls.append(os.path.normpath(root / ".dvc" / url) if inside and root else url)

@@ -134,7 +134,10 @@ class _Check:
             if isinstance(data, StoreError):
                 yield Fault(place=entry.path, reason=data.message, fix=self._log(entry.path))
             else:
-                yield from map(self._with_branch, checks.check_file(entry.path, data))
+                faults = checks.check_file(entry.path, data)
+                if entry.path == ".dvc/config" and any(fault.repairable for fault in faults):
+                    self._files[entry.path] = (data, checks.address_alone(data))
+                yield from map(self._with_branch, faults)
         folders = sorted(runs)
         for start in range(0, len(folders), _RUNS_PER_READ):
             block = folders[start : start + _RUNS_PER_READ]

@@ -134,6 +134,11 @@ class Remote:
                 storage.mark()
         self._is_ready = True
 
+    def _is_unmounted(self, storage: Storage) -> bool:
+        """Return True if a shared folder is as empty as a mount point without its drive."""
+        is_shared_folder = self._accept is not None and "://" not in storage.url
+        return is_shared_folder and not storage.is_marked() and storage.is_empty()
+
     def existing(self, oids: Collection[str]) -> set[str]:
         """Return which of these objects the remote holds.
 
@@ -170,6 +175,8 @@ class Remote:
             folder.mkdir(parents=True, exist_ok=True)
         with translate_errors(storage.url):
             failures = storage.receive(items, progress)
+        if len(failures) == len(items) > 0 and self._is_unmounted(storage):
+            raise uninitialised(storage.url)
         _finish(items, failures, progress)
         return failures
 
@@ -242,8 +249,8 @@ def absent(address: Address, keeper: str) -> RemoteUnavailable:
 def uninitialised(url: str) -> RemoteUnavailable:
     """What to say of a remote that holds nothing, not even the marker."""
     return RemoteUnavailable(
-        f"The DVC remote '{mask(url)}' is empty and lacks gitml's marker: nothing was sent there. "
-        "Its drive may not be mounted.",
+        f"The DVC remote '{mask(url)}' is empty and lacks gitml's marker: its drive may not be "
+        "mounted.",
         hint="Mount it and repeat the command; if it is a new, empty storage, "
         f"`gitml remote add storage {shlex.quote(mask(url))}` initialises it.",
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -103,7 +106,7 @@ class Victim:
         branch = gitml.MlflowClient(self.folder).repository.branch
         names = git(self.folder, "ls-tree", "-r", "--name-only", "gitml/runs").splitlines()
         files = {name: config.encode() for name in names if name.endswith(".dvc/config")}
-        assert len(files) == 2
+        assert len(files) >= 2
         branch.update(lambda _: (files, "somebody's\n"))
 
 
@@ -193,3 +196,83 @@ def test_runs_and_versions_take_only_the_address_from_the_branch(cli: Cli, victi
         "[core]", "    remote = gitml", "['remote \"gitml\"']",
         "    url = webdav://127.0.0.1:9/store",
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_fsck_names_and_removes_what_is_ignored(cli: Cli, victim: Victim) -> None:
+    victim.attacked(_webdav(victim.canary))
+
+    result = cli("fsck", code=1)
+    assert result.stdout.count("has remote.gitml.bearer_token_command, which gitml ignores") == 2
+    cli("fsck", "--repair", code=None)
+    for name in (".dvc/config", f"runs/house/{victim.run_id[:2]}/{victim.run_id}/.dvc/config"):
+        text = git(victim.folder, "show", f"gitml/runs:{name}") + "\n"
+        assert text.encode() == dvc_config("webdav://127.0.0.1:9/store")
+
+
+class Listener:
+    """A web server that remembers what it is asked for, and by whom."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str]] = []  # path, X-Token
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listener.requests.append((self.path, self.headers.get("X-Token", "")))
+                self.send_response(404)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_HEAD = do_PUT = do_POST = do_GET
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/store"
+
+
+@pytest.fixture
+def listeners() -> Iterator[tuple[Listener, Listener]]:
+    """The team's server, and the attacker's."""
+    both = Listener(), Listener()
+    threads = [threading.Thread(target=each.server.serve_forever) for each in both]
+    for thread in threads:
+        thread.start()
+    yield both
+    gc.collect()  # closes the sessions here, not in the thread of aiohttp's loop
+    for each, thread in zip(both, threads, strict=True):
+        each.server.shutdown()
+        each.server.server_close()
+        thread.join(120)
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_password_does_not_follow_the_address(
+    cli: Cli, victim: Victim, listeners: tuple[Listener, Listener], tied: bool
+) -> None:
+    team, evil = listeners
+    settings = "auth = custom\n    custom_auth_header = X-Token\n    password = hunter2\n"
+    url = f"url = {team.url}\n    " if tied else ""
+    (victim.folder / ".dvc").mkdir()
+    (victim.folder / ".dvc" / "config.local").write_text(
+        f"['remote \"gitml\"']\n    {url}{settings}"
+    )
+    victim.attacked(dvc_config(team.url).decode())
+    cli("remote", "trust")
+    log_run(victim.folder, "second")
+    cli("push", code=1)
+    assert {token for _, token in team.requests} == {"hunter2"}
+
+    victim.attacked(dvc_config(evil.url).decode())
+    assert f"'{evil.url}' (set by" in refused(cli, "push")
+    refused(cli, "fsck", "--remote")
+    refused(cli, "gc", "--remote")
+    assert evil.requests == []
+
+    if tied:  # a person who accepts the other address does not hand it what was for the first
+        assert "they are not used for this one" in cli("remote", "trust").stderr
+        cli("push", code=1)
+        assert {token for _, token in evil.requests} == {""}

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from gitml.errors import StoreError
-from gitml.formats.dvc_config import dvc_config, ignored_settings, is_shared, remote_url
+from gitml.formats.dvc_config import (
+    dvc_config,
+    ignored_settings,
+    is_shared,
+    remote_url,
+    remote_urls,
+)
 
 OTHERS = """\
     bearer_token_command = touch /tmp/x
@@ -74,3 +80,8 @@ def test_a_remote_is_shared_unless_it_is_the_folder_of_a_clone(url: str, shared:
     text = b"['remote \"x\"']\n    url = /a/gitml/remote\n"
     assert is_shared(dvc_config(url) + text) is shared
     assert not is_shared(b"[core\n")
+
+
+def test_the_settings_of_our_remote_are_not_a_remote_of_the_project() -> None:
+    config = pushed("s3://team/x") + b"['remote \"gitml-0123abcd\"']\n    url = s3://team/y\n"
+    assert remote_urls(config, None) == ["/t"]

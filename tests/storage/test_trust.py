@@ -180,6 +180,18 @@ def test_a_mount_point_without_its_drive_is_not_written_to(
     store.push([manifest], Remote.open(address, trust=trust, settings=dict))
 
 
+def test_a_mount_point_without_its_drive_is_named_when_files_are_read(
+    trust: Trust, staged: Path, tmp_path: Path
+) -> None:
+    manifest = ArtifactStore(tmp_path / "elsewhere").put(staged)
+    (tmp_path / "store").mkdir()
+    remote = Remote.open(Address(str(tmp_path / "store")), trust=trust, settings=dict)
+    with pytest.raises(
+        RemoteUnavailable, match="lacks gitml's marker: its drive may not be mounted"
+    ):
+        ArtifactStore(tmp_path / "cache").fetch(manifest, remote)
+
+
 def test_a_remote_of_an_earlier_version_gets_its_marker(
     trust: Trust, staged: Path, tmp_path: Path
 ) -> None:
