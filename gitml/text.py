@@ -17,9 +17,11 @@ from functools import lru_cache
 
 DIGITS = 5
 """Significant digits of a number, if nothing else is said."""
+_EXACT = 17  # digits that tell any two numbers apart
 _WHOLE = 1e15  # from here on a number is written with an exponent
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_LONG_FRACTION = re.compile(r"-?\d*\.\d{12,400}(e[-+]?\d{1,3})?", re.ASCII)
 _JOINERS = "\u200c\u200d"  # emoji and several scripts need them
 _ROUNDING = {digits: Context(prec=digits, rounding=ROUND_HALF_UP) for digits in range(1, 18)}
 
@@ -46,10 +48,43 @@ def format_number(value: float, digits: int = DIGITS) -> str:
     if size < _WHOLE and (size >= 10 ** (digits - 1) or size == int(size)):
         return f"{sign}{math.floor(size) + (size % 1 >= 0.5)}"
     decimal = _ROUNDING[digits].create_decimal_from_float(value)
-    mantissa, _, exponent = f"{decimal:g}".partition("e")
+    mantissa, _, exponent = f"{decimal:{'e' if size >= _WHOLE else 'g'}}".partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
     return f"{mantissa}e{exponent}" if exponent else mantissa
+
+
+def format_apart(values: Sequence[float]) -> list[str]:
+    """Format numbers that are compared: each with digits enough to differ from all others.
+
+    >>> format_apart([0.99999, 0.999991, 0.5])
+    ['0.99999', '0.999991', '0.5']
+    """
+    ordered = sorted({value for value in values if math.isfinite(value)})
+    texts: dict[float, str] = {}
+    for place, value in enumerate(ordered):
+        neighbours = ordered[max(place - 1, 0) : place] + ordered[place + 1 : place + 2]
+        digits = next(
+            (d for d in range(DIGITS, _EXACT) if _differs(value, neighbours, d)), _EXACT
+        )  # rounding keeps the order, so that only neighbours can be alike
+        texts[value] = format_number(value, digits)
+    return [texts[value] if value in texts else format_number(value) for value in values]
+
+
+def format_param(text: str) -> str:
+    """Format a param for people: a number without the noise of binary fractions.
+
+    >>> format_param("-0.30000000000000004"), format_param("0.1"), format_param("1e-3")
+    ('-0.3', '0.1', '1e-3')
+    """
+    if not _LONG_FRACTION.fullmatch(text):
+        return text
+    return format_number(float(text), _EXACT - 2)
+
+
+def _differs(value: float, others: Sequence[float], digits: int) -> bool:
+    text = format_number(value, digits)
+    return all(format_number(other, digits) != text for other in others)
 
 
 def format_difference(value: float) -> str:

@@ -1,7 +1,7 @@
 // Runs chosen to be compared: ticks in the table, and a bar below it that names them.
 "use strict";
 gitml.chosen = (() => {
-  const {el, at, address} = gitml, MOST = 50, spots = new Map();
+  const {el, at, address, bdi, on} = gitml, MOST = 50, spots = new Map();
   let last = 0;
   const spot = ({attribute}, run) => {
     if (!spots.has(run)) {
@@ -21,12 +21,12 @@ gitml.chosen = (() => {
     at("chosen-runs").replaceChildren(...runs.map(run => {
       const row = spot(page, run), name = row < 0 ? run.slice(0, 8) : page.label(row);
       const drop = gitml.button("×", () => { chosen.delete(run); keep(page); at("clear").focus(); }, {class: "plain", "aria-label": `Drop ${name}`});
-      return el("li", {}, row < 0 ? el("code", {}, name) : el("a", {href: page.home(row)}, el("bdi", {}, name)), drop);
+      return el("li", {}, row < 0 ? el("code", {}, name) : el("a", {href: page.home(row)}, bdi(name)), drop);
     }));
     at("chosen-count").textContent = over ? `At most ${MOST} runs can be compared; ${over} more are not chosen.`
       : few ? "1 run is chosen. Tick another one to compare them." : `${runs.length} runs are chosen.`;
     button.textContent = `Compare ${runs.length || ""}`;
-    button.setAttribute("aria-disabled", String(few));
+    button.ariaDisabled = few;
     button.setAttribute("href", `${gitml.root}compare.html#${runs}`);
     if (few) button.removeAttribute("href");
   };
@@ -47,6 +47,6 @@ gitml.chosen = (() => {
     keep(page, over);
   };
 
-  gitml.experiment.then(page => at("clear").addEventListener("click", () => { page.view.chosen.clear(); keep(page); at("grid").focus(); }));
+  gitml.experiment.then(page => on(at("clear"), "click", () => { page.view.chosen.clear(); keep(page); at("grid").focus(); }));
   return {pick, show};
 })();

@@ -42,16 +42,10 @@ gitml.Columns = class {
     return t || i.map(k => k < 0 ? null : d[k]);
   }
 
-  // A param is text, yet 0.1 sorts and draws as a number where every run's value is one.
+  // A param is text, yet 0.1 sorts and draws as a number where most values are numbers: one None or "auto" is set apart.
   judge(column) {
-    const seen = new Map(), number = v => {
-      if (v === null || typeof v === "number") return v;
-      if (!seen.has(v)) seen.set(v, gitml.numeral(v));
-      return seen.get(v);
-    };
-    const text = !column.raw && (column.kind === "attributes" || column.kind === "tags"
-      || column.values.some(v => v !== null && !Number.isFinite(number(v))));
-    column.numbers = text ? null : column.raw ? column.values : column.values.map(number);
+    const text = !column.raw && column.kind !== "params";
+    Object.assign(column, text ? {numbers: null, odd: []} : gitml.judged(column.values, column.raw), {say: null});
     const some = new Set();
     for (const v of column.values) if (v !== null && some.add(v).size > 60) break;
     column.distinct = some.size;
@@ -89,7 +83,7 @@ gitml.Columns = class {
     column.way = column.aspect === "best" ? this.way(column) : column.aspect;
     const other = this.ends.get(`${column.way}\0${column.name}`) || [];
     column.values = column.numbers = column.of.values.map((v, row) => other[row] ?? v);
-    column.ranked = null;
+    column.ranked = column.say = null;
     return column;
   }
 
@@ -111,14 +105,6 @@ gitml.Columns = class {
   }
 
   sparkle({columns, values}) { columns.forEach(([, name], place) => this.trends.set(name, this.decode(values[place]))); }
-
-  text(column, row) {
-    const v = column.values[row];
-    if (v === null) return "";
-    if (typeof v !== "number") return v;
-    if (column.kind !== "attributes") return gitml.number(v);
-    return column.name === "start_time" ? gitml.moment(v) : gitml.duration(v);
-  }
 
   // Sorts rows, given newest first, by [{column, down}, …], the first counts most. Missing values come last, whatever the
   // direction; equal ones keep newest first. Each pass counts ranks, so a pass costs no comparison.
@@ -142,7 +128,8 @@ gitml.Columns = class {
     const found = [...new Set(keys)].filter(v => v !== null && v === v);
     const sorted = column.numbers ? Float64Array.from(found).sort() : found.sort(), spot = new Map();
     sorted.forEach((v, k) => spot.set(v, k));
-    for (let row = 0; row < this.rows; row++) ranks[row] = spot.get(keys[row]) ?? sorted.length;
-    return column.ranked = {ranks, count: sorted.length};
+    if (!column.raw) column.odd?.forEach(v => spot.set(v, spot.size));  // behind the numbers
+    for (let row = 0; row < this.rows; row++) ranks[row] = spot.get(keys[row]) ?? spot.get(column.values[row]) ?? spot.size;
+    return column.ranked = {ranks, count: spot.size};
   }
 };

@@ -1,7 +1,7 @@
 // The compare page: compare.html#<run id>,<run id>,…&only=on&smooth=0.6…; each run's numbers come from its own script.
 "use strict";
 (async () => {
-  const {el, at, address, choices, number} = gitml;
+  const {el, at, address, choices, bdi, on} = gitml;
   const named = () => [...new Set(location.hash.slice(1).split("&")[0].split(",").filter(v => /^[0-9a-f]{32}$/.test(v)))];
   const MOST = 200, asked = named(), ids = asked.slice(0, MOST);
   address.watch(() => String(named()) === String(asked) || location.reload());
@@ -23,66 +23,58 @@
     const maps = runs.map(run => new Map(run[kind])), names = [...new Set(maps.flatMap(map => [...map.keys()]))];
     if (kind !== "facts") names.sort();
     const lines = names.map(name => {
-      const values = maps.map(map => map.has(name) ? map.get(name) : null);
-      const numbers = values.filter(v => typeof v === "number"), differs = new Set(values.map(String)).size > 1;
-      return {name, values, differs, best: differs && numbers.length > 1 && best.get(name)?.(...numbers)};
+      const values = maps.map(map => map.has(name) ? kind === "metrics" ? Number(map.get(name)) : map.get(name) : null);
+      const raw = kind === "metrics", judged = raw || kind === "params" ? gitml.judged(values, raw) : {};
+      const finite = raw ? values.filter(Number.isFinite) : [], differs = new Set(values.map(String)).size > 1;
+      return {name, values, ...judged, differs, best: differs && finite.length > 1 && best.get(name)?.(...finite)};
     });
     return {kind, lines: kind === "facts" ? lines : [...lines.filter(line => line.differs), ...lines.filter(line => !line.differs)]};
   });
-  const text = (kind, v) => v === null ? "" : kind === "metrics" ? number(Number(v)) : v;
-  const swatch = run => {
-    const node = el("i", {class: "swatch", "aria-hidden": "true"});
-    node.style.background = gitml.charts.colour(run.id);
-    return node;
-  };
+  const {charts} = gitml, swatch = run => charts.swatch(run.id);
   const side = () => {
     const only = at("only").checked;
-    at("side").replaceChildren(el("table", {class: "side"},
-      el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "unseen"}, "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: run.page}, el("bdi", {}, run.name)),
-        el("div", {class: "quiet small"}, el("a", {href: run.experiment[1]}, el("bdi", {}, run.experiment[0]))))))),
+    at("side").replaceChildren(el("table", "side",
+      el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", "unseen", "what")), ...runs.map(run => el("th", {scope: "col"}, swatch(run), el("a", {href: run.page}, bdi(run.name)),
+        el("div", "quiet small", el("a", {href: run.experiment[1]}, bdi(run.experiment[0]))))))),
       ...groups.map(({kind, lines}) => {
         // Packages that are alike are many and say nothing; what differs comes first and is never cut by them.
         const apart = lines.filter(line => line.differs), shown = (only || kind === "packages" ? apart : lines).slice(0, ROWS), rest = only ? 0 : lines.length - shown.length;
-        return el("tbody", {hidden: !shown.length && !rest}, el("tr", {class: "group"}, el("th", {scope: "rowgroup", colSpan: runs.length + 1}, KINDS[kind])),
-          ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, el("bdi", {}, line.name), ...(line.differs ? [el("span", {class: "unseen"}, " differs")] : [])),
-            ...line.values.map(v => el("td", {title: `${v ?? ""}${v === line.best ? ", best" : ""}`}, el(v === line.best ? "b" : "bdi", {}, String(text(kind, v)).slice(0, 300)))))),
+        return el("tbody", {hidden: !shown.length && !rest}, el("tr", "group", el("th", {scope: "rowgroup", colSpan: runs.length + 1}, KINDS[kind])),
+          ...shown.map(line => el("tr", {class: line.differs ? "differs" : ""}, el("th", {scope: "row"}, bdi(line.name), ...(line.differs ? [el("span", "unseen", " differs")] : [])),
+            ...line.values.map(v => el("td", {title: `${v ?? ""}${v === line.best ? ", best" : ""}`}, el(v === line.best ? "b" : "bdi", {}, gitml.text(line, v).slice(0, 300)))))),
           ...(rest ? [el("tr", {}, el("td", {class: "quiet", colSpan: runs.length + 1}, `${rest}${shown.length ? " more" : ""}${apart.length <= shown.length ? ", alike in all" : ""}`))] : []));
       })));
   };
-  at("side").addEventListener("pointerover", e => gitml.charts.hover(e.target.closest("td, thead th")?.cellIndex - 1 >= 0 ? e.target.closest("td, th").cellIndex - 1 : null));
-  at("side").addEventListener("pointerleave", () => gitml.charts.hover(null));
-  gitml.charts.watch(row => at("side").querySelectorAll("thead th").forEach((th, k) => th.classList.toggle("hot", k - 1 === row)));
+  on(at("side"), "pointerover", e => { const k = e.target.closest("td, thead th")?.cellIndex; charts.hover(k ? k - 1 : null); });
+  on(at("side"), "pointerleave", () => charts.hover(null));
+  charts.watch(row => at("side").querySelectorAll("thead th").forEach((th, k) => th.classList.toggle("hot", k - 1 === row)));
   address.bind(["only"], side);
 
   // ---- the code between the oldest run's commit and each other
   const aged = [...runs].sort((a, b) => a.start - b.start), commits = [...new Set(aged.map(run => run.commit).filter(Boolean))].slice(0, 20);
   at("code").hidden = commits.length < 2;
   for (const commit of commits.slice(1)) {
-    const words = `git diff ${commits[0].slice(0, 12)} ${commit.slice(0, 12)}`, base = document.body.dataset.code;
+    const code = el("code", {}, `git diff ${commits[0].slice(0, 12)} ${commit.slice(0, 12)}`), base = document.body.dataset.code;
     const who = aged.filter(run => run.commit === commit).map(run => run.name).slice(0, 5).join(", ");
-    at("code").append(el("p", {}, base ? el("a", {href: base.replace("{old}", commits[0]).replace("{new}", commit), rel: "noopener"}, el("code", {}, words)) : el("code", {}, words), el("span", {class: "quiet"}, " ", el("bdi", {}, who))));
+    at("code").append(el("p", {}, base ? el("a", {href: base.replace("{old}", commits[0]).replace("{new}", commit), rel: "noopener"}, code) : code, el("span", "quiet", " ", bdi(who))));
   }
 
   // ---- pictures of the same name beside one another
   const paths = [...new Set(runs.flatMap(run => run.pictures.map(([path]) => path)))].sort().slice(0, 24);
   at("pictures").hidden = !paths.length;
-  for (const path of paths) at("pictures").append(el("h3", {}, el("bdi", {}, path)), el("div", {class: "pictures"}, ...runs.flatMap(run => run.pictures.filter(p => p[0] === path).map(([, src]) =>
-    el("figure", {}, el("a", {href: src}, el("img", {src, loading: "lazy", alt: `${path} of ${run.name}`})), el("figcaption", {}, swatch(run), el("bdi", {}, run.name)))))));
+  for (const path of paths) at("pictures").append(el("h3", {}, bdi(path)), el("div", "pictures", ...runs.flatMap(run => run.pictures.filter(p => p[0] === path).map(([, src]) =>
+    el("figure", {}, el("a", {href: src}, el("img", {src, loading: "lazy", alt: `${path} of ${run.name}`})), el("figcaption", {}, swatch(run), bdi(run.name)))))));
 
   // ---- charts over the same columns
-  const columns = groups.flatMap(({kind, lines}) => kind === "params" || kind === "metrics" ? lines.map(line => {
-    const numbers = line.values.map(v => v === null || v === "" ? null : Number(v));
-    const numeric = kind === "metrics" || numbers.every((n, k) => n === null ? line.values[k] === null : Number.isFinite(n));
-    return {kind, name: line.name, label: line.name, values: line.values, numbers: numeric ? numbers : null, differs: line.differs, key: `${kind}.${encodeURIComponent(line.name)}`};
-  }) : []);
+  const columns = groups.flatMap(({kind, lines}) => kind === "params" || kind === "metrics" ? lines.map(line => ({...line, kind, label: line.name, key: `${kind}.${encodeURIComponent(line.name)}`})) : []);
   const apart = kind => columns.filter(c => c.kind === kind && c.differs), rows = runs.map((_, k) => k);
   const preset = [...apart("params").slice(0, 6), ...apart("metrics").slice(0, 4)];
   at("charts").hidden = runs.length < 2 || !preset.length;
   const label = row => runs[row].name, open = row => { location.href = runs[row].page; };
-  const shared = {rows, label, open, tint: {of: row => gitml.charts.colour(runs[row].id), legend: () => []}};
+  const shared = {rows, label, open, tint: {of: row => charts.colour(runs[row].id), legend: () => []}};
 
   // ---- parallel coordinates; axes and brushes are in the address, as those of an experiment are
-  const {charts} = gitml, key = column => column.key, keyed = word => columns.find(c => c.key === word), table = {find: (kind, name) => columns.find(c => c.kind === kind && c.name === name)};
+  const key = column => column.key, keyed = word => columns.find(c => c.key === word), table = {find: (kind, name) => columns.find(c => c.kind === kind && c.name === name)};
   const axes = () => charts.axes(keyed) || preset.map(column => ({column}));
   const rearrange = next => { address.write({axes: next.map(axis => charts.written(axis, key)).join(",")}, true); parallel(); };
   let chart, frame = 0;

@@ -1,7 +1,7 @@
 // Completion of the filter: what can stand where the cursor is, in a list below the field.
 "use strict";
 gitml.complete = page => {
-  const {el} = gitml, {KINDS, ATTRIBUTES, NUMERIC, INPUTS} = gitml.filter, {table, start} = page, MOST = 12;
+  const {el, bdi, on} = gitml, {KINDS, ATTRIBUTES, NUMERIC, INPUTS} = gitml.filter, {table, start} = page, MOST = 12;
   const field = gitml.at("filter"), list = el("div", {id: "filter-list", role: "listbox", "aria-label": "What can be typed here", class: "sheet", hidden: true});
   for (const [key, value] of Object.entries({role: "combobox", "aria-label": "Filter", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false"})) field.setAttribute(key, value);
   field.closest("label").append(list);
@@ -35,10 +35,10 @@ gitml.complete = page => {
   };
 
   let now = {items: []}, chosen = -1;
-  const close = () => { list.hidden = true; chosen = -1; field.setAttribute("aria-expanded", "false"); field.removeAttribute("aria-activedescendant"); };
+  const close = () => { list.hidden = true; chosen = -1; field.ariaExpanded = "false"; field.removeAttribute("aria-activedescendant"); };
   const mark = k => {
     chosen = k;
-    [...list.children].forEach((node, place) => node.setAttribute("aria-selected", String(place === k)));
+    [...list.children].forEach((node, place) => node.ariaSelected = place === k);
     k < 0 ? field.removeAttribute("aria-activedescendant") : field.setAttribute("aria-activedescendant", list.children[k].id);
     list.children[k]?.scrollIntoView({block: "nearest"});
   };
@@ -52,15 +52,14 @@ gitml.complete = page => {
     now = offers();
     if (!now.items.length || field.selectionStart !== field.selectionEnd) { close(); return; }
     list.replaceChildren(...now.items.map((item, k) => el("div", {role: "option", id: `filter-${k}`, "aria-selected": "false",
-      onpointerdown(event) { event.preventDefault(); take(item); }}, el("bdi", {}, item))));
+      onpointerdown(event) { event.preventDefault(); take(item); }}, bdi(item))));
     list.hidden = false;
-    field.setAttribute("aria-expanded", "true");
+    field.ariaExpanded = "true";
     mark(-1);
   };
-  field.addEventListener("input", open);
-  field.addEventListener("blur", close);
-  field.addEventListener("click", open);
-  field.addEventListener("keydown", event => {
+  on(field, "input click", open);
+  on(field, "blur", close);
+  on(field, "keydown", event => {
     if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); return; }
     if (event.key === "ArrowDown" && list.hidden) { event.preventDefault(); open(); if (!list.hidden) mark(0); return; }
     if (list.hidden || event.ctrlKey || event.altKey || event.metaKey) return;

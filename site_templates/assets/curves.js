@@ -1,9 +1,7 @@
 // Panels of metric curves with smoothing, log scale and a choice of what goes across.
 "use strict";
 gitml.curves = (() => {
-  const {el, at, number, address, charts} = gitml, {show, extent, seen, colour, nearest, legend, PADDING} = charts;
-  const DASHES = [[], [7, 3], [2, 2], [10, 3, 2, 3]];
-  const dash = id => DASHES[parseInt(id.slice(7, 12), 16) % DASHES.length];
+  const {el, at, number, address, charts, bdi} = gitml, {show, extent, seen, look, nearest, legend, PADDING} = charts;
 
   // Exponential moving average without the pull towards the first value.
   const smooth = (values, weight) => {
@@ -17,8 +15,8 @@ gitml.curves = (() => {
   };
 
   // An axis of so many pixels; at(value) is NaN where a log axis has no place.
-  const scale = (values, size, log, room) => {
-    let [low, high] = extent(log ? values.filter(v => v > 0) : values);
+  const scale = (values, size, log, room, clock) => {
+    let [low, high] = extent(log ? values.filter(v => v > 0) : values, clock);
     const more = log ? 0 : (high - low) * room, f = log ? Math.log : v => v;
     [low, high] = [low - more, high + more];
     if (log && low <= 0) low = high / 10;
@@ -27,9 +25,9 @@ gitml.curves = (() => {
 
   // series: [{row, name, id, x: [], y: []}]
   const curves = async (box, {series, title, across, weight, log, logAcross}) => {
-    const named = series.length > 1 && series.length <= 6, padding = {...PADDING, top: named ? PADDING.top : 12};
+    const padding = {...PADDING, top: 12}, clock = across.type === "utc";
     const width = Math.max(120, box.clientWidth - PADDING.left - PADDING.right), height = box.clientHeight - padding.top - padding.bottom;
-    const xs = scale(series.flatMap(s => s.x), width, logAcross, 0), ys = scale(series.flatMap(s => s.y), height, log, .05), px = xs.at, py = v => height - ys.at(v);
+    const xs = scale(series.flatMap(s => s.x), width, logAcross, 0, clock), ys = scale(series.flatMap(s => s.y), height, log, .05), px = xs.at, py = v => height - ys.at(v);
     const path = (s, values) => {
       let text = "", pen = false;
       s.x.forEach((x, k) => {
@@ -40,29 +38,31 @@ gitml.curves = (() => {
       return text || "M0,0";
     };
     const mains = new Map();
+    const say = gitml.apart(series.flatMap(s => s.y));
     let find = null;
     const points = () => nearest(series.flatMap(s => s.x.map((x, k) => ({s, k, x: px(x), y: py(s.y[k])})).filter(({x, y}) => Number.isFinite(x + y))));
     const lines = series.flatMap(s => {
-      const look = {colour: colour(s.id), dash: series.length > 1 ? dash(s.id) : []}, main = {...look, faint: false, path: path(s, smooth(s.y, weight))};
+      const main = {...look(s.id), faint: false, path: path(s, smooth(s.y, weight))};
       mains.set(s.row, main);
-      return weight ? [{...look, dash: [], faint: true, path: path(s, s.y)}, main] : [main];
+      return weight ? [{...main, dash: [], faint: true, path: path(s, s.y)}, main] : [main];
     });
     const near = (x, y) => {
       const found = (find = find || points())(x, y);
-      return found && {row: found.s.row, name: found.s.name, text: `${title}: ${number(found.s.y[found.k])}\n${across.label}: ${across.said(found.s.x[found.k])}`};
+      return found && {row: found.s.row, name: found.s.name, text: `${title}: ${say(found.s.y[found.k])}\n${across.label}: ${clock ? gitml.moment(found.s.x[found.k], xs.domain[1] - xs.domain[0]) : number(found.s.x[found.k])}`};
     };
     const chart = await show(box, "plane", {
-      sets: {lines, legend: named ? legend(series.map(s => [colour(s.id), s.name])) : []}, scales: {x: {type: logAcross ? "log" : across.type}, y: {type: log ? "log" : "linear"}},
-      signals: {width, height, xdomain: xs.domain, ydomain: ys.domain, xtitle: across.label},
+      sets: {lines}, scales: {x: {type: logAcross ? "log" : across.type}, y: {type: log ? "log" : "linear"}},
+      signals: {width, height, xtime: clock, xdomain: xs.domain, ydomain: ys.domain, xtitle: across.label},
       padding, near,
       follow: row => chart.data({hot: series.length > 1 && mains.has(row) ? [mains.get(row)] : []}),
     });
+    box.key = series.length > 1 && legend(series.map(s => [look(s.id).colour, s.name]));
   };
 
   const ACROSS = {
-    step: {label: "step", type: "linear", said: number, of: (run, [, steps]) => steps},
-    time: {label: "seconds since start", type: "linear", said: number, of: (run, [,, times]) => times.map(t => t / 1000)},
-    clock: {label: "time (UTC)", type: "utc", said: gitml.moment, of: (run, [,, times]) => times.map(t => run.start + t)},
+    step: {label: "step", type: "linear", of: (run, [, steps]) => steps},
+    time: {label: "seconds since start", type: "linear", of: (run, [,, times]) => times.map(t => t / 1000)},
+    clock: {label: "time (UTC)", type: "utc", of: (run, [,, times]) => times.map(t => run.start + t)},
   };
 
   // Panels of curves with their controls; `runs` are records of data/runs/.
@@ -71,11 +71,14 @@ gitml.curves = (() => {
     const names = [...new Set(runs.flatMap(run => run.curves.map(c => c[0])))].sort().slice(0, 120), apart = name => system && name.startsWith("system/");
     section.hidden = !names.length;
     if (system) system.hidden = !names.some(apart);
+    // One legend for all panels; a run in it lights up in each.
+    if (runs.length > 1) at("panels").before(el("ul", "badges runs", ...runs.map((run, row) =>
+      el("li", {onpointerenter: () => charts.hover(row), onpointerleave: () => charts.hover(null)}, charts.swatch(run.id), bdi(run.name)))));
     const boxes = names.map(name => {
       const box = el("div", {class: "chart small", role: "img", "aria-label": `Curve of ${name}`});
-      at(apart(name) ? "system-panels" : "panels").append(el("figure", {}, el("figcaption", {class: "split"}, el("bdi", {}, name)), box));
+      at(apart(name) ? "system-panels" : "panels").append(el("figure", {}, el("figcaption", "split", bdi(name)), box));
       const draw = () => {
-        const across = ACROSS[at("across").value];
+        const which = ACROSS[at("across").value], across = which === ACROSS.step && runs.every(run => run.curves.every(c => c[0] !== name || c[4])) ? {...which, label: "order of logging"} : which;
         const series = runs.flatMap((run, row) => run.curves.filter(c => c[0] === name).map(curve => ({
           row, name: run.name, id: run.id, x: across.of(run, curve), y: curve[3].map(Number)})));
         return curves(box, {series, title: name, across, weight: Number(at("smooth").value), log: at("log").checked,

@@ -1,7 +1,7 @@
 // The charts of an experiment's page: they draw the view of the table and rewrite the filter.
 "use strict";
 gitml.experiment.then(page => {
-  const {at, address, choices, charts: vega} = gitml, {table, name, column, label} = page;
+  const {at, address, choices, on, charts: vega} = gitml, {table, name, column, label} = page;
   const drawable = c => c.numbers || c.distinct <= 40;
   const few = c => c.distinct > 1 && c.distinct <= 20;
   const numeric = () => page.telling().filter(c => c.numbers), first = () => page.metrics()[0] || page.attribute("duration");
@@ -63,9 +63,9 @@ gitml.experiment.then(page => {
     },
     importance: () => vega.importance(at("importance"), {goal: picked("goal").column, columns: page.telling(), rows: shown()}),
     box: () => picked("by") ? vega.box(at("box"), {by: picked("by").column, split: picked("split")?.column, of: picked("of"), rows: shown(), label, open})
-      : vega.none(at("box"), "A box plot needs a parameter or tag of at most 20 different values."),
+      : vega.none(at("box")),
     contour: () => picked("cx") && picked("cy") ? vega.contour(at("contour"), {x: picked("cx").column, y: picked("cy").column, z: picked("cz").column, rows: shown(), label, open})
-      : vega.none(at("contour"), "A contour needs two parameters that are numbers and differ between runs."),
+      : vega.none(at("contour")),
   };
   // Charts of the runs that pass the filter, and what they are made of; drawn anew when it rests.
   const SHOWN = {importance: ["goal"], box: ["of", "by", "split"], contour: ["cx", "cy", "cz"]}, due = new Set();
@@ -113,15 +113,15 @@ gitml.experiment.then(page => {
 
   // ---- the run under the pointer or the keys, in the table as in the charts
   const grid = at("grid"), row = e => { const line = e.target.closest("[data-row]"); return line ? Number(line.dataset.row) : null; };
-  for (const event of ["pointerover", "focusin"]) grid.addEventListener(event, e => vega.hover(row(e)));
-  for (const event of ["pointerleave", "focusout"]) grid.addEventListener(event, () => vega.hover(null));
+  on(grid, "pointerover focusin", e => vega.hover(row(e)));
+  on(grid, "pointerleave focusout", () => vega.hover(null));
   vega.watch(hot => {
     for (const line of grid.querySelectorAll(".hot")) line.classList.remove("hot");
     grid.querySelector(`[data-row="${hot}"]`)?.classList.add("hot");
   });
 
   for (const word of Object.keys(picks)) {
-    at(word).addEventListener("change", e => page.write({[word]: e.target.value}));
+    on(at(word), "change", e => page.write({[word]: e.target.value}));
     at(`${word}-log`)?.addEventListener("change", e => page.write({[word]: written({column: picked(word).column, log: e.target.checked})}));
   }
   page.follow(follow);

@@ -2,7 +2,7 @@
 "use strict";
 // The page without its charts, once there are rows: what scripts loaded later build on. Never, where the page has no runs.
 gitml.experiment = (async () => {
-  const {el, at, address, load} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
+  const {el, at, address, load, bdi, on} = gitml, {key, head} = document.body.dataset, table = new gitml.Columns();
   const trouble = at("trouble"), filter = at("filter");
   if (!filter) return new Promise(() => {});
   const start = await gitml.get(key, head).catch(error => { at("tools").hidden = false; at("tools").replaceChildren(error.message); });
@@ -28,18 +28,18 @@ gitml.experiment = (async () => {
   const id = row => attribute("run_id").values[row], label = row => (attribute("run_name").values[row] || "").trim() || id(row).slice(0, 8);
   const home = row => gitml.root + (row < start.paged ? `runs/${id(row)}.html` : `run.html#${id(row)}`);
   const brief = (col, row) => {
-    const text = table.text(col, row);
+    const text = gitml.text(col, col.values[row]);
     return col.kind !== "attributes" ? text : col.name === "commit" ? text.slice(0, 8) : col.name === "status" ? text.toLowerCase() : text;
   };
   const sparkling = new Set(start.trends?.[2]);
   const cell = (row, col) => {
-    const text = brief(col, row), bdi = () => el("bdi", {}, text);
+    const text = brief(col, row), word = () => bdi(text);
     if (page.view.trends && col.kind === "metrics" && !col.aspect && sparkling.has(col.name))
-      return el("span", {class: "trend"}, el("i", {}, gitml.trend?.(table.trends.get(col.name)?.[row]) || ""), bdi());
-    if (col.kind !== "attributes") return bdi();
-    if (col.name === "run_name") return el("a", {href: home(row)}, el("bdi", {}, label(row)));
-    if (col.name === "status") return el("span", {class: `status ${{finished: "good", failed: "bad", killed: "bad"}[text] || "busy"}`}, text);
-    return col.name === "commit" ? el("code", {}, text) : bdi();
+      return el("span", "trend", el("i", {}, gitml.trend?.(table.trends.get(col.name)?.[row]) || ""), word());
+    if (col.kind !== "attributes") return word();
+    if (col.name === "run_name") return el("a", {href: home(row)}, bdi(label(row)));
+    if (col.name === "status") return el("span", `status ${{finished: "good", failed: "bad", killed: "bad"}[text] || "busy"}`, text);
+    return col.name === "commit" ? el("code", {}, text) : word();
   };
 
   // ---- sorting: a plain press sorts by one column, one with Shift changes its place among the keys
@@ -67,8 +67,8 @@ gitml.experiment = (async () => {
     asked.add(word);
     then().then(() => apply(), error => { trouble.hidden = false; trouble.textContent = error.message; asked.delete(word); });
   };
-  const extremes = () => Promise.all(start.ends.map(async ([part, place, from]) => table.extremes(await gitml.get(part, place), from)));
-  const inputs = () => Promise.all(start.inputs.map(async ([part, place, from]) => table.inputs(await gitml.get(part, place), from)));
+  const fill = (word, take) => () => Promise.all(start[word].map(async ([part, place, from]) => table[take](await gitml.get(part, place), from)));
+  const extremes = fill("ends", "extremes"), inputs = fill("inputs", "inputs");
   const trends = async () => {
     const [part, place] = start.trends;
     table.sparkle((await Promise.all([gitml.get(part, place), load("table", "trends")]))[0]);
@@ -82,10 +82,10 @@ gitml.experiment = (async () => {
     const waiting = [...parsed.unknown].some(word => word.startsWith("datasets.")) && start.inputs.length && !table.find("datasets", "name");
     const missing = waiting ? [] : [...parsed.unknown], noted = missing.includes("tags.mlflow.note.content");
     if (waiting) ask("inputs", inputs);
-    trouble.textContent = parsed.error || (noted ? "This table does not have the notes of runs; gitml runs search does, and / looks through them."
+    trouble.textContent = parsed.error || (noted ? trouble.dataset.notes
       : missing.length ? `No run here has ${missing.join(", ")}.` : "");
     trouble.hidden = !trouble.textContent;
-    filter.setAttribute("aria-invalid", String(Boolean(parsed.error)));
+    filter.ariaInvalid = Boolean(parsed.error);
     for (let row = 0; row < table.rows; row++) if (parsed.test(row)) rows.push(row);
     table.prefer(list(state, "better", () => []));
     const order = sorting(), run = attribute("run_name"), cols = list(state, "cols", preset), group = list(state, "group", () => []);
@@ -110,14 +110,11 @@ gitml.experiment = (async () => {
   // view: what is shown now; follow(then): then({light, dragging}) after each change of it
   const page = {table, grid, start, view: {}, name, column, list, telling, metrics, attribute, label, home, id, brief, sort, write, apply, inputs, follow: then => followers.push(then)};
 
-  // A menu's script comes when the menu is first opened.
-  for (const [menu, ...names] of [["columns", "table", "sheet", "columns-menu"], ["group", "table", "sheet", "groups"]]) at(menu).addEventListener("toggle", () => load(...names).then(() =>
-    menu === "columns" ? gitml.columnsMenu(page) : gitml.groups.menu(page), error => gitml.failed(at(menu).querySelector(".sheet"), error)), {once: true});
-  filter.addEventListener("focus", () => load("table", "filter-edit", "complete").then(() => gitml.complete(page), () => {}), {once: true});  // it works without, too
+  on(filter, "focus", () => load("table", "filter-edit", "complete").then(() => gitml.complete(page), () => {}), {once: true});  // it works without, too
   let typing = false;
-  filter.addEventListener("input", () => { address.write({q: filter.value}, !typing); typing = true; apply({light: true}); });
-  filter.addEventListener("change", () => { typing = false; });
-  at("tools").addEventListener("submit", e => e.preventDefault());
+  on(filter, "input", () => { address.write({q: filter.value}, !typing); typing = true; apply({light: true}); });
+  on(filter, "change", () => { typing = false; });
+  on(at("tools"), "submit", e => e.preventDefault());
   address.watch(() => apply());
 
   table.experiment = start.experiment;

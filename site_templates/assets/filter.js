@@ -7,6 +7,12 @@ gitml.numeral = text => {
   const found = /^\s*([-+]?)(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|(inf(?:inity)?))\s*$/i.exec(text ?? "");
   return !found ? NaN : found[2] ? (found[1] === "-" ? -Infinity : Infinity) : Number(text);
 };
+// A column's values as numbers where most of the different ones are; those that are not are `odd`, and NaN among the numbers.
+gitml.judged = (values, raw) => {
+  const read = new Map(), number = v => v === null ? v : read.get(v) ?? (read.set(v, gitml.numeral(v)), read.get(v));
+  const numbers = raw ? values : values.map(number), odd = [...new Set(values.filter((v, row) => v !== null && !Number.isFinite(numbers[row])))].map(String).sort();
+  return raw || odd.length * 2 < read.size ? {numbers, odd} : {numbers: null, odd: []};
+};
 gitml.filter = (() => {
   const FIELDS = ["metrics", "params", "tags", "datasets"], KINDS = {__proto__: null, parameters: "params", parameter: "params"};
   for (const kind of FIELDS) KINDS[kind] = KINDS[kind.slice(0, -1)] = kind;

@@ -1,7 +1,7 @@
 // Runs grouped by what their columns say: a line per group with mean and spread, its runs below when it is open.
 "use strict";
 gitml.groups = (() => {
-  const {el, address, number} = gitml;
+  const {el, address, number, bdi} = gitml;
   const opened = () => new Set((address.read().get("open") || "").split(",").filter(Boolean));
   const said = (page, column, row) => page.brief(column, row) || (column.values[row] === null ? "none" : "“”");
 
@@ -69,26 +69,26 @@ gitml.groups = (() => {
     const {table, view} = page;
     if (!place) {
       return el("button", {type: "button", class: "plain", "aria-expanded": String(item.open), onclick: () => toggle(page, item)},
-        el("bdi", {}, view.group.map(by => said(page, by, item.rows[0])).join(" · ")), el("span", {class: "quiet small"}, ` ${item.rows.length} run${item.rows.length === 1 ? "" : "s"}`));
+        bdi(view.group.map(by => said(page, by, item.rows[0])).join(" · ")), el("span", "quiet small", ` ${item.rows.length} run${item.rows.length === 1 ? "" : "s"}`));
     }
-    if (view.group.includes(column)) return el("bdi", {}, said(page, column, item.rows[0]));
+    if (view.group.includes(column)) return bdi(said(page, column, item.rows[0]));
     if (column.numbers && column.name !== "start_time") {
       const {n, mean, spread, low, high} = figures(item, column), show = v => column.kind === "attributes" ? gitml.duration(Math.round(v)) : number(v);
       if (!n) return el("span");
       const about = `mean ± standard deviation of ${n} value${n === 1 ? "" : "s"}, ${show(low)} to ${show(high)}`;
-      return el("span", {title: about}, show(low === high ? low : mean), ...(low < high ? [el("span", {class: "quiet"}, ` ± ${column.kind === "attributes" ? show(spread) : +spread.toPrecision(2)}`)] : []));
+      return el("span", {title: about}, show(low === high ? low : mean), ...(low < high ? [el("span", "quiet", ` ± ${column.kind === "attributes" ? show(spread) : +spread.toPrecision(2)}`)] : []));
     }
     const texts = new Set();
     for (const row of item.rows) if (column.values[row] !== null && texts.add(column.values[row]).size > 99) break;
-    if (column.name === "start_time") return el("bdi", {class: "quiet"}, `newest ${table.text(column, Math.min(...item.rows.slice(0, 1e4)))}`);
-    return texts.size === 1 ? el("bdi", {}, page.brief(column, item.rows.find(row => column.values[row] !== null))) : el("span", {class: "quiet"}, texts.size ? `${texts.size > 99 ? "100 or more" : texts.size} values` : "");
+    if (column.name === "start_time") return el("bdi", "quiet", `newest ${gitml.moment(column.values[Math.min(...item.rows.slice(0, 1e4))])}`);
+    return texts.size === 1 ? bdi(page.brief(column, item.rows.find(row => column.values[row] !== null))) : el("span", "quiet", texts.size ? `${texts.size > 99 ? "100 or more" : texts.size} values` : "");
   };
 
-  const menu = page => gitml.sheet(gitml.at("group"), {
+  const fill = menu => gitml.experiment.then(page => delete menu.dataset.feature && gitml.sheet(menu, {
     columns: () => page.table.all.filter(c => c.kind === "params" || c.kind === "tags" || ["status", "user_id", "source", "commit", "dirty"].includes(c.name) && c.kind === "attributes"),
     chosen: () => page.view.group,
     change: next => page.write({group: next.map(page.name).join(","), open: ""}),
-  });
+  }));
 
-  return {lines, cell, menu, figures};
+  return Object.assign(fill, {lines, cell});
 })();

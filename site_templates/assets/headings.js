@@ -1,7 +1,7 @@
 // The headings of the runs table by pointer and by key: order, width and pinning of columns.
 "use strict";
 gitml.headings = page => {
-  const {address} = gitml, {head} = page.grid, FAR = 6, box = head.closest(".scroll");
+  const {address, on} = gitml, {head} = page.grid, FAR = 6, box = head.closest(".scroll");
   const width = (column, px) => {
     px ? page.view.widths.set(column.id, Math.round(Math.min(Math.max(px, 48), 900))) : page.view.widths.delete(column.id);
   };
@@ -29,7 +29,7 @@ gitml.headings = page => {
   gitml.headings.move = move;
   gitml.headings.pin = pin;
 
-  head.addEventListener("keydown", event => {
+  on(head, "keydown", event => {
     const column = event.target.closest("th")?.column, now = column?.width;
     if (!column || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = px => { width(column, now + px); keep(); };
@@ -45,7 +45,7 @@ gitml.headings = page => {
     head.querySelectorAll(".into").forEach(other => other.classList.remove("into", "after"));
     if (th) th.classList.add("into", ...(after ? ["after"] : []));
   };
-  head.addEventListener("pointerdown", event => {
+  on(head, "pointerdown", event => {
     const th = event.target.closest("th"), column = th?.column;
     if (!column || event.button || event.pointerType === "touch" && event.target !== th) return;
     const edge = event.target === th && event.clientX > th.getBoundingClientRect().right - 14, first = column.width;
@@ -64,8 +64,8 @@ gitml.headings = page => {
       goal = over && {column: over.column, after};
       mark(over, after);
     };
-    const end = e => {
-      for (const word of ["pointermove", "pointerup", "pointercancel"]) head.removeEventListener(word, word === "pointermove" ? follow : end);
+    const drag = new AbortController(), end = e => {
+      drag.abort();
       mark(null);
       if (!moving || e.type === "pointercancel") return;
       if (edge) { keep(); return; }
@@ -73,11 +73,11 @@ gitml.headings = page => {
       if (!goal || goal.column === column || column === columns[0]) return;
       place(column, columns.filter(c => c !== column).indexOf(goal.column) + goal.after, pins.has(goal.column));
     };
-    head.addEventListener("pointermove", follow);
-    for (const word of ["pointerup", "pointercancel"]) head.addEventListener(word, end);
+    on(head, "pointermove", follow, drag);
+    on(head, "pointerup pointercancel", end, drag);
     if (edge) { event.preventDefault(); head.setPointerCapture(event.pointerId); }
   });
-  head.addEventListener("dblclick", event => {
+  on(head, "dblclick", event => {
     const th = event.target.closest("th");
     if (th?.column && th.column && event.target === th) { width(th.column); keep(); }
   });

@@ -38,14 +38,15 @@ window.gitml = (() => {
   }).then(() => load(...names)).then(then, error => failed(box, error));
   const failed = (box, error) => {
     box.hidden = false;
-    box.replaceChildren(el("p", {class: "quiet"}, `${error.message}. Reload the page to try again.`));
+    box.replaceChildren(el("p", "quiet", `${error.message}. Reload the page to try again.`));
   };
 
   const at = id => document.getElementById(id);
 
-  // ---- elements: text only ever becomes text nodes and attributes
+  // ---- elements: text only ever becomes text nodes and attributes; props that are a text are its class
   const el = (tag, props = {}, ...children) => {
     const node = document.createElement(tag);
+    if (typeof props === "string") props = {class: props};
     for (const [key, value] of Object.entries(props)) {
       if (key in node && typeof value !== "string") node[key] = value;
       else if (value !== false && value != null) node.setAttribute(key, value);
@@ -53,6 +54,8 @@ window.gitml = (() => {
     node.append(...children);
     return node;
   };
+  const bdi = text => el("bdi", {}, text);
+  const on = (node, events, then, how) => events.split(" ").forEach(event => node.addEventListener(event, then, how));
   const button = (content, onclick, more) => el("button", {type: "button", onclick, ...more}, content);
   const choices = (select, items, chosen) => {
     select.replaceChildren(...items.map(([value, label]) => el("option", {value}, label)));
@@ -91,8 +94,8 @@ window.gitml = (() => {
         then();
       };
       for (const [c, preset] of presets) {
-        c.addEventListener("input", () => { address.write({[c.id]: said(c) === preset ? "" : said(c)}, !typing); typing = true; then(); });
-        c.addEventListener("change", () => { typing = false; });
+        on(c, "input", () => { address.write({[c.id]: said(c) === preset ? "" : said(c)}, !typing); typing = true; then(); });
+        on(c, "change", () => { typing = false; });
       }
       address.watch(show);
       show();
@@ -100,13 +103,25 @@ window.gitml = (() => {
   };
 
   // ---- the same texts as the pages' own
-  const number = x => x == null ? "" : !Number.isFinite(x) ? String(x)
-    : Math.abs(x) >= 1e15 ? (+x.toPrecision(5)).toExponential()
-    : Number.isInteger(x) || Math.abs(x) >= 1e4 ? x.toFixed()
-    : String(+x.toPrecision(5));
-  const moment = ms => {
+  const number = (x, digits = 5) => x == null ? "" : !Number.isFinite(x) ? String(x)
+    : Math.abs(x) >= 1e15 ? (+x.toPrecision(digits)).toExponential()
+    : Number.isInteger(x) || Math.abs(x) >= 10 ** (digits - 1) ? x.toFixed()
+    : String(+x.toPrecision(digits));
+  // Writes numbers; each of `all` with as many digits as tell it from the next smaller and larger one.
+  const apart = (all, least = 5) => {
+    const sorted = Float64Array.from(new Set(all.filter(Number.isFinite))).sort();
+    return x => {
+      let low = 0, high = sorted.length, digits = least;
+      while (low < high) { const k = low + high >> 1; sorted[k] < x ? low = k + 1 : high = k; }
+      const near = sorted[low] === x ? [sorted[low - 1] ?? NaN, sorted[low + 1] ?? NaN] : [];
+      while (digits < 17 && near.some(n => number(n, digits) === number(x, digits))) digits++;
+      return number(x, digits);
+    };
+  };
+  // To the minute, or among moments so many ms apart to the second or to the millisecond.
+  const moment = (ms, span = 1e6) => {
     const date = new Date(ms);
-    return ms == null ? "" : isNaN(date) ? `${ms} ms` : date.toISOString().slice(0, 16).replace("T", " ");
+    return ms == null ? "" : isNaN(date) ? `${ms} ms` : date.toISOString().slice(0, span < 6e3 ? 23 : span < 6e5 ? 19 : 16).replace("T", " ");
   };
   const duration = ms => {
     if (ms == null || ms < 0) return "";
@@ -115,28 +130,36 @@ window.gitml = (() => {
     const s = Math.floor(ms / 1000), m = Math.floor(s / 60), h = Math.floor(m / 60);
     return m < 60 ? `${m} min ${s % 60} s` : h < 48 ? `${h} h ${m % 60} min` : `${Math.floor(h / 24)} d ${h % 24} h`;
   };
+  // Writes a value of a column {kind, name, numbers}; a param that is a long number is written as one.
+  const text = (column, v) => {
+    if (v === null) return "";
+    const long = column.numbers && v.length > 12 && gitml.numeral(v), x = Number.isFinite(long) ? long : v;
+    if (typeof x !== "number") return v;
+    if (column.kind !== "attributes") return (column.say ||= apart(column.numbers))(x);
+    return column.name === "start_time" ? moment(x) : duration(Math.round(x));
+  };
 
   // ---- theme
   const html = document.documentElement, light = at("theme");
   const dark = () => html.dataset.theme ? html.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const announce = () => {
     light.textContent = dark() ? "Light" : "Dark";
-    light.setAttribute("aria-label", `Switch to ${dark() ? "light" : "dark"} colours`);
+    light.ariaLabel = `Switch to ${dark() ? "light" : "dark"} colours`;
     dispatchEvent(new Event("gitml:theme"));
   };
   light.hidden = false;
-  light.addEventListener("click", () => {
+  on(light, "click", () => {
     html.dataset.theme = dark() ? "light" : "dark";
     try { localStorage.setItem(`gitml:${html.dataset.project}:theme`, html.dataset.theme); } catch { /* no storage */ }
     announce();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
+  on(matchMedia("(prefers-color-scheme: dark)"), "change", announce);
   announce();
 
   // ---- search: a dialog that takes letters at once, and a script that then looks them up
   const seek = at("seek");
   seek.hidden = false;
-  seek.addEventListener("click", () => {
+  on(seek, "click", () => {
     const box = document.querySelector(".search") || el("dialog", {class: "search", "aria-label": "Search"}, el("input", {role: "combobox",
       "aria-expanded": "false", "aria-label": "Search runs, experiments, models and notes", placeholder: "Name, id, commit or words of a note",
       spellcheck: "false", autocomplete: "off"}), el("p", {class: "quiet small", role: "status"}, "Loading…"));
@@ -161,11 +184,10 @@ window.gitml = (() => {
     to.focus();
   });
 
-  // ---- menus whose script is loaded when they are first opened; it fills them
+  // ---- menus whose scripts are loaded when they are opened; the last one fills them
   addEventListener("toggle", ({target}) => {
-    const {feature} = target.dataset;
-    if (!feature || !target.open) return;
-    load(feature).then(() => gitml[feature](target)).catch(error => failed(target.querySelector(".sheet"), error));
+    const names = target.dataset.feature?.split(" ");
+    if (names && target.open) load(...names).then(() => gitml[names.at(-1)](target)).catch(error => failed(target.querySelector(".sheet"), error));
   }, true);
 
   // ---- in a frame of another page, links lead out of it
@@ -183,5 +205,5 @@ window.gitml = (() => {
     for (const menu of document.querySelectorAll(".menu[open]")) if (!e.composedPath().includes(menu)) menu.open = false;
   });
 
-  return {push, get, load, later, failed, at, el, button, choices, address, number, moment, duration, root};
+  return {push, get, load, later, failed, at, el, bdi, on, button, choices, address, number, apart, text, moment, duration, root};
 })();

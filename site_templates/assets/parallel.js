@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const {max, min, abs} = Math;
-  const {el, charts} = gitml, LINES = 2000;
+  const {el, charts, bdi, on} = gitml, LINES = 2000;
 
   // A menu on each axis's name; keys and the pointer move it. change(list) gets the axes' new order and looks.
   const heads = (box, stage, {axes, specs, x, width, gap, change}) => specs.forEach((spec, k) => {
@@ -13,35 +13,35 @@
       change(list);
     };
     const remake = more => { box.focused = spec.column; change(specs.map(s => s === spec ? {...s, ...more} : s)); };
-    const head = el("summary", {title: spec.column.label, "aria-label": `Axis ${spec.column.label}`}, el("bdi", {}, spec.column.label), spec.flip ? " ↓" : "");
-    const menu = el("details", {class: `menu axis${x(k) > width / 2 ? " right" : ""}`}, head);
+    const head = el("summary", {title: spec.column.label, "aria-label": `Axis ${spec.column.label}`}, bdi(spec.column.label), spec.flip ? " ↓" : "");
+    const menu = el("details", `menu axis${x(k) > width / 2 ? " right" : ""}`, head);
     const item = (label, then) => gitml.button(label, () => { menu.open = false; then(); });
     const choices = [item("Flip", () => remake({flip: !spec.flip}))];
     if (charts.able(spec.column)) choices.push(item(axes[k].log ? "Linear scale" : "Log scale", () => remake({log: !axes[k].log})));
     if (k) choices.push(item("Move left", () => order(k, k - 1)));
     if (k < specs.length - 1) choices.push(item("Move right", () => order(k, k + 1)));
     if (specs.length > 2) choices.push(item("Remove", () => change(specs.filter(s => s !== spec))));
-    menu.append(el("div", {class: "sheet"}, ...choices));
+    menu.append(el("div", "sheet", ...choices));
     const room = min(gap - 8, 160), left = k === 0 ? 0 : k === specs.length - 1 ? width - room : x(k) - room / 2;
     Object.assign(menu.style, {left: `${left}px`, width: `${room}px`});
-    head.addEventListener("keydown", e => {
+    on(head, "keydown", e => {
       const step = {ArrowLeft: -1, ArrowRight: 1}[e.key];
       if (step) { e.preventDefault(); order(k, k + step); }
     });
     let from = null, moved = 0;
-    head.addEventListener("pointerdown", e => { from = e.clientX; moved = 0; head.setPointerCapture(e.pointerId); });
-    head.addEventListener("pointermove", e => {
+    on(head, "pointerdown", e => { from = e.clientX; moved = 0; head.setPointerCapture(e.pointerId); });
+    on(head, "pointermove", e => {
       if (from === null) return;
       moved = e.clientX - from;
       menu.style.transform = abs(moved) > 5 ? `translateX(${moved}px)` : "";
     });
-    head.addEventListener("pointerup", () => {
+    on(head, "pointerup", () => {
       from = null;
       menu.style.transform = "";
       const to = min(max(Math.round(k + moved / gap), 0), specs.length - 1);
       if (to !== k) order(k, to);
     });
-    head.addEventListener("click", e => { if (abs(moved) > 5) e.preventDefault(); });
+    on(head, "click", e => { if (abs(moved) > 5) e.preventDefault(); });
     stage.append(menu);
     if (box.focused === spec.column) { box.focused = null; head.focus({preventScroll: true}); }
   });
@@ -84,9 +84,9 @@
   // A drag along an axis makes its brush, with Shift one more; one that starts inside a brush moves it; a click clears it.
   const brush = (stage, {axes, x, t, brushes, brushed}) => {
     let drag = null, mine = false;
-    stage.addEventListener("click", e => { if (mine && !e.target.closest(".axis")) e.stopPropagation(); }, true);
+    on(stage, "click", e => { if (mine && !e.target.closest(".axis")) e.stopPropagation(); }, true);
     const at = e => { const place = stage.getBoundingClientRect(); return [e.clientX - place.left, t(e.clientY - place.top)]; };
-    stage.addEventListener("pointerdown", e => {
+    on(stage, "pointerdown", e => {
       const [px, here] = at(e), k = axes.findIndex((_, i) => abs(x(i) - px) <= 16);
       mine = k >= 0 && e.target.tagName === "CANVAS";
       if (!mine || e.button || here < -.05 || here > 1.05) return;
@@ -102,7 +102,7 @@
       const [low, high] = old, by = min(1 - high, max(-low, here - from));
       return [...kept, [low + by, high + by]];
     };
-    stage.addEventListener("pointermove", e => {
+    on(stage, "pointermove", e => {
       const [px, here] = at(e), over = axes.some((_, i) => abs(x(i) - px) <= 16);
       if (!drag) { stage.classList.toggle("grip", over); return; }
       drag.moved = drag.moved || abs(here - drag.from) > .012;
@@ -113,8 +113,7 @@
       brushed(axes[drag.k], ranges(at(e)[1]), true);
       drag = null;
     };
-    stage.addEventListener("pointerup", end);
-    stage.addEventListener("pointercancel", end);
+    on(stage, "pointerup pointercancel", end);
   };
 
   // axes: [{column, log, flip}]; rows: what may be drawn; lit(row): whether it passes the filter;

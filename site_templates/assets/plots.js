@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const {max, min} = Math;
-  const {charts} = gitml, {axis, side, show, said, worded, nearest, viridis, PADDING, OKABE} = charts, DOTS = 10000;
+  const {charts, text} = gitml, {axis, side, show, said, nearest, viridis, PADDING, OKABE} = charts, DOTS = 10000;
 
   const room = (box, padding = PADDING) => (box.classList.remove("note"), [max(120, box.clientWidth - padding.left - padding.right), box.clientHeight - padding.top - padding.bottom]);
   const ring = (spot, colour) => ({path: `M${spot.x - 7},${spot.y}a7,7,0,1,0,14,0a7,7,0,1,0,-14,0`, colour});
@@ -25,7 +25,7 @@
       return found ? {row: found.row, name: label(found.row), text: columns.map(c => said(c, found.row)).join("\n")} : instead(x, y);
     };
     const chart = await show(box, "plane", {
-      sets: {dots: grouped(dots), ...sets}, scales: {x: across.scale, y: up.scale}, padding,
+      sets: {dots: grouped(dots), labels: [...across.labels || [], ...up.labels || []], ...sets}, scales: {x: across.scale, y: up.scale}, padding,
       signals: {width, height, ...across.signals, ...up.signals, ...signals}, near, open,
       follow: row => chart.data({hot: spots.has(row) ? [ring(spots.get(row), colour(row))] : []}),
     });
@@ -37,30 +37,31 @@
 
   // x, y: {column, log}
   charts.scatter = async (box, {x, y, rows, lit, tint, label, open}) => {
+    rows = rows.filter(row => x.column.values[row] !== null && y.column.values[row] !== null);  // others must not stretch the axes
     const fit = rows.length > DOTS ? rows.filter(lit).slice(0, DOTS) : rows;
-    const [width, height] = room(box), [ax, ay] = [axis(x), axis(y)], across = side("x", ax, width), up = side("y", ay, height), dots = [];
+    const {legend, padding} = charts.wrap(box, tint.legend(0));
+    const [width, height] = room(box, padding), [ax, ay] = [axis({...x, rows: fit}), axis({...y, rows: fit})], across = side("x", ax, width), up = side("y", ay, height), dots = [];
     for (const row of fit) {
       const spot = {row, x: across.px(ax.place(row) + jitter(ax, row)), y: up.px(ay.place(row) + jitter(ay, row + 1))};
       if (!Number.isNaN(spot.x + spot.y)) dots.push({...spot, colour: tint.of(row), on: lit(row)});
     }
-    const chart = await plot(box, {dots, columns: [x.column, y.column], across, up, sets: {legend: tint.legend(0)}, colour: tint.of, label, open});
+    const chart = await plot(box, {dots, columns: [x.column, y.column], across, up, padding, sets: {legend}, colour: tint.of, label, open});
     return chart && {...chart, cut: rows.length - fit.length};
   };
 
   // Between the runs the surface is their mean, weighted by the inverse fourth power of the
   // distance (Shepard, A two-dimensional interpolation function for irregularly-spaced data, 1968).
   charts.contour = (box, {x, y, z, rows, label, open}) => {
-    const [width, height] = room(box), [ax, ay, az] = [{column: x}, {column: y}, {column: z}].map(axis), cell = 12;
-    const across = side("x", ax, width), up = side("y", ay, height), places = new Map(), dots = [], tint = charts.tint(z);
-    for (const row of rows) {
+    const three = [x, y, z], fit = rows.filter(row => three.every(c => Number.isFinite(c.numbers[row]))), [ax, ay, az] = three.map(column => axis({column, rows: fit, odd: []}));
+    const [width, height] = room(box), cell = 12, across = side("x", ax, width), up = side("y", ay, height), places = new Map(), dots = [], tint = charts.tint(z, fit);
+    for (const row of fit) {
       const dot = {row, x: across.px(ax.place(row)), y: up.px(ay.place(row)), t: az.place(row)}, key = `${dot.x},${dot.y}`;
-      if (Number.isNaN(dot.x + dot.y + dot.t)) continue;
       if (dots.push({...dot, colour: tint.of(row), on: true}) === DOTS) break;
       const place = places.get(key) || {x: dot.x, y: dot.y, sum: 0, n: 0};
       places.set(key, {...place, sum: place.sum + dot.t, n: place.n + 1});
     }
     const known = [...places.values()].slice(0, 1500);
-    if (known.length < 4) return charts.none(box, "A contour needs runs at four or more places of the two parameters.");
+    if (known.length < 4) return charts.none(box);
     const wide = Math.ceil(width / cell), down = Math.ceil(height / cell), values = new Array(wide * down);
     for (let i = 0; i < values.length; i++) {
       const px = (i % wide + .5) * cell, py = (Math.floor(i / wide) + .5) * cell;
@@ -79,13 +80,14 @@
       signals: {cell, levels, shades: levels.map(viridis)}});
   };
 
-  // Bands from top to bottom, one per name, with room for the names.
-  const bands = (box, names, step) => {
-    const left = 24 + min(150, box.clientWidth * .3, max(...names.map(name => name.length)) * 6.6), padding = {...PADDING, left};
-    box.style.height = `${max(352, PADDING.top + PADDING.bottom + 2 * charts.INSET + names.length * step)}px`;
+  // Bands from top to bottom, one per name, with room for the names and for the [colour, word] of a legend.
+  const bands = (box, names, step, pairs) => {
+    const left = 24 + min(150, box.clientWidth * .3, max(...names.map(name => name.length)) * 6.6);
+    const {legend, padding} = charts.wrap(box, charts.legend(pairs, 16 - left), {...PADDING, left});
+    box.style.height = `${max(352, padding.top + PADDING.bottom + 2 * charts.INSET + names.length * step)}px`;
     const [width, height] = room(box, padding), inner = (height - 2 * charts.INSET) / names.length;
     const up = {scale: {type: "band"}, signals: {ydomain: names.map((name, k) => names.indexOf(name) < k ? `${name} (${k + 1})` : name).reverse(), ytitle: "", room: left - 16}};
-    return {padding, width, height, inner, up, middle: k => charts.INSET + (k + .5) * inner};
+    return {legend, padding, width, height, inner, up, middle: k => charts.INSET + (k + .5) * inner};
   };
 
   // Linear interpolation between the sorted values (Hyndman and Fan, type 7).
@@ -98,10 +100,11 @@
   // within 1.5 times the box (Tukey, Exploratory Data Analysis, 1977).
   charts.box = (box, {by, split, of, rows, label, open}) => {
     const order = column => [...new Set(rows.map(row => column.values[row]))].filter(v => v !== null).sort((a, b) => column.numbers ? a - b : a < b ? -1 : 1);
-    const keys = order(by), halves = split ? order(split) : [null], names = keys.map(v => worded(by, v)), parts = halves.map(v => v === null ? "" : worded(split, v));
-    const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), ax = axis(of), values = of.column.numbers;
-    if (!names.length) return charts.none(box, "No run shown has a value of it.");
-    const {padding, width, inner, up, middle: at} = bands(box, names, max(30, 16 * parts.length + 10)), across = side("x", ax, width);
+    const keys = order(by), halves = split ? order(split) : [null], names = keys.map(v => text(by, v)), parts = halves.map(v => v === null ? "" : text(split, v));
+    const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), values = of.column.numbers, ax = axis({...of, rows, odd: []});
+    if (!names.length) return charts.none(box);
+    const colour = j => OKABE[j % OKABE.length], pairs = parts.length < 2 ? [] : parts.map((name, j) => [colour(j), name]);
+    const {legend, padding, width, inner, up, middle: at} = bands(box, names, max(30, 16 * parts.length + 10), pairs), across = side("x", ax, width);
     const thick = min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
     for (const row of rows) {
       const k = place.get(by.values[row]), j = half.get(split ? split.values[row] : null);
@@ -110,7 +113,7 @@
       group.rows.push(row);
       groups.set(key, group);
     }
-    const colour = j => OKABE[j % OKABE.length], px = v => across.px(ax.share(v)), part = new Map();
+    const px = v => across.px(ax.share(v)), part = new Map();
     for (const {k, j, rows: mine} of groups.values()) {
       const sorted = mine.map(row => values[row]).sort((a, b) => a - b), [q1, q2, q3] = [.25, .5, .75].map(p => quantile(sorted, p));
       const reach = 1.5 * (q3 - q1), low = sorted.find(v => v >= q1 - reach), high = sorted.findLast(v => v <= q3 + reach);
@@ -118,14 +121,13 @@
       bars.push({x: px(q1), x2: px(q3), y, y2, colour: colour(j), opacity: .35});
       rules.push({...line, x: px(low), x2: px(q1)}, {...line, x: px(q3), x2: px(high)}, {...line, x: px(q2), x2: px(q2), y, y2, width: 3});
       stats.push({x: px(low), x2: px(high), y, y2, row: null, name: [names[k], parts[j]].filter(Boolean).join(", "),
-        text: `${of.column.label}: median ${worded(of.column, q2)}\nmiddle half ${worded(of.column, q1)} to ${worded(of.column, q3)}\n${mine.length} run${mine.length === 1 ? "" : "s"}`});
+        text: `${of.column.label}: median ${text(of.column, q2)}\nmiddle half ${text(of.column, q1)} to ${text(of.column, q3)}\n${mine.length} run${mine.length === 1 ? "" : "s"}`});
       for (const row of mine) {
         part.set(row, j);
         const out = values[row] < low || values[row] > high;
         if (rows.length <= 500 || (out && dots.length < DOTS)) dots.push({row, x: px(values[row]), y: middle + scatter(row) * thick * .6, colour: colour(j), on: true});
       }
     }
-    const legend = parts.length < 2 ? [] : charts.legend(parts.map((name, j) => [colour(j), name]), 16 - padding.left);
     return plot(box, {dots, columns: [by, ...(split ? [split] : []), of.column], across, up, padding, colour: row => colour(part.get(row)), label, open, sets: {bars, rules, legend}, signals: {dot: 5},
       instead: (x, y) => stats.find(s => x >= s.x - 4 && x <= s.x2 + 4 && y >= s.y && y <= s.y2) || null});
   };
@@ -164,30 +166,32 @@
 
   // Gives {strength, rho or null, n} of one parameter, or null where it says nothing.
   const weigh = (column, goal, rows) => {
-    const fit = rows.filter(row => Number.isFinite(goal.numbers[row]) && column.values[row] !== null && (!column.numbers || Number.isFinite(column.numbers[row])));
+    const fit = rows.filter(row => Number.isFinite(goal.numbers[row]) && column.values[row] !== null), order = some => ranks(some.map(row => goal.numbers[row]));
     const keys = fit.map(row => column.values[row]), different = new Set(keys).size;
     if (fit.length < LEAST || different < 2) return null;
-    const ranked = ranks(fit.map(row => goal.numbers[row])), told = different <= max(FEW, column.numbers ? 0 : fit.length / 3), groups = told ? eta(keys, ranked) : 0;
-    if (!column.numbers) return told ? {column, strength: groups, rho: null, n: fit.length} : null;
-    const rho = spearman(ranks(fit.map(row => column.numbers[row])), ranked), bent = groups > Math.abs(rho) + .05;
-    return {column, strength: max(Math.abs(rho), groups), rho: bent ? null : rho, n: fit.length};
+    const ranked = order(fit), told = different <= max(FEW, column.numbers ? 0 : fit.length / 3), groups = told ? eta(keys, ranked) : 0;
+    if (!column.numbers) return told ? {column, strength: groups, rho: null, n: fit.length, odd: []} : null;
+    // None among numbers is a group beside them, and takes no part in their order.
+    const kinds = fit.map(row => Number.isFinite(column.numbers[row]) ? "" : column.values[row]), odd = [...new Set(kinds)].filter(Boolean), numeric = fit.filter((_, k) => !kinds[k]);
+    const rho = numeric.length < LEAST ? 0 : spearman(ranks(numeric.map(row => column.numbers[row])), order(numeric)), apart = max(groups, odd.length ? eta(kinds, ranked) : 0), bent = apart > Math.abs(rho) + .05;
+    return {column, strength: max(Math.abs(rho), apart), rho: bent ? null : rho, n: fit.length, odd};
   };
 
   charts.importance = (box, {goal, columns, rows}) => {
     const step = Math.ceil(rows.length / MOST), some = step > 1 ? rows.filter((_, k) => k % step === 0) : rows;
     const found = columns.map(column => weigh(column, goal, some)).filter(Boolean).sort((a, b) => b.strength - a.strength).slice(0, SHOWN);
-    if (!found.length) return charts.none(box, `Importance needs ${LEAST} or more runs with ${goal.label} and a parameter that differs between them.`);
-    const names = found.map(f => f.column.label.slice(0, 40)), {padding, width, inner, up, middle} = bands(box, names, 26);
+    if (!found.length) return charts.none(box);
+    const names = found.map(f => f.column.label.slice(0, 40)), pairs = [[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]];
+    const {legend, padding, width, inner, up, middle} = bands(box, names, 26, pairs);
     const px = t => charts.INSET + t * (width - 44 - 2 * charts.INSET), thick = min(26, inner * .7), tone = f => f.rho === null ? OKABE[2] : f.rho > 0 ? OKABE[1] : OKABE[0];
     const bars = found.map((f, k) => ({x: px(0), x2: px(max(.005, f.strength)), y: middle(k) - thick / 2, y2: middle(k) + thick / 2, colour: tone(f), opacity: .85}));
     const labels = found.map((f, k) => ({x: px(f.strength) + 8, y: middle(k), text: f.strength.toFixed(2)}));
-    const legend = charts.legend([[OKABE[1], "rises with it"], [OKABE[0], "falls"], [OKABE[2], "neither"]], 16 - padding.left);
     return show(box, "plane", {
       sets: {bars, labels, legend}, scales: {y: up.scale}, padding,
       signals: {width: width - 44, height: room(box, padding)[1], inset: charts.INSET, ...up.signals, xdomain: [0, 1], xtitle: `how far it alone orders ${goal.label}`},
       near: (x, y) => {
         const f = found[Math.floor((y - charts.INSET) / inner)];
-        return f && x > -padding.left ? {row: null, name: f.column.label, text: `${f.strength.toFixed(3)} of 1 over ${f.n} runs\n${f.rho === null ? "its values differ, in no one direction" : `Spearman’s ρ ${f.rho.toFixed(3)}`}`} : null;
+        return f && x > -padding.left ? {row: null, name: f.column.label, text: `${f.strength.toFixed(3)} of 1 over ${f.n} runs\n${f.rho === null ? "its values differ, in no one direction" : `Spearman’s ρ ${f.rho.toFixed(3)}`}${f.odd[0] ? `\nset apart: ${f.odd.slice(0, 5).join(", ")}` : ""}`} : null;
       },
     });
   };

@@ -6,7 +6,7 @@
     .then(run => gitml.curves.panels([run]), error => gitml.failed(section, error)));
 
   // The frame has no origin and no network: what it shows can run scripts, but reach nothing of the site.
-  for (const box of document.querySelectorAll(".sandboxed")) box.addEventListener("toggle", () => {
+  for (const box of document.querySelectorAll(".sandboxed")) gitml.on(box, "toggle", () => {
     const {src, name} = box.dataset, place = box.querySelector(".place");
     gitml.get(src, src).then(({html}) => {
       const frame = gitml.el("iframe", {sandbox: "allow-scripts", title: name, src: `${gitml.root}sandbox.html`});

@@ -1,13 +1,13 @@
 // Search over runs, experiments, models and notes: works the dialog that page.js opens; the index comes on first use.
 "use strict";
 gitml.search = (() => {
-  const {el} = gitml, SHOWN = 40, blocks = [];
+  const {el, bdi, on} = gitml, SHOWN = 40, blocks = [];
   let pages = [], paged = 0, left = 0, active = -1, state = "", begun = false;
 
   const box = document.querySelector(".search"), [input, said] = box.children, list = el("div", {id: "found", role: "listbox", "aria-label": "Found", hidden: true});
   said.before(list);
   input.setAttribute("aria-controls", "found");
-  input.setAttribute("aria-autocomplete", "list");
+  input.ariaAutoComplete = "list";
 
   // ---- the index: one lower-case text per run, its name first
   const take = shard => {
@@ -57,7 +57,7 @@ gitml.search = (() => {
     if (options[active]) options[active].removeAttribute("aria-selected");
     active = options.length ? (place + options.length) % options.length : -1;
     if (active < 0) { input.removeAttribute("aria-activedescendant"); return; }
-    options[active].setAttribute("aria-selected", "true");
+    options[active].ariaSelected = "true";
     options[active].scrollIntoView({block: "nearest"});
     input.setAttribute("aria-activedescendant", options[active].id);
   };
@@ -66,22 +66,22 @@ gitml.search = (() => {
     const shown = items.map(item => item.block ? about(item) : item);
     if (!count && /^[0-9a-f]{32}$/.test(id)) shown.push({kind: "run", title: id, page: `run.html#${id}`, text: "Open the run of this id"});
     list.replaceChildren(...shown.map(({kind, title, page, text}, n) => el("a", {id: `found-${n}`, role: "option", tabIndex: -1, href: gitml.root + page},
-      el("span", {class: "quiet small"}, kind), el("b", {}, el("bdi", {}, title)), el("bdi", {class: "quiet small"}, around(text, words)))));
+      el("span", "quiet small", kind), el("b", {}, bdi(title)), el("bdi", "quiet small", around(text, words)))));
     list.hidden = !shown.length;
-    input.setAttribute("aria-expanded", String(!list.hidden));
+    input.ariaExpanded = !list.hidden;
     choose(0);
     said.textContent = state || (!words.length ? "Arrow keys choose, Enter opens, Escape closes." : !count && !shown.length ? "Nothing is found." : `${count} found${count > shown.length ? `, the best ${shown.length} shown` : ""}.`)
       + (words.length && left ? ` The oldest ${left} runs are found by their id only.` : "");
   };
 
-  input.addEventListener("input", show);
-  input.addEventListener("keydown", e => {
+  on(input, "input", show);
+  on(input, "keydown", e => {
     const step = {ArrowDown: 1, ArrowUp: -1}[e.key];
     if (step) { e.preventDefault(); choose(active + step); }
     if (e.key === "Enter" && list.children[active]) { e.preventDefault(); list.children[active].click(); }
   });
-  list.addEventListener("click", () => box.close());
-  box.addEventListener("click", e => { if (e.target === box) box.close(); });
+  on(list, "click", () => box.close());
+  on(box, "click", e => { if (e.target === box) box.close(); });
   return () => {
     if (begun) return;
     begun = true;

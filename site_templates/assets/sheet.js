@@ -1,8 +1,8 @@
 // Ticks for columns, by kind, with a field to find one by its name.
 "use strict";
 // columns(), chosen(): arrays of columns; change(columns) is told of each tick; line(column, tick) is what a column gets, of ticks
-gitml.ticks = ({columns, chosen, change, line = (c, tick) => tick(c, gitml.el("bdi", {}, c.label))}) => {
-  const {el} = gitml, MOST = 60, find = el("input", {type: "search", "aria-label": "Find a column", placeholder: "find"}), list = el("div");
+gitml.ticks = ({columns, chosen, change, line = (c, tick) => tick(c, gitml.bdi(c.label))}) => {
+  const {el, on} = gitml, MOST = 60, find = el("input", {type: "search", "aria-label": "Find a column", placeholder: "find"}), list = el("div");
   const tick = (column, ...content) => {
     const node = el("input", {type: "checkbox", checked: chosen().includes(column),
       onchange: () => change(node.checked ? [...chosen(), column] : chosen().filter(other => other !== column))});
@@ -13,16 +13,16 @@ gitml.ticks = ({columns, chosen, change, line = (c, tick) => tick(c, gitml.el("b
     list.replaceChildren(...["attributes", "metrics", "params", "tags"].flatMap(kind => {
       const mine = fit.filter(c => c.kind === kind), more = mine.length - MOST;
       return mine.length ? [el("fieldset", {}, el("legend", {}, kind), ...mine.slice(0, MOST).map(c => line(c, tick)),
-        ...(more > 0 ? [el("p", {class: "quiet small"}, `and ${more} more: type to find them`)] : []))] : [];
+        ...(more > 0 ? [el("p", "quiet small", `and ${more} more: type to find them`)] : []))] : [];
     }));
   };
-  find.addEventListener("input", fill);
+  on(find, "input", fill);
   return {find, list, fill() { find.value = ""; fill(); }};
 };
 // A menu of them; opened anew it shows what is chosen then.
 gitml.sheet = (menu, options) => {
   const {find, list, fill} = gitml.ticks(options);
   menu.querySelector(".sheet").replaceChildren(find, list);
-  menu.addEventListener("toggle", () => menu.open && fill());
+  gitml.on(menu, "toggle", () => menu.open && fill());
   fill();
 };

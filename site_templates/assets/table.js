@@ -3,9 +3,9 @@
 // cell(row, column) and group(item, column) give what a cell shows; sort(column, more) is told of a
 // press on a heading, pick(rows, on) of ticks: rows are numbers, or a group's item.
 gitml.table = (box, {sort, pick, cell, group}) => {
-  const {el} = gitml, HEIGHT = 38, SPARE = 6, TICK = 42;
+  const {el, on} = gitml, HEIGHT = 38, SPARE = 6, TICK = 42;
   const head = el("thead"), body = el("tbody"), above = el("tr", {"aria-hidden": "true"}), below = above.cloneNode();
-  const table = el("table", {class: "virtual"}, head, body);
+  const table = el("table", "virtual", head, body);
   let view = {lines: [], columns: [], order: [], pinned: 0, widths: new Map(), picked: () => false, all: false, total: 0}, drawn = "";
   const numeric = column => column.numbers && column.name !== "start_time";
   const key = column => `${column.kind}.${column.name}${column.aspect ? `:${column.aspect}` : ""}`;
@@ -14,7 +14,7 @@ gitml.table = (box, {sort, pick, cell, group}) => {
   const line = (item, place) => {
     const members = item.rows, name = members ? `all of ${item.title}` : cell(item, view.columns[0]).textContent;
     const tick = el("input", {type: "checkbox", checked: view.picked(item), "aria-label": `Choose ${name}`, onclick: event => pick(item, tick.checked, event.shiftKey ? place : null)});
-    const tr = el("tr", {"aria-rowindex": String(place + 2), "data-row": members ? null : String(item), class: members ? "group" : ""}, el("td", {class: "tick"}, tick), ...view.columns.map((column, k) => {
+    const tr = el("tr", {"aria-rowindex": String(place + 2), "data-row": members ? null : String(item), class: members ? "group" : ""}, el("td", "tick", tick), ...view.columns.map((column, k) => {
       const content = members ? group(item, column, k) : cell(item, column), node = el(k ? "td" : "th", k ? {} : {scope: "row"}, content);
       node.className = `${numeric(column) ? "n" : ""}${k < view.pinned ? " pin" : ""}`;
       if (content.textContent.length > 24) node.title = content.textContent;
@@ -51,7 +51,7 @@ gitml.table = (box, {sort, pick, cell, group}) => {
       return;
     }
     const active = body.contains(document.activeElement) && document.activeElement, tag = active && active.tagName;
-    const focus = active && active.closest("tr").getAttribute("aria-rowindex");
+    const focus = active && active.closest("tr").ariaRowIndex;
     above.style.height = `${first * HEIGHT}px`;
     below.style.height = `${(view.lines.length - last) * HEIGHT}px`;
     const lines = [];
@@ -64,19 +64,19 @@ gitml.table = (box, {sort, pick, cell, group}) => {
   const heading = (column, k) => {
     const place = view.order.findIndex(by => by.column === column), by = view.order[place] || {}, many = view.order.length > 1;
     const word = place < 0 ? "none" : by.down ? "descending" : "ascending";
-    const button = el("button", {type: "button", "aria-description": place > 0 ? `${word}, sort key ${place + 1}` : ""}, column.label);
+    const button = el("button", {type: "button", "aria-description": place > 0 ? `${word}, sort key ${place + 1}` : "", "data-order": place < 0 ? null : `${by.down ? "↓" : "↑"}${many ? place + 1 : ""}`}, column.label);
     const th = el("th", {scope: "col", "data-column": key(column), title: key(column), "aria-sort": place > 0 ? "none" : word,
-      "data-order": place < 0 ? "" : `${by.down ? "↓" : "↑"}${many ? place + 1 : ""}`, class: `${numeric(column) ? "n" : ""}${k < view.pinned ? " pin" : ""}`}, button);
+      class: `${numeric(column) ? "n" : ""}${k < view.pinned ? " pin" : ""}`}, button);
     th.column = column;
     return th;
   };
-  head.addEventListener("click", event => {
+  on(head, "click", event => {
     const th = event.target.closest("button") && event.target.closest("th");
     if (th) sort(th.column, event.shiftKey);
   });
 
   let frame = 0;
-  box.addEventListener("scroll", () => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => draw()); });
+  on(box, "scroll", () => { cancelAnimationFrame(frame); frame = requestAnimationFrame(() => draw()); });
   new ResizeObserver(() => draw()).observe(box);
   box.classList.add("tall");
   box.replaceChildren(table);
@@ -96,7 +96,7 @@ gitml.table = (box, {sort, pick, cell, group}) => {
       if (`${next.columns} ${[...next.widths]}` !== `${view.columns} ${[...view.widths]}`) next.columns.forEach(column => { column.width = 0; });
       view = next;
       box.style.height = `${(view.total + 1) * HEIGHT + 18}px`;  // a filter must not move what is below
-      table.setAttribute("aria-rowcount", view.lines.length + 1);
+      table.ariaRowCount = view.lines.length + 1;
       head.replaceChildren(el("tr", {"aria-rowindex": "1"}, el("th", {class: "tick", scope: "col"}, all), ...view.columns.map(heading)));
       if (focused) [...head.querySelectorAll("[data-column]")].find(th => th.dataset.column === focused)?.firstChild.focus();
       draw(true);

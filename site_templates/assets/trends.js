@@ -2,14 +2,8 @@
 "use strict";
 gitml.trend = text => {
   if (!text) return "";
-  const make = (tag, props) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(props)) node.setAttribute(key, value);
-    return node;
-  };
-  const points = [...text].map((letter, k) => `${(k * 52 / (text.length - 1) + 2).toFixed(1)},${(18 - parseInt(letter, 36) * 16 / 35).toFixed(1)}`);
-  const svg = make("svg", {viewBox: "0 0 56 20", width: 56, height: 20, "aria-hidden": "true"});
-  const [x, y] = points.at(-1).split(",");
-  svg.append(make("polyline", {points: points.join(" ")}), make("circle", {cx: x, cy: y, r: 1.8}));
-  return svg;
+  const points = [...text].map((letter, k) => `${(k * 52 / (text.length - 1) + 2).toFixed(1)},${(18 - parseInt(letter, 36) * 16 / 35).toFixed(1)}`), [x, y] = points.at(-1).split(",");
+  const box = gitml.el("template");  // of numbers alone
+  box.innerHTML = `<svg viewBox="0 0 56 20" width="56" height="20" aria-hidden="true"><polyline points="${points.join(" ")}"/><circle cx="${x}" cy="${y}" r="1.8"/></svg>`;
+  return box.content.firstChild;
 };

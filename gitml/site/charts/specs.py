@@ -151,7 +151,7 @@ def _axis_titles() -> Spec:
 
 
 def _legend(y: str) -> list[Spec]:
-    """Explain the colours. Data set ``legend``: x, width, colour, label (in pixels)."""
+    """Explain the colours. Data set ``legend``: x, width, colour, label, line (pixels)."""
     shade = _set(x="=x", width="=width", y=_signal(f"{y} - 5"), height=10, fill="=colour")
     label = _set(
         x="=x",
@@ -170,8 +170,9 @@ def plane() -> Spec:
 
     Data sets: ``grid`` (width, height, values: what contours are drawn from), ``bars`` (x, x2, y,
     y2, colour, opacity), ``rules`` (x, x2, y, y2, colour, width), ``lines`` (path, colour, dash,
-    faint), ``dots`` (path, colour, opacity), ``labels`` (x, y, text), ``hot`` (path, colour),
-    ``legend``. The page sets the scales' types; their domains come from signals.
+    faint), ``dots`` (path, colour, opacity), ``labels`` (x, y, text, align; below the plane where
+    y is null), ``hot`` (path, colour), ``legend``. The page sets the scales' types; their domains
+    come from signals.
     """
     sets = ("grid", "bars", "rules", "lines", "dots", "labels", "hot", "legend")
     more = {
@@ -182,6 +183,8 @@ def plane() -> Spec:
         "titles": False,
         "room": 110,
         "dot": 9,
+        **dict.fromkeys(("xbase", "ybase"), 0),
+        **dict.fromkeys(("xtime", "ytime"), False),
     }
     ends = {"xdomain": [0, 1], "ydomain": [0, 1], "levels": [0, 1], "shades": ["#222", "#222"]}
     return _spec(
@@ -190,7 +193,7 @@ def plane() -> Spec:
         data=[*_data(*sets), _isocontours()],
         scales=[_scale("x", "width"), _scale("y", "height"), _shades()],
         axes=[_axis("bottom", "x"), _axis("left", "y")],
-        marks=[*_plane_marks(), *_hot_paths(), *_legend("-18")],
+        marks=[*_plane_marks(), *_hot_paths(), *_legend("-18 - 16 * (datum.line || 0)")],
     )
 
 
@@ -246,13 +249,15 @@ def _dots() -> list[Spec]:
 
 
 def _labels() -> Spec:
-    update = _set(x="=x", y="=y", text="=text", baseline="middle", fontSize=11)
-    return _mark("text", "labels", update | _set(fill=_signal("ink")))
+    update = _set(x="=x", text="=text", align="=align", baseline="middle", fontSize=11, limit=92)
+    below = _signal("datum.y === null ? height + 11 : datum.y")
+    return _mark("text", "labels", update | _set(y=below, fill=_signal("ink")))
 
 
 def _scale(name: str, extent: str) -> Spec:
-    inner = ["inset", f"{extent} - inset"]
-    ends = [_signal(end) for end in (inner if name == "x" else reversed(inner))]
+    start, stop = f"(inset + {name}base * ({extent} - 2 * inset))", f"{extent} - inset"
+    inner = [start, stop] if name == "x" else [f"{extent} - {start}", "inset"]
+    ends = [_signal(end) for end in inner]
     return {
         "name": name,
         "type": "linear",
@@ -284,7 +289,20 @@ def _axis(orient: str, scale: str) -> Spec:
         "gridColor": _signal("rule"),
         "gridOpacity": 0.6,
         "tickCount": _signal(f"ceil({extent} / {80 if scale == 'x' else 45})"),
+        "encode": {"labels": {"update": {"text": _signal(_tick_text(scale))}}},
     }
+
+
+def _tick_text(scale: str) -> str:
+    """Return the expression of a tick's text; times have parts enough to tell ticks apart."""
+    span = f"({scale}domain[1] - {scale}domain[0])"
+    fine = ((6e3, "%H:%M:%S.%L"), (6e5, "%H:%M:%S"), (1.7e8, "%d %b %H:%M"))
+    formats = (*fine, (None, "%Y-%m-%d"))
+    choice = "".join(
+        f"{span} < {limit:.0f} ? '{words}' : " if limit else f"'{words}'"
+        for limit, words in formats
+    )
+    return f"{scale}time ? utcFormat(datum.value, {choice}) : datum.label"
 
 
 def specs() -> dict[str, Spec]:

@@ -26,7 +26,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -150,7 +150,7 @@ def trends(curves: Sequence[list[object]]) -> dict[str, str]:
     """Return sparklines of a run's main metrics by metric, from the result of :func:`curves`."""
     lines = {}
     main = [row for row in curves if not str(row[0]).startswith("system/")]
-    for name, _, _, values in sorted(main, key=lambda row: rank(str(row[0])))[:TRENDS]:
+    for name, _, _, values, *_ in sorted(main, key=lambda row: rank(str(row[0])))[:TRENDS]:
         text = trend(values) if isinstance(values, list) else ""
         if text:
             lines[str(name)] = text
@@ -218,6 +218,9 @@ def script(key: str, value: object, plain_bytes: int = DEFAULT_SIZES.plain_bytes
 def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> list[list[object]]:
     """Turn a history into ``[key, steps, ms since start, values]`` per metric with a curve.
 
+    A metric that was logged without steps, or always at the same, has the order of its points in
+    place of steps, and true as a fifth item.
+
     Args:
         points: Every point of every metric.
         start: When the run started, ms since the Unix epoch.
@@ -230,9 +233,14 @@ def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> l
     for key, history in sorted(histories.items()):
         if len(history) < 2:
             continue
-        drawn = thin(sorted(history, key=lambda p: (p.step, p.timestamp)), limit)
+        ordered = sorted(history, key=lambda p: (p.step, p.timestamp))
+        stepless = ordered[0].step == ordered[-1].step
+        if stepless:
+            ordered = [replace(point, step=order) for order, point in enumerate(ordered)]
+        drawn = thin(ordered, limit)
         steps, times = [p.step for p in drawn], [p.timestamp - start for p in drawn]
-        rows.append([well_formed(key), steps, times, [finite(p.value) for p in drawn]])
+        values = [finite(p.value) for p in drawn]
+        rows.append([well_formed(key), steps, times, values, *([True] if stepless else [])])
     return rows
 
 

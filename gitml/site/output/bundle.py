@@ -28,8 +28,9 @@ import {expressionInterpreter as expr}
 const off = Object.assign(loader(), {load: () => Promise.reject(Error("loading is off"))});
 // A chart is made in three steps, so that keys and the pointer need not wait for all of it.
 const breath = () => new Promise(go => setTimeout(go));
-window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
+window.gitmlChart = async (el, spec, {values = {}, signals = {}, name} = {}) => {
   const view = new View(parse(spec, null, {ast: true}), {expr, loader: off, logLevel: 1});
+  if (name) view.description(name);
   const data = some => { for (const [name, rows] of Object.entries(some)) view.data(name, rows); };
   const tell = some => { for (const [name, now] of Object.entries(some)) view.signal(name, now); };
   await breath();
@@ -46,6 +47,7 @@ window.gitmlChart = async (el, spec, {values = {}, signals = {}} = {}) => {
         .modify(row => row[field] !== value(row), field, value)).runAsync();
     },
     signals: some => { tell(some); return view.runAsync(); },
+    room: padding => view.padding(padding).runAsync(),
     svg: () => view.toSVG(),
     canvas: scale => view.toCanvas(scale),
     close: () => view.finalize(),

@@ -221,6 +221,7 @@ def _environment(
         environment.globals["range"] = _Numbers().range
     environment.filters |= {
         "moment": formats.moment,
+        "param": formats.param,
         "iso": formats.iso,
         "clip": formats.clip,
         "number": formats.number,

@@ -9,11 +9,12 @@ from gitml.text import (
     format_duration as duration,
     format_iso_time as iso,
     format_number as number,
+    format_param as param,
     format_size as size,
     format_time as moment,
 )
 
-__all__ = ["clip", "duration", "iso", "moment", "name", "number", "pairs", "size"]
+__all__ = ["clip", "duration", "iso", "moment", "name", "number", "pairs", "param", "size"]
 
 NAME_CHARS = 200
 VALUE_CHARS = 2_000

@@ -45,10 +45,28 @@ def ready(page: Any) -> Any:
 
 
 def order(page: Any, *keys: str) -> list[str]:
-    return [header(page, key).get_attribute("data-order") for key in keys]
+    """Give the arrow that is drawn beside each heading, empty for none."""
+    script = "node => getComputedStyle(node, '::before').content"
+    drawn = [header(page, key).get_by_role("button").evaluate(script) for key in keys]
+    return ["" if content == "none" else content.split('"')[1].strip() for content in drawn]
 
 
 # Sorting ----------------------------------------------------------------------------------------
+
+
+def test_a_sorted_column_draws_an_arrow_at_its_name(open_table: Any) -> None:
+    table = open_table()
+    rmse = header(table, "metrics.rmse").get_by_role("button")
+    assert order(table, "metrics.rmse", "params.model") == ["", ""]
+    rmse.click()
+    assert order(table, "metrics.rmse", "params.model") == ["↑", ""]
+    rmse.click()
+    assert order(table, "metrics.rmse") == ["↓"]
+    # No width of the column hides it, for it stands before the name.
+    table.goto(table.url + "&width=metrics.rmse*48")
+    until(lambda: header(table, "metrics.rmse").bounding_box()["width"], 48)
+    plain = rmse.bounding_box()["width"]
+    assert order(table, "metrics.rmse") == ["↓"] and plain > 12
 
 
 def test_a_click_with_shift_sorts_by_a_further_column(open_table: Any) -> None:

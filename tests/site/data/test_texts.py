@@ -64,6 +64,20 @@ def test_script_formats_values_as_python_does(
     page: Any, site: Path, script: str, values: list[Any], format_value: Callable[[Any], str]
 ) -> None:
     page.goto((site / "index.html").as_uri())
-    formatted = page.evaluate(f"values => values.map(gitml.{script})", values)
+    formatted = page.evaluate(f"values => values.map(value => gitml.{script}(value))", values)
     pairs = zip(values, formatted, map(format_value, values), strict=True)
     assert [(value, js, python) for value, js, python in pairs if js != python] == []
+
+
+def test_numbers_that_differ_are_written_apart_by_python_and_by_scripts(
+    page: Any, site: Path
+) -> None:
+    page.goto((site / "index.html").as_uri())
+    close = [0.99999, 0.999991, 0.9999912, 1.0, 12345.6, 12345.7, 1e15 + 2, 1e15, -0.1, -0.1000001]
+    for values in (close, numbers()):
+        apart = text.format_apart(values)
+        assert page.evaluate("values => values.map(gitml.apart(values))", values) == apart
+        differ = {value for value in values if not math.isnan(value)}
+        assert len(set(apart)) == len(differ) + any(map(math.isnan, values))
+    assert text.format_apart(close)[:4] == ["0.99999", "0.999991", "0.9999912", "1"]
+    assert text.format_apart([0.1 + 0.2, 3.14159265]) == ["0.3", "3.1416"]
