@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gitml.text import escape_controls, format_duration, format_iso_time, format_number, format_size
+from gitml.text import (
+    escape_controls,
+    format_apart,
+    format_duration,
+    format_iso_time,
+    format_number,
+    format_size,
+)
 
 _SHORT_ID = 8
+_SYSTEM = "system/"  # metrics of the machine
 _UNITS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3600, "hour"),
           (60, "min"))  # fmt: skip
 _PLURALS = ("year", "month", "day", "hour")
@@ -43,7 +51,22 @@ class Identifier:
     text: str
 
 
-Cell = str | int | float | bool | None | When | Took | Size | Identifier
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number, and how people read it beside those that it is compared with."""
+
+    value: float
+    text: str
+
+
+Cell = str | int | float | bool | None | When | Took | Size | Identifier | Figure
+
+
+def figures(cells: Sequence[Cell]) -> list[Cell]:
+    """Give cells that are read together; numbers among them that differ look different."""
+    numbers = [cell for cell in cells if isinstance(cell, float)]
+    texts = dict(zip(numbers, format_apart(numbers), strict=True))
+    return [Figure(cell, texts[cell]) if isinstance(cell, float) else cell for cell in cells]
 
 
 def for_people(cell: Cell, now: int) -> str:
@@ -62,6 +85,8 @@ def for_people(cell: Cell, now: int) -> str:
             return "" if count is None else format_size(count)
         case Identifier(text):
             return escape_controls(text[:_SHORT_ID])
+        case Figure(_, text):
+            return text
         case float():
             return format_number(cell)
     return for_programs(cell)
@@ -80,6 +105,8 @@ def for_programs(cell: Cell) -> str:
             return escape_controls(text)
         case bool():
             return "yes" if cell else "no"
+        case Figure(value, _):
+            return for_programs(value)
         case float():
             return repr(cell).removesuffix(".0") if math.isfinite(cell) else format_number(cell)
         case None:
@@ -123,3 +150,17 @@ def pairs(values: Mapping[str, object]) -> str:
         for key, value in sorted(values.items())
     )
     return " ".join(texts)
+
+
+def metric_pairs(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """Format the metrics of each run on one line, those of the machine last.
+
+    Values of one metric that differ between the runs look different.
+    """
+    keys = sorted({key for row in rows for key in row})
+    keys.sort(key=lambda key: key.startswith(_SYSTEM))
+    texts: dict[str, dict[float, str]] = {}
+    for key in keys:
+        values = [row[key] for row in rows if key in row]
+        texts[key] = dict(zip(values, format_apart(values), strict=True))
+    return [" ".join(f"{key}={texts[key][row[key]]}" for key in keys if key in row) for row in rows]

@@ -17,12 +17,13 @@ from typing import Any
 
 import click
 
-from gitml.cli.cells import Cell, Identifier, for_people, for_programs, unit_of
+from gitml.cli.cells import Cell, Identifier, figures, for_people, for_programs, unit_of
 from gitml.text import escape_controls
 
 _NOTHING = "-"  # keeps the columns of a line countable
 _GAP = 2  # columns between columns
 _LEAST = 4  # columns that a column of a table keeps
+_READABLE = 20  # columns in which most texts can be told apart
 _STYLES = {"FINISHED": "green", "FAILED": "red", "KILLED": "red", "RUNNING": "cyan"}
 
 
@@ -62,20 +63,29 @@ def to_json(value: Any) -> Any:
     return str(value)
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str) -> None:
+def table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    empty: str,
+    spare: Sequence[str] = (),
+) -> None:
     """Print a table.
 
     Args:
         titles: Column headings.
         rows: One cell per column.
         empty: What to tell the user where there are no rows.
+        spare: Columns that a narrow terminal does without, the first to go first.
     """
     rows = list(rows)
     if not rows:
         talk(empty)
     elif sys.stdout.isatty():
         now = time.time_ns() // 1_000_000
-        _on_terminal(titles, [[for_people(cell, now) for cell in row] for row in rows])
+        cells = map(figures, zip(*rows, strict=True))
+        texts = ([for_people(cell, now) for cell in column] for column in cells)
+        _on_terminal(list(zip(titles, texts, strict=True)), spare)
     else:
         texts = ([for_programs(cell) or _NOTHING for cell in row] for row in rows)
         units = (next(filter(None, map(unit_of, column)), "") for column in zip(*rows, strict=True))
@@ -123,19 +133,38 @@ def fitted(widths: Sequence[int], room: int) -> list[int]:
     return fitting
 
 
-def _on_terminal(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.cells import cell_len
+def _on_terminal(columns: Sequence[tuple[str, Sequence[str]]], spare: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, markup=False, emoji=False)
-    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
-    room = console.width - _GAP * len(titles)
+    columns, left_out = _readable(columns, console.width, spare)
+    widths = fitted([_width(column) for column in columns], console.width - _GAP * len(columns))
     table_ = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for title, width in zip(titles, fitted(widths, room), strict=True):
+    for (title, _), width in zip(columns, widths, strict=True):
         table_.add_column(title, no_wrap=True, overflow="ellipsis", max_width=width)
-    for row in rows:
+    for row in zip(*(texts for _, texts in columns), strict=True):
         # Text: markup in names stays text
         table_.add_row(*(Text(text, style=_STYLES.get(text, "")) for text in row))
     console.print(table_)
+    if left_out:
+        talk(f"Left out of {console.width} columns: {', '.join(left_out)}.")
+
+
+def _readable(
+    columns: Sequence[tuple[str, Sequence[str]]], room: int, spare: Sequence[str]
+) -> tuple[Sequence[tuple[str, Sequence[str]]], Sequence[str]]:
+    """Leave out spare columns until what remains can be read; also return their names."""
+    for count in range(len(spare) + 1):
+        kept = [column for column in columns if column[0] not in spare[:count]]
+        if sum(min(_width(column), _READABLE) + _GAP for column in kept) <= room:
+            break
+    return kept, spare[:count]
+
+
+def _width(column: tuple[str, Sequence[str]]) -> int:
+    from rich.cells import cell_len
+
+    title, texts = column
+    return max(map(cell_len, (title, *texts)))

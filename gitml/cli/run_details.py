@@ -10,6 +10,7 @@ from gitml.cli.output import facts, heading, say
 from gitml.entities import LifecycleStage, Run
 from gitml.formats.run_records import RunFiles
 from gitml.text import format_number
+from gitml.tracking import failure
 from gitml.tracking.client import NOTE_TAG
 
 _INTERNAL = ("mlflow.", "gitml.")  # tags that repeat the facts above them
@@ -60,6 +61,7 @@ def print_run(files: RunFiles, experiment: str) -> None:
         ("Commit", _commit(run)),
         ("Parent", run.parent_run_id),
     ])  # fmt: skip
+    _print_failure(run)
     _section("Params", sorted(run.data.params.items()))
     _section(
         "Metrics", [(key, format_number(value)) for key, value in sorted(run.data.metrics.items())]
@@ -74,6 +76,20 @@ def print_run(files: RunFiles, experiment: str) -> None:
     if note:
         heading("Note")
         for line in note.splitlines():
+            say(f"  {line}")
+
+
+def _print_failure(run: Run) -> None:
+    described = failure.of_tags(run.data.tags)
+    if described is None:
+        return
+    heading("Why it failed")
+    say(f"  {described.error}", colour="red")
+    if described.place:
+        say(f"  at {described.place}")
+    if described.trace:
+        say("")
+        for line in described.trace.splitlines():
             say(f"  {line}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from gitml.cli import columns, comparison, lookup
-from gitml.cli.cells import Cell, Identifier, When, for_people, pairs
+from gitml.cli.cells import Cell, Identifier, When, figures, for_people, metric_pairs
 from gitml.cli.groups import CommandGroup
 from gitml.cli.options import as_csv, as_json
 from gitml.cli.output import print_csv, print_json, table, talk
@@ -150,8 +150,14 @@ def _title(column: str) -> str:
 def _print_list(runs: Sequence[Run], names: Names) -> None:
     table(
         ("RUN", "NAME", "EXPERIMENT", "STATUS", "STARTED", "TOOK", "METRICS"),
-        [_row(run, names) for run in runs],
+        [
+            _row(run, names, metrics)
+            for run, metrics in zip(
+                runs, metric_pairs([run.data.metrics for run in runs]), strict=True
+            )
+        ],
         empty="No runs.",
+        spare=("TOOK", "EXPERIMENT"),
     )
 
 
@@ -176,12 +182,15 @@ def compare(runs_: tuple[str, ...], all_: bool, json_: bool) -> None:
         return
     table(
         ("", "", *(for_people(Identifier(info.run_id), 0) for info in infos)),
-        [(row.kind, row.name, *comparison.excerpts(row.values, _VALUE_WIDTH)) for row in rows],
+        [
+            (row.kind, row.name, *figures(comparison.excerpts(row.values, _VALUE_WIDTH)))
+            for row in rows
+        ],
         empty="The runs are the same.",
     )
 
 
-def _row(run: Run, names: Names) -> tuple[Cell, ...]:
+def _row(run: Run, names: Names, metrics: str) -> tuple[Cell, ...]:
     info = run.info
     return (
         Identifier(info.run_id),
@@ -190,7 +199,7 @@ def _row(run: Run, names: Names) -> tuple[Cell, ...]:
         info.status,
         When(info.start_time),
         columns.took(run),
-        pairs(run.data.metrics),
+        metrics,
     )
 
 

@@ -23,11 +23,9 @@ from typing import Any, NoReturn
 
 from gitml import files
 from gitml.entities import RunStatus
-from gitml.text import single_line
 
-EndAll = Callable[[str, str], None]
-"""Ends every run of this process with a status and, where an exception ended it, the reason."""
-_REASON_LENGTH = 300  # characters of an exception that are recorded
+EndAll = Callable[[str, BaseException | None], None]
+"""Ends every run of this process with a status and the exception that ended it, if one did."""
 
 
 class ProcessEnd:
@@ -98,17 +96,17 @@ class ProcessEnd:
         """End the runs of a child of ``multiprocessing``, with what its target raised."""
         if os.getpid() == self._pid:
             error = sys.exc_info()[1]
-            self._end_all(status_after(error), reason_of(error))
+            self._end_all(status_after(error), error)
 
     def _end_killed(self) -> None:
         if os.getpid() == self._pid:
-            self._end_all(RunStatus.KILLED, "")
+            self._end_all(RunStatus.KILLED, None)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _end_runs(self) -> None:
         if os.getpid() == self._pid:
             status = self._status()
-            self._end_all(status, reason_of(self._uncaught) if status == RunStatus.FAILED else "")
+            self._end_all(status, self._uncaught)
 
     def _status(self) -> str:
         """Return the status of runs that are still open when the interpreter shuts down."""
@@ -133,11 +131,6 @@ def status_after(error: BaseException | None) -> RunStatus:
         return RunStatus.KILLED
     exited_well = isinstance(error, SystemExit) and error.code in (None, 0)
     return RunStatus.FINISHED if exited_well else RunStatus.FAILED
-
-
-def reason_of(error: BaseException | None) -> str:
-    """Return in one line what is recorded of the exception that ended a run; empty for none."""
-    return single_line(f"{type(error).__name__}: {error}", _REASON_LENGTH) if error else ""
 
 
 class _Noting:

@@ -20,7 +20,7 @@ from gitml.entities import LifecycleStage, Run, RunStatus, RunTag
 from gitml.errors import GitmlError, InvalidInput, TooLarge
 from gitml.fluent import on_error
 from gitml.fluent.on_error import forgiving
-from gitml.fluent.process_end import ProcessEnd, reason_of, status_after
+from gitml.fluent.process_end import ProcessEnd, status_after
 from gitml.repository import resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
@@ -28,7 +28,6 @@ from gitml.tracking import code_capture
 from gitml.tracking.client import DEFAULT_EXPERIMENT, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context
 
-ERROR_TAG = "gitml.error"
 _logger = logging.getLogger("gitml")
 
 
@@ -67,7 +66,7 @@ class ActiveRun:
 
     @forgiving
     def _finish(self, error: BaseException | None) -> None:
-        self._session.end(self, status_after(error), reason_of(error))
+        self._session.end(self, status_after(error), error)
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.info.run_name!r} {self.info.run_id}>"
@@ -261,30 +260,31 @@ class Session:
         parent = parent_run_id or (runs[-1].info.run_id if runs else None)
         return {PARENT_TAG: self.client().get_run(parent).info.run_id} if parent else {}
 
-    def end(self, run: ActiveRun, status: str, reason: str = "") -> None:
+    def end(self, run: ActiveRun, status: str, error: BaseException | None = None) -> None:
         """End a run; on return it is committed.
 
         Args:
             run: The run.
             status: How it ended.
-            reason: What made it fail.
+            error: What made it fail.
         """
         self._thread.last_run_id = run.info.run_id
         for runs in (self._thread.runs, self._open_runs):
             if run in runs:  # removed first: SIGTERM must not end it a second time
                 runs.remove(run)
-        if status == RunStatus.FAILED and reason:
-            error = code_capture.shareable(run.client.repository.git, reason)
-            with contextlib.suppress(TooLarge):  # the status says most of it
-                run.client.set_tag(run.info.run_id, ERROR_TAG, error)
+        if status == RunStatus.FAILED:
+            repository = run.client.repository
+            for tag in code_capture.failure_tags(repository.git, repository.settings, error):
+                with contextlib.suppress(TooLarge):  # the status says most of it
+                    run.client.set_tag(run.info.run_id, tag.key, tag.value)
         run.client.set_terminated(run.info.run_id, status)
 
-    def _end_all(self, status: str, reason: str) -> None:
+    def _end_all(self, status: str, error: BaseException | None) -> None:
         """End what is open when the process ends; its daemon threads may still log."""
         on_error.process_ends()
         for run in reversed(self._open_runs[:]):
             with _reported(f"Run {run.info.run_id}"):
-                self.end(run, status, reason)
+                self.end(run, status, error)
         for client in list(self._clients.values()):
             for run_id in client.repository.runs.writing():
                 with _reported(f"Run {run_id}"):

@@ -17,11 +17,11 @@ from typing import Any
 
 from gitml import config, redaction
 from gitml.config import DvcExperiment, Settings
-from gitml.entities import Dataset, Source
+from gitml.entities import Dataset, RunTag, Source
 from gitml.formats import limits
 from gitml.git import GitRepo
 from gitml.text import listed
-from gitml.tracking import patches
+from gitml.tracking import failure, patches
 
 _LISTED = 20  # files that a tag names
 
@@ -133,6 +133,16 @@ def _command(repo: GitRepo, mode: str) -> tuple[str, ...]:
 def shareable(repo: GitRepo, text: str) -> str:
     """Return a text that a run records by itself, such as an error, fit to be published."""
     return _portable(repo, redaction.text(text, is_code=False))
+
+
+def failure_tags(repo: GitRepo, settings: Settings, error: BaseException | None) -> list[RunTag]:
+    """Return the tags that record what a run failed of, fit to be published."""
+    described = failure.describe(error, code=settings.record.patch)
+    if described is None:
+        return []
+    trace = _portable(repo, redaction.text(described.trace))
+    tags = {failure.ERROR_TAG: shareable(repo, described.error), failure.TRACEBACK_TAG: trace}
+    return [RunTag(key=key, value=value) for key, value in tags.items() if value]
 
 
 def input_of(repo: GitRepo, dataset: Dataset) -> dict[str, Any]:

@@ -34,13 +34,13 @@ from gitml.entities import Metric, Run
 from gitml.query.filter_nodes import DATASET_FIELDS
 from gitml.site.options import DEFAULT_SIZES, ShardSizes
 from gitml.site.text import formats
+from gitml.tracking.failure import TRACEBACK_TAG
 
 CELL_CHARS = 300
 CURVE_POINTS = 500
 TRENDS = 8
 TREND_POINTS = 16
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
-ERROR_TAG = "gitml.error"
 NOTE_TAG = "mlflow.note.content"
 _TIMINGS = re.compile(r"(^|[/_.-])(seconds|secs?|time|duration|ms|s)$", re.IGNORECASE)
 
@@ -91,7 +91,7 @@ def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
     table += _keyed("params", [run.data.params for run in runs])
     table += [
         column for column in _keyed("tags", [run.data.tags for run in runs])
-        if column.name != NOTE_TAG
+        if column.name not in (NOTE_TAG, TRACEBACK_TAG)
     ]  # fmt: skip
     return tuple(table)
 

@@ -18,6 +18,7 @@ from gitml.site.pages.promotion import PromotionCard, open_promotions
 from gitml.site.pages.timeline import Regression, Timelines
 from gitml.site.source import Document, RepositoryWarning
 from gitml.site.text import formats, markdown, urls
+from gitml.tracking.failure import ERROR_TAG
 
 NEWEST = 12
 CHANGES = 8
@@ -225,7 +226,7 @@ def _row(catalogue: Catalogue, item: Run) -> RunRow:
         highlights=tuple(
             (formats.name(key), formats.number(item.data.metrics[key])) for key in keys
         ),
-        error=formats.clip(item.data.tags.get(columns.ERROR_TAG, ""), 160),
+        error=formats.clip(item.data.tags.get(ERROR_TAG, ""), 160),
     )
 
 

@@ -17,11 +17,14 @@ from gitml.site.pages.model import artifact_path
 from gitml.site.previews import File, Read
 from gitml.site.source import SiteSource
 from gitml.site.text import commands, formats, markdown, urls
+from gitml.tracking import failure
+from gitml.tracking.failure import Failure
 
 PATCH_CHARS = 200_000
 REQUIREMENT_CHARS = 40_000
 SYSTEM = "system/"
 _HOUSEKEEPING = ("mlflow.", "gitml.")
+_ELSEWHERE = (columns.NOTE_TAG, failure.ERROR_TAG, failure.TRACEBACK_TAG)  # parts of their own
 
 
 def _no_bytes(_path: str, _limit: int) -> None:
@@ -107,7 +110,7 @@ class RunView:
     parent: PageLink | None
     children: tuple[PageLink, ...]
     conflicts: tuple[tuple[str, str], ...]
-    error: str
+    failure: Failure | None
     over_steps: bool
     curves: bool
     left_out: bool
@@ -153,7 +156,7 @@ def run_view(
         system_metrics=tuple(row for row in metrics if row.name.startswith(SYSTEM)),
         tags=formats.pairs(plain),
         system_tags=formats.pairs(
-            {k: tags[k] for k in tags if k not in plain and k != columns.NOTE_TAG}
+            {k: tags[k] for k in tags if k not in plain and k not in _ELSEWHERE}
         ),
         note=markdown.render(run.data.tags.get(columns.NOTE_TAG, "")),
         files=tuple(files),
@@ -166,7 +169,7 @@ def run_view(
             catalogue.links.get(child.info.run_id, PageLink(text=run_name(child)))
             for child in catalogue.children.get(info.run_id, ())
         ),
-        error=formats.clip(run.data.tags.get(columns.ERROR_TAG, ""), 400),
+        failure=failure.of_tags(tags),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in run.conflicts.items()}),
         over_steps=any(s.count > 1 or s.step for s in run.data.summaries.values()),
         curves=curves,
