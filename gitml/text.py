@@ -62,8 +62,8 @@ def format_apart(values: Sequence[float]) -> list[str]:
     """
     ordered = sorted({value for value in values if math.isfinite(value)})
     texts: dict[float, str] = {}
-    for place, value in enumerate(ordered):
-        neighbours = ordered[max(place - 1, 0) : place] + ordered[place + 1 : place + 2]
+    for index, value in enumerate(ordered):
+        neighbours = ordered[max(index - 1, 0) : index] + ordered[index + 1 : index + 2]
         digits = next(
             (d for d in range(DIGITS, _EXACT) if _differs(value, neighbours, d)), _EXACT
         )  # rounding keeps the order, so that only neighbours can be alike

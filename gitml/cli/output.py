@@ -157,10 +157,10 @@ def _readable(
 ) -> tuple[Sequence[tuple[str, Sequence[str]]], Sequence[str]]:
     """Leave out spare columns until what remains can be read; also return their names."""
     for count in range(len(spare) + 1):
-        kept = [column for column in columns if column[0] not in spare[:count]]
-        if sum(min(_width(column), _READABLE) + _GAP for column in kept) <= room:
+        readable = [column for column in columns if column[0] not in spare[:count]]
+        if sum(min(_width(column), _READABLE) + _GAP for column in readable) <= room:
             break
-    return kept, spare[:count]
+    return readable, spare[:count]
 
 
 def _width(column: tuple[str, Sequence[str]]) -> int:

@@ -85,8 +85,8 @@ def _print_failure(run: Run) -> None:
         return
     heading("Why it failed")
     say(f"  {described.error}", colour="red")
-    if described.place:
-        say(f"  at {described.place}")
+    if described.own_line:
+        say(f"  at {described.own_line}")
     if described.trace:
         say("")
         for line in described.trace.splitlines():

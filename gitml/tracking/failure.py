@@ -29,7 +29,7 @@ _FRAME = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class RunFailure:
     """What ended a run.
 
     Attributes:
@@ -41,7 +41,7 @@ class Failure:
     trace: str = ""
 
     @property
-    def place(self) -> str:
+    def own_line(self) -> str:
         """Return the last line of the user's own code: file, line, function and the code itself."""
         for path, line, function, code in reversed(_FRAME.findall(self.trace)):
             if not path.startswith((_ELSEWHERE, "<")):
@@ -49,7 +49,7 @@ class Failure:
         return ""
 
 
-def describe(error: BaseException | None, *, code: bool = True) -> Failure | None:
+def describe(error: BaseException | None, *, code: bool = True) -> RunFailure | None:
     """Describe an exception; None for none.
 
     Args:
@@ -60,7 +60,7 @@ def describe(error: BaseException | None, *, code: bool = True) -> Failure | Non
         return None
     reason = single_line(f"{type(error).__name__}: {error}", _ERROR_CHARS)
     if error.__traceback__ is None:
-        return Failure(error=reason)
+        return RunFailure(error=reason)
     lines = "".join(traceback.format_exception(error)).splitlines()
     trace = "\n".join(clip(line, _LINE_CHARS) for line in lines if code or line[:4] != "    ")
     trace = _PACKAGES.sub(rf"\1{_ELSEWHERE}", trace)
@@ -69,10 +69,10 @@ def describe(error: BaseException | None, *, code: bool = True) -> Failure | Non
     if len(trace) > _TRACE_CHARS:
         _, newline, end = trace[-_TRACE_CHARS:].partition("\n")
         trace = f"…{newline}{end}"
-    return Failure(error=reason, trace=trace)
+    return RunFailure(error=reason, trace=trace)
 
 
-def of_tags(tags: Mapping[str, str]) -> Failure | None:
+def of_tags(tags: Mapping[str, str]) -> RunFailure | None:
     """Return what the tags of a run say; None where they name no error."""
     error = tags.get(ERROR_TAG)
-    return Failure(error=error, trace=tags.get(TRACEBACK_TAG, "")) if error else None
+    return RunFailure(error=error, trace=tags.get(TRACEBACK_TAG, "")) if error else None

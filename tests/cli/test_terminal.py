@@ -67,7 +67,7 @@ def test_runs_list_keeps_names_and_metrics_on_80_columns(tracked: Path) -> None:
     assert wide[1].rstrip().endswith("mae=41.2 r2=0.91 rmse=56.393 system/cpu=12")
 
 
-def test_one_long_name_takes_no_room_from_other_columns(tracked: Path) -> None:
+def test_a_long_name_takes_no_room_from_other_columns(tracked: Path) -> None:
     log("x" * 300, {"rmse": 1.0})
     log("short", {"rmse": 2.0})
     lines = on_terminal(tracked, "runs", "list")
@@ -113,10 +113,10 @@ def test_show_says_why_a_run_failed(tracked: Path) -> None:
         "  at train.py:3 in load: return json.loads(text)",
         "",
     ]
-    shown = "\n".join(lines[start:])
-    assert '    File "train.py", line 6, in <module>' in shown
-    assert '    File "…/json/decoder.py", line' in shown
-    assert str(tracked) not in shown and str(Path.home()) not in shown
+    report = "\n".join(lines[start:])
+    assert '    File "train.py", line 6, in <module>' in report
+    assert '    File "…/json/decoder.py", line' in report
+    assert str(tracked) not in report and str(Path.home()) not in report
     document = json.loads(shell("runs", "show", "bad", "--json", cwd=tracked).stdout)
     assert document["tags"]["gitml.error"] == error
 
@@ -130,6 +130,6 @@ def test_a_run_left_open_records_its_traceback(tracked: Path, lines: bool) -> No
     )
     subprocess.run([PROGRAM[0], script], cwd=tracked, capture_output=True, timeout=60)
     trace = "\n".join(on_terminal(tracked, "runs", "show", "open"))
-    place = "at train.py:3 in <module>" + (": raise ValueError('no data')" if lines else "")
-    assert f"  ValueError: no data\n  {place}\n" in trace
+    where = "at train.py:3 in <module>" + (": raise ValueError('no data')" if lines else "")
+    assert f"  ValueError: no data\n  {where}\n" in trace
     assert ("    raise ValueError" in trace) is lines

@@ -18,7 +18,7 @@ from gitml.site.previews import File, Read
 from gitml.site.source import SiteSource
 from gitml.site.text import commands, formats, markdown, urls
 from gitml.tracking import failure
-from gitml.tracking.failure import Failure
+from gitml.tracking.failure import RunFailure
 
 PATCH_CHARS = 200_000
 REQUIREMENT_CHARS = 40_000
@@ -110,7 +110,7 @@ class RunView:
     parent: PageLink | None
     children: tuple[PageLink, ...]
     conflicts: tuple[tuple[str, str], ...]
-    failure: Failure | None
+    failure: RunFailure | None
     over_steps: bool
     curves: bool
     left_out: bool

@@ -57,8 +57,8 @@ def opened(page: Any, address: str, fragment: str = "") -> Any:
 
 def texts(page: Any, box: str) -> list[str]:
     """Give every text that a chart draws, without the halos behind some."""
-    found = re.findall(r"<text (?![^>]*stroke=)[^>]*>([^<>]+)</text>", svg(page, box))
-    return [text.replace("&lt;", "<") for text in found]
+    drawn_texts = re.findall(r"<text (?![^>]*stroke=)[^>]*>([^<>]+)</text>", svg(page, box))
+    return [text.replace("&lt;", "<") for text in drawn_texts]
 
 
 def points(page: Any, box: str) -> list[tuple[float, float]]:
@@ -103,7 +103,7 @@ def test_odd_values_are_set_apart_and_named_and_numbers_stay_numbers(
     assert values == [*map(str, range(2, 14)), "inf", "NaN", "None", "auto"]
 
 
-def test_the_param_that_decides_is_important_although_one_run_has_none(
+def test_the_param_that_decides_is_important_although_a_run_has_none(
     page: Any, publish: Callable[..., str]
 ) -> None:
     opened(page, publish(depths()), "#goal=metrics.rmse")
@@ -118,9 +118,7 @@ def test_the_param_that_decides_is_important_although_one_run_has_none(
     assert "set apart: None, auto, NaN, inf" in page.locator(".tip").inner_text()
 
 
-def test_a_contour_is_drawn_although_one_run_has_none(
-    page: Any, publish: Callable[..., str]
-) -> None:
+def test_a_contour_is_drawn_although_a_run_has_none(page: Any, publish: Callable[..., str]) -> None:
     rows: Logged = [
         ({"depth": str(k % 5), "rate": str(k // 5 + 1)}, {"rmse": k / 7}) for k in range(25)
     ]

@@ -54,7 +54,7 @@ def order(page: Any, *keys: str) -> list[str]:
 # Sorting ----------------------------------------------------------------------------------------
 
 
-def test_a_sorted_column_draws_an_arrow_at_its_name(open_table: Any) -> None:
+def test_a_sorted_column_draws_an_arrow_before_its_name(open_table: Any) -> None:
     table = open_table()
     rmse = header(table, "metrics.rmse").get_by_role("button")
     assert order(table, "metrics.rmse", "params.model") == ["", ""]

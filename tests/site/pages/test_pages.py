@@ -24,7 +24,7 @@ from gitml.site.pages.model import model_view
 from gitml.site.pages.run_view import RunMetricRow, run_view
 from gitml.site.source import RepositoryWarning
 from gitml.site.text import formats, markdown, urls
-from gitml.tracking.failure import Failure
+from gitml.tracking.failure import RunFailure
 from tests.site.conftest import START, event
 
 COMMIT = "3f9d2c1ab4e5f60718293a4b5c6d7e8f90a1b2c3"
@@ -312,7 +312,7 @@ def test_reason_of_a_failed_run_is_on_the_home_page_and_on_its_own(content: Any)
     catalogue = Catalogue.of(changed, 5000)
 
     assert home.home_view(catalogue).failed[0].error == "ValueError: no data"
-    assert run_view(catalogue, run, [], False).failure == Failure(error="ValueError: no data")
+    assert run_view(catalogue, run, [], False).failure == RunFailure(error="ValueError: no data")
 
 
 MLMODEL = b"""flavors: {sklearn: {}}
