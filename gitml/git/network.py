@@ -18,6 +18,8 @@ from gitml.git.processes import complaint
 
 _STALE = re.compile(rb"non-fast-forward|fetch first|already exists|stale info|would clobber"
                     rb"|cannot lock ref [^\n]*\.lock': File exists")  # fmt: skip
+_DENIED = re.compile(rb"denied|not authorized|returned error: 40[13]|Authentication failed",
+                     re.IGNORECASE)  # fmt: skip
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune",
           "--no-prune-tags", "--refmap=")  # fmt: skip
 _PUSH = ("--quiet", "--porcelain", "--atomic", "--no-verify", "--no-recurse-submodules",
@@ -78,19 +80,33 @@ class Network:
             raise PushRejected(
                 f"`git push` failed for remote {remote!r}: it refuses {refused}.", ref=refused.ref
             )
-        raise _failed("push", remote, err, f" {refused.ref}" if refused else "")
+        if refused:
+            raise _newer(remote, f" for {refused.ref}: {refused.reason}")
+        raise _failed("push", remote, err, _named(refspecs))
 
 
-def _failed(command: str, remote: str, err: bytes, what: str = "") -> Conflict | StoreError:
-    if _is_stale(err) or what:
-        newer = f" for{what}" if what else ""
-        return Conflict(f"Remote {remote!r} has something newer{newer}: {complaint(err)}")
-    return causes.refused(
-        f"`git {command}` failed for remote {remote!r}",
-        err,
-        hint="Your runs are safe in this clone; repeat the command when it answers.",
-        elsewhere=True,
-    )
+def _named(refspecs: tuple[str, ...]) -> str:
+    """Return what was to be pushed: the first ref, and how many more."""
+    refs = [spec.rpartition(":")[2] for spec in refspecs if not spec.startswith("--")]
+    return f"{refs[0]} and {len(refs) - 1} more" if refs[1:] else "".join(refs)
+
+
+def _failed(command: str, remote: str, err: bytes, refs: str = "") -> Conflict | StoreError:
+    if _is_stale(err):
+        return _newer(remote, f"{f' for {refs}' if refs else ''}: {complaint(err)}")
+    unsent = f" of {refs}" if refs else ""
+    hint = "Your runs are safe in this clone; repeat the command when it answers."
+    if _DENIED.search(err):
+        hint = (
+            "Nothing is lost: everything is safe in this clone. Get access to that remote, or name "
+            "another with `git_remote:` in gitml.yaml; then repeat the command."
+        )
+    what = f"`git {command}`{unsent} failed for remote {remote!r}"
+    return causes.refused(what, err, hint=hint, elsewhere=True)
+
+
+def _newer(remote: str, what: str) -> Conflict:
+    return Conflict(f"Remote {remote!r} has something newer{what}")
 
 
 def _is_stale(err: bytes) -> bool:

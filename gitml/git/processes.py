@@ -7,6 +7,8 @@ from typing import Any
 
 from gitml.git.credentials import without_password
 
+_EMPTY = "Could not read from remote repository"  # ssh said why in the line before
+
 
 class Running:
     """A git command under way; it is ended when nothing refers to this object any more."""
@@ -48,6 +50,6 @@ class Running:
 def complaint(err: bytes) -> str:
     """Return the line of git's standard error that says what went wrong."""
     text = without_password(err.decode("utf-8", "replace"))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"fatal|error|remote|!", line)]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and _EMPTY not in line]
+    errors = [line for line in lines if re.match(r"fatal|error|remote|!", line, re.IGNORECASE)]
     return (errors or lines or ["no reason given"])[0]

@@ -52,6 +52,6 @@ def parse(out: bytes, err: bytes) -> Refusal | None:
         return None
     text = without_password(err.decode("utf-8", "replace"))
     lines = (single_line(line) for line in _REMOTE.findall(text))
-    words = "; ".join(line for line in lines if line and not _NOISE.search(line))
+    words = "; ".join(line.rstrip(".") for line in lines if line and not _NOISE.search(line))
     ref, reason = own[0]
     return Refusal(ref=ref, others=len(own) - 1, reason=reason, words=single_line(words, _LONGEST))

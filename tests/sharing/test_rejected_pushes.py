@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gitml.errors import Conflict, PushRejected
+from gitml.errors import Conflict, PushRejected, StoreError
 from gitml.git import GitRepo, refusals
 from gitml.publishing import branch as sites
 from gitml.registry import promotion
+from gitml.repository import Repository
 from gitml.sharing import push_pull
 from tests import clones
 from tests.conftest import git
@@ -55,12 +56,14 @@ def test_a_refusal_of_the_records_names_branch_rule_and_setting(folder: Path) ->
         f"{RULE}."
     )
     assert error.hint == (
-        "Let the remote's rules allow gitml/runs, or name another branch with `branch:` in "
-        f"gitml.yaml. {SAFE}; repeat the command when it may."
+        "Let the remote's rules allow gitml/runs, or put `branch: NAME` into gitml.yaml and move "
+        f"what is here: `git branch -m gitml/runs NAME`. {SAFE}; repeat the command when it may."
     )
 
-    hook(folder, "update", "")
-    assert push_pull.push(clones.repo(folder)).exchange.runs == 1
+    git(folder, "branch", "-m", "gitml/runs", "team/records")
+    (folder / "gitml.yaml").write_text("branch: team/records\n")
+    moved = Repository(GitRepo.discover(folder))
+    assert push_pull.push(moved).exchange.runs == 1
 
 
 def test_a_refusal_of_a_tag_names_the_tag_and_the_remotes_words(folder: Path) -> None:
@@ -123,8 +126,30 @@ def test_a_diverged_branch_is_a_conflict_that_names_it(folder: Path) -> None:
     git(folder, "push", "-q", "origin", "main")
     git(folder, "commit", "-q", "--amend", "--allow-empty", "-m", "Other")
     repo = GitRepo.discover(folder)
-    with pytest.raises(Conflict, match="something newer for refs/heads/main"):
+    with pytest.raises(Conflict, match="something newer for refs/heads/main: non-fast-forward"):
         repo.push("origin", "refs/heads/main:refs/heads/main")
+
+
+def test_a_remote_that_denies_access_says_so_and_what_was_not_pushed(
+    folder: Path, tmp_path: Path
+) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text(
+        '#!/bin/sh\ncase "$*" in *upload-pack*) exec git upload-pack '
+        f"{tmp_path}/origin.git;; esac\n"
+        "echo 'ERROR: Permission to team/prices.git denied to ada.' >&2\nexit 1\n"
+    )
+    ssh.chmod(0o755)
+    git(folder, "config", "core.sshCommand", str(ssh))
+    git(folder, "config", "remote.origin.url", "git@example.org:team/prices.git")
+    with pytest.raises(StoreError) as error:
+        push_pull.push(clones.repo(folder))
+    assert error.value.message == (
+        "`git push` of refs/heads/gitml/runs and 1 more failed for remote 'origin': ERROR: "
+        "Permission to team/prices.git denied to ada."
+    )
+    assert "Nothing is lost" in str(error.value.hint)
+    assert "`git_remote:` in gitml.yaml" in str(error.value.hint)
 
 
 def test_companions_of_a_refused_ref_are_not_blamed_and_control_characters_go() -> None:

@@ -213,8 +213,8 @@ class Exchange:
                 "Registry tags are named by GTO's grammar (`*@v*`, `*#*`): let the remote's rules "
                 "for tags allow these."
                 if error.ref.startswith(_TAGS)
-                else f"Let the remote's rules allow {self._branch.name}, or name another branch "
-                "with `branch:` in gitml.yaml."
+                else f"Let the remote's rules allow {self._branch.name}, or put `branch: NAME` "
+                f"into gitml.yaml and move what is here: `git branch -m {self._branch.name} NAME`."
             ) from error
 
     def _mark(self, tags: Mapping[str, str], tip: str) -> str | None:
