@@ -29,6 +29,9 @@ _port = click.option(
 _strict = click.option(
     "--strict", is_flag=True, help="Exit with 1 if a page, view, report or record is at fault."
 )
+_require_artifacts = click.option(
+    "--require-artifacts", is_flag=True, help="Exit with 1 if files of runs cannot be had."
+)
 _title = click.option("--title", metavar="TEXT", help="Heading; default: that of gitml.yaml.")
 
 
@@ -48,8 +51,11 @@ def site() -> None:
 )
 @_title
 @_strict
+@_require_artifacts
 @as_json
-def build(output: Path, title: str | None, strict: bool, json_: bool) -> None:
+def build(
+    output: Path, title: str | None, strict: bool, require_artifacts: bool, json_: bool
+) -> None:
     """Build the dashboard as a folder of static pages.
 
     It opens from disk and works on any web server. An existing site in DIR is replaced. A page that
@@ -63,6 +69,7 @@ def build(output: Path, title: str | None, strict: bool, json_: bool) -> None:
         say(str(report.output / "index.html"))
     if strict and report.failures:
         raise GitmlError(f"{plural(len(report.failures), 'fault')} in the site, listed above.")
+    _require(report, require_artifacts)
 
 
 @site.command()
@@ -85,9 +92,16 @@ def serve(folder: Path, port: int, open_: bool, json_: bool) -> None:
 @click.option("--no-push", is_flag=True, help="Commit without pushing.")
 @click.option("--no-history", is_flag=True, help="Replace the branch by one commit.")
 @_title
+@_require_artifacts
 @as_json
 def publish(
-    branch: str, remote: str, no_push: bool, no_history: bool, title: str | None, json_: bool
+    branch: str,
+    remote: str,
+    no_push: bool,
+    no_history: bool,
+    title: str | None,
+    require_artifacts: bool,
+    json_: bool,
 ) -> None:
     """Build the dashboard, commit it to a branch and push that.
 
@@ -96,6 +110,7 @@ def publish(
     """
     repository = TrackingClient().repository
     report = _build(repository.state / "published", title)
+    _require(report, require_artifacts)
     done = publish_to_branch(
         repository.git,
         report.output,
@@ -158,7 +173,14 @@ def _build(output: Path, title: str | None, live: int = 0) -> BuildReport:
     talk(f"Built {files}, {report.written} of them new, {format_size(report.bytes)}.")
     for sentence in report.dropped:
         talk(sentence)
+    if report.absent:
+        talk(f"warning: {report.absent}")
     return report
+
+
+def _require(report: BuildReport, artifacts: bool) -> None:
+    if artifacts and report.absent:
+        raise GitmlError("Files of runs are missing, and --require-artifacts was given.")
 
 
 def _announcement(json_: bool) -> Callable[[str], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gitml import site
 from gitml.publishing import documents
@@ -37,8 +38,8 @@ def build_site(
         InvalidInput: The folder contains something else, or is not writable.
     """
     options = _options(repository, live)
-    with bundle.begun(options.cache):
-        source = RepositorySource(repository, title)
+    with bundle.begun(options.cache), TemporaryDirectory() as notes:
+        source = RepositorySource(repository, title, notes=Path(notes))
         return site.build(source, output, options=options, progress=progress)
 
 

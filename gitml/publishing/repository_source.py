@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitml.entities import Artifact, Metric, ModelEvent, ModelVersion
-from gitml.errors import ArtifactError, GitmlError, RemoteUnavailable, StoreError
+from gitml.errors import GitmlError, StoreError
 from gitml.formats import run_folder
 from gitml.formats.metric_history import from_jsonl
 from gitml.formats.run_records import RunFiles
 from gitml.git import default_branch
 from gitml.publishing import documents
+from gitml.publishing.artifact_bytes import ArtifactBytes
 from gitml.publishing.warnings import repository_warnings
 from gitml.registry.audit.rejected import RejectedTag
 from gitml.registry.gates import declarations
@@ -49,12 +50,15 @@ class RepositorySource:
     Args:
         repository: The clone to show.
         title: Heading; None for that of ``gitml.yaml``, else the name of the folder.
+        notes: Empty folder that the processes of a build share.
 
     Raises:
         InvalidInput: A document of the site cannot be read.
     """
 
-    def __init__(self, repository: Repository, title: str | None = None) -> None:
+    def __init__(
+        self, repository: Repository, title: str | None = None, *, notes: Path | None = None
+    ) -> None:
         settings, index = repository.settings, repository.index()
         self._repository = repository
         self._git = repository.git
@@ -84,7 +88,7 @@ class RepositorySource:
             [(run.info.experiment_id, run.info.run_id) for run in self.runs],
         )
         self._read_in_progress = lru_cache(maxsize=_CACHED_RUNS)(self._in_progress_files)
-        self._bytes = _ArtifactBytes(repository)
+        self._bytes = ArtifactBytes(repository, notes)
         self._versions_of = {
             name: tuple(versions)
             for name, versions in groupby(self._versions, lambda version: version.name)
@@ -112,8 +116,14 @@ class RepositorySource:
             return None
         if not artifact.md5:  # of a run in progress: the file waits in the run's folder
             return _staged(self._in_progress.get(run_id), path, limit)
-        config = self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
-        return self._bytes.read(artifact, config, limit)
+        return self._bytes.read(artifact, self._remote_config(run_id), limit)
+
+    def absence(self, run_id: str) -> str:
+        """Return why files of a run are not on this machine, as a sentence."""
+        return self._bytes.reason(self._remote_config(run_id))
+
+    def _remote_config(self, run_id: str) -> bytes:
+        return self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
 
     def patch(self, run_id: str) -> str:
         """Return what differed from a run's commit, in the format of ``git diff``."""
@@ -242,27 +252,6 @@ def _declared_directions(repository: Repository) -> dict[str, str]:
         for metric, direction in declaration.better.items():
             directions.setdefault(metric, set()).add(direction)
     return {metric: min(names) for metric, names in sorted(directions.items())}
-
-
-class _ArtifactBytes:
-    """Reads artifacts; a remote that failed is not asked again, for each time may be a timeout."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._unavailable: set[bytes] = set()
-        self._open = cache(repository.open_remote)
-
-    def read(self, artifact: Artifact, remote_config: bytes, limit: int) -> bytes | None:
-        """Return the first bytes of a file, or None if they are not available."""
-        store = self._repository.artifacts
-        if remote_config in self._unavailable and not store.has(artifact):
-            return None
-        try:
-            return store.read_bytes(artifact, self._open(remote_config), limit)
-        except GitmlError as error:
-            if isinstance(error, RemoteUnavailable) or not isinstance(error, ArtifactError):
-                self._unavailable.add(remote_config)  # not this file, but the remote as a whole
-            return None
 
 
 def _staged(folder: Path | None, path: str, limit: int) -> bytes | None:

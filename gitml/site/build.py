@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from gitml.site import previews
+from gitml.site import absent_files, previews
 from gitml.site.catalogue import Catalogue
 from gitml.site.data import views
 from gitml.site.data.views import View
@@ -80,7 +80,8 @@ def build(
             continue
         break
     dropped = (*omissions, *budget.excess(out.total_bytes, options.max_bytes))
-    return _report(out, dropped, _failures(source, writer, faults))
+    absent = absent_files.sentence(writer.contents.values())
+    return _report(out, dropped, _failures(source, writer, faults), absent)
 
 
 def _views(source: SiteSource) -> tuple[list[View], dict[str, PageFailure]]:
@@ -108,7 +109,9 @@ def _failures(
     return tuple(dict.fromkeys(wrong))
 
 
-def _report(out: Output, dropped: tuple[str, ...], failures: tuple[str, ...]) -> BuildReport:
+def _report(
+    out: Output, dropped: tuple[str, ...], failures: tuple[str, ...], absent: str
+) -> BuildReport:
     new = sum(file.new for file in out.files.values())
     return BuildReport(
         output=out.folder,
@@ -117,6 +120,7 @@ def _report(out: Output, dropped: tuple[str, ...], failures: tuple[str, ...]) ->
         bytes=out.total_bytes,
         dropped=(*dropped, *failures),
         failures=failures,
+        absent=absent,
     )
 
 

@@ -80,6 +80,7 @@ class BuildReport:
         bytes: Size of the whole site.
         dropped: One sentence for each thing that was left out, failures included.
         failures: One sentence for each thing that is wrong and therefore not shown.
+        absent: How many files of how many runs could not be had, and why; empty if all could.
     """
 
     output: Path
@@ -88,3 +89,4 @@ class BuildReport:
     bytes: int
     dropped: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    absent: str = ""

@@ -155,6 +155,9 @@ class SiteSource(Protocol):
     def read_artifact(self, run_id: str, path: str, limit: int, /) -> bytes | None:
         """Return the first ``limit`` bytes of a file, or None if they are not on this machine."""
 
+    def absence(self, run_id: str, /) -> str:
+        """Return why files of a run are not on this machine, as a sentence."""
+
     def patch(self, run_id: str, /) -> str:
         """Return what differed from a run's commit, in the format of ``git diff``."""
 

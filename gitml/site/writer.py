@@ -42,6 +42,7 @@ class SiteWriter:
         worker_count: How many processes render pages; None for as many as is worthwhile.
         failures: One sentence for each file of a run that could not be shown.
         errors: Pages that show an error, or are missing, and why.
+        contents: What pages have for others, by page; none of pages that were taken over.
     """
 
     source: SiteSource
@@ -51,10 +52,10 @@ class SiteWriter:
     worker_count: int | None = None
     failures: dict[str, None] = field(default_factory=dict)
     errors: list[tuple[str, PageFailure]] = field(default_factory=list)
+    contents: dict[str, object] = field(default_factory=dict)
     _previous: Mapping[str, Rendered] = field(init=False)
     _keys: dict[str, str] = field(default_factory=dict)
     _rendered: dict[str, Rendered] = field(default_factory=dict)
-    _contents: dict[str, object] = field(default_factory=dict)
     _total: int = 0
 
     def write(self, pages: Sequence[Page]) -> None:
@@ -168,13 +169,13 @@ class SiteWriter:
     def _add(self, batch: _Batch) -> None:
         self.out.take(batch.files)
         self._rendered |= batch.rendered
-        self._contents |= batch.contents
+        self.contents |= batch.contents
         self.failures |= dict.fromkeys(batch.failures)
         self.errors += batch.errors
         self._report()
 
     def _result(self, name: str) -> Result:
-        return _result(self._rendered[name], self._contents.get(name))
+        return _result(self._rendered[name], self.contents.get(name))
 
     def _report(self) -> None:
         if self._rendered:

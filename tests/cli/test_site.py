@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gitml.repository import Repository
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
 from tests.conftest import ended, git
 
@@ -23,7 +24,8 @@ def test_second_build_writes_no_files(cli: Cli, repository: Path) -> None:
     page = (repository / "_site" / "runs" / f"{run_id}.html").read_text()
     assert "first" in page and "hello.txt" in page
     report = loaded(cli("site", "build", "--json"))
-    assert set(report) == {"output", "written", "unchanged", "bytes", "dropped", "failures"}
+    keys = {"output", "written", "unchanged", "bytes", "dropped", "failures", "absent"}
+    assert set(report) == keys
     assert (report["output"], report["written"]) == (str(repository / "_site"), 0)
 
 
@@ -43,6 +45,27 @@ def test_strict_build_fails_after_all_pages_are_built(cli: Cli, repository: Path
         "A view is not shown: views/wrong.yaml is not valid YAML: line 1: did not find expected "
         "node content."
     ]
+
+
+@pytest.mark.slow
+def test_a_build_fails_without_artifacts_where_they_are_required(
+    cli: Cli, repository: Path
+) -> None:
+    log_run(repository)
+    cli("site", "build", "--require-artifacts")
+    assert loaded(cli("site", "build", "--json", "--require-artifacts"))["absent"] == ""
+    state = Repository.open(repository).state
+    for name in ("cache", "remote"):
+        (state / name).rename(state / f"lost-{name}")
+
+    cli("site", "build", "-o", "fresh")
+    result = cli("site", "build", "-o", "strict", "--require-artifacts", code=1)
+    assert (
+        "warning: 1 file of 1 run could not be shown: They are missing from the remote, or "
+        "corrupt; `gitml fsck --remote` names them.\n"
+    ) in result.stderr
+    assert "error: Files of runs are missing, and --require-artifacts was given." in result.stderr
+    assert cli("site", "publish", "--no-push", "--require-artifacts", code=1).stdout == ""
 
 
 @pytest.mark.slow

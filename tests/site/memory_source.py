@@ -52,6 +52,7 @@ class MemorySource:
     history: Callable[[str], Sequence[Metric]] = _no_items
     artifacts: Callable[[str], Sequence[Artifact]] = _no_items
     read_artifact: Callable[[str, str, int], bytes | None] = _nothing
+    absence: Callable[[str], str] = _no_text
     patch: Callable[[str], str] = _no_text
     requirements: Callable[[str], str] = _no_text
     better: Callable[[str], str] = _no_text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gitml.entities import Experiment, ModelEvent, RegisteredModel, Run, RunStatus
+from gitml.site import absent_files
 from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
 from gitml.site.failures import PageFailure
@@ -122,11 +123,18 @@ class HomePage(Page):
 
     name = "index.html"
 
+    @property
+    def needs(self) -> Sequence[str]:
+        """The pages of runs: it tells how many files they lack."""
+        catalogue = self.site.catalogue
+        return [run.info.run_id for run in catalogue.runs if run.info.run_id in catalogue.paged]
+
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Make the page."""
         catalogue = self.site.catalogue
+        absent = absent_files.sentence(result.content for result in results.values())
         values = {
-            "page": home_view(catalogue, self.timelines.regressions, self.site.faults),
+            "page": home_view(catalogue, self.timelines.regressions, self.site.faults, absent),
             "commit": catalogue.source.commit,
             "left_out": self.site.omissions,
         }
@@ -137,6 +145,7 @@ def home_view(
     catalogue: Catalogue,
     regressions: Sequence[Regression] = (),
     faults: Mapping[str, PageFailure] = MappingProxyType({}),
+    absent: str = "",
 ) -> HomeView:
     """Fill the home page.
 
@@ -144,9 +153,11 @@ def home_view(
         catalogue: What the site shows.
         regressions: Metrics that got worse, newest first.
         faults: Saved views that cannot be read.
+        absent: A sentence on files of runs that could not be had, if there are any.
     """
     failed = [run for run in _recent(catalogue.runs) if run.info.status in _ENDED_BADLY]
     warnings = [
+        *([RepositoryWarning(text=absent)] if absent else []),
         *(RepositoryWarning(text=fault.message) for fault in faults.values()),
         *catalogue.source.warnings(),
     ]

@@ -8,6 +8,7 @@ from functools import partial
 
 from gitml.entities import Metric, Run
 from gitml.site import previews
+from gitml.site.absent_files import AbsentFiles
 from gitml.site.data import columns
 from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
 from gitml.site.pages.run_view import has_curves, run_record, run_view
@@ -16,7 +17,10 @@ from gitml.site.text import urls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage(Page):
-    """The page of one of the newest runs. Its facts are its sparklines by metric."""
+    """The page of one of the newest runs.
+
+    Its facts are its sparklines by metric, its content is the `AbsentFiles` of the run, if any.
+    """
 
     site: SiteContext
     run: Run
@@ -53,6 +57,7 @@ class RunPage(Page):
         files = previews.preview(source.artifacts(run_id), read, self.site.table_reader)
         view = run_view(catalogue, run, files, bool(curves), read)
         record = run_record(catalogue, run, files, curves)
+        absent = sum(file.missing for file in files)
         copies = [copy for file in files for copy in (file.picture, file.page) if copy]
         return Outputs(
             files=(
@@ -61,7 +66,8 @@ class RunPage(Page):
                 *(DataFile(address=copy.address, data=copy.data) for copy in copies),
             ),
             facts=columns.trends(curves),
-            final=not any(file.missing for file in files),  # their bytes may arrive
+            content=AbsentFiles(count=absent, reason=source.absence(run_id)) if absent else None,
+            final=not absent,  # their bytes may arrive
             failures=tuple(previews.failures(run_id, files)),
         )
 
