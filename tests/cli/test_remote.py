@@ -17,6 +17,7 @@ from gitml.formats.dvc_config import dvc_config
 from gitml.repository import Repository
 from tests.cli.conftest import PROGRAM, Cli, loaded, log_run
 from tests.conftest import LIMIT, ended, git
+from tests.storage.servers import Server
 
 WEB = "http://127.0.0.1:9/store"
 
@@ -291,3 +292,32 @@ def test_files_that_a_colleague_did_not_push_name_who_has_them(
 
     assert who in cli("artifacts", "download", run_id, code=1).stderr
     assert who in cli("push").stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["s3", "ssh"])
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*ClientSession.__del__")
+def test_a_server_is_reached_with_the_settings_that_were_set_for_it(
+    cli: Cli,
+    repository: Path,
+    clones: Callable[[], Path],
+    servers: Callable[[str], Server],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    server = servers(kind)
+    url = f"{server.url}/team"
+    run_id = log_run(repository)
+    for key, value in server.settings.items():
+        cli("remote", "set", key, value, "--for", url)
+    cli("remote", "add", "storage", url)
+    cli("push")
+
+    monkeypatch.chdir(clones())
+    assert "names the remote" in cli("artifacts", "download", run_id, code=1).stderr
+    cli("remote", "trust")
+    for key, value in server.settings.items():
+        cli("remote", "set", key, value)
+    assert cli("artifacts", "download", run_id, "-o", "../out").exit_code == 0
+    assert "answers" in cli("doctor").stdout
+    assert cli("remote", "list", "--json").exit_code == 0
