@@ -165,6 +165,10 @@ class LoggedModelInfo(Value):
     model_uuid: str = ""
 
 
+NOT_COMMITTED_TAG = "gitml.not_committed"
+"""The tag that names files that a run executed and that its commit does not hold."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Value):
     """The code that a run executed.
@@ -176,7 +180,8 @@ class Source(Value):
         commit: Full id of the code commit, or None in a repository without commits.
         branch: Branch name, or None on a detached HEAD.
         remote: URL of the code's git remote without credentials, or None.
-        dirty: Whether tracked files differed from the commit.
+        dirty: Whether what ran differed from the commit: changed or untracked files, a script
+            outside the repository.
         python: Version of the interpreter.
     """
 

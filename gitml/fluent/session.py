@@ -24,7 +24,7 @@ from gitml.fluent.process_end import ProcessEnd, status_after
 from gitml.repository import resolve_path
 from gitml.store.in_progress.batch import Batch
 from gitml.store.in_progress.writer import Writer
-from gitml.tracking import code_capture
+from gitml.tracking import code_capture, ran_files
 from gitml.tracking.client import DEFAULT_EXPERIMENT, PARENT_TAG, TrackingClient
 from gitml.tracking.code_capture import Context
 
@@ -41,7 +41,14 @@ class ActiveRun:
         writer: Appends to its journal.
     """
 
-    def __init__(self, run: Run, client: TrackingClient, writer: Writer, session: Session) -> None:
+    def __init__(
+        self,
+        run: Run,
+        client: TrackingClient,
+        writer: Writer,
+        session: Session,
+        code: Context | None = None,
+    ) -> None:
         self.info = run.info
         self.data = run.data
         self.inputs = run.inputs
@@ -49,6 +56,8 @@ class ActiveRun:
         self.client = client
         self.writer = writer
         self._session = session
+        self._code = code
+        self._folder = Path.cwd() if code else None
 
     def __enter__(self) -> ActiveRun:
         """Return the run itself."""
@@ -67,6 +76,17 @@ class ActiveRun:
     @forgiving
     def _finish(self, error: BaseException | None) -> None:
         self._session.end(self, status_after(error), error)
+
+    def record_late_imports(self) -> None:
+        """Record the files that were imported since the run began and that git does not track."""
+        if self._code is None or self._folder is None or self.writer.batch:
+            return
+        repo = self.client.repository.code_in(self._folder)
+        code = code_capture.with_late_imports(repo, self._code)
+        if code:
+            self.writer.record_source(dict(code.source), {"source.patch": code.patch})
+            tags = [RunTag(key=key, value=value) for key, value in code.tags.items()]
+            self.client.log_batch(self.info.run_id, tags=tags)
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.info.run_name!r} {self.info.run_id}>"
@@ -153,7 +173,7 @@ class Session:
     def experiment_name(self, name: str) -> str:
         """Return the whole name of an experiment as a script names it; see ``gitml.yaml``."""
         root = self.client().repository.code_in(Path.cwd()).work_tree
-        script = code_capture.entry_point()
+        script = ran_files.entry_point()
         started = script and root and script.is_relative_to(root.resolve())
         folder = script.parent if script and started else Path.cwd()
         prefix = config.experiment_prefix(root.resolve() if root else None, folder)
@@ -212,7 +232,7 @@ class Session:
         assert writer is not None  # create_run opened it
         files = {"source.patch": code.patch, "requirements.txt": code.requirements}
         writer.record_source(dict(code.source), files)
-        return ActiveRun(run, client, writer, self)
+        return ActiveRun(run, client, writer, self, code)
 
     def _code(self, client: TrackingClient) -> Context:
         """Capture the code that runs; once in a batch."""
@@ -272,6 +292,8 @@ class Session:
         for runs in (self._thread.runs, self._open_runs):
             if run in runs:  # removed first: SIGTERM must not end it a second time
                 runs.remove(run)
+        with contextlib.suppress(GitmlError, OSError):  # the run ends all the same
+            run.record_late_imports()
         if status == RunStatus.FAILED:
             repository = run.client.repository
             for tag in code_capture.failure_tags(repository.git, repository.settings, error):

@@ -18,6 +18,7 @@ RECORD = 8_000_000  # bytes of run.json and of every other JSON record
 HISTORY = 100_000_000  # bytes of metrics.jsonl; git hosts refuse files of 100 MiB
 MANIFEST = 100_000_000  # bytes of artifacts.json
 JOURNAL = 400_000_000  # bytes of a journal: tags set again and again take room there only
+UNTRACKED = 1_000_000  # bytes of a file in source.patch that git does not track
 PATCH = 10_000_000  # bytes of source.patch; a larger one is data, not code
 
 JOINED = 4

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gitml.entities import NOT_COMMITTED_TAG
 from gitml.query.gate_nodes import GateField, Literal, Node, Type, fields_of, type_of
 from gitml.query.gate_parser import parse
 from gitml.text import format_number
@@ -104,7 +105,7 @@ def judge(gate: Gate, candidate: Facts, incumbents: Mapping[str, Facts | None]) 
         gate=gate.text,
         measured=_filled(gate.text, values),
         holds=result is True or isinstance(result, _Vacant),
-        note=_note(result, values.values()),
+        note=_note(result, values.values()) or _not_committed(result, values, candidate),
         values={gate.text[field.start : field.end]: _recorded(v) for field, v in values.items()},
     )
 
@@ -114,6 +115,13 @@ def _note(result: _Result, values: Iterable[_Result]) -> str:
         return result.why
     vacant = dict.fromkeys(value.stage for value in values if isinstance(value, _Vacant))
     return f"nothing is live in {', '.join(s.capitalize() for s in vacant)}" if vacant else ""
+
+
+def _not_committed(result: _Result, values: Mapping[GateField, _Result], candidate: Facts) -> str:
+    """Name the files that a failed gate of ``source.dirty`` is about."""
+    dirty = any((f.stage, f.kind, f.key) == ("", "source", "dirty") and values[f] for f in values)
+    files = candidate.get("tags", {}).get(NOT_COMMITTED_TAG) if dirty and not result else None
+    return f"not committed: {files}" if files else ""
 
 
 class _Evaluator:

@@ -6,22 +6,20 @@ What looks like a secret is not captured, nor are paths of this machine's home.
 from __future__ import annotations
 
 import functools
-import os
 import platform
-import shutil
 import sys
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gitml import config, redaction
 from gitml.config import DvcExperiment, Settings
-from gitml.entities import Dataset, RunTag, Source
+from gitml.entities import NOT_COMMITTED_TAG, Dataset, RunTag, Source
 from gitml.formats import limits
 from gitml.git import GitRepo
 from gitml.text import listed
-from gitml.tracking import failure, patches
+from gitml.tracking import differences, failure, patches, ran_files
 
 _LISTED = 20  # files that a tag names
 
@@ -32,11 +30,15 @@ class Context:
 
     Attributes:
         source: The code's place in git and the command line.
-        patch: ``git diff HEAD`` of tracked files, and the entry script if it is not tracked.
+        patch: ``git diff HEAD`` of tracked files, and the files that ran and are not tracked.
         requirements: Installed packages, one ``name==version`` per line.
         patch_omitted: Size in bytes of a patch that is not kept, else 0.
         patch_redacted: Lines of the patch in which a secret is hidden.
-        files_omitted: Files of secrets that the patch leaves out.
+        files_omitted: Files that the patch leaves out: of secrets, too large, outside of the
+            repository.
+        not_committed: Files that ran and differ from what the commit holds.
+        loaded: Scripts and modules of the work tree that were loaded.
+        modules: How many modules of any place were.
         experiment: The experiment of DVC that runs it.
     """
 
@@ -46,6 +48,9 @@ class Context:
     patch_omitted: int = 0
     patch_redacted: int = 0
     files_omitted: tuple[str, ...] = ()
+    not_committed: tuple[str, ...] = ()
+    loaded: frozenset[str] = frozenset()
+    modules: int = 0
     experiment: DvcExperiment
 
     @property
@@ -61,6 +66,7 @@ class Context:
             "gitml.patch_redacted_lines": str(self.patch_redacted) if self.patch_redacted else None,
             "gitml.dvc_experiment": self.experiment.name,
             "gitml.dvc_baseline": self.experiment.baseline,
+            NOT_COMMITTED_TAG: listed(self.not_committed, _LISTED),
             "gitml.patch_omitted_files": listed(self.files_omitted, _LISTED),
         }
         return {key: value for key, value in tags.items() if value}
@@ -74,13 +80,16 @@ def capture(repo: GitRepo, home: GitRepo, settings: Settings) -> Context:
         home: The one that the run is logged to, whose remotes count.
         settings: What is recorded, and the git remote that stands for the code's home.
     """
-    record = settings.record
+    record, root = settings.record, repo.work_tree
     commit, branch = repo.head()
-    entry = entry_point()
-    name = _relative(entry, repo.work_tree)
-    patch = _difference(repo, by_content=repo is not home) if commit and repo.work_tree else b""
-    if commit and repo.work_tree and name:
-        patch += _untracked_patch(repo, name, commit)
+    compared = differences.tracked(repo, by_content=repo is not home) if commit and root else None
+    entry = ran_files.entry_point()
+    name = _relative(entry, root)
+    loaded = ran_files.ran(root) if root else frozenset()
+    untracked, large = _untracked(repo, loaded)
+    patch = compared() + _added(repo, untracked) if compared else b""
+    script = ran_files.outside(root)
+    foreign = (_portable(repo, str(script)),) if script else ()
     keep = record.patch and len(patch) <= limits.PATCH
     redacted = patches.redact(patch) if keep else patches.Redacted(data=b"")
     return Context(
@@ -91,7 +100,7 @@ def capture(repo: GitRepo, home: GitRepo, settings: Settings) -> Context:
             commit=commit,
             branch=branch,
             remote=_remotes(home).get(settings.git_remote),
-            dirty=bool(patch),
+            dirty=commit is None or bool(patch or untracked or large or foreign),
             python=platform.python_version(),
         ),
         patch=redacted.data,
@@ -99,25 +108,66 @@ def capture(repo: GitRepo, home: GitRepo, settings: Settings) -> Context:
         patch_omitted=0 if keep else len(patch),
         patch_redacted=redacted.values,
         experiment=config.dvc_experiment(),
-        files_omitted=redacted.files,
+        files_omitted=(*redacted.files, *large, *foreign),
+        not_committed=(*redacted.changed, *large, *foreign)
+        if keep
+        else (*untracked, *large, *foreign),
+        loaded=loaded,
+        modules=len(sys.modules),
     )
 
 
-def _difference(repo: GitRepo, *, by_content: bool) -> bytes:
-    """Return the changes of tracked files as a patch.
+def with_late_imports(repo: GitRepo, code: Context) -> Context | None:
+    """Return what was captured and the files that were imported since; None if git tracks them.
 
     Args:
-        repo: The repository.
-        by_content: Read every file, whatever its time: DVC writes the changes of an experiment into
-            the index of its copy in a way that hides some of them from git.
+        repo: The repository that the code runs in.
+        code: What was captured when the run began.
     """
-    if not by_content:
-        return repo.start("diff", "HEAD", *_DIFF).finish()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        index = Path(folder) / "index"
-        shutil.copyfile(repo.git_dir / "index", index)
-        os.utime(index, (1, 1))  # git trusts no file that is younger than the index
-        return repo.start("diff", "HEAD", *_DIFF, env={"GIT_INDEX_FILE": str(index)}).finish()[1]
+    if repo.work_tree is None or code.modules == len(sys.modules):
+        return None
+    late = ran_files.ran(repo.work_tree) - code.loaded
+    names, large = _by_size(repo.work_tree, ran_files.untracked(repo, late, frozenset()))
+    if not names and not large:
+        return None
+    added = patches.redact(_added(repo, names) if code.source.commit else b"")
+    keep = not code.patch_omitted and len(code.patch) + len(added.data) <= limits.PATCH
+    return replace(
+        code,
+        source=replace(code.source, dirty=True),
+        patch=code.patch + (added.data if keep else b""),
+        patch_redacted=code.patch_redacted + added.values,
+        files_omitted=(*code.files_omitted, *added.files, *large),
+        not_committed=(*code.not_committed, *names, *large),
+    )
+
+
+def _untracked(repo: GitRepo, loaded: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Return the files that run and that git does not track, and apart those too large to keep."""
+    root = repo.work_tree
+    if root is None:
+        return [], []
+    return _by_size(root, ran_files.untracked(repo, loaded, ran_files.named(root)))
+
+
+def _by_size(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the files that are small enough for a patch, and the others."""
+    sizes = {name: (root / name).stat().st_size for name in names}
+    large = [name for name in names if sizes[name] > limits.UNTRACKED]
+    return [name for name in names if name not in large], large
+
+
+def _added(repo: GitRepo, names: Sequence[str]) -> bytes:
+    """Return untracked files as a patch; made again only when one of them changes."""
+    assert repo.work_tree is not None
+    states = [(repo.work_tree / name).stat() for name in names]
+    key = tuple((name, s.st_mtime_ns, s.st_size) for name, s in zip(names, states, strict=True))
+    return _added_as_of(repo, key)
+
+
+@functools.lru_cache(maxsize=8)
+def _added_as_of(repo: GitRepo, key: tuple[tuple[str, int, int], ...]) -> bytes:
+    return differences.added(repo, [name for name, _, _ in key])
 
 
 def _command(repo: GitRepo, mode: str) -> tuple[str, ...]:
@@ -140,7 +190,7 @@ def failure_tags(repo: GitRepo, settings: Settings, error: BaseException | None)
     described = failure.describe(error, code=settings.record.patch)
     if described is None:
         return []
-    trace = _portable(repo, redaction.text(described.trace))
+    trace = shareable(repo, described.trace)
     tags = {failure.ERROR_TAG: shareable(repo, described.error), failure.TRACEBACK_TAG: trace}
     return [RunTag(key=key, value=value) for key, value in tags.items() if value]
 
@@ -155,37 +205,10 @@ def _portable(repo: GitRepo, text: str) -> str:
     return redaction.portable(text, root, str(Path.home()))
 
 
-# The format that `git apply` reads, whatever the user's settings of diff are.
-_DIFF = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short",
-         "--src-prefix=a/", "--dst-prefix=b/", "--no-renames", "--no-relative")  # fmt: skip
-
-
-def entry_point() -> Path | None:
-    """Return the script that was started; None in an interactive session."""
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None) or (sys.argv[0] if sys.argv else "")
-    if not path or path == "-c":
-        return None
-    return Path(path).resolve()
-
-
 def _relative(path: Path | None, root: Path | None) -> str | None:
     if path is None or root is None or not path.is_relative_to(root.resolve()):
         return None
     return path.relative_to(root.resolve()).as_posix()
-
-
-@functools.lru_cache(maxsize=8)
-def _untracked_patch(repo: GitRepo, name: str, commit: str) -> bytes:
-    """Return the entry script as a patch if neither ``commit`` nor the index has it."""
-    del commit  # part of the cache's key: a script becomes tracked by a commit
-    assert repo.work_tree is not None
-    if repo.run("ls-files", "-z", "--", f":(literal,top){name}"):
-        return b""
-    if not (repo.work_tree / name).is_file():
-        return b""
-    code, patch, _ = repo.start("diff", "--no-index", *_DIFF, "--", "/dev/null", name).finish()
-    return patch if code == 1 else b""
 
 
 @functools.lru_cache(maxsize=8)

@@ -38,24 +38,27 @@ class Redacted:
         data: The patch.
         values: How many lines lack a value.
         files: Files that are left out, since they hold nothing but secrets.
+        changed: All files that the patch changed.
     """
 
     data: bytes
     values: int = 0
     files: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 def redact(patch: bytes) -> Redacted:
     """Take out what looks like a secret, and files that hold nothing else."""
     whole = patch.decode("latin-1")  # every byte is a character, and comes back as it was
     bounds = sorted({0, len(whole), *(match.start() for match in _FILE.finditer(whole))})
-    parts, hidden, files = [], 0, []
+    parts, hidden, files, changed = [], 0, [], []
     for start, end in pairwise(bounds):
         part = whole[start:end]
-        path = _path(part)
+        path = _path(part).encode("latin-1").decode("utf-8", "replace")
         name = path.rpartition("/")[2]
+        changed.append(path)
         if is_private(name):
-            files.append(path.encode("latin-1").decode("utf-8", "replace"))
+            files.append(path)
             continue
         is_code = not any(fnmatch(name, pattern) for pattern in _SETTINGS)
         clean = redaction.text(part, is_code=is_code)
@@ -64,7 +67,7 @@ def redact(patch: bytes) -> Redacted:
             hidden += sum(before != after for before, after in lines)
         parts.append(clean)
     data = "".join(parts).encode("latin-1")
-    return Redacted(data=data, values=hidden, files=tuple(files))
+    return Redacted(data=data, values=hidden, files=tuple(files), changed=tuple(changed))
 
 
 def is_private(name: str) -> bool:

@@ -132,6 +132,7 @@ def test_the_error_of_a_failed_run_holds_no_secret(tracked: Path) -> None:
     assert gitml.get_run(started.info.run_id).data.tags["gitml.error"] == (
         "ValueError: no answer of https://***@host with password=***"
     )
+    assert "hunter2" not in str(gitml.get_run(started.info.run_id).data.tags)
 
 
 def test_the_address_of_a_dataset_holds_no_home_and_no_password(
@@ -166,3 +167,136 @@ def test_git_remotes_are_recorded_without_tokens(committed: Path) -> None:
     run(committed)
 
     assert recorded(committed)[0]["source"]["remote"] == "ssh://git@example.org/a.git"
+
+
+def committed_files(repository: Path, **files: str) -> None:
+    for name, content in files.items():
+        (repository / f"{name}.py").write_text(content)
+    git(repository, "add", "--all")
+    git(repository, "commit", "-q", "-m", "Add modules")
+
+
+def not_committed(repository: Path) -> tuple[bool, str | None, str]:
+    """Read whether the newest run is dirty, which files are not committed, and its patch."""
+    record, patch = recorded(repository)
+    return record["source"]["dirty"], record["tags"].get("gitml.not_committed"), patch
+
+
+def test_a_run_of_committed_files_is_clean(committed: Path) -> None:
+    committed_files(committed, train=f"import helper\n{SCRIPT}", helper="")
+    (committed / "notes.txt").write_text("not used\n")
+    run(committed)
+
+    assert not_committed(committed) == (False, None, "")
+
+
+def test_a_module_that_git_does_not_track_is_not_clean_and_in_the_patch(committed: Path) -> None:
+    committed_files(committed, train=f"import helper, package.part\n{SCRIPT}")
+    (committed / "helper.py").write_text("FACTOR = 2\n")
+    (committed / "package").mkdir()
+    (committed / "package" / "part é.py").write_text("")
+    (committed / "package" / "part.py").write_text("FACTOR = 3\n")
+    (committed / ".git/info/exclude").write_text("package\n")
+    run(committed)
+
+    dirty, files, patch = not_committed(committed)
+
+    assert (dirty, files) == (True, "helper.py, package/part.py")
+    (committed / "helper.py").unlink()
+    (committed / "package" / "part.py").unlink()
+    (committed.parent / "patch").write_text(patch + "\n")
+    git(committed, "apply", "../patch")
+    assert (committed / "helper.py").read_text() == "FACTOR = 2\n"
+    assert (committed / "package" / "part.py").read_text() == "FACTOR = 3\n"
+    assert git(committed, "diff", "--cached", "--name-only") == ""
+
+
+def test_a_module_that_is_imported_later_is_seen_when_the_run_ends(committed: Path) -> None:
+    committed_files(
+        committed, train="import gitml\nwith gitml.start_run():\n    import helper, committed\n",
+        committed="",
+    )  # fmt: skip
+    (committed / "helper.py").write_text("TOKEN = 'abc'\n")
+    run(committed)
+
+    dirty, files, patch = not_committed(committed)
+
+    assert (dirty, files) == (True, "helper.py")
+    assert "+TOKEN = '***'" in patch
+
+
+def test_a_file_that_the_command_names_is_seen(committed: Path) -> None:
+    (committed / "conf.yaml").write_text("lr: 1\n")
+    (committed / "data.csv").write_text("1\n")
+    (committed / ".git/info/exclude").write_text("*.csv\n")
+    run(committed, "--config=conf.yaml", "data.csv", "--out", "nowhere.txt")
+
+    dirty, files, patch = not_committed(committed)
+
+    assert (dirty, files) == (True, "conf.yaml")
+    assert "+lr: 1" in patch
+
+
+def test_a_file_that_is_too_large_for_the_patch_is_named(committed: Path) -> None:
+    committed_files(committed, train=f"import helper\n{SCRIPT}")
+    (committed / "helper.py").write_text("#" * 1_000_001)
+    run(committed)
+
+    assert not_committed(committed) == (True, "helper.py", "")
+    assert recorded(committed)[0]["tags"]["gitml.patch_omitted_files"] == "helper.py"
+
+
+def test_a_script_outside_the_repository_is_not_clean(committed: Path) -> None:
+    script = committed.parent / "elsewhere.py"
+    script.write_text(SCRIPT)
+    run(committed, script=script)
+
+    assert not_committed(committed) == (True, "~/elsewhere.py", "")
+
+
+def test_files_that_are_installed_or_generated_do_not_count(committed: Path) -> None:
+    committed_files(
+        committed, train="import sys\nsys.path.insert(0, '.venv/lib/site-packages')\n"
+        f"import library, _version\n{SCRIPT}",
+    )  # fmt: skip
+    library = committed / ".venv/lib/site-packages/library.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("")
+    (committed / "_version.py").write_text("")
+    (committed / ".git/info/exclude").write_text("_version.py\n")
+    run(committed)
+
+    assert not_committed(committed) == (False, None, "")
+
+
+def test_a_repository_without_a_commit_is_not_clean(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main", "empty")
+    (tmp_path / "empty" / "train.py").write_text(SCRIPT)
+    run(tmp_path / "empty")
+
+    assert recorded(tmp_path / "empty")[0]["source"]["dirty"] is True
+
+
+def test_a_gate_of_clean_source_names_the_file(committed: Path) -> None:
+    committed_files(
+        committed,
+        train="import gitml, helper\n"
+        "with gitml.start_run():\n"
+        "    gitml.pyfunc.log_model('model', python_model=helper.predict)\n"
+        "    gitml.register_model(f'runs:/{gitml.active_run().info.run_id}/model', 'Price')\n",
+    )
+    (committed / "helper.py").write_text("def predict(model_input):\n    return model_input\n")
+    (committed / "registry").mkdir()
+    (committed / "registry/Price.yaml").write_text(
+        "model: Price\nstages: {Production: 1}\ngates: {Production: [source: clean]}\n"
+    )
+    run(committed)
+
+    program = Path(sys.executable).with_name("gitml")
+    done = subprocess.run(
+        [program, "registry", "transition", "Price", "1", "Production"],
+        cwd=committed, capture_output=True, text=True, timeout=LIMIT,
+    )  # fmt: skip
+
+    assert done.returncode == 4, done.stderr
+    assert "not committed: helper.py" in done.stderr

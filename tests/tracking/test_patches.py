@@ -52,14 +52,14 @@ def test_a_patch_without_secrets_stays_as_it_is(repository: Path) -> None:
     diff = ["git", "diff", "--binary", "HEAD"]
     patch = subprocess.run(diff, cwd=repository, capture_output=True, check=True).stdout
 
-    assert redact(patch) == Redacted(data=patch)
+    assert redact(patch) == Redacted(data=patch, changed=("train.py",))
     assert redact(b"") == Redacted(data=b"")
 
 
 def test_every_byte_comes_back() -> None:
     part = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-" + bytes(range(14, 256)) + b"\n"
 
-    assert redact(part + part) == Redacted(data=part + part)
+    assert redact(part + part) == Redacted(data=part + part, changed=("x", "x"))
 
 
 @pytest.mark.parametrize(
