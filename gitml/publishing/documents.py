@@ -99,6 +99,23 @@ def _of_project(root: Path, project: Path, document: Document) -> Document:
     )  # fmt: skip
 
 
+def code_file(repository: Repository, path: str, limit: int) -> bytes | None:
+    """Return a file of the work tree that a document names; None if there is none that may be read.
+
+    Args:
+        repository: The repository.
+        path: From its root.
+        limit: Bytes that it may have.
+    """
+    work_tree = repository.git.work_tree
+    if work_tree is None:
+        return None
+    try:
+        return files.read_contained(work_tree, work_tree / path, limit, path)
+    except (InvalidInput, OSError, ValueError):  # ValueError: a name with a NUL
+        return None
+
+
 def fingerprint(repository: Repository) -> tuple[object, ...]:
     """Return a value that changes whenever a file does that the site is made of.
 

@@ -125,6 +125,14 @@ class RepositorySource:
     def _remote_config(self, run_id: str) -> bytes:
         return self._file(run_id, run_folder.CONFIG, lambda run: run.remote_config, bytes)
 
+    def code_file(self, path: str, limit: int, /) -> bytes | None:
+        """Return a file of the work tree; None if there is none that may be read."""
+        return documents.code_file(self._repository, path, limit)
+
+    def code_link(self, path: str, /) -> str:
+        """Return the address of a file on the forge; empty without one."""
+        return self.forge.file(self._code or "", path)
+
     def patch(self, run_id: str) -> str:
         """Return what differed from a run's commit, in the format of ``git diff``."""
         data = self._file(run_id, run_folder.PATCH, lambda run: run.patch, bytes)

@@ -158,6 +158,12 @@ class SiteSource(Protocol):
     def absence(self, run_id: str, /) -> str:
         """Return why files of a run are not on this machine, as a sentence."""
 
+    def code_file(self, path: str, limit: int, /) -> bytes | None:
+        """Return a file of the code; None if there is none, or none with at most so many bytes."""
+
+    def code_link(self, path: str, /) -> str:
+        """Return the address of a file of the code on the forge; empty without one."""
+
     def patch(self, run_id: str, /) -> str:
         """Return what differed from a run's commit, in the format of ``git diff``."""
 

@@ -60,7 +60,7 @@
   }
 
   // ---- pictures of the same name beside one another
-  const paths = [...new Set(runs.flatMap(run => run.pictures.map(([path]) => path)))].sort().slice(0, 24);
+  const paths = [...new Set(runs.flatMap(run => run.pictures.map(([path]) => path)))].sort((a, b) => a.localeCompare(b, "en", {numeric: true})).slice(0, 24);
   at("pictures").hidden = !paths.length;
   for (const path of paths) at("pictures").append(el("h3", {}, bdi(path)), el("div", "pictures", ...runs.flatMap(run => run.pictures.filter(p => p[0] === path).map(([, src]) =>
     el("figure", {}, el("a", {href: src}, el("img", {src, loading: "lazy", alt: `${path} of ${run.name}`})), el("figcaption", {}, swatch(run), bdi(run.name)))))));

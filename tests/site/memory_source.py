@@ -53,6 +53,8 @@ class MemorySource:
     artifacts: Callable[[str], Sequence[Artifact]] = _no_items
     read_artifact: Callable[[str, str, int], bytes | None] = _nothing
     absence: Callable[[str], str] = _no_text
+    code_file: Callable[[str, int], bytes | None] = _nothing
+    code_link: Callable[[str], str] = _no_text
     patch: Callable[[str], str] = _no_text
     requirements: Callable[[str], str] = _no_text
     better: Callable[[str], str] = _no_text

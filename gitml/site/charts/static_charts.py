@@ -16,7 +16,7 @@ from typing import Any
 from gitml import files
 from gitml.entities import Run
 from gitml.site.data import columns as data
-from gitml.site.data.views import Chart, Key, numbers, value
+from gitml.site.data.views import Chart, Key, numbers, odd, value
 from gitml.site.text import formats
 
 RUNS = 2_000
@@ -72,6 +72,18 @@ def spec(chart: Chart, runs: Sequence[Run]) -> dict[str, Any] | None:
         "config": _CONFIG,
         **drawn,
     }
+
+
+def left_out(chart: Chart, runs: Sequence[Run]) -> str:
+    """Name what a chart cannot draw on an axis of numbers, such as ``max_depth None``."""
+    across = chart.x if chart.kind in ("scatter", "line") else None
+    axes: tuple[Key | None, ...] = chart.axes or (across, chart.y)
+    parts = (
+        f"{_label(key)} {', '.join(formats.clip(data.well_formed(text), 60) for text in texts)}"
+        for key in filter(None, axes)
+        if (texts := odd(key, [value(run, key) for run in runs[:RUNS]])[:5])
+    )
+    return "; ".join(parts)
 
 
 def svg(specification: dict[str, Any], folder: Path | None = None) -> bytes:
@@ -192,7 +204,7 @@ def _positions(kind: str, values: Sequence[Any]) -> tuple[list[float | None], st
 
 def _column(key: Key, runs: Sequence[Run]) -> tuple[str, list[Any]]:
     values = [value(run, key) for run in runs]
-    parsed = numbers(values) if key.kind in ("metrics", "params", "attributes") else None
+    parsed = numbers(key, values) if key.kind in ("metrics", "params", "attributes") else None
     if parsed is None:
         return "nominal", [_text(item) for item in values]
     return ("temporal" if key.name == "start_time" else "quantitative"), list(parsed)

@@ -158,20 +158,33 @@ def value(run: Run, column: Key) -> data.Value:
     return values.get(column.name)
 
 
-def numbers(values: Sequence[data.Value]) -> list[float | None] | None:
-    """Return the values of a column as numbers, params too, if all of them are.
+def numbers(column: Key, values: Sequence[data.Value]) -> list[float | None] | None:
+    """Return the values of a column as numbers, params too, if most of the different ones are.
+
+    A ``None`` or ``auto`` among numbers does not make them texts: the page judges alike.
 
     Returns:
-        Finite numbers, None for values that are absent or not finite; None for a column of texts.
+        Finite numbers, None for all else; None for a column of texts.
     """
-    result: list[float | None] = []
-    for item in values:
-        try:
-            number = math.nan if item is None else float(item)
-        except ValueError:
-            return None
-        result.append(number if math.isfinite(number) else None)
-    return result if any(number is not None for number in result) else None
+    read = {item: _finite(item) for item in set(values) if item is not None}
+    odd = sum(number is None for number in read.values())
+    if odd == len(read) or (odd * 2 >= len(read) and column.kind != "metrics"):
+        return None
+    return [None if item is None else read[item] for item in values]
+
+
+def odd(column: Key, values: Sequence[data.Value]) -> list[str]:
+    """Return the values that are no number in a column of numbers, as a page names them."""
+    parsed = numbers(column, values)
+    if parsed is None:
+        return []
+    pairs = zip(values, parsed, strict=True)
+    return sorted({str(item) for item, number in pairs if number is None and item is not None})
+
+
+def _finite(item: data.Value) -> float | None:
+    number = filters.as_number(item) if isinstance(item, str) else item
+    return number if isinstance(number, float | int) and math.isfinite(number) else None
 
 
 def _chart(item: Mapping[str, Any]) -> Chart:

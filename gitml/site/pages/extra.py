@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitml.site.page import HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.relative_links import DocumentLinks
 from gitml.site.source import Document
 from gitml.site.text import formats, markdown, urls
 
@@ -14,13 +15,14 @@ from gitml.site.text import formats, markdown, urls
 class ExtraPage(Page):
     """A page that people wrote."""
 
+    site: SiteContext
     document: Document
 
     @classmethod
     def gather(cls, site: SiteContext) -> Iterator[ExtraPage]:
         """Iterate over the extra pages."""
         for document in site.catalogue.source.pages:
-            yield cls(document=document)
+            yield cls(site=site, document=document)
 
     @property
     def name(self) -> str:
@@ -30,5 +32,9 @@ class ExtraPage(Page):
     def outputs(self, results: Mapping[str, Result]) -> Outputs:
         """Render the Markdown."""
         title, text = markdown.titled(self.document.content(), self.document.name)
-        values = {"heading": formats.name(title), "text": markdown.render(text, shift=0)}
-        return Outputs(files=[HtmlFile(address=self.name, template="extra.html", values=values)])
+        links = DocumentLinks(source=self.site.catalogue.source, document=self.document)
+        html = markdown.render(text, shift=0, resolve=links)
+        values = {"heading": formats.name(title), "text": html}
+        page = HtmlFile(address=self.name, template="extra.html", values=values)
+        copies = (DataFile(address=p.address, data=p.data) for p in links.pictures)
+        return Outputs(files=[page, *copies])

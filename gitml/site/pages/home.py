@@ -287,5 +287,5 @@ def _model_card(catalogue: Catalogue, item: RegisteredModel) -> ModelCard:
         versions=len(versions),
         updated=item.last_updated_timestamp,
         live=live(versions),
-        description=formats.clip(item.description.partition("\n")[0], 160),
+        description=markdown.line(item.description, 160),
     )

@@ -26,6 +26,7 @@ from gitml.site.data import columns, views
 from gitml.site.data.views import Chart, Key, View
 from gitml.site.failures import PageFailure
 from gitml.site.page import DataFile, HtmlFile, Outputs, Page, Result, SiteContext
+from gitml.site.pages.relative_links import DocumentLinks
 from gitml.site.previews import Picture
 from gitml.site.source import Document
 from gitml.site.text import formats, markdown, urls
@@ -47,12 +48,16 @@ _BLOCK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFigure:
-    """A chart in a report; ``width`` and ``height`` are CSS pixels."""
+    """A chart in a report.
+
+    ``width`` and ``height`` are CSS pixels; ``left_out`` names what is no number among numbers.
+    """
 
     picture: Picture
     title: str
     width: int
     height: int
+    left_out: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ class Reporter:
         faults: Why others cannot be read.
         render: What a report shows of a view → HTML.
         cache: Folder where drawings are cached between builds.
-        pictures: The pictures of all charts.
+        pictures: The pictures of all charts, and those that the texts name.
         blocks: How many blocks of the current report were filled.
     """
 
@@ -141,10 +146,10 @@ class Reporter:
         self.blocks = 0
         title, text = markdown.titled(document.content(), document.name)
         block = partial(self._block, document)
-        return {
-            "heading": formats.name(title),
-            "text": markdown.render(text, shift=0, block=block),
-        }
+        links = DocumentLinks(source=self.catalogue.source, document=document)
+        html = markdown.render(text, shift=0, block=block, resolve=links)
+        self.pictures += links.pictures
+        return {"heading": formats.name(title), "text": html}
 
     def _block(self, document: Document, text: str) -> str:
         self.blocks += 1
@@ -194,7 +199,15 @@ class Reporter:
         self.pictures.append(picture)
         width, height = static_charts.size(drawn)
         title = static_charts.title(chart)
-        return [ReportFigure(picture=picture, title=title, width=width, height=height)]
+        return [
+            ReportFigure(
+                picture=picture,
+                title=title,
+                width=width,
+                height=height,
+                left_out=static_charts.left_out(chart, runs),
+            )
+        ]
 
 
 def runs_of(catalogue: Catalogue, view: View) -> list[Run]:

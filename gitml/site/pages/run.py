@@ -55,7 +55,7 @@ class RunPage(Page):
         curves = columns.curves(curve_points(self.site, run), run.info.start_time)
         read = partial(source.read_artifact, run_id)
         files = previews.preview(source.artifacts(run_id), read, self.site.table_reader)
-        view = run_view(catalogue, run, files, bool(curves), read)
+        view = run_view(catalogue, run, files, bool(curves), read, root="../")
         record = run_record(catalogue, run, files, curves)
         absent = sum(file.missing for file in files)
         copies = [copy for file in files for copy in (file.picture, file.page) if copy]

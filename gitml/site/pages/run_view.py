@@ -14,6 +14,7 @@ from gitml.site.catalogue import Catalogue, PageLink, experiment_link, run_name
 from gitml.site.data import columns
 from gitml.site.pages.logged_model import LoggedModel, describe
 from gitml.site.pages.model import artifact_path
+from gitml.site.pages.relative_links import ArtifactLinks
 from gitml.site.previews import File, Read
 from gitml.site.source import SiteSource
 from gitml.site.text import commands, formats, markdown, urls
@@ -126,6 +127,7 @@ def run_view(
     curves: bool,
     read: Read = _no_bytes,
     patch_lines: int | None = None,
+    root: str = "",
 ) -> RunView:
     """Fill a run's page.
 
@@ -136,8 +138,11 @@ def run_view(
         curves: Whether curves are drawn.
         read: (path, limit) → the first bytes of a file, None if they are not on this machine.
         patch_lines: How many lines of the patch are shown; None for all.
+        root: From the page to the site's root; empty for one that shows files by name only.
     """
     info, tags = run.info, run.data.tags
+    files = sorted(files, key=_natural)
+    links = ArtifactLinks(files=files, root=root)
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
     source, parent = catalogue.source, run.parent_run_id
     metrics, code = _metrics(source, run), _code(source, run, patch_lines)
@@ -158,17 +163,14 @@ def run_view(
         system_tags=formats.pairs(
             {k: tags[k] for k in tags if k not in plain and k not in _ELSEWHERE}
         ),
-        note=markdown.render(run.data.tags.get(columns.NOTE_TAG, "")),
+        note=markdown.render(tags.get(columns.NOTE_TAG, ""), resolve=links),
         files=tuple(files),
         models=_logged_models(catalogue, run, files, read),
         datasets=tuple(map(_dataset, run.inputs.dataset_inputs)),
         code=code,
         requirements=formats.clip(requirements, REQUIREMENT_CHARS),
         parent=catalogue.links.get(parent, PageLink(text=formats.name(parent))) if parent else None,
-        children=tuple(
-            catalogue.links.get(child.info.run_id, PageLink(text=run_name(child)))
-            for child in catalogue.children.get(info.run_id, ())
-        ),
+        children=_children(catalogue, info.run_id),
         failure=failure.of_tags(tags),
         conflicts=formats.pairs({key: " · ".join(v) for key, v in run.conflicts.items()}),
         over_steps=any(s.count > 1 or s.step for s in run.data.summaries.values()),
@@ -178,6 +180,19 @@ def run_view(
         download=commands.download_run(info.run_id),
         reproduce=_reproduce(catalogue.source, run, code, requirements),
     )
+
+
+def _children(catalogue: Catalogue, run_id: str) -> tuple[PageLink, ...]:
+    return tuple(
+        catalogue.links.get(child.info.run_id, PageLink(text=run_name(child)))
+        for child in catalogue.children.get(run_id, ())
+    )
+
+
+def _natural(file: File) -> list[object]:
+    """Return the sort key of a file: step 2 is before step 10."""
+    parts = re.split(r"(\d{1,18})", file.title)
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def has_curves(run: Run) -> bool:
@@ -220,7 +235,7 @@ def run_record(
         "packages": _packages(catalogue.source.requirements(info.run_id)),
         "commit": run.source.commit if is_commit(run.source.commit or "") else None,
         "pictures": [
-            [columns.well_formed(formats.name(file.path)), file.picture.address]
+            [columns.well_formed(formats.name(file.title)), file.picture.address]
             for file in files
             if file.picture
         ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _TEXTS = frozenset(
     {".txt", ".log", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".toml"}
     | {".ini", ".cfg", ".py", ".sql", ".xml", ".diff", ".patch", ".sh"}
 )
+_STEP_IMAGE = re.compile(
+    r"images/(.+)[+%]step[+%](-?\d+)[+%]timestamp[+%]\d+[+%][0-9a-f-]+\.(?:png|webp)"
+)  # as MLflow and gitml name the pictures of `log_image(key=…, step=…)`
 _TEXT_NAMES = frozenset({"MLmodel", "MLproject", "Dockerfile", "LICENSE", "README"})
 
 Read = Callable[[str, int], bytes | None]
@@ -108,6 +112,12 @@ class File:
     warning: str = ""
     missing: bool = False
     failure: str = ""
+
+    @property
+    def title(self) -> str:
+        """Return its path, or key and step of a picture that was logged with these."""
+        match = _STEP_IMAGE.fullmatch(self.path)
+        return f"{match[1]}, step {match[2]}" if match else self.path
 
 
 def parquet_reader() -> TableReader:
