@@ -70,7 +70,7 @@ def test_json_is_strict_whatever_the_value() -> None:
     }
 
     assert json.loads(json.dumps(to_json(value), allow_nan=False)) == {
-        "metric": {"key": "k", "value": "Infinity", "timestamp": 1, "step": 0},
+        "metric": {"key": "k", "value": "Infinity", "timestamp": 1, "step": 0, "order": 0},
         "nan": "NaN",
         "low": "-Infinity",
         "status": "FAILED",

@@ -30,7 +30,7 @@ WRONG = {
     "Price\n": ("line 1: the file is not a mapping of keys", "README"),
     "": ("line 1: the file is empty", "README"),
     "model: Price\n---\nmodel: Price\n": ("line 2: a second YAML document begins", "README"),
-    "model: Price\nstages:\n\tProduction: 2\n": ("line 3: found character '\\t'", "README"),
+    "model: Price\nstages:\n\tProduction: 2\n": ("line 3: found character", "README"),
     "model: Price\nstage:\n  Production: 2\n": ("line 2: unknown key 'stage'", "stages"),
     "model: Prices\n": ("line 1: model 'Prices' has its file elsewhere", "registry/Prices.yaml"),
     "model: Price\naliases:\n  best: 7\n": ("line 3: Model 'Price' has no version 7", "1, 2"),

@@ -139,7 +139,8 @@ def test_the_schema_of_the_settings_is_that_of_the_program() -> None:
         (
             {"owner": {}},
             "the file has an unknown key 'owner'",
-            "Known: branch, git_remote, forge, allow_pickles, record, site, registry.",
+            "Known: branch, git_remote, experiment_prefix, forge, allow_pickles, record, site, "
+            "registry.",
         ),
         (
             {"registry": {"signers": {"Price": {"Production": [5]}}}},
