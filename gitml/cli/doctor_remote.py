@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from gitml.ci import workflows
 from gitml.cli.findings import Finding, Level
 from gitml.repository import Repository
 from gitml.storage import settings
-from gitml.storage.address import Address, mask
+from gitml.storage.address import Address
 
 _CHECK = "DVC remote"
 _PROBE = "0" * 32
@@ -44,12 +43,12 @@ def findings(repository: Repository) -> Iterator[Finding]:
 
 def _access(repository: Repository, address: Address) -> Iterator[Finding]:
     """Check that a remote answers; one that nobody accepted is not asked."""
-    accepted = repository.remotes.trust.accepts(address)
+    trust = repository.remotes.trust
+    accepted = trust.accepts(address)
     if not accepted:
-        yield _warning(
-            f"{address} is not accepted in this clone",
-            f"gitml remote trust {shlex.quote(mask(address.url))}",
-        )
+        refusal = trust.refusal(address)
+        level = Level.PROBLEM if trust.has_changed(address) else Level.WARNING
+        yield Finding(check=_CHECK, level=level, message=refusal.message, fix=str(refusal.hint))
     if accepted or address.is_folder:
         repository.open_remote().existing({_PROBE})
         yield Finding(check=_CHECK, level=Level.OK, message=f"{address} answers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -10,6 +11,7 @@ from gitml.cli.options import as_json, git_remote
 from gitml.cli.output import print_json, say, talk
 from gitml.cli.progress import progress
 from gitml.entities import Artifact
+from gitml.errors import GitmlError
 from gitml.repository import Repository
 from gitml.sharing import push_pull
 from gitml.sharing.artifacts import who_logged
@@ -49,6 +51,7 @@ def pull(remote: str | None, json_: bool) -> None:
         print_json(report)
     else:
         _tell_pull(report, remote or repository.settings.git_remote)
+        _warn_of_another_remote(repository)
 
 
 @click.command()
@@ -115,6 +118,15 @@ def _tell_push(repository: Repository, report: PushReport, remote: str) -> None:
             "Artifacts stay on this machine. To share them, run "
             "`gitml remote add storage URL` (a folder, s3://, gs://, azure://, ssh:// …)."
         )
+
+
+def _warn_of_another_remote(repository: Repository) -> None:
+    """Name a remote for artifacts that somebody put in place of the accepted one."""
+    with suppress(GitmlError):  # what the branch names is no address: the next use says so
+        address = repository.remotes.address()
+        if not repository.uses_default_remote() and repository.remotes.trust.has_changed(address):
+            refusal = repository.remotes.trust.refusal(address)
+            talk(f"warning: {refusal.message} {refusal.hint}")
 
 
 def _warn_of_missing(repository: Repository, missing: Sequence[Artifact]) -> None:

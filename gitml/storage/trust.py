@@ -105,15 +105,26 @@ class Trust:
         """
         if self.accepts(address):
             return
-        origin = self._origin() if current else ""
-        earlier = (*_of_environment(), *self.accepted())
         ask = _ask.get()
-        if ask and not earlier and address.url not in self._declined:
+        if ask and not self._earlier() and address.url not in self._declined:
+            origin = self._origin() if current else ""
             if ask(TrustQuestion(address=address, origin=origin)):
                 self.accept(address)
                 return
             self._declined.add(address.url)
-        raise _untrusted(address, origin, earlier[-1] if earlier and current else "", current)
+        raise self.refusal(address, current=current)
+
+    def refusal(self, address: Address, *, current: bool = True) -> UntrustedRemote:
+        """Return the error for an address that is not accepted; arguments as for ``require``."""
+        earlier = self._earlier()[-1:] if current else ()
+        return _untrusted(address, self._origin() if current else "", "".join(earlier), current)
+
+    def has_changed(self, address: Address) -> bool:
+        """Return True if another address than this one was accepted."""
+        return bool(self._earlier()) and not self.accepts(address)
+
+    def _earlier(self) -> tuple[str, ...]:
+        return (*_of_environment(), *self.accepted())
 
     def _write(self, urls: list[str]) -> None:
         remotes = [{"url": url} for url in urls]

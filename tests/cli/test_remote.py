@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -61,6 +62,10 @@ def test_an_address_is_accepted_per_clone_and_out_of_git_s_sight(
     assert git(repository, "status", "--porcelain") == ""
 
     pushed_by_somebody(repository, "http://evil.example/x")
+    assert f"instead of '{WEB}'" in cli("pull").stderr
+    findings = json.loads(cli("doctor", "--json", code=1).stdout)["checks"]
+    (problem,) = [c for c in findings if c["check"] == "DVC remote"]
+    assert problem["level"] == "problem" and f"`gitml remote add storage {WEB}`" in problem["fix"]
     refused = cli("push", code=1).stderr
     assert "'http://evil.example/x' (set by Ada Example <ada@example.org> on" in refused
     assert f"instead of '{WEB}', which this clone accepted" in refused
@@ -164,12 +169,12 @@ def test_doctor_names_what_it_ignores(cli: Cli, repository: Path) -> None:
 
     messages = [c["message"] for c in loaded(cli("doctor", "--json"))["checks"]
                 if c["check"] == "DVC remote"]  # fmt: skip
-    assert messages == [
+    assert messages[:-1] == [
         "gitml ignores remote.gitml.password, cache.dir of the branch's .dvc/config, which anybody "
         "may have pushed; stock DVC obeys them",
         "git tracks .dvc/config.local, so its settings are ignored",
-        f"{WEB} is not accepted in this clone",
     ]
+    assert messages[-1].startswith(f"The branch names the remote '{WEB}' (set by Ada Example")
 
 
 # Settings -----------------------------------------------------------------------------------------
