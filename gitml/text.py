@@ -150,6 +150,15 @@ def format_time(ms: int | None) -> str:
     return _iso(ms, "minutes").replace("T", " ")
 
 
+def format_exact_time(ms: int | None) -> str:
+    """Format a time in ms since the Unix epoch as UTC, to the ms; an empty text for None.
+
+    >>> format_exact_time(1_772_000_000_042)
+    '2026-02-25 06:13:20.042'
+    """
+    return _iso(ms, "milliseconds").replace("T", " ")
+
+
 def format_iso_time(ms: int | None) -> str:
     """Format a time in ms since the Unix epoch as ISO 8601 in UTC; an empty text for None.
 

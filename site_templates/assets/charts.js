@@ -60,7 +60,7 @@ gitml.charts = (() => {
     return Array.from({length: Math.floor(high / step) - first + 1}, (_, k) => +((first + k) * step).toPrecision(15));
   };
   const time = column => column.kind === "attributes" && column.name === "start_time";
-  const able = column => Boolean(column.numbers) && !time(column) && extent(column.numbers)[0] > 0;  // to be a log axis
+  const able = column => !!column.numbers && !time(column) && extent(column.numbers)[0] > 0;  // to be a log axis
   // log: true, false, or undefined for what suits the values; rows: whose values it spans, of all without it;
   // odd: what is no number, below the numbers
   const axis = ({column, log, flip, rows, odd = column.odd || []}) => {

@@ -4,7 +4,7 @@ gitml["columns-menu"] = menu => gitml.experiment.then(page => {
   delete menu.dataset.feature;  // once is enough
   const {el, bdi, on} = gitml, box = menu.querySelector(".sheet"), order = el("ol", "order"), chosen = () => page.view.columns;
   const show = next => page.write({cols: next.map(page.name).join(","), pin: next.filter((c, k) => k && page.view.pins.has(c)).map(page.name).join(",")});
-  const button = (text, label, press, off) => gitml.button(text, press, {class: "plain", "aria-label": label, disabled: Boolean(off)});
+  const button = (text, label, press, off) => gitml.button(text, press, {class: "plain", "aria-label": label, disabled: !!off});
 
   // A metric is one number per run although it was logged many times: the last, or an end, or the better end.
   const figures = (column, tick) => {

@@ -102,7 +102,7 @@ gitml.experiment.then(page => {
       choices(at(word), [...(word === "split" ? [["", "nothing"]] : []), ...fit.map(c => [name(c), c.kind === "attributes" ? c.label : `${c.kind}.${c.name}`])], pick ? name(pick.column) : "");
       if (!log) continue;
       log.disabled = !pick || !vega.able(pick.column);
-      log.checked = Boolean(pick && vega.axis(pick).log);
+      log.checked = !!pick && vega.axis(pick).log;
     }
     view.looks = {axes: view.axes.map(written), ...Object.fromEntries(Object.entries(view.picks).map(([word, pick]) => [word, pick ? written(pick) : ""]))};
     const same = (...words) => before.rows === view.rows && words.every(word => String(before.looks[word]) === String(view.looks[word]));

@@ -85,14 +85,14 @@ gitml.experiment = (async () => {
     trouble.textContent = parsed.error || (noted ? trouble.dataset.notes
       : missing.length ? `No run here has ${missing.join(", ")}.` : "");
     trouble.hidden = !trouble.textContent;
-    filter.ariaInvalid = Boolean(parsed.error);
+    filter.ariaInvalid = !!parsed.error;
     for (let row = 0; row < table.rows; row++) if (parsed.test(row)) rows.push(row);
     table.prefer(list(state, "better", () => []));
     const order = sorting(), run = attribute("run_name"), cols = list(state, "cols", preset), group = list(state, "group", () => []);
     const pins = new Set([run, ...list(state, "pin", () => [])]), sorted = order.length ? table.order(rows, order) : rows;
     const widths = new Map((state.get("width") || "").split(",").map(item => item.split("*")).map(([word, width]) => [column(word)?.id, Math.min(Math.max(+width || 48, 48), 900)]));
     picked = new Set((state.get("runs") || "").split(",").filter(v => /^[0-9a-f]{32}$/.test(v)));
-    page.view = {parsed, chosen: picked, rows, lines: sorted, cols, order, group, pins, widths, trends: Boolean(start.trends) && state.get("trends") !== "off"};
+    page.view = {parsed, chosen: picked, rows, lines: sorted, cols, order, group, pins, widths, trends: !!start.trends && state.get("trends") !== "off"};
     const shown = [...pins, ...cols.filter(c => !pins.has(c))], known = `${rows.length} of ${start.rows} runs`;
     if ([...shown, ...order.map(by => by.column)].some(c => c.aspect)) ask("ends", extremes);
     if (page.view.trends) ask("trends", trends);

@@ -50,7 +50,7 @@
   charts.written = ({column, log, flip}, name) => `${flip ? "-" : ""}${name(column)}${log === undefined ? "" : log ? ":log" : ":lin"}`;
   charts.read = (text, find) => {
     const [, flip, word, scale] = /^(-?)(.*?)(:log|:lin)?$/.exec(text), column = find(word);
-    return column && {column, flip: Boolean(flip), log: scale && scale === ":log"};
+    return column && {column, flip: !!flip, log: scale && scale === ":log"};
   };
   charts.axes = find => gitml.address.read().get("axes")?.split(",").map(text => charts.read(text, find)).filter(Boolean);
   // A menu of axes: columns() can be, axes() are, change(axes) is told.

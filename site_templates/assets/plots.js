@@ -99,16 +99,18 @@
   // by, split (or null): columns of few values; of: {column, log}. Whiskers reach the last value
   // within 1.5 times the box (Tukey, Exploratory Data Analysis, 1977).
   charts.box = (box, {by, split, of, rows, label, open}) => {
-    const order = column => [...new Set(rows.map(row => column.values[row]))].filter(v => v !== null).sort((a, b) => column.numbers ? a - b : a < b ? -1 : 1);
+    const values = of.column.numbers, rank = gitml.numeral;
+    rows = rows.filter(row => Number.isFinite(values[row]));
+    const order = column => [...new Set(rows.map(row => column.values[row]))].filter(v => v !== null).sort((a, b) => isNaN(rank(a)) - isNaN(rank(b)) || rank(a) - rank(b) || (a < b ? -1 : 1));
     const keys = order(by), halves = split ? order(split) : [null], names = keys.map(v => text(by, v)), parts = halves.map(v => v === null ? "" : text(split, v));
-    const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), values = of.column.numbers, ax = axis({...of, rows, odd: []});
+    const place = new Map(keys.map((v, k) => [v, k])), half = new Map(halves.map((v, k) => [v, k])), ax = axis({...of, rows, odd: []});
     if (!names.length) return charts.none(box);
     const colour = j => OKABE[j % OKABE.length], pairs = parts.length < 2 ? [] : parts.map((name, j) => [colour(j), name]);
     const {legend, padding, width, inner, up, middle: at} = bands(box, names, max(30, 16 * parts.length + 10), pairs), across = side("x", ax, width);
     const thick = min(44, inner * .8 / parts.length), groups = new Map(), dots = [], bars = [], rules = [], stats = [];
     for (const row of rows) {
       const k = place.get(by.values[row]), j = half.get(split ? split.values[row] : null);
-      if (k === undefined || j === undefined || !Number.isFinite(values[row])) continue;
+      if (k === undefined || j === undefined) continue;
       const key = k * parts.length + j, group = groups.get(key) || {k, j, rows: []};
       group.rows.push(row);
       groups.set(key, group);

@@ -212,7 +212,7 @@ def run_record(
         "experiment": [columns.well_formed(link.text), link.address],
         "facts": [
             ["status", info.status.lower()],
-            ["started", formats.moment(info.start_time)],
+            ["started", formats.exact_moment(info.start_time)],
             ["duration", formats.duration(columns.elapsed(run))],
             ["user", columns.well_formed(info.user_id)],
             ["commit", (run.source.commit or "")[:12]],

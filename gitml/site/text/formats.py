@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gitml.text import (
     clip,
     format_duration as duration,
+    format_exact_time as exact_moment,
     format_iso_time as iso,
     format_number as number,
     format_param as param,
@@ -14,7 +15,18 @@ from gitml.text import (
     format_time as moment,
 )
 
-__all__ = ["clip", "duration", "iso", "moment", "name", "number", "pairs", "param", "size"]
+__all__ = [
+    "clip",
+    "duration",
+    "exact_moment",
+    "iso",
+    "moment",
+    "name",
+    "number",
+    "pairs",
+    "param",
+    "size",
+]
 
 NAME_CHARS = 200
 VALUE_CHARS = 2_000

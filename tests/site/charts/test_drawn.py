@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -396,3 +397,22 @@ def test_a_long_name_does_not_push_other_columns_away(
     assert last["x"] + last["width"] < 1360
     assert head.nth(2).evaluate("node => node.scrollWidth <= node.clientWidth")
     assert state(page) is not None
+
+
+def test_a_box_plot_orders_numbers_before_what_is_none(
+    page: Any, publish: Callable[..., str]
+) -> None:
+    rows: Logged = [
+        ({"depth": depth}, {"auc": 0.9999 + k / 1e7})
+        for k, depth in enumerate(["10", "None", "2", "auto", "9", "30"] * 2)
+    ]
+    lone: Logged = [({"depth": "77"}, {})]
+    opened(page, publish(logged([*rows, *lone])), "#by=params.depth&of=metrics.auc")
+    drawn(page, "#box")
+    bands = [text for text in texts(page, "#box") if not text.startswith("0.")]
+    expected = ["2", "9", "10", "30", "None", "auto"]
+    assert [text for text in reversed(bands) if text in {*expected, "77"}] == expected
+    ends = re.findall(r'translate\((-?[\d.]+),[-\d.]+\)"[^>]*>(0\.99[\d]*)<', svg(page, "#box"))
+    spots = sorted({(float(x), text) for x, text in ends})
+    for (left, text), (right, _) in itertools.pairwise(spots):
+        assert right - left > 5.5 * len(text)  # labels do not touch
