@@ -111,6 +111,16 @@ def read_contained(root: Path, path: Path, limit: int, name: str) -> bytes:
     return data
 
 
+def is_readable(path: Path) -> bool:
+    """Return True if a file can be read."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
+
+
 def create_locked(path: Path, data: bytes) -> int:
     """Create a file that is locked before another process can see it; its folder is created.
 

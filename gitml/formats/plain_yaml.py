@@ -96,7 +96,7 @@ def compose(data: bytes | str, limits: Limits = DEFAULT, *, references: bool = T
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         last = text.rstrip().count("\n") + 1  # what is missing there is noticed further on
-        raise YamlFault(error.problem or "it is not valid", min(line, last)) from error
+        raise YamlFault(_problem(error, text), min(line, last)) from error
     except UnicodeError as error:
         raise YamlFault("it is not UTF-8 text") from error
     except yaml.YAMLError as error:
@@ -105,6 +105,15 @@ def compose(data: bytes | str, limits: Limits = DEFAULT, *, references: bool = T
         raise
     except (ValueError, OverflowError, RecursionError) as error:
         raise YamlFault("it is not valid") from error
+
+
+def _problem(error: Any, text: str) -> str:
+    """Return what the parser says is wrong, with the character that it does not name."""
+    problem = error.problem or "it is not valid"
+    if problem.startswith("found character that") and error.problem_mark:
+        char = text[error.problem_mark.index :][:1]
+        return str(problem.replace("character that", f"character {char!r} that"))
+    return str(problem)
 
 
 def dump(value: Any, *, sort_keys: bool = False, width: int = 1000) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitml.entities import Artifact, Metric, ModelEvent, ModelVersion
-from gitml.errors import GitmlError, StoreError
+from gitml.errors import GitmlError, InvalidInput, StoreError
 from gitml.formats import run_folder
 from gitml.formats.metric_history import from_jsonl
 from gitml.formats.run_records import RunFiles
@@ -253,10 +253,12 @@ def _declared_directions(repository: Repository) -> dict[str, str]:
     """Return the better direction of each metric that the declaration of any model names."""
     directions: dict[str, set[str]] = {}
     try:
-        files = declarations.read_all(repository.git)
-    except GitmlError:  # no commit yet, or the home page says what is wrong
-        files = {}
-    for declaration in files.values():
+        files = list(declarations.read_each(repository.git))
+    except GitmlError:  # no commit yet
+        files = []
+    for declaration in files:
+        if isinstance(declaration, InvalidInput):  # the home page says what is wrong
+            continue
         for metric, direction in declaration.better.items():
             directions.setdefault(metric, set()).add(direction)
     return {metric: min(names) for metric, names in sorted(directions.items())}

@@ -51,11 +51,12 @@ def _unapplied_declarations(
     commit = default_branch.tip(repository.git, repository.settings.git_remote)
     if commit is None:
         return
-    try:
-        declared = declarations.read_all(repository.git, commit)
-    except InvalidInput as error:
-        yield RepositoryWarning(text=error.message)
-        return
+    declared = {}
+    for declaration in declarations.read_each(repository.git, commit):
+        if isinstance(declaration, InvalidInput):
+            yield RepositoryWarning(text=declaration.message)
+        else:
+            declared[declaration.model] = declaration
     for model, declaration in sorted(declared.items()):
         if slug(model) in deleted:
             continue

@@ -10,7 +10,7 @@ from typing import Any
 from gitml import uris
 from gitml.entities import Artifact, ModelVersion
 from gitml.errors import Conflict, InvalidInput, NotFound
-from gitml.formats import artifact_paths, manifest
+from gitml.formats import artifact_paths, manifest, plain_yaml
 from gitml.formats.run_records import RunFiles
 from gitml.registry import resolve
 from gitml.registry.registry import Registry
@@ -97,6 +97,7 @@ def _source(client: TrackingClient, model_uri: str) -> ModelSource:
     repository = client.repository
     remote = repository.remote_of(files)
     mlmodel = repository.artifacts.read_bytes(described, remote)
+    _require_readable(mlmodel, f"{model_uri}/{_MLMODEL}")
     digest = repository.artifacts.add_directory_object(listed)
     repository.store_in_default_remote(listed)
     return ModelSource(
@@ -113,6 +114,20 @@ def _source(client: TrackingClient, model_uri: str) -> ModelSource:
             (),
         ),
     )
+
+
+def _require_readable(mlmodel: bytes, name: str) -> None:
+    """Refuse a model that nobody could load.
+
+    Raises:
+        InvalidInput: Its description cannot be read.
+    """
+    try:
+        value = plain_yaml.load(mlmodel, plain_yaml.MODEL)
+    except plain_yaml.YamlFault as error:
+        raise InvalidInput(f"{name} is not valid YAML: line {error.line}: {error}.") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{name} does not describe a model.")
 
 
 def _committed(client: TrackingClient, run_id: str) -> RunFiles:

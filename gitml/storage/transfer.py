@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gitml.entities import Artifact
 from gitml.errors import ArtifactError, NotFound
-from gitml.files import replacing
+from gitml.files import is_readable, replacing
 from gitml.formats import manifest as manifests
 from gitml.storage.backends import Failures, Item, Progress
 from gitml.storage.cache import Cache, file_md5, flush_all
@@ -121,7 +121,11 @@ class ArtifactStore:
         runs = [run for run in runs if run]
         files = {artifact.md5: artifact for run in runs for artifact in run}
         existing = remote.existing(files.keys())
-        sent = {oid: a for oid, a in files.items() if oid not in existing and self.cache.has(oid)}
+        sent = {
+            oid: a
+            for oid, a in files.items()
+            if oid not in existing and is_readable(self.cache.path(oid))
+        }
         self._send(sent, remote, progress)
         whole = existing | sent.keys()
         self._send_directories([r for r in runs if all(a.md5 in whole for a in r)], remote)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,19 +118,47 @@ def table(value: Any, before: bytes | None) -> Write:
     """
     columns, rows = _rows(value)
     if before is not None:
-        existing = json.loads(before)
+        existing = _existing(before)
         if existing["columns"] != columns:
             raise InvalidInput(
                 f"The table has columns {existing['columns']}, not {columns}.",
                 hint="Log it under another name.",
             )
         rows = [*existing["data"], *rows]
-    return lambda path: _put(path, json.dumps({"columns": columns, "data": rows}, default=_plain))
+    text = json.dumps(_finite({"columns": columns, "data": rows}), default=_plain)
+    return lambda path: _put(path, text)
+
+
+def _existing(data: bytes) -> dict[str, Any]:
+    """Read a table that was logged before, maybe by another program."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    columns, rows = (
+        (value.get(k) for k in ("columns", "data")) if isinstance(value, dict) else (0, 0)
+    )
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise InvalidInput("The file is not a table.", hint="Log the table under another name.")
+    return {"columns": columns, "data": rows}
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None for NaN and infinities, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rows(value: Any) -> tuple[list[str], list[list[Any]]]:
     if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return [str(name) for name in value.columns], value.to_numpy().tolist()
+        # Each column by itself: a table of integers and floats as a whole is one of floats.
+        columns = [value.iloc[:, number].tolist() for number in range(len(value.columns))]
+        return [str(name) for name in value.columns], list(map(list, zip(*columns, strict=True)))
     if isinstance(value, dict):
         lists = {
             key: list(column) if isinstance(column, (list, tuple)) or hasattr(column, "tolist")

@@ -148,8 +148,19 @@ def writable(run_id: str, artifacts: Sequence[Artifact], path: str) -> list[Arti
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder.
+
+    Raises:
+        InvalidInput: A file of it cannot be read.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    else:
-        shutil.copy2(source, target)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, target)
+    except shutil.Error as error:  # of a folder: all files that failed, with the reasons as texts
+        path, _, reason = error.args[0][0]
+        raise InvalidInput(
+            f"{path} cannot be logged: {reason}.", hint="Remove it from the folder, or mend it."
+        ) from error

@@ -54,6 +54,18 @@ def test_declaration_that_is_not_applied_is_a_warning(
     ]
 
 
+def test_a_declaration_that_cannot_be_read_hides_no_other(
+    repository: Path, registered: gitml.MlflowClient
+) -> None:
+    (repository / "registry" / "Bad.yaml").write_text("model: Bad\nstages: [")
+    declare(repository, "model: Price\nstages: {Production: 1}\nbetter: {rmse: higher}\n")
+    source = RepositorySource(Repository.open(repository))
+    assert [warning.text.partition(" ")[0] for warning in source.warnings()] == [
+        "registry/Bad.yaml,", "Production",
+    ]  # fmt: skip
+    assert source.better("rmse") == "higher"
+
+
 def test_a_branch_under_review_declares_nothing_yet(
     repository: Path, registered: gitml.MlflowClient, tmp_path: Path
 ) -> None:

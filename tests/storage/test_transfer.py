@@ -108,6 +108,19 @@ def test_push_names_what_is_nowhere_and_holds_the_directory_back(
     assert not object_path(folder, manifests.directory_hash(manifest)).exists()
 
 
+def test_push_sets_a_file_apart_that_cannot_be_read(
+    store: ArtifactStore, manifest: list[Artifact], folder: Path
+) -> None:
+    path = store.cache.path(manifest[0].md5)
+    path.unlink()
+    path.mkdir()
+    report = store.push([manifest], Remote.local(folder))
+    assert report.missing == (manifest[0],)
+    assert report.files == len(manifest) - 1
+    assert all(object_path(folder, artifact.md5).is_file() for artifact in manifest[1:])
+    assert not object_path(folder, manifests.directory_hash(manifest)).exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_read_only_remote_is_a_single_sentence(
     store: ArtifactStore, manifest: list[Artifact], folder: Path

@@ -77,6 +77,42 @@ def test_a_table_grows_in_a_later_session(tracked: Path) -> None:
     assert table["data"] == [[1], [2]]
 
 
+def test_a_table_keeps_the_type_of_each_column(tracked: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({
+        "id": [2**60 + 1, 2], "score": [0.5, float("nan")], "ok": [True, False],
+        "when": pd.to_datetime(["2026-01-01", None]),
+    })  # fmt: skip
+    with gitml.start_run() as run:
+        gitml.log_table(frame, "t.json")
+        gitml.log_table({"id": [3], "score": float("inf"), "ok": None, "when": None}, "t.json")
+    text = gitml.artifacts.load_text(f"runs:/{run.info.run_id}/t.json")
+    assert json.loads(text, parse_constant=pytest.fail)["data"] == [
+        [2**60 + 1, 0.5, True, "2026-01-01 00:00:00"], [2, None, False, "NaT"],
+        [3, None, None, None],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"columns": 1, "data": []}', "[" * 3000, "x"])
+def test_a_file_that_is_no_table_does_not_grow(tracked: Path, text: str) -> None:
+    with gitml.start_run() as run:
+        gitml.log_text(text, "t.json")
+        with pytest.raises(InvalidInput, match="The file is not a table"):
+            gitml.log_table({"x": [1]}, "t.json")
+    assert gitml.artifacts.load_text(f"runs:/{run.info.run_id}/t.json") == text
+
+
+def test_a_folder_with_a_file_that_cannot_be_read_is_refused(tracked: Path) -> None:
+    (tracked / "data").mkdir()
+    (tracked / "data" / "a.txt").write_text("a")
+    (tracked / "data" / "gone.txt").symlink_to("nowhere")
+    with gitml.start_run() as run:
+        with pytest.raises(InvalidInput, match=r"data/gone\.txt cannot be logged: .*No such file"):
+            gitml.log_artifacts(tracked / "data")
+        assert gitml.artifacts.list_artifacts(run_id=run.info.run_id) == []
+
+
 @pytest.mark.parametrize(
     ("log", "message"),
     [
