@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gitml.errors import Conflict
+from gitml.errors import Conflict, StoreError
 from gitml.registry.rebase import TagRebaser
 from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
@@ -314,8 +314,11 @@ exit 1
 """
     )
     hook.chmod(0o755)
-    if killed:
-        before = git(second, "for-each-ref", "refs/tags", "refs/heads")
+    before = git(second, "for-each-ref", "refs/tags", "refs/heads")
+    if not killed:
+        with pytest.raises(StoreError, match="aborted by hook"):
+            push_pull.push(repo(second))
+    else:
         code = (
             "import os, sys; from pathlib import Path; from gitml.sharing import push_pull\n"
             "from gitml.repository import Repository\n"
@@ -324,7 +327,7 @@ exit 1
         )
         done = subprocess.run([sys.executable, "-c", code, second, pid])
         assert done.returncode == -9
-        assert git(second, "for-each-ref", "refs/tags", "refs/heads") == before
+    assert git(second, "for-each-ref", "refs/tags", "refs/heads") == before
 
     assert [change.new for change in push_pull.push(repo(second)).exchange.renumbered] == [3]
     assert not hook.exists()
