@@ -268,7 +268,7 @@ def test_a_password_does_not_follow_the_address(
 
     victim.attacked(dvc_config(evil.url).decode())
     assert f"'{evil.url}' (set by" in refused(cli, "push")
-    refused(cli, "fsck", "--remote")
+    cli("fsck", "--remote", code=1)
     refused(cli, "gc", "--remote")
     assert evil.requests == []
 
