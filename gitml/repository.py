@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -20,6 +21,7 @@ from gitml.formats.run_records import RunFiles
 from gitml.git import GitRepo, check_ref_name
 from gitml.git.settings import settings_of
 from gitml.store.branch import Branch
+from gitml.store.exchange import merging
 from gitml.store.experiments import ExperimentStore
 from gitml.store.in_progress import journal, leftovers
 from gitml.store.in_progress.writer import Writer
@@ -88,6 +90,7 @@ class Repository:
         with _open_lock:
             if key not in _open:
                 _open[key] = cls(git)
+                _open[key]._restore()
             return _open[key]
 
     def close(self) -> None:
@@ -201,8 +204,14 @@ class Repository:
         self._index.refresh(self.branch.tip(), live)
         return self._index
 
+    def _restore(self) -> None:
+        """Bring a branch back that was deleted; a read-only repository stays as it is."""
+        with contextlib.suppress(GitmlError, OSError):
+            merging.restore(self.branch)
+
     def _recover(self) -> None:
         """Commit what dead processes left; a read-only repository stays readable."""
+        self._restore()
         try:
             self.runs.recover()
             leftovers.sweep_crash_reports(self.git, self.branch.ref)

@@ -73,6 +73,12 @@ def git(
     return done.stdout.strip()
 
 
+def temporary_refs(folder: Path) -> list[str]:
+    """Refs of gitml in a repository, but for those that remember a branch's newest commit."""
+    refs = git(folder, "for-each-ref", "--format=%(refname)", "refs/gitml").split()
+    return [name for name in refs if not name.startswith("refs/gitml/last/")]
+
+
 @contextmanager
 def ended(process: subprocess.Popen[Text]) -> Iterator[subprocess.Popen[Text]]:
     """Kill a process at the end of a block, also where the test stopped waiting for it."""

@@ -45,8 +45,9 @@ class CommitStream:
     """
 
     def __init__(self, ref: str, who: Identity, *, timestamp: int) -> None:
+        self._ref = ref.encode()
         author = str(who).encode("utf-8", "replace")
-        self._start = b"commit %s\ncommitter %s %d +0000\n" % (ref.encode(), author, timestamp)
+        self._start = b"commit %s\ncommitter %s %d +0000\n" % (self._ref, author, timestamp)
         self._marks = itertools.count(1)
 
     def commit(
@@ -64,6 +65,10 @@ class CommitStream:
             StoreError: A path cannot be in a tree.
         """
         return _chunks(self._parts(message, files, parents, clear))
+
+    def also(self, ref: str) -> bytes:
+        """Return the input that puts the last commit on another ref, too."""
+        return b"reset %s\nfrom %s\n\n" % (ref.encode(), self._ref)
 
     def _parts(
         self, message: str, files: Files, parents: Sequence[str], clear: bool

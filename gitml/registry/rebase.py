@@ -275,9 +275,9 @@ class TagRebaser:
             message = "models: " + ", ".join(
                 f"{moved.model} {moved.old} is {moved.new}" for moved in plan.renumbered
             )
-            update = self._branch.prepare(ref, plan.files, f"{message}\n")
-            plan.releases.append(RefUpdate(name=ref, new=None, old=update.new))
-            updates.append(update)
+            moves = self._branch.prepare(ref, plan.files, f"{message}\n")
+            plan.releases.append(RefUpdate(name=ref, new=None, old=moves[0].new))
+            updates += moves
         updates += plan.releases
         for slug in plan.newest:
             self._newest.forget(slug)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +23,12 @@ This branch is written by gitml. Each folder below `runs/` is one training run: 
 
 Please do not edit files here by hand: `gitml` merges this branch between clones.
 """
+_logger = logging.getLogger("gitml")
 _FIRST_FILES = {"README.md": _README, ".dvcignore": b"/runs\n"}
 TEMPORARY = "refs/gitml/tmp"
 """Prefix of refs that hold a commit until the transaction that moves the branch to it."""
+LAST = "refs/gitml/last"
+"""Prefix of refs that remember the newest commit of a branch; see ``Branch.last_ref``."""
 _ATTEMPTS = 200  # enough for the lock of a killed git to expire; see GitRepo
 
 
@@ -46,6 +51,10 @@ class Branch:
         remote_config: Bytes of the ``.dvc/config`` that names this clone's own folder.
 
     Attributes:
+        ref: Full name of the branch.
+        tracking_ref: Full name of the remote's.
+        last_ref: A ref of this clone alone, which remembers the branch's newest commit: whoever
+            deletes the branch or sets it back loses nothing.
         locks: Folder of the advisory locks.
     """
 
@@ -56,6 +65,7 @@ class Branch:
         self.name = name
         self.ref = f"refs/heads/{name}"
         self.tracking_ref = f"refs/remotes/{remote}/{name}"
+        self.last_ref = f"{LAST}/{name}"
         self.locks = state / "locks"
         self._lock = self.locks / "branch"
         self._own_config = remote_config
@@ -63,6 +73,18 @@ class Branch:
     def tip(self) -> str | None:
         """Return the id of the newest commit; a fresh clone has the one it was cloned with."""
         return self.repo.ref(self.ref) or self.repo.ref(self.tracking_ref)
+
+    def last(self) -> str | None:
+        """Return the newest commit that the branch is known to have had in this clone."""
+        return self.repo.ref(self.last_ref)
+
+    def move(self, new: str | None, old: str | None) -> list[RefUpdate]:
+        """Return the updates that move the branch, and what remembers it, in one transaction."""
+        updates = [RefUpdate(name=self.ref, new=new, old=old)]
+        last = self.last()
+        if last in (None, old):
+            updates.append(RefUpdate(name=self.last_ref, new=new, old=last))
+        return updates
 
     def read(self, path: str, tip: str | None = None) -> bytes | None:
         """Read one file as of ``tip`` (default: now); None if there is none."""
@@ -132,6 +154,10 @@ class Branch:
         """
         with exclusive(self._lock):
             for _ in range(_ATTEMPTS):
+                try:
+                    last = self._set_forward()
+                except Conflict:
+                    continue
                 tip = self.tip()
                 commits = iter(make(tip))
                 first = next(commits, None)
@@ -139,10 +165,14 @@ class Branch:
                     if tip is None:
                         root: Files = {**_FIRST_FILES, ".dvc/config": self._own_config}
                         first = RecordCommit(files={**root, **first.files}, message=first.message)
+                    remember = self.last_ref if last in (None, tip, also_parent) else ""
                     try:
                         all_ = itertools.chain([first], commits)
-                        self.repo.fast_import(self._stream(tip, also_parent, all_))
+                        self.repo.fast_import(
+                            self._stream(tip, also_parent, all_, remember=remember)
+                        )
                     except Conflict:
+                        self._forget(last)
                         continue
                 if then:
                     then()
@@ -155,9 +185,44 @@ class Branch:
             hint="Try again.",
         )
 
+    def _set_forward(self) -> str | None:
+        """Put a branch that was deleted or set back where it was.
+
+        One that has other commits since is left to ``merging.restore``.
+
+        Returns:
+            What the next commit has to have, to be remembered: see ``last_ref``.
+
+        Raises:
+            Conflict: The branch moved meanwhile.
+        """
+        local, last = self.repo.ref(self.ref), self.last()
+        if last is None or last == local:
+            return last
+        if local is None or self.repo.is_ancestor(local, last):
+            self.repo.update_refs([RefUpdate(name=self.ref, new=last, old=local)])
+            self.warn_of_restoring(was_deleted=local is None)
+            return last
+        return local if self.repo.is_ancestor(last, local) else last
+
+    def warn_of_restoring(self, *, was_deleted: bool) -> None:
+        """Say that commits were brought back, and how to give them up."""
+        _logger.warning(
+            "Branch %s was %s; it is restored with the records that it had in this clone. "
+            "To give them up: `git update-ref -d %s` before you change the branch.",
+            self.name, "deleted" if was_deleted else "set back", self.last_ref,
+        )  # fmt: skip
+
+    def _forget(self, last: str | None) -> None:
+        """Take back a commit that was remembered although another writer was first."""
+        lost = self.last()
+        if lost != last:
+            with contextlib.suppress(Conflict):
+                self.repo.update_refs([RefUpdate(name=self.last_ref, new=last, old=lost)])
+
     def prepare(
         self, ref: str, files: Mapping[str, bytes | None], message: str, tip: str | None = None
-    ) -> RefUpdate:
+    ) -> list[RefUpdate]:
         """Commit changes on top of this clone's tip, or of another commit, under another ref.
 
         Args:
@@ -167,7 +232,7 @@ class Branch:
             tip: The commit to build on; default this clone's tip.
 
         Returns:
-            The update that moves the branch to it, as part of a larger transaction.
+            The updates that move the branch to it, as part of a larger transaction.
 
         Raises:
             StoreError: git refused.
@@ -175,7 +240,7 @@ class Branch:
         old = self.repo.ref(self.ref)
         commit = RecordCommit(files=files, message=message)
         self.repo.fast_import(self._stream(tip or self.tip(), None, [commit], ref))
-        return RefUpdate(name=self.ref, new=self.repo.ref(ref), old=old)
+        return self.move(self.repo.ref(ref), old)
 
     def _stream(
         self,
@@ -183,6 +248,7 @@ class Branch:
         also_parent: str | None,
         commits: Iterable[RecordCommit],
         ref: str = "",
+        remember: str = "",
     ) -> Iterator[bytes]:
         """Yield the input of ``git fast-import`` commit by commit, so that it can start at once."""
         identity, now = self.repo.identity, int(time.time())
@@ -191,3 +257,5 @@ class Branch:
         for commit in commits:
             yield from stream.commit(commit.message, commit.files, parents=parents)
             parents = []
+        if remember:
+            yield stream.also(remember)

@@ -235,12 +235,15 @@ class RunStore:
             del self._writers[run_id]
             writer.batch.end(run_id)
             return
-        writer.journal.sync()
+        committed = False
         try:
             with exclusive(writer.folder / "lock"):
                 if not journal.is_alive(writer.folder, besides=writer.journal.path):
                     self._committer.commit_ended(writer.folder)
+                    committed = True
         finally:  # if the commit fails, the next command repeats it
+            if not committed:  # git has flushed what it committed
+                writer.journal.sync()
             writer.journal.close()
             del self._writers[run_id]
 

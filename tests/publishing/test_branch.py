@@ -9,7 +9,7 @@ import pytest
 from gitml.errors import InvalidInput, StoreError
 from gitml.git import GitRepo
 from gitml.publishing.branch import publish
-from tests.conftest import git, make_repository
+from tests.conftest import git, make_repository, temporary_refs
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_site_is_published_and_nothing_of_the_users_is_touched(
         git(repository, "status", "--porcelain=2", "--branch"),
         git(repository, "stash", "list"),
     )
-    assert git(repository, "for-each-ref", "refs/gitml") == ""
+    assert temporary_refs(repository) == []
 
 
 def test_publish_without_history_leaves_a_single_commit(

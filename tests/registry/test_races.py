@@ -19,7 +19,7 @@ from gitml.sharing import push_pull
 from gitml.store.exchange.exchange import Exchange
 from gitml.store.exchange.tag_rules import Arrival, Renumbered, Settled
 from tests.clones import exchange, models, origin_and_clone, register, repo
-from tests.conftest import git
+from tests.conftest import git, temporary_refs
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def settled(clones: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
     assert gto_stages(fresh) == highest(fresh)
     for folder in (*clones, fresh):
         assert git(folder, "fsck", "--no-dangling") == ""
-        assert "refs/gitml" not in git(folder, "for-each-ref")
+        assert temporary_refs(folder) == []
     return in_first
 
 

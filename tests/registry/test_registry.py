@@ -12,6 +12,7 @@ import gitml
 from gitml.entities import ModelVersion, RegisteredModel
 from gitml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from gitml.registry.registry import Registry
+from tests.conftest import temporary_refs
 
 from .conftest import START, World
 
@@ -88,7 +89,7 @@ def test_a_version_commit_is_minimal_and_keeps_code_and_run_reachable(world: Wor
         "user": "Ada Example",
         "run_link": "",
     }
-    assert world.git("for-each-ref", "refs/gitml") == ""
+    assert temporary_refs(world.folder) == []
     assert world.git("fsck", "--strict", "--no-dangling") == ""
 
 

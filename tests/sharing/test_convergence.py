@@ -25,7 +25,7 @@ from gitml.errors import StoreError
 from gitml.registry.tags import model_state
 from gitml.sharing import push_pull
 from tests.clones import exchange, models, origin_and_clone, register, repo
-from tests.conftest import git
+from tests.conftest import git, temporary_refs
 
 BRANCH = "gitml/runs"
 clones = st.integers(0, 2)
@@ -244,7 +244,7 @@ class Clones(RuleBasedStateMachine):
         for folder in self.folders:
             self._check_user(folder)
             assert git(folder, "fsck", "--no-dangling") == ""
-            assert "refs/gitml/" not in git(folder, "for-each-ref")
+            assert temporary_refs(folder) == []
         folder = self.folders[0]
         before = self._all(folder)
         self._forget(folder)

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 
 from gitml.errors import Conflict, InvalidInput, PushRejected
 from gitml.files import exclusive
-from gitml.formats import run_folder
-from gitml.git import Change, Files, RefUpdate
+from gitml.git import RefUpdate
 from gitml.store.branch import TEMPORARY, Branch
 from gitml.store.exchange import tag_log
+from gitml.store.exchange.merging import Merged, merge, new_runs
 from gitml.store.exchange.tag_rules import INCOMING, Arrival, Renumbered, Settled, TagRules
-from gitml.store.exchange.tree_merge import merged, removes_records
 
 _TAGS = "refs/tags/"
 _ATTEMPTS = 12
@@ -94,11 +93,12 @@ class Exchange:
             Conflict: A tag means different things on both sides.
         """
         fetched = self._fetch()
-        report = self._merge(fetched.tip) if fetched.tip else ExchangeReport()
-        return replace(
-            report,
+        merged = merge(self._branch, fetched.tip, self._remote) if fetched.tip else Merged()
+        return ExchangeReport(
+            runs=merged.runs,
+            joined=merged.joined,
             tags=fetched.tags,
-            changed=report.changed or bool(fetched.tags),
+            changed=merged.changed or bool(fetched.tags),
             renumbered=fetched.settled.renumbered,
             lost=fetched.settled.lost,
             deleted=tuple(fetched.deleted.values()),
@@ -119,7 +119,7 @@ class Exchange:
             renumbered += fetched.settled.renumbered
             lost += fetched.settled.lost
             if fetched.tip:
-                self._merge(fetched.tip)
+                merge(self._branch, fetched.tip, self._remote)
             try:
                 report = self._send(fetched.tip, fetched.deleted)
             except Conflict as error:
@@ -149,7 +149,7 @@ class Exchange:
         self._note_sent(tip)
         self._rules.shared(tags[name] for name in new)
         moved = tip and tip != remote_tip
-        runs = len(_new_runs(self._git.diff(remote_tip, tip))) if tip and moved else 0
+        runs = len(new_runs(self._git.diff(remote_tip, tip))) if tip and moved else 0
         names = {name.removeprefix(_TAGS) for name in (*remote_tags, *new)}
         return ExchangeReport(
             runs=runs,
@@ -224,20 +224,22 @@ class Exchange:
         commit on top of the same branch. Whoever comes second then looks at the other's first.
         """
         ref = f"{TEMPORARY}/{uuid.uuid4().hex}"
-        moved = self._branch.prepare(ref, {}, tag_log.message(tags), tip)
-        self._git.update_refs([RefUpdate(name=ref, new=None, old=moved.new)])
-        return moved.new
+        moved = self._branch.prepare(ref, {}, tag_log.message(tags), tip)[0].new
+        self._git.update_refs([RefUpdate(name=ref, new=None, old=moved)])
+        return moved
 
     def _note_sent(self, tip: str | None) -> None:
         """Move the refs that `git push` leaves alone if a bare commit id was pushed."""
         if tip is None:
             return
-        for name in (self._branch.tracking_ref, self._branch.ref):
-            old = self._git.ref(name)
-            forward = old is None or name != self._branch.ref or self._git.is_ancestor(old, tip)
-            if old != tip and forward:
-                with contextlib.suppress(Conflict):  # a run ended just now: the next pull merges
-                    self._git.update_refs([RefUpdate(name=name, new=tip, old=old)])
+        tracked, old = (self._git.ref(n) for n in (self._branch.tracking_ref, self._branch.ref))
+        if tracked != tip:
+            with contextlib.suppress(Conflict):  # another process has pushed just now
+                update = RefUpdate(name=self._branch.tracking_ref, new=tip, old=tracked)
+                self._git.update_refs([update])
+        if old != tip and (old is None or self._git.is_ancestor(old, tip)):
+            with contextlib.suppress(Conflict):  # a run ended just now: the next pull merges
+                self._git.update_refs(self._branch.move(tip, old))
 
     def _tags(self) -> dict[str, str]:
         """Return full names and ids of this clone's registry tags."""
@@ -302,58 +304,3 @@ class Exchange:
             self._git.update_refs(
                 RefUpdate(name=f"{INCOMING}/{tag.name}", new=None, old=tag.oid) for tag in left
             )
-
-    def _merge(self, remote_tip: str) -> ExchangeReport:
-        """Merge a fetched tip into this clone's branch, again if the branch moves meanwhile."""
-        for _ in range(_ATTEMPTS):
-            try:
-                report = self._forward(remote_tip)
-            except Conflict:  # a run ended, or another process pulled, just now
-                continue
-            return report if report is not None else self._join(remote_tip)
-        raise Conflict(
-            f"Branch {self._branch.name} keeps changing; another process is writing to it.",
-            hint="Try again.",
-        )
-
-    def _forward(self, remote_tip: str) -> ExchangeReport | None:
-        """Move the branch to a tip that has all it has; None if they have to be joined.
-
-        Raises:
-            Conflict: The branch moved meanwhile.
-        """
-        local = self._git.ref(self._branch.ref)
-        if local == remote_tip or (local and self._git.is_ancestor(remote_tip, local)):
-            return ExchangeReport()
-        if local and not self._git.is_ancestor(local, remote_tip):
-            return None
-        changes = self._git.diff(local, remote_tip)
-        if local and removes_records(changes):
-            return None
-        self._git.update_refs([RefUpdate(name=self._branch.ref, new=remote_tip, old=local)])
-        return ExchangeReport(runs=len(_new_runs(changes)), changed=True)
-
-    def _join(self, remote_tip: str) -> ExchangeReport:
-        """Merge a tip record by record, in one commit."""
-        report = ExchangeReport()
-
-        def make(tip: str | None) -> tuple[Files, str]:
-            nonlocal report
-            if tip is None or tip == remote_tip:
-                return {}, ""
-            changes = self._git.diff(tip, remote_tip, exact=True)
-            files, joined = merged(changes, self._git.read, tip, remote_tip)
-            runs = len(_new_runs(changes))
-            report = ExchangeReport(runs=runs, joined=joined, changed=True)
-            return files, f"merge {self._remote}: {runs} new runs, {joined} joined\n"
-
-        self._branch.update(make, also_parent=remote_tip)
-        return report
-
-
-def _new_runs(changes: list[Change]) -> list[str]:
-    return [
-        change.path
-        for change in changes
-        if change.old is None and change.path.endswith(f"/{run_folder.RECORD}")
-    ]

@@ -14,7 +14,7 @@ import gitml
 from gitml.errors import GitmlError
 from gitml.files import exclusive
 from gitml.git import GitRepo, RefUpdate
-from tests.conftest import git
+from tests.conftest import git, temporary_refs
 
 
 def logged(repository: Path) -> str:
@@ -141,7 +141,7 @@ def test_commits_of_versions_that_were_never_tagged_are_let_go(tracked: Path) ->
 
     gitml.register_model(f"runs:/{run_id}/model", "Price")
 
-    assert git(tracked, "for-each-ref", "refs/gitml") == ""
+    assert temporary_refs(tracked) == []
     assert not lock.exists()
 
 

@@ -105,7 +105,8 @@ def test_nothing_changed_asks_git_for_nothing(
 def test_rewritten_history_without_the_old_commit_is_indexed_anew(project: Project) -> None:
     project.show(files_of(make_run(1), make_run(2)))
     old = project.branch.tip()
-    project.repo.update_refs([RefUpdate(name=project.branch.ref, new=None, old=old)])
+    for name in (project.branch.ref, project.branch.last_ref):
+        project.repo.update_refs([RefUpdate(name=name, new=None, old=old)])
     project.repo.run("reflog", "expire", "--expire=now", "--all")
     project.repo.run("gc", "--quiet", "--prune=now")
     project.show(files_of(make_run(3)))
