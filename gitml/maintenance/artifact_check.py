@@ -96,7 +96,8 @@ class ArtifactCheck:
             yield f"Made the directory object {digest}."
         if self._resend:
             sent = self._repository.artifacts.push(self._resend, self._repository.open_remote())
-            yield f"Sent {sent.files} files and the directory objects that the remote lacked."
+            subject = plural(sent.files, "file")
+            yield f"Sent {subject} and the directory objects that the remote lacked."
 
     def _absent(self, run: RunCheck) -> set[str]:
         """Return what a run's remote lacks, its directory object included; nothing if it fails."""
