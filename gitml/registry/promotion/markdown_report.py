@@ -18,6 +18,7 @@ from gitml.registry.promotion.comparison import (
 from gitml.registry.promotion.review import Review
 from gitml.registry.tags.stage_history import StageEntry
 from gitml.text import (
+    format_apart,
     format_difference,
     format_number,
     format_size,
@@ -127,7 +128,11 @@ def _mark(gate: Verdict) -> str:
 def _metric_row(row: MetricComparison) -> _Row:
     name = f"{_code_span(row.metric)} {_ARROWS[row.better]}".rstrip()
     outcome = _OUTCOMES[row.outcome]
-    return name, _value(row.candidate), _value(row.incumbent), difference(row), outcome
+    values = (row.candidate, row.incumbent)
+    numbers = [value for value in values if value is not None]
+    texts = dict(zip(numbers, format_apart(numbers), strict=True))
+    candidate, incumbent = (_value(None if v is None else texts[v]) for v in values)
+    return name, candidate, incumbent, difference(row), outcome
 
 
 def difference(row: MetricComparison) -> str:

@@ -233,15 +233,25 @@ def curves(points: Sequence[Metric], start: int, limit: int = CURVE_POINTS) -> l
     for key, history in sorted(histories.items()):
         if len(history) < 2:
             continue
-        ordered = sorted(history, key=lambda p: (p.step, p.timestamp))
-        stepless = ordered[0].step == ordered[-1].step
-        if stepless:
-            ordered = [replace(point, step=order) for order, point in enumerate(ordered)]
+        ordered = in_order(history)
+        stepless = len({point.step for point in history}) == 1
         drawn = thin(ordered, limit)
         steps, times = [p.step for p in drawn], [p.timestamp - start for p in drawn]
         values = [finite(p.value) for p in drawn]
         rows.append([well_formed(key), steps, times, values, *([True] if stepless else [])])
     return rows
+
+
+def in_order(history: Sequence[Metric]) -> Sequence[Metric]:
+    """Return the points of a metric by step; without steps, their order takes the place of steps.
+
+    Args:
+        history: The points in the order in which they were logged.
+    """
+    ordered = sorted(history, key=lambda point: point.step)
+    if ordered[0].step != ordered[-1].step:
+        return ordered
+    return [replace(point, step=index) for index, point in enumerate(ordered)]
 
 
 def thin(points: Sequence[Metric], limit: int) -> Sequence[Metric]:

@@ -269,14 +269,15 @@ def _range(catalogue: Catalogue, key: str, runs: Sequence[Run]) -> MetricRange:
     low, high = min(finite, key=value), max(finite, key=value)
     extreme = {"lower": "lowest", "higher": "highest"}.get(catalogue.source.better(key), "")
     best = {"lowest": low, "highest": high}.get(extreme)
+    newest, lowest, highest = formats.apart([value(run) for run in (having[0], low, high)])
     return MetricRange(
         name=formats.name(key),
-        newest=formats.number(value(having[0])),
-        best=formats.number(value(best)) if best else "",
+        newest=newest,
+        best={"lowest": lowest, "highest": highest}.get(extreme, ""),
         run=catalogue.links[best.info.run_id] if best else PageLink(text=""),
         extreme=extreme,
-        lowest=formats.number(value(low)),
-        highest=formats.number(value(high)),
+        lowest=lowest,
+        highest=highest,
     )
 
 

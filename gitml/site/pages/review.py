@@ -161,12 +161,13 @@ def _metrics(rows: Sequence[MetricComparison]) -> Iterator[ComparedMetric]:
     longest = max((abs(share) for share in shares.values()), default=0) or 1
     for row in rows:
         share = shares[row.metric]
+        candidate, incumbent = _numbers(row.candidate, row.incumbent)
         width = abs(share) / longest * (_HALF - 1)
         yield ComparedMetric(
             name=formats.name(row.metric),
             arrow={"lower": "↓", "higher": "↑"}.get(row.better or "", ""),
-            candidate=_number(row.candidate),
-            incumbent=_number(row.incumbent),
+            candidate=candidate,
+            incumbent=incumbent,
             difference="" if row.difference is None else format_difference(row.difference),
             percent=f"{share:+.1%}" if share else "",
             outcome=row.outcome or "",
@@ -203,12 +204,13 @@ def _curves(catalogue: Catalogue, comparison: VersionComparison) -> Iterator[Cur
         values = [point.value for line in lines for point in line]
         steps = [point.step for line in lines for point in line]
         frame = (min(steps), max(steps), min(values), max(values))
+        low, high = formats.apart(frame[2:])
         yield Curve(
             name=formats.name(key),
             candidate=_path(lines[0], frame),
             incumbent=_path(lines[1], frame),
-            low=formats.number(frame[2]),
-            high=formats.number(frame[3]),
+            low=low,
+            high=high,
             steps=f"steps {frame[0]} to {frame[1]}",
         )
 
@@ -222,9 +224,9 @@ def _points(catalogue: Catalogue, version: VersionOrigin) -> Mapping[str, Sequen
         if math.isfinite(point.value) and not point.key.startswith("system/"):
             series.setdefault(point.key, []).append(point)
     return {
-        key: columns.thin(sorted(points, key=lambda p: (p.step, p.timestamp)), _POINTS)
+        key: columns.thin(columns.in_order(points), _POINTS)
         for key, points in series.items()
-        if len({point.step for point in points}) > 1
+        if len(points) > 1
     }
 
 
@@ -288,5 +290,7 @@ def _runs_link(catalogue: Catalogue, comparison: VersionComparison) -> str:
     return f"compare.html#{new},{old.run_id}"
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else formats.number(value)
+def _numbers(*values: float | None) -> list[str]:
+    """Format what is compared; an empty text for None."""
+    texts = iter(formats.apart([value for value in values if value is not None]))
+    return ["" if value is None else next(texts) for value in values]

@@ -145,7 +145,7 @@ def run_view(
     links = ArtifactLinks(files=files, root=root)
     plain = {k: text for k, text in tags.items() if not k.startswith(_HOUSEKEEPING)}
     source, parent = catalogue.source, run.parent_run_id
-    metrics, code = _metrics(source, run), _code(source, run, patch_lines)
+    metrics, code = metric_rows(source, run), _code(source, run, patch_lines)
     requirements = catalogue.source.requirements(info.run_id)
     return RunView(
         run_id=info.run_id,
@@ -264,30 +264,26 @@ def _patch_kind(line: str) -> str:
     return {"@": "hunk", "+": "add", "-": "del"}.get(line[:1], "same")
 
 
-def _metrics(source: SiteSource, run: Run) -> tuple[RunMetricRow, ...]:
+def metric_rows(source: SiteSource, run: Run) -> tuple[RunMetricRow, ...]:
+    """Return the metrics of a run by name; values of one metric that differ look different."""
     rows = []
     for key, value in sorted(run.data.metrics.items()):
         summary = run.data.summaries.get(key) or MetricSummary(
             last=value, step=0, timestamp=0, min=value, max=value, count=1
         )
-        last = formats.number(summary.last)
+        last, low, high = formats.apart([summary.last, summary.min, summary.max])
         rows.append(
             RunMetricRow(
                 name=formats.name(key),
                 last=last,
-                best=_best(source.better(key), summary),
-                min=last if summary.min == summary.last else formats.number(summary.min),
-                max=last if summary.max == summary.last else formats.number(summary.max),
+                best={"lower": low, "higher": high}.get(source.better(key), ""),
+                min=low,
+                max=high,
                 step=summary.step,
                 count=summary.count,
             )
         )
     return tuple(rows)
-
-
-def _best(direction: str, summary: MetricSummary) -> str:
-    best = {"lower": summary.min, "higher": summary.max}.get(direction)
-    return "" if best is None else formats.number(best)
 
 
 def _logged_models(

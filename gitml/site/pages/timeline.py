@@ -305,13 +305,14 @@ def _shifts(
         verdict = {True: "regression", False: "improvement", None: "change"}[worse]
         percent = 100 * change / abs(before.level) if before.level else None
         commit = first.commit.commit
+        old, new = formats.apart([before.level, after.level])
         yield LevelShift(
             verdict=verdict,
             commit=first.commit,
             link=PageLink(text=commit[:8], address=catalogue.source.forge.commit(commit)),
             between=positions[after.start - 1] - positions[after.start] - 1,
-            before=formats.number(before.level),
-            after=formats.number(after.level),
+            before=old,
+            after=new,
             relative="" if percent is None else f"{percent:+.2g} %",
             x=first.x,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gitml.text import (
     clip,
+    format_apart as apart,
     format_duration as duration,
     format_exact_time as exact_moment,
     format_iso_time as iso,
@@ -16,6 +17,7 @@ from gitml.text import (
 )
 
 __all__ = [
+    "apart",
     "clip",
     "duration",
     "exact_moment",

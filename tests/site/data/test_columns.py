@@ -10,9 +10,11 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from gitml.entities import Metric
+from gitml.entities import Metric, MetricSummary
 from gitml.site.data import columns
 from gitml.site.options import ShardSizes
+from gitml.site.pages import run_view
+from tests.site.memory_source import MemorySource
 
 KEYS = st.one_of(st.text(max_size=20), st.sampled_from(["__proto__", "</script>", "a.b", ""]))
 NUMBERS = st.lists(st.one_of(st.none(), st.floats()), max_size=60)
@@ -129,3 +131,24 @@ def test_curves_name_values_that_are_not_finite() -> None:
     assert columns.curves([*points, single], 1000) == [
         ["m", [0, 1, 2, 3], [0, 1, 2, 3], [1.0, "NaN", "Infinity", "-Infinity"]]
     ]
+
+
+def test_points_without_steps_are_drawn_in_the_order_they_were_logged() -> None:
+    values = [3.0, 1.0, 2.0]
+    points = [Metric(key="loss", value=v, timestamp=5, step=0) for v in values]
+    assert columns.curves(points, 5) == [["loss", [0, 1, 2], [0, 0, 0], values, True]]
+    late = [Metric(key="loss", value=v, timestamp=5, step=9 - k) for k, v in enumerate(values)]
+    assert columns.curves(late, 5) == [["loss", [7, 8, 9], [0, 0, 0], [2.0, 1.0, 3.0]]]
+
+
+def test_metrics_that_stand_together_are_written_apart(example_run: Any) -> None:
+    run = example_run(
+        0,
+        metrics={"auc": 0.99999},
+        summaries={
+            "auc": MetricSummary(last=0.99999, step=1, timestamp=1, min=0.5, max=0.999991, count=2)
+        },
+    )
+    source = MemorySource(runs=[run], better=lambda metric: "higher")
+    (row,) = run_view.metric_rows(source, run)
+    assert (row.last, row.best, row.min, row.max) == ("0.99999", "0.999991", "0.5", "0.999991")
