@@ -31,6 +31,12 @@ def process_ends() -> None:
     _process_ended.set()
 
 
+def halt_daemon() -> None:
+    """Halt this thread for ever if it is a daemon and the process has ended."""
+    if _process_ended.is_set() and threading.current_thread().daemon:
+        threading.Event().wait()  # as Python itself halts daemon threads a moment later
+
+
 def forgiving(log: Callable[_P, None]) -> Callable[_P, None]:
     """Let a function that logs warn instead of raise where ``GITML_ON_ERROR=warn`` asks for it.
 
@@ -63,8 +69,7 @@ def forgive(name: str, error: Exception) -> None:
         name: The function that failed.
         error: Its error.
     """
-    if _process_ended.is_set() and threading.current_thread().daemon:
-        threading.Event().wait()  # as Python itself halts daemon threads a moment later
+    halt_daemon()
     if config.environment().on_error != "warn":
         raise error
     if (name, type(error)) not in _reported:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from gitml import files
 from gitml.entities import RunStatus
 
+_STARTERS = ("multiprocessing.popen_fork", "multiprocessing.forkserver")
 EndAll = Callable[[str, BaseException | None], None]
 """Ends every run of this process with a status and the exception that ended it, if one did."""
 
@@ -95,8 +96,7 @@ class ProcessEnd:
     def _end_target(self) -> None:
         """End the runs of a child of ``multiprocessing``, with what its target raised."""
         if os.getpid() == self._pid:
-            error = sys.exc_info()[1]
-            self._end_all(status_after(error), error)
+            self._end_all(*(_end_of_child() or (RunStatus.FINISHED, None)))
 
     def _end_killed(self) -> None:
         if os.getpid() == self._pid:
@@ -105,8 +105,7 @@ class ProcessEnd:
 
     def _end_runs(self) -> None:
         if os.getpid() == self._pid:
-            status = self._status()
-            self._end_all(status, self._uncaught)
+            self._end_all(*(_end_of_child() or (self._status(), self._uncaught)))
 
     def _status(self) -> str:
         """Return the status of runs that are still open when the interpreter shuts down."""
@@ -131,6 +130,26 @@ def status_after(error: BaseException | None) -> RunStatus:
         return RunStatus.KILLED
     exited_well = isinstance(error, SystemExit) and error.code in (None, 0)
     return RunStatus.FINISHED if exited_well else RunStatus.FAILED
+
+
+def _end_of_child() -> tuple[RunStatus, BaseException | None] | None:
+    """Return how the target of a child of ``multiprocessing`` ended; None elsewhere.
+
+    Before Python 3.12 such a child runs finalizers while the exception of its target is handled,
+    in 3.12 ``atexit`` handlers as well; later ones run when the exception was printed and
+    forgotten, and its exit code is a variable of the function that calls them.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        module = frame.f_globals.get("__name__")
+        if module == "multiprocessing.process" and frame.f_code.co_name == "_bootstrap":
+            error = sys.exc_info()[1]
+            return status_after(error), error
+        code = frame.f_locals.get("code") if module in _STARTERS else None
+        if isinstance(code, int):
+            return (RunStatus.FAILED if code else RunStatus.FINISHED), None
+        frame = frame.f_back
+    return None
 
 
 class _Noting:

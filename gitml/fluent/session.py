@@ -221,6 +221,7 @@ class Session:
         tags: Mapping[str, Any] | None = None,
     ) -> ActiveRun:
         """Create a run and record the code that runs; ``open`` makes it the active one."""
+        on_error.halt_daemon()
         client = self.client()
         code = self._code(client)
         run = client.create_run(
@@ -304,7 +305,8 @@ class Session:
     def _end_all(self, status: str, error: BaseException | None) -> None:
         """End what is open when the process ends; its daemon threads may still log."""
         on_error.process_ends()
-        for run in reversed(self._open_runs[:]):
+        while self._open_runs:  # daemon threads may just be starting another
+            run = self._open_runs[-1]
             with _reported(f"Run {run.info.run_id}"):
                 self.end(run, status, error)
         for client in list(self._clients.values()):
