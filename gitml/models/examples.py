@@ -59,7 +59,8 @@ def load_example(folder: Path, model: Model) -> Any:
     """Return the input example saved with a model, None where there is none.
 
     Raises:
-        InvalidInput: The MLmodel file names a file outside the model's folder.
+        InvalidInput: The MLmodel file names a file outside the model's folder, or the example is
+            malformed.
         NotFound: The example's file is missing.
     """
     import numpy as np
@@ -68,10 +69,14 @@ def load_example(folder: Path, model: Model) -> Any:
     info: Mapping[str, Any] | None = model.saved_input_example_info
     if info is None:
         return None
-    content = json.loads(file_inside(folder, info.get("artifact_path")).read_text("utf-8"))
-    match info.get("type"):
-        case "dataframe":
-            return pd.DataFrame(content["data"], columns=content.get("columns"))
-        case "ndarray":
-            return np.array(content)
+    path = file_inside(folder, info.get("artifact_path"))
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        match info.get("type"):
+            case "dataframe":
+                return pd.DataFrame(content["data"], columns=content.get("columns"))
+            case "ndarray":
+                return np.array(content)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise InvalidInput(f"The input example {path} cannot be read: {error}.") from error
     return content

@@ -14,6 +14,8 @@ from typing import Any
 
 from gitml.errors import InvalidInput
 
+_DEEPEST = 64  # levels of lists and objects in a schema
+
 
 class DataType(StrEnum):
     """A scalar type of a column or parameter; the value is its name in JSON."""
@@ -351,11 +353,23 @@ class ParamSchema:
 def _json_list(text: str, what: str) -> list[Mapping[str, Any]]:
     try:
         forms = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"The {what} is not valid JSON: {error}.") from error
+    if _depth_exceeds(forms, _DEEPEST):
+        raise InvalidInput(f"The {what} is nested deeper than {_DEEPEST} levels.")
     if not isinstance(forms, list) or not all(isinstance(form, Mapping) for form in forms):
         raise InvalidInput(f"The {what} must be a list of objects.")
     return forms
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    layer = [value]
+    for _ in range(limit):
+        containers = [item for item in layer if isinstance(item, dict | list)]
+        layer = [
+            c for item in containers for c in (item.values() if isinstance(item, dict) else item)
+        ]
+    return bool(layer)
 
 
 def _input_spec(form: Mapping[str, Any]) -> ColSpec | TensorSpec:

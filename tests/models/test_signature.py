@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from scipy import sparse
 
 from gitml.errors import InvalidInput
-from gitml.models import ModelSignature, infer_signature
+from gitml.models import Model, ModelSignature, infer_signature
+from gitml.models.examples import load_example
 from gitml.models.signature import (
     Array,
     ColSpec,
@@ -202,3 +204,23 @@ def test_params_with_the_same_name_are_refused() -> None:
     spec = ParamSpec("t", DataType.double, 0.5)
     with pytest.raises(InvalidInput, match="'t' is described twice"):
         ParamSchema([spec, spec])
+
+
+NESTED = '[{"type": "array", "items": ' * 50 + '{"type": "long"}' + "}]" * 50
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[" * 500 + "]" * 500, NESTED, "[1e999", "[9" + "9" * 5000 + "]", "{}"]
+)
+@pytest.mark.parametrize("part", ["inputs", "outputs", "params"])
+def test_a_hostile_schema_is_refused_with_a_sentence(text: str, part: str) -> None:
+    with pytest.raises(InvalidInput, match=r"is not valid JSON|nested deeper|must be|type"):
+        ModelSignature.from_dict({part: text})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", '{"columns": 1}', "3"])
+def test_a_hostile_example_is_refused_with_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "example.json").write_text(text)
+    info = {"artifact_path": "example.json", "type": "dataframe"}
+    with pytest.raises(InvalidInput, match=r"The input example .* cannot be read"):
+        load_example(tmp_path, Model(saved_input_example_info=info))
