@@ -95,6 +95,8 @@ _ASSIGNED = re.compile(
       |(?P<bare>[^\s"'`,;&|()\[\]{}<>]{1,4096})(?![(\[.]))
     """
 )
+_SUSPECT = re.compile("key|token|pass|pwd|secret|credential|cookie|auth", re.IGNORECASE)
+_SHORTEST = 8  # characters of a URL with a password
 _REFERENCE = re.compile(
     r"\$[A-Z_][A-Z0-9_]*|\$\(.*|(?s:.*(?:\$\{|\{\{|%\().*)|\{.*\}|<.*>|\[.*\]|%\w+%|\*+|\.{3,}|(?i:x{3,}"
     r"|true|false|none|null|yes|no|str|int|bytes|your[-_].*"
@@ -108,7 +110,9 @@ _RUN = re.compile(r"[A-Za-z0-9]{12,}")
 
 def is_secret(name: str, value: str) -> bool:
     """Return True if the value of an option, a variable, a param looks like a secret."""
-    return _by_name(name, value) or text(value) != value
+    if _SUSPECT.search(name) and _by_name(name, value):
+        return True
+    return len(value) >= _SHORTEST and text(value) != value
 
 
 def _by_name(name: str, value: str) -> bool:

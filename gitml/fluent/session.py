@@ -111,7 +111,7 @@ class Session:
     def __init__(self) -> None:
         self.tracking_uri: str | None = None
         self._experiment_ids: dict[Path, str] = {}  # the chosen experiment of each repository
-        self._clients: dict[tuple[Path, int], TrackingClient] = {}
+        self._clients: dict[tuple[str, int], TrackingClient] = {}
         self._thread = _OfThread()
         self._open_runs: list[ActiveRun] = []  # of all threads, oldest first
         self._captured: tuple[Batch | None, Context | None] = (None, None)
@@ -142,9 +142,11 @@ class Session:
         chosen = self.tracking_uri or config.tracking_uri()
         if chosen is None and self.runs():
             return self.runs()[-1].client  # the script may have changed its folder since
-        path = resolve_path(chosen or ".").absolute()
-        key = (path, os.getpid())
+        key = (chosen or os.getcwd(), os.getpid())
         client = self._clients.get(key)
+        if client is not None and self.runs():
+            return client  # what is logged to a run must not cost a look at the disk
+        path = resolve_path(key[0]).absolute()
         if client is None or not client.repository.covers(path):
             client = self._clients[key] = TrackingClient(path)
         return client
