@@ -19,6 +19,8 @@ from gitml.errors import GitmlError, InvalidInput, StoreError
 from gitml.git import GitRepo, identity
 from gitml.git.settings import settings_of
 from gitml.registry.deleted_tags import deleted_tags
+from gitml.registry.gates import declarations
+from gitml.registry.gates.declarations import Declaration
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.storage.address import mask
@@ -224,10 +226,18 @@ def _registry(repository: Repository) -> Iterator[Finding]:
           for item in registry.view().rejected[:_LISTED]),
         *(_problem("registry", tag.sentence, "gitml registry verify")
           for tag in deleted_tags(registry)[:_LISTED]),
+        *(_of("registry", declaration, "mend the file, then commit it")
+          for declaration in _declarations(repository.git)
+          if isinstance(declaration, InvalidInput)),
     ]  # fmt: skip
     yield from wrong
     if not ignored and not wrong:
         yield _good("registry", plural(len(registry.search_registered_models()), "model"))
+
+
+def _declarations(git: GitRepo) -> Iterator[Declaration | InvalidInput]:
+    """Read registry/*.yaml of the work tree, if there is one."""
+    return declarations.read_each(git) if git.work_tree else iter(())
 
 
 def _workflows(repository: Repository) -> Iterator[Finding]:
