@@ -15,7 +15,7 @@ _RACE = re.compile(
     re.MULTILINE,
 )
 _CONFLICT = re.compile(
-    r"'(?:refs/(?:heads|tags)/)?([^']+)' exists; cannot create '(?:refs/(?:heads|tags)/)?([^']+)'"
+    r"'(?:refs/(heads|tags)/)?([^']+)' exists; cannot create '(?:refs/(?:heads|tags)/)?([^']+)'"
 )
 _HINTS = (
     (r"No space left|Disk quota", "Free some space, then repeat the command; nothing is lost."),
@@ -63,11 +63,14 @@ def refused(
     text = err.decode("utf-8", "replace")
     conflict = _CONFLICT.search(text)
     if conflict:
-        existing, new = conflict.groups()
+        kind, existing, new = conflict.groups()
+        side = " there" if elsewhere else ""
+        advice = f"Rename it{side}: `git branch -m {existing} NEW`; or set `branch` in gitml.yaml."
+        if kind == "tags":
+            advice = f"Remove it{side} if nobody needs it: `git tag -d {existing}`."
         return StoreError(
             f"{what}: there is a {existing!r:.80}, and git cannot have {new!r:.80} beside it.",
-            hint=f"Rename it{' there' if elsewhere else ''}: `git branch -m {existing} NEW`; "
-            "or set `branch` in gitml.yaml.",
+            hint=advice,
         )
     if elsewhere:
         return StoreError(f"{what}: {complaint(err)}", hint=hint)

@@ -10,7 +10,7 @@ import pytest
 
 import gitml
 from gitml.entities import ModelVersion, RegisteredModel
-from gitml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from gitml.errors import AlreadyExists, InvalidInput, NotFound, StoreError
 from gitml.registry.registry import Registry
 from tests.conftest import temporary_refs
 
@@ -411,6 +411,7 @@ def test_a_registration_that_cannot_be_tagged_leaves_nothing_behind(world: World
     source = world.model()
     world.git("update-ref", "refs/tags/m@v2.0.0/x", "main")  # keeps git from making m@v2.0.0
     before = world.git("for-each-ref")
-    with pytest.raises(Conflict, match="Model 'm' keeps changing"):
+    with pytest.raises(StoreError, match=r"there is a 'm@v2\.0\.0/x', and git cannot") as error:
         world.registry.register("m", source)
+    assert error.value.hint == "Remove it if nobody needs it: `git tag -d m@v2.0.0/x`."
     assert world.git("for-each-ref") == before
