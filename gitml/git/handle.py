@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,11 @@ class GitHandle:
         if pid == os.getpid():
             with self._lock:
                 repo.close()
+
+    def __del__(self) -> None:
+        """End them with this object: GitPython's is part of a cycle and would live on."""
+        if not sys.is_finalizing():
+            self.close()
 
     @property
     def _git(self) -> Any:

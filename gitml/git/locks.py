@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from gitml.git.processes import Running
 
 _STALE = 10.0  # s
 _PAUSE = 0.1  # s
-TRIES = int(2 * _STALE / _PAUSE)
+_TRIES = int(2 * _STALE / _PAUSE)
 """How often a command may be repeated until any lock without an owner is gone."""
 
 
@@ -25,6 +28,20 @@ class RefLocks:
 
     def __init__(self, common_dir: Path) -> None:
         self._common_dir = common_dir
+
+    def run_past(
+        self, start: Callable[..., Running], args: Sequence[str], stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run git, again as long as only the lock of a ref is in its way.
+
+        Returns:
+            Exit code, standard output, standard error.
+        """
+        for _ in range(_TRIES):
+            done = start(*args).finish(stdin)
+            if not done[0] or not self.waited(done[2]):
+                break
+        return done
 
     def waited(self, err: bytes) -> bool:
         """Wait a moment if a lock was in a command's way, and remove it if it has no owner.

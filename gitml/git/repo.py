@@ -13,7 +13,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from gitml.errors import Conflict, StoreError
 from gitml.formats import limits
@@ -21,7 +21,7 @@ from gitml.git import output
 from gitml.git.causes import is_race, refused
 from gitml.git.entities import ZERO, Change, Identity, RefUpdate, Tag, TreeEntry
 from gitml.git.handle import GitHandle
-from gitml.git.locks import TRIES, RefLocks, unlink_older
+from gitml.git.locks import RefLocks, unlink_older
 from gitml.git.network import Network
 from gitml.git.packed_refs import PackedRefs
 from gitml.git.processes import Running, complaint
@@ -47,6 +47,7 @@ class GitRepo:
         self._handle = handle
         self._ref_locks = RefLocks(self.common_dir)
         self._packed = PackedRefs(self.common_dir)
+        self._past_locks = partial(self._ref_locks.run_past, handle.start)
         self._network = Network(self._past_locks)
 
     @classmethod
@@ -238,14 +239,6 @@ class GitRepo:
         if self._ref_locks.waited(err) or is_race(err):
             raise Conflict(f"The branch moved while it was written: {complaint(err)}")
         raise refused("The commit cannot be written", err)
-
-    def _past_locks(self, args: Sequence[str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-        """Run git, again as long as only the lock of a ref is in its way."""
-        for _ in range(TRIES):
-            done = self.start(*args).finish(stdin)
-            if not done[0] or not self._ref_locks.waited(done[2]):
-                break
-        return done
 
     def clear_locks(self, prefix: str) -> None:
         """Remove the locks that killed processes left on refs below ``prefix``."""

@@ -12,7 +12,7 @@ from gitml.query.filters import RunQuery
 from gitml.registry.registry import Registry
 from gitml.repository import Repository
 from gitml.sharing import artifacts
-from gitml.store.exchange.exchange import merged
+from gitml.store.exchange.tree_merge import merged
 from tests.conftest import git
 from tests.hostile import branch
 from tests.hostile.branch import Good
