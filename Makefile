@@ -72,12 +72,14 @@ $(STAMP)-demo: $(VENV)/bin/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sklearn,plots]'
 	@touch $@
 
+# By uv: pip tries hundreds of versions before those of moto and of DVC's S3 agree on one of botocore.
 $(STAMP)-test: $(VENV)/bin/pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test]'
 	@touch $@
 
 $(STAMP)-mutants: $(STAMP)-test pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[mutants]'
 	@touch $@
 
 # A place of its own: MLflow pins older versions of what we share with it.
