@@ -329,20 +329,23 @@ def test_what_a_thread_logs_while_the_run_ends_is_recorded_or_refused(tracked: P
 
 
 def test_sigterm_while_a_run_ends_lets_it_end_first(repository: Path) -> None:
-    (repository.parent / "large").write_bytes(b"x" * 200_000_000)
     done = run_script(
         repository,
-        "import gitml, os, signal, threading\n"
+        "import gitml, os, signal, sys\n"
         "from gitml.files import is_locked\n"
         "from pathlib import Path\n"
         "run = gitml.start_run()\n"
-        "gitml.log_artifact('../large')\n"
+        "gitml.log_text('x', 'notes.txt')\n"
         "lock = Path('.git/gitml/runs', run.info.run_id, 'lock')\n"
-        "def kill():\n"
-        "    while not is_locked(lock):\n"
-        "        pass\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "threading.Thread(target=kill).start()\n"
+        "looked = []\n"
+        "def kill(event, arguments):  # at the first file that is opened under the lock\n"
+        "    if event == 'open' and not looked:\n"
+        "        looked.append(event)\n"
+        "        if is_locked(lock):\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        else:\n"
+        "            looked.clear()\n"
+        "sys.addaudithook(kill)\n"
         "gitml.end_run()\n"
         "print('not killed')\n",
     )
