@@ -149,6 +149,7 @@ def test_hiding_keeps_lines_and_may_be_repeated(value: str) -> None:
         assert text(hidden, is_code=is_code) == hidden
 
 
+@pytest.mark.slow
 def test_long_texts_are_read_of_two_million_characters() -> None:
     for part in (
         "a",

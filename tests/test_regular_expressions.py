@@ -57,6 +57,7 @@ def test_matching_takes_steps_in_proportion_to_the_text(expression: Expression) 
         (r"\d+\.?\d*", "fullmatch"),
     ],
 )
+@pytest.mark.slow
 def test_the_count_sees_slow_expressions(pattern: str | bytes, uses: str) -> None:
     slow = Expression(position="", pattern=pattern, flags=re.DOTALL, uses=frozenset({uses}))
     assert worst(slow)[0] > GROWTH

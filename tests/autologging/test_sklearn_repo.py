@@ -172,6 +172,7 @@ def test_an_option_that_gitml_lacks_is_refused() -> None:
         gitml.autolog(log_everything=True)  # type: ignore[call-arg]
 
 
+@pytest.mark.slow
 def test_a_failure_of_logging_does_not_touch_the_training(caplog: pytest.LogCaptureFixture) -> None:
     class Opaque(ClassifierMixin, BaseEstimator):
         def fit(self, X: Any, y: Any) -> Opaque:

@@ -40,6 +40,7 @@ def test_help_loads_no_command_and_no_heavy_library(tmp_path: Path) -> None:
     assert "_GITML_COMPLETE=zsh_source gitml" in done.stdout
 
 
+@pytest.mark.slow
 def test_results_go_to_stdout_and_errors_to_stderr(repository: Path) -> None:
     run_id = log_run(repository)
 

@@ -95,6 +95,7 @@ def test_records_go_on_without_files_for_an_unaccepted_remote(
     assert cli("push").stdout == "Sent changes to earlier runs to origin.\n"
 
 
+@pytest.mark.slow
 def test_a_site_is_built_without_the_files_of_an_unaccepted_remote(
     cli: Cli, repository: Path, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def log(name: str, metrics: dict[str, float], **params: str) -> str:
     return run.info.run_id
 
 
+@pytest.mark.slow
 def test_runs_list_keeps_names_and_metrics_on_80_columns(tracked: Path) -> None:
     metrics = {"rmse": 56.393, "mae": 41.2, "r2": 0.91, "system/cpu": 12.0}
     ids = [log(f"gradient-boosting-{k}", metrics) for k in range(2)]
@@ -75,6 +76,7 @@ def test_a_long_name_takes_no_room_from_other_columns(tracked: Path) -> None:
     assert "FINISHED" in lines[2] and lines[2].rstrip().endswith("rmse=1") and "xxx…" in lines[2]
 
 
+@pytest.mark.slow
 def test_values_that_differ_look_different_on_a_terminal(tracked: Path) -> None:
     ids = [log(f"run-{k}", {"auc": v}) for k, v in enumerate([0.99999, 0.999991])]
     (line,) = [x for x in on_terminal(tracked, "runs", "compare", *ids) if " auc " in x]
@@ -90,6 +92,7 @@ def test_values_that_differ_look_different_on_a_terminal(tracked: Path) -> None:
     assert [line.split()[-1] for line in lines[1:]] == ["0.99999", "0.5"]
 
 
+@pytest.mark.slow
 def test_show_says_why_a_run_failed(tracked: Path) -> None:
     script = tracked / "train.py"
     script.write_text(
@@ -122,6 +125,7 @@ def test_show_says_why_a_run_failed(tracked: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [True, False], ids=["patch", "no patch"])
+@pytest.mark.slow
 def test_a_run_left_open_records_its_traceback(tracked: Path, lines: bool) -> None:
     (tracked / "gitml.yaml").write_text(f"record: {{patch: {str(lines).lower()}}}\n")
     script = tracked / "train.py"

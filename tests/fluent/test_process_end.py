@@ -374,6 +374,7 @@ def test_an_interactive_session_outlives_its_exceptions(repository: Path) -> Non
     assert [run[1:] for run in committed(repository)] == [("FINISHED", 0)]
 
 
+@pytest.mark.slow
 def test_a_run_that_pytest_leaves_open_ends_as_the_tests_do(repository: Path) -> None:
     test = repository / "test_it.py"
     test.write_text("import gitml\ndef test():\n    gitml.log_metric('m', 1)\n    assert not 1\n")

@@ -193,6 +193,7 @@ def test_an_old_git_is_called_so(repository: Path, tmp_path: Path) -> None:
     assert re.search(r"unknown option.*gitml needs 2\.34 or newer", complaint)
 
 
+@pytest.mark.slow
 def test_bare_shallow_and_unborn_repositories_work(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "bare")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")

@@ -49,6 +49,7 @@ def attack(good: Good, *names: str) -> Artifact:
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.slow
 def test_a_download_never_writes_a_file_of_git(good: Good, name: str) -> None:
     attack(good, name)
     before = (good.folder / ".git" / "config").read_bytes()
@@ -75,6 +76,7 @@ def test_a_folder_that_git_would_take_for_a_repository_is_not_made(good: Good) -
     assert sorted(p.name for p in (good.folder / "x").iterdir()) == ["config", "objects", "refs"]
 
 
+@pytest.mark.slow
 def test_the_name_is_listed_and_marked(good: Good, tmp_path: Path) -> None:
     attack(good, ".git/config")
     listed = shell("artifacts", "list", good.runs[0], cwd=good.folder)

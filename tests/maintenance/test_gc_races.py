@@ -36,6 +36,7 @@ def faults(project: Path) -> list[tuple[str, str]]:
     return [(fault.place, fault.reason) for fault in report.faults]
 
 
+@pytest.mark.slow
 def test_gc_waits_for_a_run_between_storing_and_committing(repository: Path) -> None:
     with ended(program("end_slowly", repository)) as logger:
         assert logger.stdout and logger.stdout.readline() == "stored\n"

@@ -91,6 +91,7 @@ def test_dvc_list_shows_the_artifacts_of_a_run(pushed: Any, dvc: Dvc, tmp_path: 
     assert sorted(entry["path"] for entry in entries) == sorted(tree(tmp_path / "staged"))
 
 
+@pytest.mark.slow
 def test_dvc_api_opens_an_artifact(pushed: Any, files: dict[str, bytes], tmp_path: Path) -> None:
     script = (
         "import sys, dvc.api\n"

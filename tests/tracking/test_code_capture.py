@@ -277,6 +277,7 @@ def test_a_repository_without_a_commit_is_not_clean(tmp_path: Path) -> None:
     assert recorded(tmp_path / "empty")[0]["source"]["dirty"] is True
 
 
+@pytest.mark.slow
 def test_a_gate_of_clean_source_names_the_file(committed: Path) -> None:
     committed_files(
         committed,

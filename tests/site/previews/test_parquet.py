@@ -52,6 +52,7 @@ def preview(data: bytes) -> previews.File:
     return previews.preview([file], lambda path, limit: data[:limit], READER)[0]
 
 
+@pytest.mark.slow
 def test_preview_shows_the_first_rows_as_texts() -> None:
     when = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC)
     file = preview(
@@ -144,6 +145,7 @@ def test_file_with_a_lying_footer_loses_only_its_own_preview(lie: bytes) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+@pytest.mark.slow
 def test_file_with_a_lying_footer_stays_within_the_limit(lie: bytes) -> None:
     code = (
         "import resource, sys\n"
@@ -174,6 +176,7 @@ def test_file_that_takes_too_long_loses_only_its_own_preview() -> None:
         assert hasty.read(GOOD)
 
 
+@pytest.mark.slow
 def test_files_that_end_the_process_again_and_again_are_not_read_for_ever() -> None:
     with parquet.TableReader(rows=20, columns=12, max_seconds=1e-6) as reader:
         for _ in range(parquet.MAX_FAILURES):

@@ -103,6 +103,7 @@ def test_crash_reports_of_fast_import_are_swept_but_for_other_peoples(tracked: P
 
 @pytest.mark.parametrize("name", ["refs/heads/gitml/runs.lock", "refs/tags/Price@v1.0.0.lock",
                                   "packed-refs.lock"])  # fmt: skip
+@pytest.mark.slow
 def test_a_lock_that_a_killed_git_left_blocks_nobody(tracked: Path, name: str) -> None:
     logged(tracked)
     lock = tracked / ".git" / name
@@ -117,6 +118,7 @@ def test_a_lock_that_a_killed_git_left_blocks_nobody(tracked: Path, name: str) -
     assert gitml.get_run(run_id).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_packed_refs_file_that_was_half_written_goes_with_its_lock(tracked: Path) -> None:
     repo = GitRepo.discover(tracked)
     git(tracked, "branch", "other")
