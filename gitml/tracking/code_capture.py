@@ -6,6 +6,7 @@ What looks like a secret is not captured, nor are paths of this machine's home.
 from __future__ import annotations
 
 import functools
+import math
 import platform
 import sys
 from collections.abc import Sequence
@@ -151,10 +152,19 @@ def _untracked(repo: GitRepo, loaded: frozenset[str]) -> tuple[list[str], list[s
 
 
 def _by_size(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the files that are small enough for a patch, and the others."""
-    sizes = {name: (root / name).stat().st_size for name in names}
-    large = [name for name in names if sizes[name] > limits.UNTRACKED]
-    return [name for name in names if name not in large], large
+    """Return the files that are small enough for a patch, and the others.
+
+    A file that vanished meanwhile is with the others, for it cannot be kept.
+    """
+    small = [name for name in names if _size(root / name) <= limits.UNTRACKED]
+    return small, [name for name in names if name not in small]
+
+
+def _size(path: Path) -> float:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return math.inf
 
 
 def _added(repo: GitRepo, names: Sequence[str]) -> bytes:

@@ -14,6 +14,7 @@ import pytest
 
 import gitml
 from gitml.entities import Dataset
+from gitml.tracking import code_capture
 from tests.conftest import LIMIT, git
 
 SCRIPT = "import gitml, sys\nwith gitml.start_run():\n    gitml.log_metric('m', 1)\n"
@@ -301,3 +302,9 @@ def test_a_gate_of_clean_source_names_the_file(committed: Path) -> None:
 
     assert done.returncode == 4, done.stderr
     assert "not committed: helper.py" in done.stderr
+
+
+def test_vanished_file_is_named_and_does_not_stop_the_run(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("x = 1\n")
+
+    assert code_capture._by_size(tmp_path, ["helper.py", "gone.py"]) == (["helper.py"], ["gone.py"])
